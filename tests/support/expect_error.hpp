@@ -12,8 +12,8 @@
 
 namespace mpipe::test {
 
-/// Runs `action`, which must throw an `Error` of `category`, and returns its message; empty, and the test has failed,
-/// when it does not.
+/// Runs `action`, which must throw an `Error` of `category`, and returns its message; empty, and the test has
+/// failed, when it does not.
 template <class Action>
 std::string error_message(Category category, Action&& action) {
   try {
@@ -22,7 +22,8 @@ std::string error_message(Category category, Action&& action) {
     EXPECT_EQ(to_string(error.category()), to_string(category)) << error.what();
     return error.what();
   } catch (const std::exception& error) {
-    ADD_FAILURE() << "expected an Error of category " << to_string(category) << ", got another: " << error.what();
+    ADD_FAILURE() << "expected an Error of category " << to_string(category)
+                  << ", got another: " << error.what();
     return {};
   }
   ADD_FAILURE() << "expected an Error of category " << to_string(category) << ", but nothing was thrown";
