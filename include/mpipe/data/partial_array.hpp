@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// `PartialArray`: the elements of one output that this process has.
+#pragma once
+
+#include <mpipe/core/shape.hpp>
+#include <mpipe/data/value.hpp>
+
+#include <map>
+#include <optional>
+
+namespace mpipe {
+
+/// The values of some elements of an output, numbered by the linear index over its external axes. Each element has
+/// `internal` extents of its own (`{}` for a plain value), its values dense behind one another: *element-major* layout.
+///
+/// Of fixed-size types the whole array has its address from the start, and pages that were never written cost nothing:
+/// 10^9 elements can be declared anywhere, blocks are written in place. Values that vary in size are kept per block.
+///
+/// Thread rule: `destination` and writes behind it may happen from several threads for disjoint ranges; everything else
+/// from one thread at a time.
+class PartialArray {
+ public:
+  /// `internal` may be given later with `set_internal` when it is not known yet.
+  PartialArray(const ElementType& type, Shape external, std::optional<Shape> internal);
+  PartialArray(PartialArray&&) noexcept;
+  PartialArray& operator=(PartialArray&&) noexcept;
+  ~PartialArray();
+
+  const ElementType& type() const { return *type_; }
+  const Shape& external() const { return external_; }
+  Index element_total() const { return total_; }
+  bool internal_known() const { return internal_.has_value(); }
+  /// Precondition: known.
+  const Shape& internal() const { return *internal_; }
+  /// Values per element. Precondition: `internal_known()`.
+  Index values_per_element() const { return per_element_; }
+  std::size_t element_bytes() const { return static_cast<std::size_t>(per_element_) * type_->size; }
+  /// Fixes the internal shape once; again with the same is fine, with another throws `Error` (internal_shape_mismatch).
+  void set_internal(const Shape& internal);
+
+  /// The elements that are here.
+  const RangeSet& have() const { return have_; }
+  void mark(IndexRange range) { have_.insert(range); }
+  void unmark(IndexRange range) { have_.erase(range); }
+  /// Gives the memory of these elements back to the machine and forgets them (whole pages only).
+  void release(IndexRange range);
+
+  /// Fixed-size types: where the elements of a range are (to be) written; `mark` says when they are. Precondition:
+  /// internal shape known.
+  std::byte* destination(Index element) { return data_ + static_cast<std::size_t>(element) * element_bytes(); }
+  const std::byte* data(Index element) const { return data_ + static_cast<std::size_t>(element) * element_bytes(); }
+
+  /// Types that vary in size: the encoded values of `range` (values_per_element of them each), `offsets` from 0; marks.
+  void put(IndexRange range, std::span<const std::byte> bytes, std::span<const std::uint64_t> offsets);
+
+  /// The bytes of a range of elements that are all here, with offsets (from 0) for types that vary in size.
+  struct Piece {
+    std::span<const std::byte> bytes;
+    std::vector<std::uint64_t> offsets;
+    Bytes owned;  ///< backs `bytes` where they had to be put together
+  };
+  Piece piece(IndexRange range) const;
+
+  /// All elements as one `Value` of shape external + internal. Elements that are not here: zero bytes, empty strings.
+  /// Of fixed-size types the value shares this array's memory, which then must not be written any more.
+  Value to_value() const;
+  /// Keeps the memory alive that `data()` points to.
+  std::shared_ptr<const void> owner() const { return memory_; }
+
+ private:
+  struct Block {
+    IndexRange range;
+    Bytes bytes;
+    std::vector<std::uint64_t> offsets;
+  };
+  void map_memory();
+
+  const ElementType* type_;
+  Shape external_;
+  Index total_ = 0;
+  std::optional<Shape> internal_;
+  Index per_element_ = 1;
+  RangeSet have_;
+  std::shared_ptr<void> memory_;
+  std::byte* data_ = nullptr;
+  std::map<Index, Block> blocks_;  ///< by first element; only for types that vary in size
+};
+
+}  // namespace mpipe

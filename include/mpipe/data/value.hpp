@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// `Value`: one scalar or N-D array of any supported type, with its type known at run time.
+#pragma once
+
+#include <mpipe/data/codec.hpp>
+#include <mpipe/data/element_type.hpp>
+
+#include <initializer_list>
+#include <map>
+#include <memory>
+
+namespace mpipe {
+
+/// A scalar (shape `{}`) or a dense C-order array of elements of one type. Immutable and cheap to copy: arrays share
+/// their bytes, scalars of fixed size live inside. Values of types that vary in size are bytes with offsets.
+///
+/// An `Array<T>` becomes an N-D value of `T`s; it is an *element* of type `array<T>` only inside of another array.
+class Value {
+ public:
+  /// No value at all: `!has_value()`.
+  Value() = default;
+
+  template <ElementValue T>
+  Value(const T& value);  // NOLINT(google-explicit-constructor): inputs read `{"reynolds", 1e5}`
+  Value(const char* text) : Value(std::string(text)) {}  // NOLINT(google-explicit-constructor)
+  template <class T>
+  Value(std::initializer_list<T> values) : Value(std::vector<T>(values)) {}
+  Value(std::initializer_list<const char*> values) : Value(std::vector<std::string>(values.begin(), values.end())) {}
+
+  /// An array whose bytes are `bytes`: of a fixed-size type `element_count(shape) * type.size` bytes, shared, not copied.
+  static Value from_bytes(const ElementType& type, Shape shape, std::shared_ptr<const std::byte[]> bytes);
+  /// Of any type, copying; `offsets` (elements + 1 of them, ascending from 0) for types that vary in size, else empty.
+  static Value copy_of(const ElementType& type, Shape shape, std::span<const std::byte> bytes,
+                       std::span<const std::uint64_t> offsets = {});
+
+  bool has_value() const { return type_ != nullptr; }
+  const ElementType& type() const { return *type_; }
+  const Shape& shape() const { return shape_; }
+  std::size_t rank() const { return shape_.size(); }
+  bool is_scalar() const { return shape_.empty(); }
+  Index count() const { return count_; }
+
+  /// All bytes, in C order.
+  const std::byte* data() const { return bytes_ ? bytes_.get() : inline_; }
+  std::size_t byte_size() const { return byte_size_; }
+  /// `count() + 1` offsets into `data()`, or nullptr for a fixed-size type.
+  const std::uint64_t* offsets() const { return offsets_ ? offsets_->data() : nullptr; }
+  /// The bytes of the k-th element in C order.
+  std::span<const std::byte> element(Index k) const;
+
+  /// As `T`: a scalar as a number, string or object, an array as `Array<U>`, `std::vector<U>`, `std::array<U, N>`.
+  /// Throws `Error` (type_mismatch, rank_mismatch) when this is something else; integers convert to double.
+  template <ElementValue T>
+  T as() const;
+
+  /// The same values as `type`. Checked value by value: throws `Error` (type_mismatch) that names the first value which
+  /// `type` cannot hold exactly (a 64-bit integer beyond 2^53 as double, a negative one as unsigned, a fraction as
+  /// integer is refused altogether).
+  Value converted(const ElementType& type) const;
+  /// The same elements under another shape of as many elements.
+  Value reshaped(Shape shape) const;
+
+  /// Bytes that `from_wire` reads: type, shape, offsets, values. Object types are looked up by the reader's `expected`.
+  Bytes to_wire() const;
+  /// Throws `Error` (storage_failed) on malformed bytes.
+  static Value from_wire(std::span<const std::byte> bytes);
+
+  /// Equal type, shape and bytes.
+  friend bool operator==(const Value& a, const Value& b);
+
+ private:
+  static constexpr std::size_t kInlineBytes = 16;
+
+  Value(const ElementType& type, Shape shape);
+  /// Writable bytes of a value under construction.
+  std::byte* allocate(std::size_t size);
+
+  const ElementType* type_ = nullptr;
+  Shape shape_;
+  Index count_ = 0;
+  std::size_t byte_size_ = 0;
+  alignas(16) std::byte inline_[kInlineBytes] = {};
+  std::shared_ptr<const std::byte[]> bytes_;
+  std::shared_ptr<const std::vector<std::uint64_t>> offsets_;
+};
+
+/// Named values: the inputs of a run, defaults, bound values.
+using Inputs = std::map<std::string, Value>;
+
+/// `count` points from `first` to `last`, both included (one point: `first`).
+Value linspace(double first, double last, Index count);
+
+/// Readable text of a value for messages: `1.5`, `"abc"`, `array of float64, shape (3, 4)`.
+std::string describe(const Value& value);
+/// Readable text of one element: numbers with all digits, strings quoted, anything else by its type.
+std::string describe_element(const ElementType& type, std::span<const std::byte> bytes);
+
+// ---------------------------------------------------------------------------------------------------------------
+
+template <ElementValue T>
+Value::Value(const T& value) {
+  if constexpr (ArrayLike<T>) {
+    using Item = typename ArrayItem<T>::type;
+    *this = Value(element_type<Item>(), detail::shape_of(value));
+    if constexpr (FixedValue<Item> && requires { value.data(); }) {
+      std::byte* out = allocate(static_cast<std::size_t>(count_) * sizeof(Item));
+      if (count_ != 0) std::memcpy(out, value.data(), byte_size_);
+    } else {
+      Bytes bytes;
+      std::vector<std::uint64_t> offsets{0};
+      for (const Item& item : value) {
+        encode(item, bytes);
+        offsets.push_back(bytes.size());
+      }
+      *this = copy_of(*type_, shape_, bytes, FixedValue<Item> ? std::span<const std::uint64_t>{} : offsets);
+    }
+  } else {
+    *this = Value(element_type<T>(), Shape{});
+    if constexpr (FixedValue<T>) {
+      std::memcpy(allocate(sizeof(T)), &value, sizeof(T));
+    } else {
+      Bytes bytes;
+      encode(value, bytes);
+      const std::uint64_t offsets[] = {0, bytes.size()};
+      *this = copy_of(*type_, {}, bytes, offsets);
+    }
+  }
+}
+
+namespace detail {
+[[noreturn]] void throw_not_as(const Value& value, const ElementType& wanted, const char* form);
+}
+
+template <ElementValue T>
+T Value::as() const {
+  if (!has_value()) throw Bug("a value was asked of an empty mpipe::Value");
+  using Item = typename ArrayItem<T>::type;
+  if constexpr (ArrayLike<T>) {
+    const ElementType& wanted = element_type<Item>();
+    if (is_scalar()) detail::throw_not_as(*this, wanted, "an array");
+    if (type() != wanted) return converted(wanted).as<T>();
+    T array = detail::make_array<T>(shape_, array_type(wanted));
+    Index k = 0;
+    for (auto&& item : array) item = decode<Item>(element(k++));
+    return array;
+  } else {
+    const ElementType& wanted = element_type<T>();
+    if (!is_scalar()) detail::throw_not_as(*this, wanted, "a scalar");
+    if (type() != wanted) return converted(wanted).as<T>();
+    return decode<T>(element(0));
+  }
+}
+
+}  // namespace mpipe

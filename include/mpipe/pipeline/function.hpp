@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// `Function`: a callable with the names of its outputs and parameters, and how it is mapped.
+#pragma once
+
+#include <mpipe/data/value.hpp>
+#include <mpipe/mapspec/mapspec.hpp>
+#include <mpipe/pipeline/function_body.hpp>
+#include <mpipe/pipeline/typed_body.hpp>
+
+#include <memory>
+
+namespace mpipe {
+
+/// One function of a pipeline. Made by `function(..)` and completed by chained calls; checked when a `Pipeline` takes it.
+/// Copies share the (immutable) body.
+///
+/// Names: `parameters` gives the callable's own names in the order of its signature; `renames` maps own names (of
+/// parameters and outputs) to the names the pipeline uses; defaults, bound values and the mapspec use the new names.
+class Function {
+ public:
+  Function(std::vector<std::string> outputs, std::shared_ptr<const FunctionBody> body);
+
+  Function& parameters(std::vector<std::string> names);
+  template <class... Names>
+    requires(std::convertible_to<Names, std::string> && ...)
+  Function& parameters(Names... names) {
+    return parameters(std::vector<std::string>{std::string(names)...});
+  }
+  /// Throws `Error` (mapspec_syntax and its kin) at once.
+  Function& mapspec(std::string_view text);
+  /// Values for parameters that nobody gives. Consistent over a pipeline.
+  Function& defaults(Inputs values);
+  /// Fixed values: the parameter disappears from the pipeline's inputs and is cut from a producer of that name.
+  Function& bound(Inputs values);
+  Function& renames(std::map<std::string, std::string> names);
+  /// Extents of the internal axes, in their order; unknown ones may be left empty.
+  Function& internal_shape(PartialShape shape);
+  /// Promise: the body may be called from several threads of a process at once.
+  Function& thread_safe(bool promise = true);
+  /// `units` / `long_name` of an output, by its new name: written to the file.
+  Function& attribute(const std::string& output, const std::string& key, const std::string& text);
+
+  /// Everything that can be said wrong about one function by itself. Throws `Error`.
+  void check() const;
+
+  // What the pipeline sees (new names).
+  std::vector<std::string> output_names() const;
+  std::vector<std::string> parameter_names() const;
+  /// The name of a function in messages and reports: its first output.
+  std::string name() const { return output_names().front(); }
+  const std::optional<MapSpec>& mapspec() const { return mapspec_; }
+  const Inputs& default_values() const { return defaults_; }
+  const Inputs& bound_values() const { return bound_; }
+  const std::optional<PartialShape>& declared_internal_shape() const { return internal_shape_; }
+  bool is_thread_safe() const { return thread_safe_ || body_->thread_safe(); }
+  const FunctionBody& body() const { return *body_; }
+  const std::map<std::string, std::map<std::string, std::string>>& attributes() const { return attributes_; }
+
+ private:
+  std::string renamed(const std::string& own) const;
+  void check_names() const;
+  void check_values() const;
+  void check_mapspec() const;
+
+  std::vector<std::string> outputs_;
+  std::vector<std::string> parameters_;
+  std::shared_ptr<const FunctionBody> body_;
+  std::optional<MapSpec> mapspec_;
+  Inputs defaults_;
+  Inputs bound_;
+  std::map<std::string, std::string> renames_;
+  std::optional<PartialShape> internal_shape_;
+  std::map<std::string, std::map<std::string, std::string>> attributes_;
+  bool thread_safe_ = false;
+};
+
+/// A function with one output, from any callable with one signature: free function, lambda, functor with a const call
+/// operator. Its named parameters are given with `.parameters(..)`.
+template <class F>
+Function function(std::string output, F callable) {
+  static_assert(detail::HasSignature<F>,
+                "mpipe: your callable has no single signature with a const call operator (generic lambdas, overloaded "
+                "functors and mutable lambdas cannot be used; write out the parameter types)");
+  using Result = typename detail::Signature<F>::Result;
+  static_assert(!std::is_void_v<Result>, "mpipe: your function returns nothing; an output needs a value");
+  static_assert(!std::is_reference_v<Result> && !std::is_pointer_v<Result>, "mpipe: return values, not references or pointers");
+  return Function({std::move(output)},
+                  std::make_shared<const detail::TypedBody<F, detail::OneOutput>>(std::move(callable)));
+}
+
+/// A function with several outputs: the callable returns a std::tuple, a std::pair or a plain struct, one field per output.
+template <class F>
+Function function(std::vector<std::string> outputs, F callable) {
+  static_assert(detail::HasSignature<F>,
+                "mpipe: your callable has no single signature with a const call operator (generic lambdas, overloaded "
+                "functors and mutable lambdas cannot be used; write out the parameter types)");
+  return Function(std::move(outputs),
+                  std::make_shared<const detail::TypedBody<F, detail::SeveralOutputs>>(std::move(callable)));
+}
+template <class F>
+Function function(std::initializer_list<const char*> outputs, F callable) {
+  return function(std::vector<std::string>(outputs.begin(), outputs.end()), std::move(callable));
+}
+
+}  // namespace mpipe

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// Bodies made from C++ callables. The callable's signature gives the types; the loop over a block is compiled for it.
+#pragma once
+
+#include <mpipe/pipeline/function_body.hpp>
+#include <mpipe/pipeline/random.hpp>
+
+#include <concepts>
+#include <tuple>
+#include <typeinfo>
+#include <variant>
+
+namespace mpipe::detail {
+
+// ---- the signature of a callable -------------------------------------------------------------------------------
+
+template <class F>
+struct Signature : Signature<decltype(&F::operator())> {};
+template <class R, class... Args>
+struct Signature<R (*)(Args...)> {
+  using Result = R;
+  using Parameters = std::tuple<std::remove_cvref_t<Args>...>;
+};
+template <class R, class... Args>
+struct Signature<R (*)(Args...) noexcept> : Signature<R (*)(Args...)> {};
+template <class C, class R, class... Args>
+struct Signature<R (C::*)(Args...) const> : Signature<R (*)(Args...)> {};
+template <class C, class R, class... Args>
+struct Signature<R (C::*)(Args...) const noexcept> : Signature<R (*)(Args...)> {};
+
+template <class F>
+concept HasSignature = requires { typename Signature<F>::Result; };
+
+/// Parameters that the library fills in itself and that have no name.
+template <class P>
+concept Injected = std::same_as<P, Random>;
+
+template <class P>
+concept Parameter = Injected<P> || ElementValue<P>;
+
+/// Number of fields of an aggregate, by brace initialisation.
+struct AnyField {
+  template <class T>
+  operator T() const;  // NOLINT(google-explicit-constructor)
+};
+template <class T, class... Fields>
+consteval std::size_t field_count() {
+  if constexpr (requires { T{Fields{}..., AnyField{}}; })
+    return field_count<T, Fields..., AnyField>();
+  else
+    return sizeof...(Fields);
+}
+
+/// The several outputs of one call, as a tuple of references: from a tuple, a pair, or a plain struct of up to 8 fields.
+template <class R>
+auto tie_results(const R& result) {
+  if constexpr (requires { std::tuple_size<R>::value; }) {
+    return std::apply([](const auto&... items) { return std::tie(items...); }, result);
+  } else {
+    static_assert(std::is_aggregate_v<R>,
+                  "mpipe: a function with several outputs returns a std::tuple, a std::pair or a plain struct");
+    constexpr std::size_t n = field_count<R>();
+    static_assert(1 <= n && n <= 8, "mpipe: a struct of several outputs has at most 8 fields; return a std::tuple instead");
+    if constexpr (n == 1) {
+      const auto& [a] = result;
+      return std::tie(a);
+    } else if constexpr (n == 2) {
+      const auto& [a, b] = result;
+      return std::tie(a, b);
+    } else if constexpr (n == 3) {
+      const auto& [a, b, c] = result;
+      return std::tie(a, b, c);
+    } else if constexpr (n == 4) {
+      const auto& [a, b, c, d] = result;
+      return std::tie(a, b, c, d);
+    } else if constexpr (n == 5) {
+      const auto& [a, b, c, d, e] = result;
+      return std::tie(a, b, c, d, e);
+    } else if constexpr (n == 6) {
+      const auto& [a, b, c, d, e, f] = result;
+      return std::tie(a, b, c, d, e, f);
+    } else if constexpr (n == 7) {
+      const auto& [a, b, c, d, e, f, g] = result;
+      return std::tie(a, b, c, d, e, f, g);
+    } else {
+      const auto& [a, b, c, d, e, f, g, h] = result;
+      return std::tie(a, b, c, d, e, f, g, h);
+    }
+  }
+}
+
+/// How a callable's result becomes outputs: as one, or taken apart.
+struct OneOutput {
+  template <class R>
+  static auto tie(const R& result) {
+    return std::tie(result);
+  }
+};
+struct SeveralOutputs {
+  template <class R>
+  static auto tie(const R& result) {
+    return tie_results(result);
+  }
+};
+
+template <class P>
+ValueType parameter_type() {
+  if constexpr (ArrayLike<P>) {
+    constexpr bool any = requires { std::declval<const P&>().rank(); };
+    return {&element_type<typename ArrayItem<P>::type>(), any ? std::optional<std::size_t>{} : 1, false};
+  } else {
+    return {&element_type<P>(), 0, false};
+  }
+}
+
+// ---- cursors: one argument along a row -------------------------------------------------------------------------
+
+/// A number: read in place.
+template <class P>
+class FixedCursor {
+ public:
+  explicit FixedCursor(const ArgumentView& view) : base_(reinterpret_cast<const P*>(view.data)) {}
+  void start_row(Index position, Index step) {
+    row_ = base_ + position;
+    step_ = step;
+  }
+  const P& get(Index k) const { return row_[k * step_]; }
+
+ private:
+  const P* base_;
+  const P* row_ = nullptr;
+  Index step_ = 0;
+};
+
+/// A value that varies in size: decoded, once for all elements that share it.
+template <class P>
+class DecodedCursor {
+ public:
+  explicit DecodedCursor(const ArgumentView& view) : view_(view) {}
+  void start_row(Index position, Index step) {
+    position_ = position;
+    step_ = step;
+  }
+  const P& get(Index k) {
+    const Index at = position_ + k * step_;
+    if (decoded_ != at) value_ = decode<P>(view_.value(at));
+    decoded_ = at;
+    return value_;
+  }
+
+ private:
+  const ArgumentView& view_;
+  Index position_ = 0;
+  Index step_ = 0;
+  std::optional<Index> decoded_;
+  P value_{};
+};
+
+/// An array: seen in place where its values lie dense, else copied together, once for all elements that share it.
+template <class T>
+class SliceCursor {
+ public:
+  explicit SliceCursor(const ArgumentView& view) : view_(view), dense_(FixedValue<T> && view.slice_is_dense()) {}
+  void start_row(Index position, Index step) {
+    position_ = position;
+    step_ = step;
+  }
+  ArrayView<const T> get(Index k) {
+    const Index at = position_ + k * step_;
+    if (view_.type->kind == Kind::array) {
+      if (copied_ != at) copy_ = decode<Array<T>>(view_.value(at));
+      copied_ = at;
+      return copy_.view();
+    }
+    if (dense_) return {reinterpret_cast<const T*>(view_.data) + at, view_.slice_shape};
+    if (copied_ != at) copy(at);
+    return copy_.view();
+  }
+
+ private:
+  void copy(Index at) {
+    if (copy_.shape() != view_.slice_shape) copy_ = Array<T>(view_.slice_shape);
+    Index k = 0;
+    if constexpr (FixedValue<T>)
+      view_.copy_slice(at, reinterpret_cast<std::byte*>(copy_.data()));
+    else
+      view_.for_each_in_slice(at, [&](Index position) { copy_[k++] = decode<T>(view_.value(position)); });
+    copied_ = at;
+  }
+
+  const ArgumentView& view_;
+  bool dense_;
+  Index position_ = 0;
+  Index step_ = 0;
+  std::optional<Index> copied_;
+  Array<T> copy_;
+};
+
+/// An array that the function wants to own.
+template <class P>
+class OwnedArrayCursor {
+ public:
+  explicit OwnedArrayCursor(const ArgumentView& view) : slice_(view), type_(&element_type<P>()) {}
+  void start_row(Index position, Index step) { slice_.start_row(position, step); }
+  P get(Index k) {
+    const auto view = slice_.get(k);
+    P array = make_array<P>(view.shape(), *type_);
+    std::copy(view.begin(), view.end(), array.begin());
+    return array;
+  }
+
+ private:
+  SliceCursor<typename ArrayItem<P>::type> slice_;
+  const ElementType* type_;
+};
+
+template <class P>
+struct CursorOf {
+  using type = std::conditional_t<FixedValue<P>, FixedCursor<P>, DecodedCursor<P>>;
+};
+template <class T>
+struct CursorOf<ArrayView<const T>> {
+  using type = SliceCursor<T>;
+};
+template <ArrayLike P>
+struct CursorOf<P> {
+  using type = OwnedArrayCursor<P>;
+};
+
+// ---- outputs ---------------------------------------------------------------------------------------------------
+
+/// Puts one output of the element number `k` of the block into its column.
+template <class T>
+void write_output(OutputColumn& column, Index k, const T& value) {
+  if constexpr (FixedValue<T>) {
+    reinterpret_cast<T*>(column.fixed)[k] = value;
+  } else if constexpr (ArrayLike<T>) {
+    using Item = typename ArrayItem<T>::type;
+    if (!column.collects_items) {
+      Bytes encoded;
+      encode(value, encoded);
+      column.push_encoded(encoded);
+    } else if constexpr (FixedValue<Item> && requires { value.data(); }) {
+      column.push_items(shape_of(value), reinterpret_cast<const std::byte*>(value.data()));
+    } else if constexpr (FixedValue<Item>) {
+      const Array<Item> copy({static_cast<Index>(value.size())}, value.begin());  // std::vector<bool>
+      column.push_items(copy.shape(), reinterpret_cast<const std::byte*>(copy.data()));
+    } else {
+      column.check_items(shape_of(value));
+      for (const Item& item : value) {
+        Bytes encoded;
+        encode(item, encoded);
+        column.push_encoded(encoded);
+      }
+    }
+  } else {
+    Bytes encoded;
+    encode(value, encoded);
+    column.push_encoded(encoded);
+  }
+}
+
+// ---- the body --------------------------------------------------------------------------------------------------
+
+template <class F, class Outputs>
+class TypedBody final : public FunctionBody {
+  using Result = typename Signature<F>::Result;
+  using Parameters = typename Signature<F>::Parameters;
+  static constexpr std::size_t kArity = std::tuple_size_v<Parameters>;
+  using Tied = decltype(Outputs::tie(std::declval<const Result&>()));
+  static constexpr std::size_t kOutputs = std::tuple_size_v<Tied>;
+  template <std::size_t I>
+  using Output = std::remove_cvref_t<std::tuple_element_t<I, Tied>>;
+
+ public:
+  explicit TypedBody(F callable) : callable_(std::move(callable)) {
+    add_parameters(std::make_index_sequence<kArity>{});
+    add_outputs(std::make_index_sequence<kOutputs>{});
+  }
+
+  const std::vector<ValueType>& parameters() const override { return parameters_; }
+  std::size_t output_count() const override { return kOutputs; }
+  std::vector<ValueType> outputs(std::span<const ValueType>) const override { return outputs_; }
+  std::string identity() const override { return type_name(typeid(F)); }
+
+  void call(BlockCall& call) const override { run(call, std::make_index_sequence<kArity>{}); }
+
+ private:
+  template <std::size_t... I>
+  void add_parameters(std::index_sequence<I...>) {
+    (add_parameter<std::tuple_element_t<I, Parameters>>(), ...);
+  }
+  template <class P>
+  void add_parameter() {
+    static_assert(Parameter<P>,
+                  "mpipe: a parameter of your function has a type that is not supported: use numbers, std::string, "
+                  "std::complex, std::vector, mpipe::Array, mpipe::ArrayView<const T>, or a default constructible class "
+                  "with Boost.Serialization support");
+    if constexpr (!Injected<P>) parameters_.push_back(parameter_type<P>());
+  }
+  template <std::size_t... I>
+  void add_outputs(std::index_sequence<I...>) {
+    static_assert((ElementValue<Output<I>> && ...),
+                  "mpipe: your function returns a type that is not supported as an output");
+    (outputs_.push_back(parameter_type<Output<I>>()), ...);
+  }
+
+  /// What stands before parameter I among the named ones: its position among the arguments.
+  template <std::size_t I>
+  static constexpr std::size_t argument_index() {
+    return []<std::size_t... J>(std::index_sequence<J...>) {
+      return (std::size_t{0} + ... + (Injected<std::tuple_element_t<J, Parameters>> ? 0 : 1));
+    }(std::make_index_sequence<I>{});
+  }
+
+  template <std::size_t I>
+  static auto make_cursor(const BlockCall& call) {
+    using P = std::tuple_element_t<I, Parameters>;
+    if constexpr (Injected<P>)
+      return std::monostate{};
+    else
+      return typename CursorOf<P>::type(call.arguments[argument_index<I>()]);
+  }
+
+  template <std::size_t I, class Cursor>
+  static void start_row(Cursor& cursor, const RowWalker& row) {
+    if constexpr (!std::is_same_v<Cursor, std::monostate>) {
+      constexpr std::size_t a = argument_index<I>();
+      cursor.start_row(row.position(a), row.step(a));
+    }
+  }
+
+  template <class Cursor>
+  static decltype(auto) argument(Cursor& cursor, Index k, Index element, const BlockCall& call) {
+    if constexpr (std::is_same_v<Cursor, std::monostate>)
+      return Random(call.seed, call.stream, static_cast<std::uint64_t>(element));
+    else
+      return cursor.get(k);
+  }
+
+  template <std::size_t... I>
+  void run(BlockCall& call, std::index_sequence<I...>) const {
+    std::tuple<decltype(make_cursor<I>(call))...> cursors{make_cursor<I>(call)...};
+    RowWalker row(call);
+    Index done = 0;
+    try {
+      while (row.next()) {
+        (start_row<I>(std::get<I>(cursors), row), ...);
+        const Index length = row.length();
+        const Index first = row.first();
+        for (Index k = 0; k < length; ++k, ++done) {
+          write(call.outputs, done, callable_(argument(std::get<I>(cursors), k, first + k, call)...));
+        }
+      }
+    } catch (...) {
+      call.completed = done;
+      throw;
+    }
+    call.completed = done;
+  }
+
+  static void write(std::span<OutputColumn> columns, Index k, const Result& result) {
+    const auto tied = Outputs::tie(result);
+    [&]<std::size_t... O>(std::index_sequence<O...>) {
+      (write_output(columns[O], k, std::get<O>(tied)), ...);
+    }(std::make_index_sequence<kOutputs>{});
+  }
+
+  F callable_;
+  std::vector<ValueType> parameters_;
+  std::vector<ValueType> outputs_;
+};
+
+}  // namespace mpipe::detail

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/core/index.hpp>
+
+#include <algorithm>
+
+namespace mpipe {
+
+RangeSet::RangeSet(std::initializer_list<IndexRange> ranges) {
+  for (const IndexRange& range : ranges) insert(range);
+}
+
+void RangeSet::insert(IndexRange range) {
+  if (range.empty()) return;
+  // First range that touches or follows `range`; everything that touches is merged into it.
+  auto first = std::lower_bound(ranges_.begin(), ranges_.end(), range.begin,
+                                [](const IndexRange& r, Index begin) { return r.end < begin; });
+  auto last = first;
+  while (last != ranges_.end() && last->begin <= range.end) {
+    range.begin = std::min(range.begin, last->begin);
+    range.end = std::max(range.end, last->end);
+    ++last;
+  }
+  if (first == last) {
+    ranges_.insert(first, range);
+  } else {
+    *first = range;
+    ranges_.erase(first + 1, last);
+  }
+}
+
+void RangeSet::erase(IndexRange range) {
+  if (range.empty()) return;
+  auto first = std::lower_bound(ranges_.begin(), ranges_.end(), range.begin,
+                                [](const IndexRange& r, Index begin) { return r.end <= begin; });
+  auto last = first;
+  while (last != ranges_.end() && last->begin < range.end) ++last;
+  if (first == last) return;
+  const IndexRange left{first->begin, std::min(range.begin, first->end)};
+  const IndexRange right{std::max(range.end, (last - 1)->begin), (last - 1)->end};
+  auto at = ranges_.erase(first, last);
+  if (!right.empty()) at = ranges_.insert(at, right);
+  if (!left.empty()) ranges_.insert(at, left);
+}
+
+Index RangeSet::count() const {
+  Index sum = 0;
+  for (const IndexRange& range : ranges_) sum += range.size();
+  return sum;
+}
+
+bool RangeSet::contains(Index index) const { return contains(IndexRange{index, index + 1}); }
+
+bool RangeSet::contains(IndexRange range) const {
+  if (range.empty()) return true;
+  auto at = std::lower_bound(ranges_.begin(), ranges_.end(), range.begin,
+                             [](const IndexRange& r, Index begin) { return r.end <= begin; });
+  return at != ranges_.end() && at->begin <= range.begin && range.end <= at->end;
+}
+
+RangeSet RangeSet::intersection(IndexRange with) const {
+  RangeSet result;
+  auto at = std::lower_bound(ranges_.begin(), ranges_.end(), with.begin,
+                             [](const IndexRange& r, Index begin) { return r.end <= begin; });
+  for (; at != ranges_.end() && at->begin < with.end; ++at)
+    result.insert({std::max(at->begin, with.begin), std::min(at->end, with.end)});
+  return result;
+}
+
+RangeSet RangeSet::intersection(const RangeSet& with) const {
+  RangeSet result;
+  auto a = ranges_.begin();
+  auto b = with.ranges_.begin();
+  while (a != ranges_.end() && b != with.ranges_.end()) {
+    result.insert({std::max(a->begin, b->begin), std::min(a->end, b->end)});
+    if (a->end < b->end)
+      ++a;
+    else
+      ++b;
+  }
+  return result;
+}
+
+RangeSet RangeSet::united(const RangeSet& with) const {
+  RangeSet result = *this;
+  for (const IndexRange& range : with.ranges_) result.insert(range);
+  return result;
+}
+
+RangeSet RangeSet::difference(const RangeSet& without) const {
+  RangeSet result;
+  auto cut = without.ranges_.begin();
+  for (IndexRange rest : ranges_) {
+    while (cut != without.ranges_.end() && cut->end <= rest.begin) ++cut;
+    for (auto c = cut; c != without.ranges_.end() && c->begin < rest.end; ++c) {
+      result.insert({rest.begin, c->begin});
+      rest.begin = std::max(rest.begin, c->end);
+    }
+    result.insert(rest);
+  }
+  return result;
+}
+
+}  // namespace mpipe

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/data/codec.hpp>
+
+namespace mpipe::detail {
+
+int AppendBuffer::overflow(int_type c) {
+  if (c != traits_type::eof()) out_.push_back(static_cast<std::byte>(c));
+  return traits_type::not_eof(c);
+}
+
+std::streamsize AppendBuffer::xsputn(const char* text, std::streamsize count) {
+  append(out_, text, static_cast<std::size_t>(count));
+  return count;
+}
+
+ReadBuffer::ReadBuffer(std::span<const std::byte> bytes) {
+  // std::streambuf wants a mutable pointer for its get area but never writes through it.
+  char* begin = const_cast<char*>(reinterpret_cast<const char*>(bytes.data()));
+  setg(begin, begin, begin + bytes.size());
+}
+
+void throw_bad_encoding(const ElementType& type, const char* what) {
+  throw Error(Category::storage_failed, "the bytes of a value of type " + type.name + " cannot be read: " + what +
+                                            " (the value is damaged, or was written for another type).");
+}
+
+std::uint64_t ByteReader::number() {
+  std::uint64_t value = 0;
+  std::memcpy(&value, take(sizeof(value)).data(), sizeof(value));
+  return value;
+}
+
+std::span<const std::byte> ByteReader::take(std::uint64_t count) {
+  if (count > rest_.size()) throw_bad_encoding(type_, "it is too short");
+  const auto taken = rest_.first(static_cast<std::size_t>(count));
+  rest_ = rest_.subspan(static_cast<std::size_t>(count));
+  return taken;
+}
+
+Shape read_shape(ByteReader& reader, std::size_t item_bytes) {
+  constexpr std::uint64_t kMaxRank = 64;
+  const std::uint64_t rank = reader.number();
+  if (rank > kMaxRank) throw_bad_encoding(reader.type(), "its rank is over 64");
+  Shape shape;
+  for (std::uint64_t axis = 0; axis < rank; ++axis) {
+    const std::uint64_t extent = reader.number();
+    if (extent > (std::uint64_t{1} << 62)) throw_bad_encoding(reader.type(), "an extent is too large");
+    shape.push_back(static_cast<Index>(extent));
+  }
+  const auto limit = static_cast<Index>(reader.remaining() / item_bytes);
+  if (element_count(shape) > limit) throw_bad_encoding(reader.type(), "its shape has more items than there are bytes");
+  return shape;
+}
+
+void write_shape(std::span<const Index> shape, Bytes& out) {
+  const std::uint64_t rank = shape.size();
+  append(out, &rank, sizeof(rank));
+  append(out, shape.data(), shape.size_bytes());
+}
+
+void append(Bytes& out, const void* data, std::size_t size) {
+  const auto* bytes = static_cast<const std::byte*>(data);
+  out.insert(out.end(), bytes, bytes + size);
+}
+
+}  // namespace mpipe::detail

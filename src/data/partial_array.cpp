@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/data/partial_array.hpp>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace mpipe {
+namespace {
+
+/// Address space for `size` bytes that read as zero; pages cost memory when they are first written.
+std::shared_ptr<void> reserve_pages(std::size_t size) {
+  void* address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (address == MAP_FAILED)
+    throw Error(Category::too_large, "no address space for an array of " + std::to_string(size) + " bytes (" +
+                                         std::strerror(errno) + "). Use smaller axes or a selection (--fixed).");
+#ifdef MADV_HUGEPAGE
+  constexpr std::size_t kWorthHugePages = std::size_t{64} << 20;
+  if (size >= kWorthHugePages) ::madvise(address, size, MADV_HUGEPAGE);
+#endif
+  return {address, [size](void* mapped) { ::munmap(mapped, size); }};
+}
+
+}  // namespace
+
+PartialArray::PartialArray(const ElementType& type, Shape external, std::optional<Shape> internal)
+    : type_(&type), external_(std::move(external)), total_(element_count(external_)) {
+  if (internal) set_internal(*internal);
+}
+
+PartialArray::PartialArray(PartialArray&&) noexcept = default;
+PartialArray& PartialArray::operator=(PartialArray&&) noexcept = default;
+PartialArray::~PartialArray() = default;
+
+void PartialArray::set_internal(const Shape& internal) {
+  if (internal_ && *internal_ != internal)
+    throw Error(Category::internal_shape_mismatch, "an element has the shape " + to_string(internal) +
+                                                       " where others have the shape " + to_string(*internal_) +
+                                                       " (one output is one array). Return equal shapes.");
+  if (internal_) return;
+  internal_ = internal;
+  per_element_ = element_count(internal);
+  if (type_->fixed_size()) map_memory();
+}
+
+void PartialArray::map_memory() {
+  Shape all = external_;
+  all.insert(all.end(), internal_->begin(), internal_->end());
+  const Index values = element_count(all);
+  constexpr Index kMaxBytes = Index{1} << 46;  // what a process can address
+  if (values > kMaxBytes / static_cast<Index>(type_->size))
+    throw Error(Category::too_large, "an array of shape " + to_string(all) + " and type " + type_->name +
+                                         " is larger than a process can address. Use smaller axes.");
+  if (values == 0) return;
+  memory_ = reserve_pages(static_cast<std::size_t>(values) * type_->size);
+  data_ = static_cast<std::byte*>(memory_.get());
+}
+
+void PartialArray::release(IndexRange range) {
+  have_.erase(range);
+  if (!type_->fixed_size()) {
+    auto at = blocks_.lower_bound(range.begin);
+    while (at != blocks_.end() && at->second.range.end <= range.end) at = blocks_.erase(at);
+    return;
+  }
+  if (data_ == nullptr) return;
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = (reinterpret_cast<std::uintptr_t>(data(range.begin)) + page - 1) / page * page;
+  const auto last = reinterpret_cast<std::uintptr_t>(data(range.end)) / page * page;
+  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
+void PartialArray::put(IndexRange range, std::span<const std::byte> bytes, std::span<const std::uint64_t> offsets) {
+  if (offsets.size() != static_cast<std::size_t>(range.size() * per_element_) + 1)
+    throw Bug("PartialArray::put: the offsets do not fit the range");
+  blocks_[range.begin] = Block{range, {bytes.begin(), bytes.end()}, {offsets.begin(), offsets.end()}};
+  have_.insert(range);
+}
+
+PartialArray::Piece PartialArray::piece(IndexRange range) const {
+  Piece piece;
+  if (type_->fixed_size()) {
+    piece.bytes = {data(range.begin), static_cast<std::size_t>(range.size()) * element_bytes()};
+    return piece;
+  }
+  piece.offsets.push_back(0);
+  auto at = blocks_.upper_bound(range.begin);
+  if (at != blocks_.begin()) --at;
+  Index next = range.begin;
+  for (; at != blocks_.end() && at->second.range.begin < range.end; ++at) {
+    const Block& block = at->second;
+    if (block.range.end <= next) continue;
+    const Index first = std::max(next, block.range.begin);
+    const Index last = std::min(range.end, block.range.end);
+    if (first != next) throw Bug("PartialArray::piece of elements that are not here");
+    const auto begin = static_cast<std::size_t>((first - block.range.begin) * per_element_);
+    const auto end = static_cast<std::size_t>((last - block.range.begin) * per_element_);
+    const std::uint64_t shift = block.offsets[begin] - piece.owned.size();
+    for (std::size_t k = begin + 1; k <= end; ++k) piece.offsets.push_back(block.offsets[k] - shift);
+    piece.owned.insert(piece.owned.end(), block.bytes.begin() + static_cast<std::ptrdiff_t>(block.offsets[begin]),
+                       block.bytes.begin() + static_cast<std::ptrdiff_t>(block.offsets[end]));
+    next = last;
+  }
+  if (next < range.end) throw Bug("PartialArray::piece of elements that are not here");
+  piece.bytes = piece.owned;
+  return piece;
+}
+
+Value PartialArray::to_value() const {
+  Shape shape = external_;
+  if (internal_) shape.insert(shape.end(), internal_->begin(), internal_->end());
+  if (type_->fixed_size()) {
+    std::shared_ptr<const std::byte[]> bytes(memory_, data_);
+    return Value::from_bytes(*type_, std::move(shape), std::move(bytes));
+  }
+  Bytes bytes;
+  std::vector<std::uint64_t> offsets{0};
+  Index next = 0;
+  const auto skip_to = [&](Index element) {
+    offsets.insert(offsets.end(), static_cast<std::size_t>((element - next) * per_element_), bytes.size());
+    next = element;
+  };
+  for (const IndexRange& range : have_.ranges()) {
+    skip_to(range.begin);
+    const Piece part = piece(range);
+    const std::uint64_t shift = bytes.size();
+    for (std::size_t k = 1; k < part.offsets.size(); ++k) offsets.push_back(part.offsets[k] + shift);
+    bytes.insert(bytes.end(), part.bytes.begin(), part.bytes.end());
+    next = range.end;
+  }
+  skip_to(total_);
+  return Value::copy_of(*type_, std::move(shape), bytes, offsets);
+}
+
+}  // namespace mpipe

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/data/value.hpp>
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <mutex>
+
+namespace mpipe {
+namespace {
+
+/// Calls `visit` with a null pointer of the C++ type of a numeric kind.
+template <class Visitor>
+auto visit_numeric(Kind kind, Visitor&& visit) {
+  switch (kind) {
+    case Kind::boolean: return visit(static_cast<bool*>(nullptr));
+    case Kind::int8: return visit(static_cast<std::int8_t*>(nullptr));
+    case Kind::int16: return visit(static_cast<std::int16_t*>(nullptr));
+    case Kind::int32: return visit(static_cast<std::int32_t*>(nullptr));
+    case Kind::int64: return visit(static_cast<std::int64_t*>(nullptr));
+    case Kind::uint8: return visit(static_cast<std::uint8_t*>(nullptr));
+    case Kind::uint16: return visit(static_cast<std::uint16_t*>(nullptr));
+    case Kind::uint32: return visit(static_cast<std::uint32_t*>(nullptr));
+    case Kind::uint64: return visit(static_cast<std::uint64_t*>(nullptr));
+    case Kind::float32: return visit(static_cast<float*>(nullptr));
+    case Kind::float64: return visit(static_cast<double*>(nullptr));
+    case Kind::complex64: return visit(static_cast<std::complex<float>*>(nullptr));
+    case Kind::complex128: return visit(static_cast<std::complex<double>*>(nullptr));
+    default: throw Bug("visit_numeric on a type that is not numeric");
+  }
+}
+
+template <class T>
+constexpr bool is_complex_v = std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>;
+
+template <class To, class From>
+bool convert_one(From from, To& to) {
+  if constexpr (is_complex_v<To> && is_complex_v<From>) {
+    to = To(static_cast<typename To::value_type>(from.real()), static_cast<typename To::value_type>(from.imag()));
+    return sizeof(To) >= sizeof(From);
+  } else if constexpr (is_complex_v<From>) {
+    return false;
+  } else if constexpr (is_complex_v<To>) {
+    typename To::value_type real{};
+    const bool exact = convert_one(from, real);
+    to = To(real);
+    return exact;
+  } else if constexpr (std::is_floating_point_v<From>) {
+    to = static_cast<To>(from);
+    return std::is_floating_point_v<To> && sizeof(To) >= sizeof(From);
+  } else if constexpr (std::is_floating_point_v<To>) {
+    to = static_cast<To>(from);
+    // 2^63 and 2^64 round up to values that the integer type cannot hold again.
+    return to < static_cast<To>(std::numeric_limits<From>::max()) ? static_cast<From>(to) == from
+                                                                  : sizeof(From) < sizeof(To);
+  } else {
+    to = static_cast<To>(from);
+    return static_cast<From>(to) == from && ((to < To{}) == (from < From{}));
+  }
+}
+
+template <class From, class To>
+Value convert_all(const Value& value, const ElementType& type) {
+  const auto count = static_cast<std::size_t>(value.count());
+  auto bytes = std::make_shared_for_overwrite<std::byte[]>(count * sizeof(To));
+  for (std::size_t k = 0; k < count; ++k) {
+    From from;
+    std::memcpy(&from, value.data() + k * sizeof(From), sizeof(From));
+    To to{};
+    if (!convert_one(from, to))
+      throw Error(Category::type_mismatch,
+                  fmt::format("the value {} (number {} of {}) cannot be held exactly by the type {} that is wanted here. "
+                              "Give a value of that type.",
+                              describe_element(value.type(), value.element(static_cast<Index>(k))), k, describe(value),
+                              type.name));
+    std::memcpy(bytes.get() + k * sizeof(To), &to, sizeof(To));
+  }
+  return Value::from_bytes(type, value.shape(), std::move(bytes));
+}
+
+bool same_family(const ElementType& from, const ElementType& to) {
+  // A fraction never becomes an integer, a complex number never a real one, and booleans are not numbers to be made.
+  if (from.kind == Kind::float32 || from.kind == Kind::float64) return !to.is_integer() && to.kind != Kind::boolean;
+  if (to.kind == Kind::boolean) return from.kind == Kind::boolean;
+  return true;
+}
+
+}  // namespace
+
+Value::Value(const ElementType& type, Shape shape) : type_(&type), shape_(std::move(shape)), count_(element_count(shape_)) {}
+
+std::byte* Value::allocate(std::size_t size) {
+  byte_size_ = size;
+  if (size <= kInlineBytes) return inline_;
+  auto bytes = std::make_shared_for_overwrite<std::byte[]>(size);
+  std::byte* out = bytes.get();
+  bytes_ = std::move(bytes);
+  return out;
+}
+
+Value Value::from_bytes(const ElementType& type, Shape shape, std::shared_ptr<const std::byte[]> bytes) {
+  if (!type.fixed_size()) throw Bug("Value::from_bytes needs a type of fixed size");
+  Value value(type, std::move(shape));
+  value.byte_size_ = static_cast<std::size_t>(value.count_) * type.size;
+  value.bytes_ = std::move(bytes);
+  return value;
+}
+
+Value Value::copy_of(const ElementType& type, Shape shape, std::span<const std::byte> bytes,
+                     std::span<const std::uint64_t> offsets) {
+  Value value(type, std::move(shape));
+  const auto count = static_cast<std::size_t>(value.count_);
+  if (type.fixed_size() ? bytes.size() != count * type.size : offsets.size() != count + 1)
+    throw Bug("Value::copy_of: the bytes do not fit the shape " + mpipe::to_string(value.shape_));
+  std::byte* out = value.allocate(bytes.size());
+  if (!bytes.empty()) std::memcpy(out, bytes.data(), bytes.size());
+  if (!type.fixed_size())
+    value.offsets_ = std::make_shared<const std::vector<std::uint64_t>>(offsets.begin(), offsets.end());
+  return value;
+}
+
+std::span<const std::byte> Value::element(Index k) const {
+  const auto at = static_cast<std::size_t>(k);
+  if (!offsets_) return {data() + at * type_->size, type_->size};
+  return {data() + (*offsets_)[at], static_cast<std::size_t>((*offsets_)[at + 1] - (*offsets_)[at])};
+}
+
+Value Value::converted(const ElementType& type) const {
+  if (*type_ == type) return *this;
+  if (!type_->is_numeric() || !type.is_numeric() || !same_family(*type_, type))
+    throw Error(Category::type_mismatch, fmt::format("{} was given where {} is wanted. Give a value of that type.",
+                                                     describe(*this), type.name));
+  return visit_numeric(type_->kind, [&](auto* from) {
+    return visit_numeric(type.kind, [&](auto* to) {
+      return convert_all<std::remove_pointer_t<decltype(from)>, std::remove_pointer_t<decltype(to)>>(*this, type);
+    });
+  });
+}
+
+Value Value::reshaped(Shape shape) const {
+  if (element_count(shape) != count_) throw Bug("Value::reshaped to another number of elements");
+  Value value = *this;
+  value.shape_ = std::move(shape);
+  return value;
+}
+
+Bytes Value::to_wire() const {
+  Bytes out;
+  const std::uint64_t name_length = type_->name.size();
+  detail::append(out, &name_length, sizeof(name_length));
+  detail::append(out, type_->name.data(), name_length);
+  detail::append(out, &type_->kind, sizeof(type_->kind));
+  detail::write_shape(shape_, out);
+  if (offsets_) detail::append(out, offsets_->data(), offsets_->size() * sizeof(std::uint64_t));
+  detail::append(out, data(), byte_size_);
+  return out;
+}
+
+namespace {
+
+/// The description of a type that came over the wire. Objects get a description of their own: equal by name.
+const ElementType& wire_type(Kind kind, const std::string& name, const ElementType& error_type) {
+  if (kind == Kind::object) {
+    static std::mutex mutex;
+    static std::map<std::string, ElementType> objects;
+    const std::lock_guard lock(mutex);
+    return objects.try_emplace(name, ElementType{Kind::object, name, 0, nullptr}).first->second;
+  }
+  if (kind == Kind::array) {
+    if (name.size() < 8 || !name.starts_with("array<")) detail::throw_bad_encoding(error_type, "unknown type");
+    const std::string item = name.substr(6, name.size() - 7);
+    if (const ElementType* basic = find_element_type(item)) return array_type(*basic);
+    return array_type(wire_type(item.starts_with("array<") ? Kind::array : Kind::object, item, error_type));
+  }
+  const ElementType* type = find_element_type(name);
+  if (type == nullptr || type->kind != kind) detail::throw_bad_encoding(error_type, "unknown type");
+  return *type;
+}
+
+}  // namespace
+
+Value Value::from_wire(std::span<const std::byte> bytes) {
+  static const ElementType unknown{Kind::object, "value", 0, nullptr};
+  detail::ByteReader reader(bytes, unknown);
+  const auto name_bytes = reader.take(reader.number());
+  const std::string name(reinterpret_cast<const char*>(name_bytes.data()), name_bytes.size());
+  const auto kind = static_cast<Kind>(reader.take(1)[0]);
+  const ElementType& type = wire_type(kind, name, unknown);
+  const Shape shape = detail::read_shape(reader, type.fixed_size() ? type.size : sizeof(std::uint64_t));
+  const auto count = static_cast<std::size_t>(element_count(shape));
+  if (type.fixed_size()) {
+    const auto values = reader.take(count * type.size);
+    if (!reader.at_end()) detail::throw_bad_encoding(type, "bytes are left over");
+    return copy_of(type, shape, values);
+  }
+  detail::ByteReader numbers(reader.take((count + 1) * sizeof(std::uint64_t)), type);
+  std::vector<std::uint64_t> offsets;
+  offsets.reserve(count + 1);
+  while (!numbers.at_end()) offsets.push_back(numbers.number());
+  const auto values = reader.take(reader.remaining());
+  if (offsets.front() != 0 || offsets.back() != values.size() || !std::is_sorted(offsets.begin(), offsets.end()))
+    detail::throw_bad_encoding(type, "its offsets are wrong");
+  return copy_of(type, shape, values, offsets);
+}
+
+bool operator==(const Value& a, const Value& b) {
+  if (!a.has_value() || !b.has_value()) return a.has_value() == b.has_value();
+  return a.type() == b.type() && a.shape_ == b.shape_ && a.byte_size_ == b.byte_size_ &&
+         (a.byte_size_ == 0 || std::memcmp(a.data(), b.data(), a.byte_size_) == 0) &&
+         (!a.offsets_ || *a.offsets_ == *b.offsets_);
+}
+
+Value linspace(double first, double last, Index count) {
+  if (count < 0) throw Error(Category::too_large, "linspace cannot have a negative number of points.");
+  Array<double> points(Shape{count});
+  for (Index k = 0; k < count; ++k)
+    points[k] = k == count - 1 && k > 0 ? last : first + static_cast<double>(k) * (last - first) / static_cast<double>(std::max<Index>(count - 1, 1));
+  return points;
+}
+
+std::string describe_element(const ElementType& type, std::span<const std::byte> bytes) {
+  constexpr std::size_t kMaxText = 200;
+  if (type.kind == Kind::string) {
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), kMaxText));
+    return fmt::format("\"{}{}\"", text, bytes.size() > kMaxText ? ".." : "");
+  }
+  if (!type.is_numeric()) return "<" + type.name + ">";
+  return visit_numeric(type.kind, [&](auto* pointer) -> std::string {
+    using T = std::remove_pointer_t<decltype(pointer)>;
+    T value;
+    std::memcpy(&value, bytes.data(), sizeof(T));
+    if constexpr (is_complex_v<T>)
+      return fmt::format("({}, {})", value.real(), value.imag());
+    else
+      return fmt::format("{}", value);
+  });
+}
+
+std::string describe(const Value& value) {
+  if (!value.has_value()) return "nothing";
+  if (value.is_scalar()) return describe_element(value.type(), value.element(0));
+  return fmt::format("array of {}, shape {}", value.type().name, to_string(value.shape()));
+}
+
+void detail::throw_not_as(const Value& value, const ElementType& wanted, const char* form) {
+  throw Error(Category::rank_mismatch,
+              fmt::format("{} was given where {} of {} is wanted.", describe(value), form, wanted.name));
+}
+
+}  // namespace mpipe

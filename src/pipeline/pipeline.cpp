@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/core/error.hpp>
+#include <mpipe/pipeline/pipeline.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+namespace mpipe {
+
+Pipeline::Pipeline(std::vector<Function> functions) {
+  for (Function& function : functions) {
+    function.check();
+    FunctionNode node{std::move(function), {}, {}, {}, {}, false};
+    node.outputs = node.function.output_names();
+    node.mapspec = node.function.mapspec();
+    nodes_.push_back(std::move(node));
+  }
+  number_names();
+  connect();
+  order();
+  check_defaults();
+  complete_mapspecs();
+  infer_types({});
+}
+
+std::uint32_t Pipeline::slot_of(const std::string& name) {
+  const auto [at, inserted] = slots_.try_emplace(name, static_cast<std::uint32_t>(slots_.size()));
+  if (inserted) {
+    producers_.emplace_back();
+    defaults_.push_back(nullptr);
+  }
+  return at->second;
+}
+
+void Pipeline::number_names() {
+  for (std::uint32_t id = 0; id < nodes_.size(); ++id) {
+    FunctionNode& node = nodes_[id];
+    for (std::size_t k = 0; k < node.outputs.size(); ++k) {
+      const std::uint32_t slot = slot_of(node.outputs[k]);
+      if (producers_[slot])
+        throw Error(Category::duplicate_output,
+                    fmt::format("two functions have the output '{}' (nobody could say which one is meant). Rename one.",
+                                node.outputs[k]));
+      producers_[slot] = Producer{FunctionId{id}, k};
+      node.output_slots.push_back(slot);
+    }
+  }
+}
+
+void Pipeline::connect() {
+  for (FunctionNode& node : nodes_) {
+    for (const std::string& name : node.function.parameter_names()) {
+      ParameterNode parameter{name, Source::root, {}, 0, slot_of(name)};
+      if (node.function.bound_values().contains(name)) {
+        parameter.source = Source::bound;
+      } else if (const auto& producer = producers_[parameter.slot]) {
+        parameter.source = Source::output;
+        parameter.producer = producer->function;
+        parameter.producer_output = producer->output;
+      }
+      node.parameters.push_back(std::move(parameter));
+    }
+  }
+}
+
+void Pipeline::order() {
+  std::vector<std::set<std::uint32_t>> consumers(nodes_.size());
+  std::vector<std::size_t> waiting(nodes_.size(), 0);
+  for (std::uint32_t id = 0; id < nodes_.size(); ++id)
+    for (const ParameterNode& parameter : nodes_[id].parameters)
+      if (parameter.source == Source::output && consumers[parameter.producer.value].insert(id).second) ++waiting[id];
+  std::vector<FunctionId> ready;
+  for (std::uint32_t id = 0; id < nodes_.size(); ++id)
+    if (waiting[id] == 0) ready.push_back({id});
+  std::size_t ordered = 0;
+  while (!ready.empty()) {
+    std::sort(ready.begin(), ready.end(), [&](FunctionId a, FunctionId b) { return function(a).outputs < function(b).outputs; });
+    ordered += ready.size();
+    std::vector<FunctionId> next;
+    for (const FunctionId id : ready)
+      for (const std::uint32_t consumer : consumers[id.value])
+        if (--waiting[consumer] == 0) next.push_back({consumer});
+    generations_.push_back(std::exchange(ready, std::move(next)));
+  }
+  if (ordered == nodes_.size()) return;
+  std::vector<std::string> stuck;
+  for (std::uint32_t id = 0; id < nodes_.size(); ++id)
+    if (waiting[id] != 0) stuck.push_back(nodes_[id].name());
+  throw Error(Category::cycle,
+              fmt::format("the functions {} need each other's outputs in a circle (or stand behind one), so none could run "
+                          "first. Break the circle.",
+                          fmt::join(stuck, ", ")));
+}
+
+void Pipeline::check_defaults() {
+  for (const FunctionNode& node : nodes_) {
+    for (const auto& [name, value] : node.function.default_values()) {
+      const Value*& known = defaults_[slots_.at(name)];
+      if (known != nullptr && !(*known == value))
+        throw Error(Category::defaults_inconsistent,
+                    fmt::format("parameter '{}' has different defaults in different functions ({} and {}, the latter in "
+                                "'{}'), but it is one input of the pipeline. Use one default.",
+                                name, describe(*known), describe(value), node.name()));
+      known = &value;
+    }
+  }
+}
+
+void Pipeline::complete_mapspecs() {
+  std::vector<MapSpec> specs;
+  for (const FunctionNode& node : nodes_)
+    if (node.mapspec) specs.push_back(*node.mapspec);
+  check_consistent_axes(specs);
+  const auto axes = axes_of_arrays(specs);
+  for (FunctionNode& node : nodes_) {
+    if (node.mapspec) continue;
+    node.mapspec = generated_mapspec(node.outputs, axes);
+    node.generated = node.mapspec.has_value();
+  }
+}
+
+bool Pipeline::has_output(const std::string& name) const {
+  const auto slot = slots_.find(name);
+  return slot != slots_.end() && producers_[slot->second].has_value();
+}
+
+FunctionId Pipeline::producer_of(const std::string& output) const {
+  if (has_output(output)) return producers_[slots_.at(output)]->function;
+  std::vector<std::string> known;
+  for (const FunctionNode& node : nodes_) known.insert(known.end(), node.outputs.begin(), node.outputs.end());
+  throw Error(Category::unknown_output,
+              fmt::format("no function has the output '{}'.{}", output, did_you_mean(output, known)));
+}
+
+std::vector<std::string> Pipeline::root_args() const {
+  std::set<std::string> names;
+  for (const FunctionNode& node : nodes_)
+    for (const ParameterNode& parameter : node.parameters)
+      if (parameter.source == Source::root) names.insert(parameter.name);
+  return {names.begin(), names.end()};
+}
+
+std::vector<std::string> Pipeline::defaulted_args() const {
+  auto names = root_args();
+  std::erase_if(names, [&](const std::string& name) { return default_of(name) == nullptr; });
+  return names;
+}
+
+std::vector<std::string> Pipeline::leaf_outputs() const {
+  std::set<std::string> names;
+  for (const FunctionNode& node : nodes_) names.insert(node.outputs.begin(), node.outputs.end());
+  for (const FunctionNode& node : nodes_)
+    for (const ParameterNode& parameter : node.parameters)
+      if (parameter.source == Source::output) names.erase(parameter.name);
+  return {names.begin(), names.end()};
+}
+
+std::vector<FunctionId> Pipeline::topological_order() const {
+  std::vector<FunctionId> order;
+  for (const auto& generation : generations_) order.insert(order.end(), generation.begin(), generation.end());
+  return order;
+}
+
+std::vector<std::string> Pipeline::mapspecs() const {
+  std::vector<std::string> texts;
+  for (const FunctionId id : topological_order())
+    if (const auto& spec = function(id).mapspec) texts.push_back(spec->to_string());
+  return texts;
+}
+
+const Value* Pipeline::default_of(const std::string& name) const {
+  const auto slot = slots_.find(name);
+  return slot == slots_.end() ? nullptr : defaults_[slot->second];
+}
+
+std::vector<bool> Pipeline::needed_for(const std::vector<std::string>& outputs) const {
+  if (outputs.empty()) return std::vector<bool>(nodes_.size(), true);
+  std::vector<bool> needed(nodes_.size(), false);
+  std::vector<FunctionId> todo;
+  for (const std::string& output : outputs) todo.push_back(producer_of(output));
+  while (!todo.empty()) {
+    const FunctionId id = todo.back();
+    todo.pop_back();
+    if (needed[id.value]) continue;
+    needed[id.value] = true;
+    for (const ParameterNode& parameter : function(id).parameters)
+      if (parameter.source == Source::output) todo.push_back(parameter.producer);
+  }
+  return needed;
+}
+
+std::string Pipeline::digest_text() const {
+  const auto values = [](const Inputs& inputs) {
+    std::string text;
+    for (const auto& [name, value] : inputs) {
+      const Bytes bytes = value.to_wire();
+      text += name + "=" + std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()) + ";";
+    }
+    return text;
+  };
+  std::string text;
+  for (const FunctionNode& node : nodes_) {
+    text += fmt::format("{}({}) {} {}|", fmt::join(node.outputs, ","), fmt::join(node.function.parameter_names(), ","),
+                        node.mapspec ? node.mapspec->to_string() : "", node.function.body().identity());
+    text += values(node.function.default_values()) + "|" + values(node.function.bound_values()) + "\n";
+  }
+  return text;
+}
+
+}  // namespace mpipe

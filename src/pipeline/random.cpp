@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/pipeline/random.hpp>
+
+#include <Random123/philox.h>
+
+#include <cmath>
+#include <numbers>
+
+namespace mpipe {
+
+void Random::refill() {
+  r123::Philox4x64::ctr_type counter{{counter_[0], counter_[1], counter_[2], counter_[3]}};
+  r123::Philox4x64::key_type key{{key_[0], key_[1]}};
+  const auto block = r123::Philox4x64{}(counter, key);
+  block_ = {block[0], block[1], block[2], block[3]};
+  ++counter_[0];
+  used_ = 0;
+}
+
+double Random::normal() {
+  if (has_spare_) {
+    has_spare_ = false;
+    return spare_;
+  }
+  const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform()));
+  const double angle = 2.0 * std::numbers::pi * uniform();
+  spare_ = radius * std::sin(angle);
+  has_spare_ = true;
+  return radius * std::cos(angle);
+}
+
+std::uint64_t stream_of(const char* first_output) {
+  std::uint64_t hash = 14695981039346656037u;
+  for (const char* c = first_output; *c != '\0'; ++c) hash = (hash ^ static_cast<unsigned char>(*c)) * 1099511628211u;
+  return hash;
+}
+
+}  // namespace mpipe

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Types on the edges of a pipeline: what every parameter gets, and what every output is.
+#include <mpipe/core/error.hpp>
+#include <mpipe/pipeline/pipeline.hpp>
+
+#include <fmt/format.h>
+
+namespace mpipe {
+namespace {
+
+using Types = std::map<std::string, ValueType>;
+
+constexpr std::optional<std::size_t> kUnknownRank;
+
+/// What one call of `node` sees of a whole array: a scalar, or the slice of its `:` axes.
+ValueType seen_by(const FunctionNode& node, const std::string& name, ValueType whole) {
+  const ArraySpec* spec = node.is_mapped() ? node.mapspec->find_input(name) : nullptr;
+  if (spec == nullptr) return whole;
+  std::size_t slice_rank = 0;
+  for (const auto& axis : spec->axes) slice_rank += axis ? 0 : 1;
+  if (whole.rank && *whole.rank != spec->rank())
+    throw Error(Category::rank_mismatch,
+                fmt::format("'{}' is {}, but the mapspec of function '{}' indexes it as {}.", name, whole.to_string(), node.name(),
+                            spec->to_string()));
+  // Elements of a type that is not known yet may turn out to be arrays themselves.
+  if (slice_rank == 0 && whole.element == nullptr) return {nullptr, kUnknownRank, false};
+  return {whole.element, slice_rank, false};
+}
+
+/// An element of type array<T> is an array of T to whoever takes it.
+ValueType opened(ValueType type) {
+  if (type.element != nullptr && type.element->kind == Kind::array && type.rank == std::size_t{0})
+    return {type.element->item, kUnknownRank, false};
+  return type;
+}
+
+bool element_fits(const ElementType& given, const ValueType& wanted) {
+  if (wanted.element == nullptr) return given.is_real();
+  return widens(given, *wanted.element);
+}
+
+bool rank_fits(const std::optional<std::size_t>& given, const ValueType& wanted) {
+  if (!given || wanted.any_rank) return true;
+  return wanted.rank ? *given == *wanted.rank : *given >= 1;
+}
+
+void check_argument(const FunctionNode& node, const std::string& name, const ValueType& given, const ValueType& wanted) {
+  const bool fits = (given.element == nullptr || element_fits(*given.element, wanted)) && rank_fits(given.rank, wanted);
+  if (fits) return;
+  throw Error(Category::type_mismatch,
+              fmt::format("parameter '{}' of function '{}' is {} but gets {}. Change the type, or the mapspec (an index takes "
+                          "elements, ':' a slice, no mention the whole array).",
+                          name, node.name(), wanted.to_string(), given.to_string()));
+}
+
+/// The type of an output as a whole from what one call returns.
+ValueType whole_output(const FunctionNode& node, const std::string& name, const ValueType& returned) {
+  if (!node.is_mapped()) {
+    // A generator's rank is checked against its value: a scalar expression may turn out to be what it returns.
+    return {returned.element, returned.rank, false};
+  }
+  const std::size_t full_rank = node.mapspec->output_axes().size();
+  const std::size_t internal = node.mapspec->internal_axes().size();
+  if (internal > 0) {
+    if (returned.rank && *returned.rank != internal && returned.element != nullptr)
+      throw Error(Category::internal_shape_rank,
+                  fmt::format("function '{}' returns {} for '{}', but its mapspec '{}' names {} axes of its own (its internal "
+                              "shape is too short or too long). Return an array of that rank.",
+                              node.name(), returned.to_string(), name, node.mapspec->to_string(), internal));
+    return {returned.element, full_rank, false};
+  }
+  if (returned.rank == std::size_t{0} || returned.element == nullptr) return {returned.element, full_rank, false};
+  return {&array_type(*returned.element), full_rank, false};
+}
+
+}  // namespace
+
+std::map<std::string, ValueType> Pipeline::infer_types(const std::map<std::string, ValueType>& roots) const {
+  const ValueType unknown{nullptr, kUnknownRank, false};
+  Types types = roots;
+  for (const FunctionId id : topological_order()) {
+    const FunctionNode& node = function(id);
+    const auto& wanted = node.function.body().parameters();
+    std::vector<ValueType> arguments;
+    for (std::size_t k = 0; k < node.parameters.size(); ++k) {
+      const ParameterNode& parameter = node.parameters[k];
+      ValueType given = unknown;
+      if (parameter.source == Source::bound) {
+        const Value& value = node.function.bound_values().at(parameter.name);
+        given = {&value.type(), value.rank(), false};
+      } else if (const auto found = types.find(parameter.name); found != types.end()) {
+        given = seen_by(node, parameter.name, found->second);
+      } else {
+        given = seen_by(node, parameter.name, unknown);
+      }
+      given = opened(given);
+      // Inputs are converted value by value, so only edges are held to the strict rule.
+      if (parameter.source == Source::output) check_argument(node, parameter.name, given, wanted[k]);
+      arguments.push_back(given);
+    }
+    const auto returned = node.function.body().outputs(arguments);
+    for (std::size_t k = 0; k < node.outputs.size(); ++k)
+      types[node.outputs[k]] = whole_output(node, node.outputs[k], returned[k]);
+  }
+  return types;
+}
+
+}  // namespace mpipe
