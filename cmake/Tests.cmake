@@ -3,12 +3,16 @@
 # most of what is tested.
 
 find_package(GTest REQUIRED)
-set(MPIPE_TEST_SUPPORT_DIR ${PROJECT_SOURCE_DIR}/tests/support)
 
 # What Open MPI needs to run as root and with more ranks than cores, and for messages within a container that
 # does not allow one process to read another's memory.
 set(MPIPE_MPI_ENVIRONMENT OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-    OMPI_MCA_btl_vader_single_copy_mechanism=none)
+    OMPI_MCA_btl_vader_single_copy_mechanism=none GTEST_COLOR=no)
+
+# For the tests that are scripts: Debian's own interpreter first, as its packages (h5py, xarray) are those that
+# `./run test` installs.
+find_program(MPIPE_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
+find_program(MPIPE_PYTHON python3 REQUIRED)
 
 # The precompiled header of all tests. Programs are compiled as -fPIE, and so must it be.
 file(WRITE ${PROJECT_BINARY_DIR}/generated/precompiled_tests.cpp.in "// Only there to make the precompiled header.\n")
@@ -19,6 +23,11 @@ set_target_properties(mpipe_precompiled_tests PROPERTIES POSITION_INDEPENDENT_CO
 target_compile_options(mpipe_precompiled_tests PRIVATE -fPIE)
 target_link_libraries(mpipe_precompiled_tests PRIVATE mpipe_build_options GTest::gtest)
 target_precompile_headers(mpipe_precompiled_tests PRIVATE ${MPIPE_PRECOMPILED} <gtest/gtest.h>)
+
+# The main function of the tests that run on several ranks.
+mpipe_get_third_party(_mpi LINK mpi)
+add_library(mpipe_mpi_main OBJECT ${PROJECT_SOURCE_DIR}/tests/support/mpi_main.cpp)
+target_link_libraries(mpipe_mpi_main PRIVATE mpipe_build_options GTest::gtest ${_mpi})
 
 # A program of tests: also sees src/ (private headers, as "layer/x.hpp") and tests/ ("support/x.hpp").
 function(_mpipe_add_test_program name)
@@ -57,16 +66,15 @@ endfunction()
 function(mpipe_add_mpi_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "NP")
   _mpipe_add_test_program(${name} ${arg_UNPARSED_ARGUMENTS})
-  target_sources(${name} PRIVATE ${MPIPE_TEST_SUPPORT_DIR}/mpi_main.cpp)
   mpipe_get_third_party(mpi LINK mpi)
-  target_link_libraries(${name} PRIVATE ${mpi})
+  target_link_libraries(${name} PRIVATE mpipe_mpi_main ${mpi})
   mpipe_default(arg_NP 1 2 3 5)
   mpipe_default(arg_TIMEOUT 120)
   foreach(ranks IN LISTS arg_NP)
     mpipe_add_mpirun_test(${name}.np${ranks} NP ${ranks} TIMEOUT ${arg_TIMEOUT} COMMAND $<TARGET_FILE:${name}>)
     set_tests_properties(${name}.np${ranks} PROPERTIES
                          PASS_REGULAR_EXPRESSION "mpi_main: passed on all ${ranks} rank"
-                         FAIL_REGULAR_EXPRESSION "mpirun (noticed|detected|was unable)|Sanitizer:")
+                         FAIL_REGULAR_EXPRESSION "(mpirun|mpiexec|prterun) (noticed|detected|was unable)|Sanitizer:")
   endforeach()
 endfunction()
 

@@ -22,17 +22,31 @@ class FailurePrinter : public testing::EmptyTestEventListener {
  public:
   explicit FailurePrinter(int rank) : prefix_(rank_prefix(rank)) {}
 
+  void OnTestStart(const testing::TestInfo& test) override {
+    test_ = std::string(test.test_suite_name()) + "." + test.name();
+  }
+  void OnTestEnd(const testing::TestInfo&) override { test_ = "outside of a test"; }
+
+  // GoogleTest holds its lock during this call: asking it for the current test would wait for ever.
   void OnTestPartResult(const testing::TestPartResult& result) override {
     if (!result.failed()) return;
-    const testing::TestInfo* test = testing::UnitTest::GetInstance()->current_test_info();
-    const std::string where = test ? std::string(test->test_suite_name()) + "." + test->name() : "outside of a test";
-    std::fprintf(stderr, "%s%s failed at %s:%d\n%s%s\n", prefix_.c_str(), where.c_str(),
-                 result.file_name() ? result.file_name() : "?", result.line_number(), prefix_.c_str(),
-                 result.message());
+    const char* file = result.file_name() ? result.file_name() : "?";
+    std::fprintf(stderr, "%s%s failed at %s:%d\n%s\n", prefix_.c_str(), test_.c_str(), file, result.line_number(),
+                 prefixed_lines(result.message()).c_str());
   }
 
  private:
+  std::string prefixed_lines(const std::string& message) const {
+    std::string text = prefix_;
+    for (const char c : message) {
+      text += c;
+      if (c == '\n') text += prefix_;
+    }
+    return text;
+  }
+
   std::string prefix_;
+  std::string test_ = "outside of a test";
 };
 
 /// What a rank has to say about its run of the tests.
