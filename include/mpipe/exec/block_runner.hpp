@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// Runs the functions of a stage over a block of elements, from the arrays of this rank into the arrays of this rank.
+#pragma once
+
+#include <mpipe/exec/block_handler.hpp>
+#include <mpipe/exec/run_arrays.hpp>
+#include <mpipe/schedule/plan.hpp>
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace mpipe {
+
+/// Takes note of elements that were computed, e.g. to journal them. Called by one thread at a time.
+class BlockSink {
+ public:
+  virtual ~BlockSink() = default;
+  /// On return the elements are as safe as the run promises. Throws when they cannot be.
+  virtual void append(OutputId output, IndexRange range, const PartialArray& array) = 0;
+  virtual std::uint64_t journal_bytes() const = 0;
+};
+
+struct BlockRunnerOptions {
+  std::uint64_t seed = 0;
+  int rank = 0;
+  std::string host = {};
+  bool single_thread = true;  ///< `compute` is called by one thread only: no locks
+};
+
+/// What a function cost on this rank.
+struct FunctionCost {
+  Index calls = 0;
+  Duration busy{};
+};
+
+/// Computes blocks of the wave that was prepared last. `compute` may be called from several threads if all functions of
+/// the wave are thread-safe; everything else from one thread, while no block is computed.
+class BlockRunner final : public BlockHandler {
+ public:
+  /// `sink` may be nullptr. All references must outlive the runner.
+  BlockRunner(const Plan& plan, RunArrays& arrays, BlockSink* sink, BlockRunnerOptions options);
+  ~BlockRunner() override;
+
+  /// Gets ready for the stages of a wave: their arrays, and views of everything that was complete before. `stored`: per
+  /// output, the elements that need not be computed again (their values are in the arrays where anybody reads them).
+  void prepare_wave(std::size_t wave, const std::vector<RangeSet>& stored);
+  BlockReport compute(const Block& block) override;
+
+  /// By FunctionId.
+  const std::vector<FunctionCost>& costs() const { return costs_; }
+
+ private:
+  struct PreparedArgument;
+  struct PreparedFunction;
+  struct Scratch;
+
+  void prepare_function(FunctionId id, const std::vector<RangeSet>& stored);
+  PreparedArgument prepare_argument(const PlannedFunction& function, std::size_t position);
+  void run_function(const PreparedFunction& function, IndexRange range, BlockReport& report);
+  bool call_function(const PreparedFunction& function, IndexRange range, BlockReport& report);
+  void bind_arguments(const PreparedFunction& function, IndexRange range, Scratch& scratch) const;
+  void bind_outputs(const PreparedFunction& function, IndexRange range, Scratch& scratch);
+  void keep(const PreparedFunction& function, IndexRange range, Scratch& scratch, BlockReport& report);
+  void keep_output(OutputId id, IndexRange range, OutputColumn& column, BlockReport& report);
+  Failure failure_of(const PreparedFunction& function, Index element, const Scratch& scratch) const;
+
+  std::unique_ptr<Scratch> take_scratch();
+  void return_scratch(std::unique_ptr<Scratch> scratch);
+  std::unique_lock<std::mutex> lock() const;
+
+  const Plan& plan_;
+  RunArrays& arrays_;
+  BlockSink* sink_;
+  BlockRunnerOptions options_;
+  std::vector<std::unique_ptr<PreparedFunction>> functions_;  ///< by FunctionId
+  std::vector<FunctionCost> costs_;
+  std::vector<bool> shape_was_known_;                         ///< by output, when the wave began
+  std::vector<std::unique_ptr<Scratch>> free_scratch_;
+  mutable std::mutex mutex_;
+};
+
+}  // namespace mpipe

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// Who wants to know how a run goes: progress bars, status files, logs, traces.
+#pragma once
+
+#include <mpipe/core/clock.hpp>
+#include <mpipe/core/index.hpp>
+#include <mpipe/exec/failure.hpp>
+
+#include <string>
+#include <vector>
+
+namespace mpipe {
+
+class Plan;
+
+/// How the machine looks to a run, found at its start.
+struct MachineInfo {
+  int ranks = 1;
+  std::vector<std::string> hosts;  ///< distinct
+  int cores = 1;                   ///< of all hosts, as far as the ranks may use them
+  bool oversubscribed = false;     ///< more ranks than cores
+  bool bound = false;              ///< ranks are bound to less than their host's cores
+  std::string executor;            ///< `mpi`, `threads:4`, `sequential`
+  std::string rank0;               ///< `schedules`, `schedules and works`
+};
+
+/// Called on rank 0, between messages: implementations return quickly and do not throw.
+class RunObserver {
+ public:
+  virtual ~RunObserver() = default;
+  /// The plan is made, nothing has run. `kept`: elements per output that an earlier start has stored already.
+  virtual void on_start(const Plan&, const MachineInfo&, const std::vector<Index>& /*kept*/) {}
+  /// A block is done: so many more elements of each of these outputs.
+  virtual void on_progress(const std::vector<OutputId>&, Index /*elements*/, TimePoint) {}
+  /// Shapes became known (see `Plan::outputs`).
+  virtual void on_resolved(const Plan&) {}
+  virtual void on_failure(const Failure&) {}
+  /// Now and then while waiting, at least ten times a second unless a wait lasts.
+  virtual void on_tick(TimePoint) {}
+  virtual void on_end(const std::string& /*state*/, const std::string& /*message*/) {}
+};
+
+}  // namespace mpipe

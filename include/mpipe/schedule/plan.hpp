@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// `Plan`: what a map run will do, found before any function body runs: types, shapes, stages, waves, elements, bytes.
+#pragma once
+
+#include <mpipe/pipeline/pipeline.hpp>
+
+#include <map>
+#include <optional>
+#include <variant>
+
+namespace mpipe {
+
+/// `start:stop:step` along an axis, as in Python: empty ends, negative positions count from the end. step may not be 0.
+struct Slice {
+  std::optional<Index> start;
+  std::optional<Index> stop;
+  std::optional<Index> step;
+};
+/// Which positions of named axes are to be computed: one (negative: from the end), or a slice of them.
+using FixedIndices = std::map<std::string, std::variant<Index, Slice>>;
+
+/// A named array as a run lays it out.
+struct ArrayLayout {
+  const ElementType* type = nullptr;  ///< of its values (`array<T>`: every element is an array of its own)
+  std::vector<std::string> axes;      ///< in mapspec order; `NAME_dim0`, .. where nobody names them
+  std::vector<bool> external;         ///< per axis: elements are numbered over it (true), or it lies inside an element
+  PartialShape shape;                 ///< per axis; unknown extents are filled in while running
+  bool rank_known = true;             ///< false: a single value whose rank shows when it is computed
+
+  PartialShape external_shape() const;
+  PartialShape internal_shape() const;
+};
+
+struct PlannedOutput {
+  std::string name;
+  FunctionId function;
+  std::size_t position = 0;  ///< among the function's outputs
+  StageId stage;
+  ArrayLayout layout;
+  bool mapped = false;       ///< one value per element; false: a single value
+  bool crosses_waves = false;///< a later wave reads it
+};
+
+/// An argument of a planned function.
+struct PlannedArgument {
+  std::string name;
+  std::optional<OutputId> output;  ///< made by this run; empty: an input, default or bound value (`Plan::constant`)
+  std::size_t constant = 0;
+  /// Per axis of the array: which external axis of the function indexes it; empty for `:`. All empty when the function
+  /// takes it whole.
+  std::vector<std::optional<std::size_t>> indexed_by;
+  bool same_block = false;         ///< made by the same stage: the same elements of the same block
+};
+
+struct PlannedFunction {
+  FunctionId id;
+  std::vector<OutputId> outputs;
+  std::vector<PlannedArgument> arguments;
+  std::vector<std::string> axes;   ///< external axes; empty: called once
+  StageId stage;
+};
+
+/// Functions with one external index space that run block by block together: an element of one needs only the same element
+/// of the others, and arrays that were complete before.
+struct Stage {
+  StageId id;
+  std::size_t wave = 0;
+  std::vector<FunctionId> functions;  ///< producers first
+  std::vector<std::string> axes;
+};
+
+struct PlanRequest {
+  Inputs inputs;                          ///< root arguments by name
+  std::vector<std::string> outputs;       ///< what to compute; empty: everything
+  FixedIndices fixed;
+};
+
+/// The plan of one map run. Deterministic: every rank that plans the same request of the same pipeline gets the same plan.
+/// Shapes that nobody can know beforehand are filled in with `resolve` while the run goes on.
+class Plan {
+ public:
+  /// Throws `Error` for everything that is wrong with the request: missing_input, extra_input, not_an_array,
+  /// rank_mismatch, dimension_mismatch, type_mismatch, unknown_axis, index_out_of_bounds, fixed_reduced_axis, too_large, ..
+  Plan(const Pipeline& pipeline, PlanRequest request);
+
+  const Pipeline& pipeline() const { return *pipeline_; }
+  const std::vector<Stage>& stages() const { return stages_; }
+  std::size_t wave_count() const { return wave_count_; }
+  std::vector<StageId> stages_of_wave(std::size_t wave) const;
+  const std::vector<PlannedOutput>& outputs() const { return outputs_; }
+  const PlannedOutput& output(OutputId id) const { return outputs_[id.value]; }
+  std::optional<OutputId> find_output(const std::string& name) const;
+  /// By `FunctionId`; empty for functions that are not needed.
+  const std::optional<PlannedFunction>& function(FunctionId id) const { return functions_[id.value]; }
+  const Value& constant(std::size_t index) const { return constants_[index].second; }
+  /// All values that are not computed, by name (bound ones as `function.parameter`).
+  const std::vector<std::pair<std::string, Value>>& constants() const { return constants_; }
+
+  /// External shape of a stage, as far as known.
+  PartialShape external_shape(StageId stage) const;
+  /// The elements of a stage that are selected; precondition: its external shape is known.
+  RangeSet selected(StageId stage) const;
+  bool is_selection() const { return !request_fixed_.empty(); }
+
+  /// Fills in the internal extents of an output (every extent of a single value) and all that follows from them. Throws
+  /// `Error`: dimension_mismatch when a zip turns out wrong, internal_shape_rank, internal_shape_mismatch.
+  void resolve(OutputId output, const Shape& internal);
+
+  /// Shapes of all arrays that occur in mapspecs (inputs too), by name; and which axes are external.
+  std::map<std::string, PartialShape> shapes() const;
+  std::map<std::string, std::vector<bool>> masks() const;
+
+  /// Bytes of all outputs whose size is known.
+  std::uint64_t known_bytes() const;
+
+ private:
+  friend class PlanBuilder;
+
+  const Pipeline* pipeline_;
+  FixedIndices request_fixed_;
+  std::vector<std::pair<std::string, Value>> constants_;
+  std::map<std::string, std::size_t> constant_by_name_;
+  std::vector<PlannedOutput> outputs_;
+  std::map<std::string, OutputId> output_by_name_;
+  std::vector<std::optional<PlannedFunction>> functions_;
+  std::vector<Stage> stages_;
+  std::size_t wave_count_ = 0;
+
+  void update_shapes();
+  std::optional<PartialShape> shape_of(const PlannedArgument& argument) const;
+};
+
+}  // namespace mpipe

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/core/error.hpp>
+#include <mpipe/exec/block_runner.hpp>
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <exception>
+
+namespace mpipe {
+namespace {
+
+TimePoint now() { return std::chrono::steady_clock::now(); }
+
+/// Strides per axis in mapspec order, in values, of an array in element-major layout.
+Strides element_major_strides(const PartialArray& array, const std::vector<bool>& external) {
+  const Strides outer = c_strides(array.external());
+  const Strides inner = c_strides(array.internal());
+  Strides strides;
+  std::size_t next_outer = 0;
+  std::size_t next_inner = 0;
+  for (const bool is_external : external)
+    strides.push_back(is_external ? outer[next_outer++] * array.values_per_element() : inner[next_inner++]);
+  return strides;
+}
+
+/// Extents per axis in mapspec order.
+Shape mapspec_shape(const PartialArray& array, const std::vector<bool>& external) {
+  Shape shape;
+  std::size_t next_outer = 0;
+  std::size_t next_inner = 0;
+  for (const bool is_external : external)
+    shape.push_back(is_external ? array.external()[next_outer++] : array.internal()[next_inner++]);
+  return shape;
+}
+
+/// Sorts the axes of an array into those that number elements and those that the function takes as a slice.
+void sort_axes(ArgumentView& view, const PlannedArgument& argument, std::size_t function_rank, const Shape& shape,
+               const Strides& strides) {
+  view.strides.assign(function_rank, 0);
+  view.slice_shape.clear();
+  view.slice_strides.clear();
+  for (std::size_t axis = 0; axis < argument.indexed_by.size(); ++axis) {
+    if (const auto position = argument.indexed_by[axis]) {
+      view.strides[*position] += strides[axis];
+    } else {
+      view.slice_shape.push_back(shape[axis]);
+      view.slice_strides.push_back(strides[axis]);
+    }
+  }
+}
+
+std::string describe_argument(const ArgumentView& view, const Shape& external, Index element) {
+  if (!view.slice_shape.empty()) return fmt::format("array of {}, shape {}", view.type->name, to_string(view.slice_shape));
+  const MultiIndex index = multi_index(element, external);
+  Index position = view.origin;
+  for (std::size_t axis = 0; axis < index.size(); ++axis) position += index[axis] * view.strides[axis];
+  return describe_element(*view.type, view.value(position));
+}
+
+}  // namespace
+
+/// An argument of a function during a wave.
+struct BlockRunner::PreparedArgument {
+  const PlannedArgument* planned = nullptr;
+  const ElementType* wanted = nullptr;  ///< convert to this; nullptr: as it is
+  Value owner;                          ///< keeps what `view` looks at, where it is not an array of this rank
+  ArgumentView view;                    ///< complete unless `per_block`
+  bool per_block = false;               ///< comes from the same block and cannot be looked at in place
+};
+
+struct BlockRunner::PreparedFunction {
+  const PlannedFunction* planned = nullptr;
+  const FunctionNode* node = nullptr;
+  Shape external;
+  std::uint64_t stream = 0;
+  std::vector<PreparedArgument> arguments;
+  std::vector<ArgumentView> views;      ///< of all arguments, in place where possible
+  bool per_block = false;               ///< some view must be made for each block
+  RangeSet stored;                      ///< elements that need no call
+};
+
+/// Buffers of one call, used again by later ones.
+struct BlockRunner::Scratch {
+  std::vector<OutputColumn> columns;
+  std::vector<ArgumentView> views;
+  std::vector<PartialArray::Piece> pieces;
+  std::vector<Value> converted;
+  std::span<const ArgumentView> bound;
+};
+
+BlockRunner::BlockRunner(const Plan& plan, RunArrays& arrays, BlockSink* sink, BlockRunnerOptions options)
+    : plan_(plan), arrays_(arrays), sink_(sink), options_(std::move(options)), functions_(plan.pipeline().functions().size()),
+      costs_(plan.pipeline().functions().size()), shape_was_known_(plan.outputs().size(), false) {}
+
+BlockRunner::~BlockRunner() = default;
+
+std::unique_lock<std::mutex> BlockRunner::lock() const {
+  return options_.single_thread ? std::unique_lock<std::mutex>() : std::unique_lock(mutex_);
+}
+
+std::unique_ptr<BlockRunner::Scratch> BlockRunner::take_scratch() {
+  const auto guard = lock();
+  if (free_scratch_.empty()) return std::make_unique<Scratch>();
+  auto scratch = std::move(free_scratch_.back());
+  free_scratch_.pop_back();
+  return scratch;
+}
+
+void BlockRunner::return_scratch(std::unique_ptr<Scratch> scratch) {
+  const auto guard = lock();
+  free_scratch_.push_back(std::move(scratch));
+}
+
+void BlockRunner::prepare_wave(std::size_t wave, const std::vector<RangeSet>& stored) {
+  for (auto& function : functions_) function.reset();
+  for (const StageId stage : plan_.stages_of_wave(wave)) {
+    for (const FunctionId id : plan_.stages()[stage.value].functions)
+      for (const OutputId output : plan_.function(id)->outputs) {
+        arrays_.prepare(output);
+        shape_was_known_[output.value] = arrays_.find(output)->internal_known();
+      }
+    for (const FunctionId id : plan_.stages()[stage.value].functions) prepare_function(id, stored);
+  }
+}
+
+void BlockRunner::prepare_function(FunctionId id, const std::vector<RangeSet>& stored) {
+  auto prepared = std::make_unique<PreparedFunction>();
+  prepared->planned = &*plan_.function(id);
+  prepared->node = &plan_.pipeline().function(id);
+  prepared->external = known_shape(plan_.external_shape(prepared->planned->stage));
+  prepared->stream = stream_of(prepared->node->name().c_str());
+  for (std::size_t k = 0; k < prepared->planned->arguments.size(); ++k) {
+    prepared->arguments.push_back(prepare_argument(*prepared->planned, k));
+    prepared->views.push_back(prepared->arguments.back().view);
+    prepared->per_block = prepared->per_block || prepared->arguments.back().per_block;
+  }
+  prepared->stored = stored.empty() ? RangeSet{} : stored[prepared->planned->outputs.front().value];
+  for (const OutputId output : prepared->planned->outputs)
+    if (!stored.empty()) prepared->stored = prepared->stored.intersection(stored[output.value]);
+  functions_[id.value] = std::move(prepared);
+}
+
+BlockRunner::PreparedArgument BlockRunner::prepare_argument(const PlannedFunction& function, std::size_t position) {
+  const PlannedArgument& planned = function.arguments[position];
+  const ElementType* wanted = plan_.pipeline().function(function.id).function.body().parameters()[position].element;
+  PreparedArgument argument;
+  argument.planned = &planned;
+  if (!planned.output) {
+    argument.owner = plan_.constant(planned.constant);
+    sort_axes(argument.view, planned, function.axes.size(), argument.owner.shape(),
+              argument.owner.is_scalar() ? Strides{} : c_strides(argument.owner.shape()));
+    argument.view.type = &argument.owner.type();
+    argument.view.data = argument.owner.data();
+    argument.view.offsets = argument.owner.offsets();
+    return argument;
+  }
+  const PartialArray& array = *arrays_.find(*planned.output);
+  const std::vector<bool>& external = plan_.output(*planned.output).layout.external;
+  const bool convert = wanted != nullptr && array.type() != *wanted && array.type().kind != Kind::array;
+  if (convert) argument.wanted = wanted;
+  if (planned.same_block && (convert || !array.type().fixed_size() || !array.internal_known())) {
+    argument.per_block = true;
+    return argument;
+  }
+  argument.view.type = &array.type();
+  argument.view.data = array.data(0);
+  if (!planned.same_block && (convert || !array.type().fixed_size())) {
+    argument.owner = convert ? array.to_value().converted(*wanted) : array.to_value();
+    argument.view.type = &argument.owner.type();
+    argument.view.data = argument.owner.data();
+    argument.view.offsets = argument.owner.offsets();
+  }
+  sort_axes(argument.view, planned, function.axes.size(), mapspec_shape(array, external), element_major_strides(array, external));
+  return argument;
+}
+
+BlockReport BlockRunner::compute(const Block& block) {
+  BlockReport report;
+  report.block = block;
+  report.completed = block.range.size();
+  const TimePoint begin = now();
+  TimePoint last = begin;
+  for (const FunctionId id : plan_.stages()[block.stage.value].functions) {
+    // Behind a failed element nothing of this block can be complete.
+    const IndexRange range{block.range.begin, block.range.begin + report.completed};
+    const PreparedFunction& function = *functions_[id.value];
+    run_function(function, range, report);
+    const TimePoint end = now();
+    const auto guard = lock();
+    costs_[id.value].busy += end - last;
+    last = end;
+  }
+  report.busy = last - begin;
+  if (sink_ != nullptr) report.journal_bytes = sink_->journal_bytes();
+  return report;
+}
+
+void BlockRunner::run_function(const PreparedFunction& function, IndexRange range, BlockReport& report) {
+  if (function.stored.empty()) {
+    if (!range.empty()) call_function(function, range, report);
+    return;
+  }
+  const RangeSet missing = RangeSet{range}.difference(function.stored);
+  for (const IndexRange& part : missing.ranges())
+    if (!call_function(function, part, report)) return;
+}
+
+bool BlockRunner::call_function(const PreparedFunction& function, IndexRange range, BlockReport& report) {
+  auto scratch = take_scratch();
+  bind_arguments(function, range, *scratch);
+  bind_outputs(function, range, *scratch);
+  BlockCall call{range,           &function.external, scratch->bound, scratch->columns,
+                 options_.seed, function.stream,    0};
+  std::optional<Failure> failure;
+  try {
+    function.node->function.body().call(call);
+  } catch (...) {
+    failure = failure_of(function, range.begin + call.completed, *scratch);
+  }
+  {
+    const auto guard = lock();
+    costs_[function.planned->id.value].calls += call.completed + (failure ? 1 : 0);
+    try {
+      keep(function, {range.begin, range.begin + call.completed}, *scratch, report);
+    } catch (const Error& error) {
+      if (error.category() != Category::internal_shape_mismatch) throw;
+      // Another block gave the elements another shape: then the first element here is the one that differs.
+      call.completed = 0;
+      failure = failure_of(function, range.begin, *scratch);
+    }
+  }
+  if (failure) {
+    report.completed = range.begin + call.completed - report.block.range.begin;
+    report.failure = std::move(failure);
+  }
+  const bool done = !report.failure;
+  return_scratch(std::move(scratch));
+  return done;
+}
+
+void BlockRunner::bind_arguments(const PreparedFunction& function, IndexRange range, Scratch& scratch) const {
+  if (!function.per_block) {
+    scratch.bound = function.views;
+    return;
+  }
+  const auto guard = lock();  // other threads add blocks to the same arrays
+  scratch.views = function.views;
+  scratch.pieces.clear();
+  scratch.converted.clear();
+  scratch.converted.reserve(function.arguments.size());
+  scratch.pieces.reserve(function.arguments.size());
+  for (std::size_t k = 0; k < function.arguments.size(); ++k) {
+    const PreparedArgument& argument = function.arguments[k];
+    if (!argument.per_block) continue;
+    const PartialArray& array = *arrays_.find(*argument.planned->output);
+    const std::vector<bool>& external = plan_.output(*argument.planned->output).layout.external;
+    const PartialArray::Piece& piece = scratch.pieces.emplace_back(array.piece(range));
+    ArgumentView& view = scratch.views[k];
+    sort_axes(view, *argument.planned, function.external.size(), mapspec_shape(array, external),
+              element_major_strides(array, external));
+    view.type = &array.type();
+    view.data = piece.bytes.data();
+    view.offsets = piece.offsets.empty() ? nullptr : piece.offsets.data();
+    view.origin = -range.begin * array.values_per_element();
+    if (argument.wanted != nullptr) {
+      const Shape flat{range.size() * array.values_per_element()};
+      const Value& value =
+          scratch.converted.emplace_back(Value::copy_of(array.type(), flat, piece.bytes, piece.offsets).converted(*argument.wanted));
+      view.type = &value.type();
+      view.data = value.data();
+    }
+  }
+  scratch.bound = scratch.views;
+}
+
+void BlockRunner::bind_outputs(const PreparedFunction& function, IndexRange range, Scratch& scratch) {
+  scratch.columns.resize(function.planned->outputs.size());
+  for (std::size_t k = 0; k < scratch.columns.size(); ++k) {
+    const OutputId id = function.planned->outputs[k];
+    const PlannedOutput& output = plan_.output(id);
+    PartialArray& array = *arrays_.find(id);
+    OutputColumn& column = scratch.columns[k];
+    column.clear();
+    column.type = output.layout.type;
+    column.collects_items = !output.layout.rank_known || output.layout.axes.size() > array.external().size();
+    column.declared.clear();
+    column.item_rank.reset();
+    column.fixed = nullptr;
+    if (column.collects_items) {
+      if (output.layout.rank_known) {
+        column.declared = output.layout.internal_shape();
+        column.item_rank = column.declared.size();
+      }
+    } else if (column.type->fixed_size()) {
+      column.fixed = array.destination(range.begin);
+    }
+  }
+}
+
+void BlockRunner::keep(const PreparedFunction& function, IndexRange range, Scratch& scratch, BlockReport& report) {
+  if (range.empty()) return;
+  for (std::size_t k = 0; k < scratch.columns.size(); ++k)
+    keep_output(function.planned->outputs[k], range, scratch.columns[k], report);
+}
+
+void BlockRunner::keep_output(OutputId id, IndexRange range, OutputColumn& column, BlockReport& report) {
+  PartialArray& array = *arrays_.find(id);
+  if (column.internal && !shape_was_known_[id.value]) {
+    array.set_internal(*column.internal);
+    report.late_shapes.push_back({id, *column.internal});
+  } else if (column.internal) {
+    array.set_internal(*column.internal);
+  }
+  if (!array.type().fixed_size()) {
+    const auto values = static_cast<std::size_t>(range.size() * array.values_per_element());
+    if (column.offsets.empty()) column.offsets.push_back(0);
+    // A call that failed may have pushed values of the element it failed at.
+    const std::span<const std::uint64_t> offsets = std::span(column.offsets).first(values + 1);
+    array.put(range, std::span(column.bytes).first(static_cast<std::size_t>(offsets.back())), offsets);
+  } else {
+    if (column.collects_items && !column.bytes.empty())
+      std::memcpy(array.destination(range.begin), column.bytes.data(), static_cast<std::size_t>(range.size()) * array.element_bytes());
+    array.mark(range);
+  }
+  if (sink_ != nullptr) sink_->append(id, range, array);
+}
+
+/// Describes the exception that is being handled.
+Failure BlockRunner::failure_of(const PreparedFunction& function, Index element, const Scratch& scratch) const {
+  Failure failure;
+  failure.output = function.node->name();
+  failure.element = element;
+  failure.index = multi_index(element, function.external);
+  failure.host = options_.host;
+  failure.rank = options_.rank;
+  for (std::size_t k = 0; k < scratch.bound.size(); ++k)
+    failure.arguments += fmt::format("{}{}={}", k == 0 ? "" : ", ", function.arguments[k].planned->name,
+                                     describe_argument(scratch.bound[k], function.external, element));
+  try {
+    throw;
+  } catch (const Error& error) {
+    failure.message = error.what();
+    failure.type = type_name(typeid(error));
+    const bool of_shape =
+        error.category() == Category::internal_shape_mismatch || error.category() == Category::internal_shape_rank;
+    failure.category = of_shape ? error.category() : Category::function_raised;
+  } catch (const std::exception& error) {
+    failure.message = error.what();
+    failure.type = type_name(typeid(error));
+  } catch (...) {
+    failure.message = "something that is not a std::exception was thrown";
+    failure.type = "unknown";
+  }
+  return failure;
+}
+
+}  // namespace mpipe
