@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// Functions in shared libraries: how a library offers them, and how they are loaded.
+///
+/// A plugin is one source file with this at its end, built as a shared library against the headers of mpipe:
+///
+///     MPIPE_PLUGIN(registry) {
+///       registry.add("heat", mpipe::function("field", heat).parameters("kappa", "steps").thread_safe());
+///     }
+///
+/// and a pipeline document uses it with `plugin: ./libheat.so`, `function: heat`.
+#pragma once
+
+#include <mpipe/pipeline/function.hpp>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+// What must be equal in a plugin and in the program that loads it, for the two to be able to talk at all.
+// Raise the number whenever a type that crosses the border changes (Function, FunctionBody, BlockCall,
+// ElementType, Value ..).
+#define MPIPE_PLUGIN_ABI_NUMBER 1
+#define MPIPE_STRING_OF(x) #x
+#define MPIPE_VALUE_OF(x) MPIPE_STRING_OF(x)
+#ifdef _GLIBCXX_DEBUG
+#define MPIPE_PLUGIN_ABI_CONTAINERS "debug"
+#else
+#define MPIPE_PLUGIN_ABI_CONTAINERS "plain"
+#endif
+/// `mpipe-plugin-1 gxx-abi-1017 cxx11-abi-1 containers-plain`
+#define MPIPE_PLUGIN_ABI \
+  "mpipe-plugin-" MPIPE_VALUE_OF(MPIPE_PLUGIN_ABI_NUMBER) " gxx-abi-" MPIPE_VALUE_OF(__GXX_ABI_VERSION) \
+  " cxx11-abi-" MPIPE_VALUE_OF(_GLIBCXX_USE_CXX11_ABI) " containers-" MPIPE_PLUGIN_ABI_CONTAINERS
+
+namespace mpipe {
+
+/// Collects the functions of one plugin while it registers them.
+class PluginRegistry {
+ public:
+  /// Throws `Error` (bad_plugin) when the name is empty or there already.
+  void add(std::string name, Function function);
+  const std::map<std::string, Function>& functions() const { return functions_; }
+
+ private:
+  std::map<std::string, Function> functions_;
+};
+
+/// What a plugin exports under the name `mpipe_plugin_entry`: data, so that the ABI can be read before any of
+/// the plugin's functions is called.
+struct PluginEntry {
+  char abi[96];
+  void (*register_functions)(PluginRegistry& registry);
+};
+
+/// A loaded plugin. It stays loaded until the process ends, because functions may outlive this object.
+class Plugin {
+ public:
+  /// Loads the library and lets it register its functions. Throws `Error` (bad_plugin): no such file, the
+  /// library does not load, is no plugin, has another ABI, or threw while registering.
+  static std::shared_ptr<const Plugin> load(const std::filesystem::path& library);
+
+  const std::filesystem::path& path() const { return path_; }
+  const std::map<std::string, Function>& functions() const { return registry_.functions(); }
+  /// Throws `Error` (bad_plugin) with the names that there are.
+  const Function& function(const std::string& name) const;
+
+ private:
+  explicit Plugin(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path path_;
+  PluginRegistry registry_;
+};
+
+/// Where the plugin that a document calls `name` is: relative to `base` when there is a slash in the name,
+/// else in the directories of MPIPE_PLUGIN_PATH (separated by colons), then in ../lib/mpipe/plugins of the
+/// running program. Throws `Error` (bad_plugin) with the places that were looked at.
+std::filesystem::path find_plugin(const std::string& name, const std::filesystem::path& base);
+
+/// A plugin's function under the names of a document: its outputs are called `outputs` (as many as it has),
+/// its parameters keep their names unless `parameters` (as many as it has) is not empty. Defaults, bound
+/// values and the mapspec of the plugin follow the names; everything can be replaced afterwards. Throws
+/// `Error` (bad_plugin).
+Function renamed_function(const Function& function, std::vector<std::string> outputs,
+                          std::vector<std::string> parameters);
+
+}  // namespace mpipe
+
+/// Defines the entry point of a plugin; the block that follows registers its functions. Once per library.
+#define MPIPE_PLUGIN(registry)                                                                   \
+  static void mpipe_register_functions(::mpipe::PluginRegistry& registry);                       \
+  extern "C" {                                                                                   \
+  __attribute__((visibility("default"))) extern const ::mpipe::PluginEntry mpipe_plugin_entry;   \
+  const ::mpipe::PluginEntry mpipe_plugin_entry = {MPIPE_PLUGIN_ABI, &mpipe_register_functions}; \
+  }                                                                                              \
+  static void mpipe_register_functions(::mpipe::PluginRegistry& registry)

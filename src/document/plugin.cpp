@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/core/error.hpp>
+#include <mpipe/document/plugin.hpp>
+
+#include "document/text.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace mpipe {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct CloseLibrary {
+  void operator()(void* handle) const { dlclose(handle); }
+};
+using Library = std::unique_ptr<void, CloseLibrary>;
+
+[[noreturn]] void refuse(const fs::path& path, const std::string& problem) {
+  throw Error(Category::bad_plugin, fmt::format("the plugin '{}' {}", path.string(), problem));
+}
+
+Library open_library(const fs::path& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  if (!fs::exists(status))
+    refuse(path,
+           "is not there. Correct the path (a name with a slash is relative to the document), or build the "
+           "plugin.");
+  if (!fs::is_regular_file(status)) refuse(path, "is not a file. Name the shared library itself.");
+  // An absolute path: dlopen would search the system's directories for a name without a slash.
+  Library library(dlopen(fs::absolute(path).c_str(), RTLD_NOW | RTLD_LOCAL));
+  if (!library) {
+    const char* reason = dlerror();
+    refuse(
+        path,
+        fmt::format("does not load: {}. It must be a shared library built for this machine against the mpipe "
+                    "that loads it.",
+                    reason != nullptr ? reason : "no reason given"));
+  }
+  return library;
+}
+
+const PluginEntry& entry_of(const Library& library, const fs::path& path) {
+  const void* symbol = dlsym(library.get(), "mpipe_plugin_entry");
+  if (symbol == nullptr)
+    refuse(path,
+           "has no entry point 'mpipe_plugin_entry' (it is a shared library, but not a plugin of mpipe). End "
+           "its "
+           "source with MPIPE_PLUGIN(registry) { registry.add(..); }.");
+  const auto& entry = *static_cast<const PluginEntry*>(symbol);
+  const std::string_view abi(entry.abi, strnlen(entry.abi, sizeof(entry.abi)));
+  if (abi != MPIPE_PLUGIN_ABI)
+    refuse(path,
+           fmt::format(
+               "was built for another ABI: it has '{}', this program '{}' (they could not exchange values "
+               "safely). Build the plugin again with the headers and the compiler of this mpipe.",
+               detail::printable(abi, sizeof(entry.abi)), MPIPE_PLUGIN_ABI));
+  return entry;
+}
+
+/// The function of a plugin under other names. The plugin's own `Function` keeps the body alive.
+class RenamedBody final : public FunctionBody {
+ public:
+  explicit RenamedBody(Function function) : function_(std::move(function)) {}
+  const std::vector<ValueType>& parameters() const override { return function_.body().parameters(); }
+  std::size_t output_count() const override { return function_.body().output_count(); }
+  std::vector<ValueType> outputs(std::span<const ValueType> arguments) const override {
+    return function_.body().outputs(arguments);
+  }
+  void call(BlockCall& call) const override { function_.body().call(call); }
+  bool thread_safe() const override { return function_.is_thread_safe(); }
+  std::string identity() const override { return function_.body().identity(); }
+
+ private:
+  Function function_;
+};
+
+Inputs renamed_keys(const Inputs& values, const std::map<std::string, std::string>& names) {
+  Inputs result;
+  for (const auto& [name, value] : values) result.emplace(names.at(name), value);
+  return result;
+}
+
+void check_count(const char* what, const std::vector<std::string>& own,
+                 const std::vector<std::string>& given) {
+  if (own.size() != given.size())
+    throw Error(
+        Category::bad_plugin,
+        fmt::format(
+            "the plugin's function has {} {} ({}) but the document names {} ({}). Name all of them, in "
+            "the function's order.",
+            own.size(), what, fmt::join(own, ", "), given.size(), fmt::join(given, ", ")));
+}
+
+}  // namespace
+
+void PluginRegistry::add(std::string name, Function function) {
+  if (name.empty()) throw Error(Category::bad_plugin, "a plugin registers a function without a name.");
+  if (functions_.contains(name))
+    throw Error(Category::bad_plugin,
+                fmt::format("a plugin registers two functions called '{}'. Rename one.", name));
+  functions_.emplace(std::move(name), std::move(function));
+}
+
+std::shared_ptr<const Plugin> Plugin::load(const fs::path& path) {
+  Library library = open_library(path);
+  const PluginEntry& entry = entry_of(library, path);
+  // From here on code of the plugin runs, and what it leaves behind (functions, types, exceptions) may be
+  // used at any time: it is never unloaded.
+  static_cast<void>(library.release());
+  std::shared_ptr<Plugin> plugin(new Plugin(path));
+  std::string problem;
+  try {
+    entry.register_functions(plugin->registry_);
+    return plugin;
+  } catch (const std::exception& error) {
+    problem = error.what();
+  } catch (...) {
+    problem = "an exception of an unknown type";
+  }
+  refuse(path, fmt::format("threw while it registered its functions: {}", problem));
+}
+
+const Function& Plugin::function(const std::string& name) const {
+  const auto found = functions().find(name);
+  if (found != functions().end()) return found->second;
+  std::vector<std::string> names;
+  for (const auto& [known, unused] : functions()) names.push_back(known);
+  refuse(path_, fmt::format("has no function '{}'.{}", name,
+                            names.empty() ? " It registers none." : detail::suggestion(name, names)));
+}
+
+fs::path find_plugin(const std::string& name, const fs::path& base) {
+  if (name.empty()) throw Error(Category::bad_plugin, "the plugin's name is empty. Name a shared library.");
+  if (name.find('/') != std::string::npos) return (base / name).lexically_normal();
+  std::vector<fs::path> places;
+  if (const char* list = std::getenv("MPIPE_PLUGIN_PATH")) {
+    std::string_view rest(list);
+    while (!rest.empty()) {
+      const std::string_view place = rest.substr(0, rest.find(':'));
+      if (!place.empty()) places.emplace_back(place);
+      rest.remove_prefix(std::min(rest.size(), place.size() + 1));
+    }
+  }
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  if (!program.empty()) places.push_back((program.parent_path() / "../lib/mpipe/plugins").lexically_normal());
+  std::vector<std::string> searched;
+  for (const fs::path& place : places) {
+    if (fs::exists(place / name, ignored)) return place / name;
+    searched.push_back(place.string());
+  }
+  throw Error(
+      Category::bad_plugin,
+      fmt::format(
+          "the plugin '{}' is in none of the directories that are searched ({}). Set MPIPE_PLUGIN_PATH, or "
+          "write its path with a slash (./{}).",
+          name, fmt::join(searched, ", "), name));
+}
+
+Function renamed_function(const Function& function, std::vector<std::string> outputs,
+                          std::vector<std::string> parameters) {
+  const auto own_outputs = function.output_names();
+  const auto own_parameters = function.parameter_names();
+  if (parameters.empty()) parameters = own_parameters;
+  check_count("outputs", own_outputs, outputs);
+  check_count("parameters", own_parameters, parameters);
+  std::map<std::string, std::string> names;
+  for (std::size_t k = 0; k < outputs.size(); ++k) names[own_outputs[k]] = outputs[k];
+  for (std::size_t k = 0; k < parameters.size(); ++k) names[own_parameters[k]] = parameters[k];
+
+  Function result(std::move(outputs), std::make_shared<const RenamedBody>(function));
+  result.parameters(std::move(parameters));
+  result.defaults(renamed_keys(function.default_values(), names));
+  result.bound(renamed_keys(function.bound_values(), names));
+  if (function.mapspec()) result.mapspec(function.mapspec()->renamed(names).to_string());
+  if (function.declared_internal_shape()) result.internal_shape(*function.declared_internal_shape());
+  for (const auto& [output, texts] : function.attributes())
+    for (const auto& [key, text] : texts) result.attribute(names.at(output), key, text);
+  return result;
+}
+
+}  // namespace mpipe

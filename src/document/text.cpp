@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "document/text.hpp"
+
+#include <mpipe/core/suggest.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace mpipe::detail {
+namespace {
+
+constexpr std::size_t kMostCandidates = 30;
+constexpr std::size_t kShownBefore = 40;  // characters on either side of a caret
+constexpr std::size_t kShownBehind = 32;
+
+bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }  // UTF-8
+
+}  // namespace
+
+std::string suggestion(std::string_view name, const std::vector<std::string>& candidates) {
+  std::string near = did_you_mean(name, candidates);
+  if (!near.empty() || candidates.empty() || candidates.size() > kMostCandidates) return near;
+  return fmt::format(" There {}: {}.", candidates.size() == 1 ? "is" : "are", fmt::join(candidates, ", "));
+}
+
+std::string printable(std::string_view text, std::size_t longest) {
+  std::string shown;
+  for (const char c : text) {
+    if (continues_character(c)) continue;
+    if (shown.size() >= longest) return shown + "..";
+    const bool is_space = c == '\t' || c == '\n' || c == '\r';
+    shown += is_space ? ' ' : (' ' <= c && c <= '~') ? c : '?';
+  }
+  return shown;
+}
+
+std::string with_caret(std::string_view text, std::size_t offset) {
+  const std::string all = printable(text, text.size());
+  const std::size_t at = std::min(column_of(text, offset) - 1, all.size());
+  const std::size_t begin = at > kShownBefore ? at - kShownBefore : 0;
+  const std::size_t end = std::min(all.size(), at + kShownBehind);
+  const std::string lead = begin > 0 ? "  .. " : "  ";
+  return fmt::format("{}{}{}\n{:>{}}", lead, all.substr(begin, end - begin), end < all.size() ? " .." : "",
+                     "^", lead.size() + at - begin + 1);
+}
+
+std::size_t column_of(std::string_view text, std::size_t offset) {
+  const std::string_view before = text.substr(0, offset);
+  return before.size() -
+         static_cast<std::size_t>(std::count_if(before.begin(), before.end(), continues_character)) + 1;
+}
+
+}  // namespace mpipe::detail
