@@ -64,6 +64,11 @@ TEST(ConsistentAxes, whole_axes_fit_all_but_do_not_hide_a_contradiction) {
                        "'x[:, j]' in 'x[:, j] -> b[j]', but 'x[i, k]' in 'x[i, k] -> c[i, k]'"));
 }
 
+TEST(ConsistentAxes, shows_who_named_an_axis_first) {
+  EXPECT_TRUE(contains(inconsistent({"x[:] -> q[m]", "x[i] -> a[i]", "x[i] -> b[i]", "x[k] -> c[k]"}),
+                       "'x[i]' in 'x[i] -> a[i]', but 'x[k]' in 'x[k] -> c[k]'"));
+}
+
 TEST(ConsistentAxes, one_name_has_one_position_in_an_array) {
   EXPECT_TRUE(contains(inconsistent({"x[i, :] -> a[i]", "x[:, i] -> b[i]"}),
                        "the axis 'i' would have two positions"));

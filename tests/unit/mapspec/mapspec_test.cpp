@@ -161,6 +161,9 @@ TEST(MapSpecInvariants, hold_for_specs_made_of_parts) {
   error_message(Category::mapspec_syntax, make({{"", {"i"}}}, {y}));
   error_message(Category::mapspec_syntax, make({{"x", {"i.j"}}}, {{"y", {"i.j"}}}));
   error_message(Category::mapspec_syntax, make({{"x", {""}}}, {{"y", {""}}}));
+  error_message(Category::mapspec_syntax, make({x, {"", {"i"}}}, {y}));
+  error_message(Category::mapspec_syntax, make({x}, {y, {"", {"i"}}}));
+  error_message(Category::mapspec_syntax, make({{"x", {"i", "j k"}}}, {y}));
   error_message(Category::mapspec_syntax, make({x, x}, {y}));
   error_message(Category::mapspec_output_axes, make({x}, {{"y", {"i", std::nullopt}}}));
   error_message(Category::mapspec_output_axes, make({x}, {y, {"z", {"i", "j"}}}));

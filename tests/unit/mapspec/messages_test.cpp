@@ -76,6 +76,7 @@ const std::vector<Case> kSyntaxErrors{
     {"y[i] -> x[i], y[i]", 15, "'y' is an input and an output"},
     {"x[j], y[i, :, i] -> z[i, j]", 15, "the axis 'i' occurs twice in 'y[i, :, i]'"},
     {"\xC3\xA9[i] -> y[i]", 1, "there is a character outside ASCII"},
+    {"\x80[i] -> y[i]", 1, "there is a character outside ASCII"},
     {"x[i] \xE2\x86\x92 y[i]", 6, "there is a character outside ASCII"},
     {std::string("x[i] -> y[i]\0", 13), 13, "there is '?'"},
 };

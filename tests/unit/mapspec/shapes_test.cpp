@@ -66,6 +66,9 @@ TEST(ExternalShape, zipped_lengths_must_agree_as_soon_as_two_are_known) {
           {{"x", {unknown}}, {"y", {4}}, {"z", {3}}});
   refused(Category::dimension_mismatch, "x[i, j], y[j, i] -> z[i, j]", {{"x", {2, 3}}, {"y", {2, 3}}});
   refused(Category::dimension_mismatch, "x[i], y[i] -> z[i]", {{"x", {0}}, {"y", {1}}});
+  EXPECT_TRUE(contains(refused(Category::dimension_mismatch, "u[k], x[i], v[j], y[i] -> z[i, j, k]",
+                               {{"u", {5}}, {"x", {1}}, {"v", {6}}, {"y", {2}}}),
+                       "differ in length: 'x' has 1 (shape (1,)), 'y' has 2 (shape (2,)) ("));
   EXPECT_TRUE(contains(refused(Category::dimension_mismatch, "x[i], y[i, j], z[i] -> w[i, j]",
                                {{"x", {3}}, {"y", {unknown, 7}}, {"z", {4}}}),
                        "'x' has 3 (shape (3,)), 'y' has ? (shape (?, 7)), 'z' has 4 (shape (4,))"));
