@@ -46,10 +46,10 @@ target_include_directories(mpipe_random123 INTERFACE ${MPIPE_RANDOM123_DIR})
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 
-# The C++ bindings of MPI-2 are long gone from the standard; without them mpi.h is a third as long.
+# The C++ bindings of MPI-2 are long gone from the standard; without them mpi.h is short. (Empty, as Boost.MPI has it.)
 add_library(mpipe_mpi INTERFACE IMPORTED)
 target_link_libraries(mpipe_mpi INTERFACE MPI::MPI_C)
-target_compile_definitions(mpipe_mpi INTERFACE OMPI_SKIP_MPICXX=1 MPICH_SKIP_MPICXX=1)
+target_compile_definitions(mpipe_mpi INTERFACE OMPI_SKIP_MPICXX= MPICH_SKIP_MPICXX=1)
 
 mpipe_third_party(fmt HEADERS fmt LINK fmt::fmt)
 mpipe_third_party(spdlog HEADERS spdlog LINK spdlog::spdlog fmt::fmt)
