@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/schedule/worker_lists.hpp>
+
+namespace mpipe {
+
+WorkerLists::WorkerLists(std::size_t workers) : links_(workers) {
+  for (std::uint32_t worker = 0; worker < workers; ++worker) append(worker, WorkerPlace::set_aside);
+}
+
+void WorkerLists::move(WorkerId worker, WorkerPlace to) {
+  unlink(worker.value);
+  append(worker.value, to);
+}
+
+void WorkerLists::unlink(std::uint32_t worker) {
+  const Links& links = links_[worker];
+  Head& head = heads_[static_cast<std::size_t>(links.place)];
+  (links.previous == none ? head.first : links_[links.previous].next) = links.next;
+  (links.next == none ? head.last : links_[links.next].previous) = links.previous;
+  --head.size;
+}
+
+void WorkerLists::append(std::uint32_t worker, WorkerPlace to) {
+  Head& head = heads_[static_cast<std::size_t>(to)];
+  links_[worker] = {.previous = head.last, .next = none, .place = to};
+  (head.last == none ? head.first : links_[head.last].next) = worker;
+  head.last = worker;
+  ++head.size;
+}
+
+}  // namespace mpipe
