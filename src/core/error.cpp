@@ -61,6 +61,7 @@ constexpr std::array kCategories{
     CategoryInfo{Category::internal_shape_mismatch, "internal_shape_mismatch", 1},
     CategoryInfo{Category::internal_shape_rank, "internal_shape_rank", 1},
     CategoryInfo{Category::rank_lost, "rank_lost", 5},
+    CategoryInfo{Category::internal_error, "internal_error", 5},
     CategoryInfo{Category::cancelled, "cancelled", 75},
     CategoryInfo{Category::folder_refused, "folder_refused", 3},
     CategoryInfo{Category::resume_mismatch, "resume_mismatch", 3},

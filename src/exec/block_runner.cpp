@@ -35,8 +35,8 @@ Shape mapspec_shape(const PartialArray& array, const std::vector<bool>& external
 }
 
 /// Sorts the axes of an array into those that number elements and those that the function takes as a slice.
-void sort_axes(ArgumentView& view, const PlannedArgument& argument, std::size_t function_rank, const Shape& shape,
-               const Strides& strides) {
+void sort_axes(ArgumentView& view, const PlannedArgument& argument, std::size_t function_rank,
+               const Shape& shape, const Strides& strides) {
   view.strides.assign(function_rank, 0);
   view.slice_shape.clear();
   view.slice_strides.clear();
@@ -51,7 +51,8 @@ void sort_axes(ArgumentView& view, const PlannedArgument& argument, std::size_t 
 }
 
 std::string describe_argument(const ArgumentView& view, const Shape& external, Index element) {
-  if (!view.slice_shape.empty()) return fmt::format("array of {}, shape {}", view.type->name, to_string(view.slice_shape));
+  if (!view.slice_shape.empty())
+    return fmt::format("array of {}, shape {}", view.type->name, to_string(view.slice_shape));
   const MultiIndex index = multi_index(element, external);
   Index position = view.origin;
   for (std::size_t axis = 0; axis < index.size(); ++axis) position += index[axis] * view.strides[axis];
@@ -75,9 +76,9 @@ struct BlockRunner::PreparedFunction {
   Shape external;
   std::uint64_t stream = 0;
   std::vector<PreparedArgument> arguments;
-  std::vector<ArgumentView> views;      ///< of all arguments, in place where possible
-  bool per_block = false;               ///< some view must be made for each block
-  RangeSet stored;                      ///< elements that need no call
+  std::vector<ArgumentView> views;  ///< of all arguments, in place where possible
+  bool per_block = false;           ///< some view must be made for each block
+  RangeSet stored;                  ///< elements that need no call
 };
 
 /// Buffers of one call, used again by later ones.
@@ -90,8 +91,13 @@ struct BlockRunner::Scratch {
 };
 
 BlockRunner::BlockRunner(const Plan& plan, RunArrays& arrays, BlockSink* sink, BlockRunnerOptions options)
-    : plan_(plan), arrays_(arrays), sink_(sink), options_(std::move(options)), functions_(plan.pipeline().functions().size()),
-      costs_(plan.pipeline().functions().size()), shape_was_known_(plan.outputs().size(), false) {}
+    : plan_(plan),
+      arrays_(arrays),
+      sink_(sink),
+      options_(std::move(options)),
+      functions_(plan.pipeline().functions().size()),
+      costs_(plan.pipeline().functions().size()),
+      shape_was_known_(plan.outputs().size(), false) {}
 
 BlockRunner::~BlockRunner() = default;
 
@@ -141,9 +147,11 @@ void BlockRunner::prepare_function(FunctionId id, const std::vector<RangeSet>& s
   functions_[id.value] = std::move(prepared);
 }
 
-BlockRunner::PreparedArgument BlockRunner::prepare_argument(const PlannedFunction& function, std::size_t position) {
+BlockRunner::PreparedArgument BlockRunner::prepare_argument(const PlannedFunction& function,
+                                                            std::size_t position) {
   const PlannedArgument& planned = function.arguments[position];
-  const ElementType* wanted = plan_.pipeline().function(function.id).function.body().parameters()[position].element;
+  const ElementType* wanted =
+      plan_.pipeline().function(function.id).function.body().parameters()[position].element;
   PreparedArgument argument;
   argument.planned = &planned;
   if (!planned.output) {
@@ -171,7 +179,8 @@ BlockRunner::PreparedArgument BlockRunner::prepare_argument(const PlannedFunctio
     argument.view.data = argument.owner.data();
     argument.view.offsets = argument.owner.offsets();
   }
-  sort_axes(argument.view, planned, function.axes.size(), mapspec_shape(array, external), element_major_strides(array, external));
+  sort_axes(argument.view, planned, function.axes.size(), mapspec_shape(array, external),
+            element_major_strides(array, external));
   return argument;
 }
 
@@ -196,6 +205,17 @@ BlockReport BlockRunner::compute(const Block& block) {
   return report;
 }
 
+void BlockRunner::append(const Block& block, BlockSink& sink) const {
+  const auto guard = lock();
+  for (const FunctionId id : plan_.stages()[block.stage.value].functions) {
+    for (const OutputId output : plan_.function(id)->outputs) {
+      const PartialArray& array = *arrays_.find(output);
+      const RangeSet fresh = array.have().intersection(block.range).difference(functions_[id.value]->stored);
+      for (const IndexRange& range : fresh.ranges()) sink.append(output, range, array);
+    }
+  }
+}
+
 void BlockRunner::run_function(const PreparedFunction& function, IndexRange range, BlockReport& report) {
   if (function.stored.empty()) {
     if (!range.empty()) call_function(function, range, report);
@@ -210,8 +230,8 @@ bool BlockRunner::call_function(const PreparedFunction& function, IndexRange ran
   auto scratch = take_scratch();
   bind_arguments(function, range, *scratch);
   bind_outputs(function, range, *scratch);
-  BlockCall call{range,           &function.external, scratch->bound, scratch->columns,
-                 options_.seed, function.stream,    0};
+  BlockCall call{range, &function.external, scratch->bound, scratch->columns, options_.seed, function.stream,
+                 0};
   std::optional<Failure> failure;
   try {
     function.node->function.body().call(call);
@@ -265,8 +285,8 @@ void BlockRunner::bind_arguments(const PreparedFunction& function, IndexRange ra
     view.origin = -range.begin * array.values_per_element();
     if (argument.wanted != nullptr) {
       const Shape flat{range.size() * array.values_per_element()};
-      const Value& value =
-          scratch.converted.emplace_back(Value::copy_of(array.type(), flat, piece.bytes, piece.offsets).converted(*argument.wanted));
+      const Value& value = scratch.converted.emplace_back(
+          Value::copy_of(array.type(), flat, piece.bytes, piece.offsets).converted(*argument.wanted));
       view.type = &value.type();
       view.data = value.data();
     }
@@ -298,7 +318,8 @@ void BlockRunner::bind_outputs(const PreparedFunction& function, IndexRange rang
   }
 }
 
-void BlockRunner::keep(const PreparedFunction& function, IndexRange range, Scratch& scratch, BlockReport& report) {
+void BlockRunner::keep(const PreparedFunction& function, IndexRange range, Scratch& scratch,
+                       BlockReport& report) {
   if (range.empty()) return;
   for (std::size_t k = 0; k < scratch.columns.size(); ++k)
     keep_output(function.planned->outputs[k], range, scratch.columns[k], report);
@@ -320,14 +341,16 @@ void BlockRunner::keep_output(OutputId id, IndexRange range, OutputColumn& colum
     array.put(range, std::span(column.bytes).first(static_cast<std::size_t>(offsets.back())), offsets);
   } else {
     if (column.collects_items && !column.bytes.empty())
-      std::memcpy(array.destination(range.begin), column.bytes.data(), static_cast<std::size_t>(range.size()) * array.element_bytes());
+      std::memcpy(array.destination(range.begin), column.bytes.data(),
+                  static_cast<std::size_t>(range.size()) * array.element_bytes());
     array.mark(range);
   }
   if (sink_ != nullptr) sink_->append(id, range, array);
 }
 
 /// Describes the exception that is being handled.
-Failure BlockRunner::failure_of(const PreparedFunction& function, Index element, const Scratch& scratch) const {
+Failure BlockRunner::failure_of(const PreparedFunction& function, Index element,
+                                const Scratch& scratch) const {
   Failure failure;
   failure.output = function.node->name();
   failure.element = element;
@@ -342,8 +365,8 @@ Failure BlockRunner::failure_of(const PreparedFunction& function, Index element,
   } catch (const Error& error) {
     failure.message = error.what();
     failure.type = type_name(typeid(error));
-    const bool of_shape =
-        error.category() == Category::internal_shape_mismatch || error.category() == Category::internal_shape_rank;
+    const bool of_shape = error.category() == Category::internal_shape_mismatch ||
+                          error.category() == Category::internal_shape_rank;
     failure.category = of_shape ? error.category() : Category::function_raised;
   } catch (const std::exception& error) {
     failure.message = error.what();

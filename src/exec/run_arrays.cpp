@@ -17,6 +17,15 @@ void RunArrays::prepare(OutputId output) {
     array->set_internal(*internal);
 }
 
+void RunArrays::adopt(OutputId output) {
+  const ArrayLayout& layout = plan_.output(output).layout;
+  auto& array = arrays_[output.value];
+  const bool known = layout.rank_known && is_known(layout.internal_shape());
+  if (known && array->internal_known() && array->internal() != known_shape(layout.internal_shape()))
+    array.reset();
+  prepare(output);
+}
+
 std::vector<const PartialArray*> RunArrays::all() const {
   std::vector<const PartialArray*> all;
   for (const auto& array : arrays_) all.push_back(array.get());

@@ -62,6 +62,7 @@ enum class Category {
   internal_shape_mismatch,
   internal_shape_rank,
   rank_lost,
+  internal_error,
   cancelled,
   // the run folder and the disk
   folder_refused,

@@ -1,41 +1,37 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// Computing one block, and what is reported of it.
+/// The seam between those who move blocks around and those who know what is in them.
 #pragma once
 
-#include <mpipe/core/clock.hpp>
-#include <mpipe/exec/failure.hpp>
-#include <mpipe/schedule/block.hpp>
+#include <mpipe/exec/block_report.hpp>
 
-#include <cstdint>
-#include <optional>
-#include <vector>
+#include <string>
 
 namespace mpipe {
 
-/// The shape of an output's elements, which became known by computing one.
-struct LateShape {
-  OutputId output;
-  Shape internal;
+/// Where blocks are computed, for reports of failures.
+struct Place {
+  int rank = 0;
+  std::string host;
 };
 
-/// What became of a block. Values are not in here: they stay where they were computed.
-struct BlockReport {
-  Block block;
-  Index completed = 0;               ///< leading elements of the block for which every function of the stage is done
-  Duration busy{};                   ///< time spent in the block
-  std::optional<Failure> failure;    ///< of the first element that failed
-  std::vector<LateShape> late_shapes;
-  std::uint64_t journal_bytes = 0;   ///< in the journal of the rank that computed it
-};
-
-/// Computes blocks in this process.
+/// Computes blocks in this process. One thread at a time, unless the implementation says otherwise.
 class BlockHandler {
  public:
   virtual ~BlockHandler() = default;
-  /// Called from several threads at once by a `ThreadPool`, else by one. A failing element is reported, not thrown; what
-  /// is thrown is a failure of the rank itself (a full disk, a bug).
+
+  /// Computes all elements of `block`, or reports how far it came and what failed. A block may come in
+  /// consecutive slices, each a block with the same id and a part of the range. `busy` of the report is
+  /// measured by the caller. Should not throw; what it throws is reported as the failure of the first
+  /// element.
   virtual BlockReport compute(const Block& block) = 0;
 };
+
+/// Message, type and category of the exception that is being handled; for use in a `catch` block. The rest of
+/// the failure is the caller's to fill in.
+Failure failure_from_current_exception();
+
+/// `handler.compute(block)`, with everything that it throws turned into a failure.
+BlockReport compute_guarded(BlockHandler& handler, const Block& block, const Place& place);
 
 }  // namespace mpipe

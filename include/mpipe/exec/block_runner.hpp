@@ -47,6 +47,9 @@ class BlockRunner final : public BlockHandler {
   /// output, the elements that need not be computed again (their values are in the arrays where anybody reads them).
   void prepare_wave(std::size_t wave, const std::vector<RangeSet>& stored);
   BlockReport compute(const Block& block) override;
+  /// Gives `sink` what was computed of a block that has ended, for runners without one: `compute` may run in threads that
+  /// must not touch the sink.
+  void append(const Block& block, BlockSink& sink) const;
 
   /// By FunctionId.
   const std::vector<FunctionCost>& costs() const { return costs_; }

@@ -19,6 +19,9 @@ class RunArrays {
   /// Makes the array of an output that has none yet, and tells one that has of an internal shape that became known.
   /// Precondition: its external shape is known to the plan.
   void prepare(OutputId output);
+  /// As `prepare`, for an output whose elements here may have turned out to be of another shape than the plan's: then they
+  /// are dropped.
+  void adopt(OutputId output);
   /// nullptr when it has not been prepared.
   PartialArray* find(OutputId output) { return arrays_[output.value].get(); }
   const PartialArray* find(OutputId output) const { return arrays_[output.value].get(); }

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// MPI from the beginning to the end of a program.
+#pragma once
+
+#include <mpipe/comm/communicator.hpp>
+
+namespace mpipe {
+
+/// Made once, at the beginning of `main`, on every rank (collective where there are several).
+///
+/// - MPI is initialised already: it is joined, and left as it is.
+/// - A launcher started this process (mpirun, srun --mpi=pmix): MPI is initialised, and finalised by the
+/// destructor.
+/// - Neither: there is one rank and no MPI at all, as Open MPI's start without a launcher costs 0.4 s, and
+/// fails where
+///   its daemon is missing.
+///
+/// Throws `Error` (bad_option) where srun started several tasks without PMIx, as each of them would believe
+/// that it is alone, and where MPI cannot be used by a program with threads.
+class Environment {
+ public:
+  Environment(int& argc, char**& argv);
+  ~Environment();
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  /// All ranks, or the serial group. A group of its own, not MPI_COMM_WORLD.
+  const Communicator& world() const { return world_; }
+  /// This object initialised MPI.
+  bool started_mpi() const { return started_; }
+
+ private:
+  bool started_ = false;
+  int exceptions_before_ = 0;
+  Communicator world_;
+};
+
+}  // namespace mpipe

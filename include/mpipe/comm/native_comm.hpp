@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// The way from and to MPI: the only public header with its types.
+#pragma once
+
+#include <mpipe/comm/communicator.hpp>
+
+#include <mpi.h>
+
+namespace boost::mpi {
+class communicator;
+}
+
+namespace mpipe {
+
+/// Collective over `comm`. A group with a duplicate of `comm`, which stays the caller's. MPI must be
+/// initialised; the duplicate returns errors instead of aborting. Throws `Error` (bad_option) where the
+/// calling thread may not call MPI.
+Communicator communicator_from(MPI_Comm comm, WaitOptions options = wait_options_from_environment());
+Communicator communicator_from(const boost::mpi::communicator& comm,
+                               WaitOptions options = wait_options_from_environment());
+
+/// The communicator of a group, which stays the group's: do not free it, and do not send on it while the
+/// group is in use. `MPI_COMM_NULL` for a serial group.
+MPI_Comm native_comm(const Communicator& comm);
+
+/// Throws `Error` (rank_lost) with MPI's own text when `code` is not `MPI_SUCCESS`.
+void check_mpi(int code, const char* operation);
+
+}  // namespace mpipe

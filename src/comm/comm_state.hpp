@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// What a `Communicator` is a handle of.
+#pragma once
+
+#include <mpipe/comm/native_comm.hpp>
+
+#include <boost/mpi/communicator.hpp>
+
+#include <memory>
+
+namespace mpipe {
+
+/// Messages between two ranks on the communicator of a group.
+enum class CommTag : int { gather = 1, exchange = 2 };
+
+struct CommState {
+  CommState() = default;
+  /// Takes over `raw`, and makes it return errors.
+  CommState(MPI_Comm raw, WaitOptions options, std::shared_ptr<bool> broken_flag);
+  ~CommState();
+  CommState(const CommState&) = delete;
+  CommState& operator=(const CommState&) = delete;
+
+  MPI_Comm raw() const { return comm; }
+  /// Throws after an error of MPI; from then on nothing is freed or finalised any more.
+  void check(int code, const char* operation) const;
+  /// Until `request` is complete.
+  void wait(MPI_Request& request, const char* operation) const;
+  void wait_all(std::vector<MPI_Request>& requests, const char* operation) const;
+  [[noreturn]] void give_up(const Waiter& waiter, const char* operation) const;
+
+  bool uses_mpi = false;
+  int rank = 0;
+  int size = 1;
+  WaitOptions wait_options;
+  /// Borrows: the destructor below decides whether freeing is still safe.
+  boost::mpi::communicator comm;
+  /// Shared by all groups that came from one: MPI failed, or a wait was given up, so that requests are still
+  /// under way.
+  std::shared_ptr<bool> broken = std::make_shared<bool>(false);
+};
+
+}  // namespace mpipe

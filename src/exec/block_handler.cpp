@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/core/error.hpp>
+#include <mpipe/data/element_type.hpp>
+#include <mpipe/exec/block_handler.hpp>
+
+#include <fmt/format.h>
+
+#include <cxxabi.h>
+
+#include <string>
+#include <typeinfo>
+
+namespace mpipe {
+
+namespace {
+
+/// A report that cannot be true is a mistake of the handler, told like any other.
+void check_report(const BlockReport& report, const Block& block) {
+  const bool possible = report.completed >= 0 && report.completed <= block.range.size();
+  const bool complete = report.completed == block.range.size();
+  if (possible && complete != report.failure.has_value()) return;
+  throw Bug(fmt::format("block [{}, {}) of stage {}: {} elements reported done, and {} failure",
+                        block.range.begin, block.range.end, block.stage.value, report.completed,
+                        report.failure ? "a" : "no"));
+}
+
+}  // namespace
+
+Failure failure_from_current_exception() {
+  Failure failure;
+  if (const std::type_info* type = abi::__cxa_current_exception_type()) failure.type = type_name(*type);
+  try {
+    throw;
+  } catch (const Error& error) {
+    failure.category = error.category();
+    failure.message = error.what();
+  } catch (const std::exception& error) {
+    failure.message = error.what();
+  } catch (const std::string& text) {
+    failure.message = text;
+  } catch (const char* text) {
+    failure.message = text != nullptr ? text : "";
+  } catch (...) {
+    failure.message = "an exception without a message";
+  }
+  return failure;
+}
+
+BlockReport compute_guarded(BlockHandler& handler, const Block& block, const Place& place) {
+  try {
+    BlockReport report = handler.compute(block);
+    check_report(report, block);
+    return report;
+  } catch (...) {
+    BlockReport report;
+    report.block = block;
+    report.failure = failure_from_current_exception();
+    report.failure->element = block.range.begin;
+    report.failure->rank = place.rank;
+    report.failure->host = place.host;
+    return report;
+  }
+}
+
+}  // namespace mpipe

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/exec/pools.hpp>
+
+#include <utility>
+
+namespace mpipe {
+
+void RemotePool::start(WorkerId worker, const Block& block) {
+  const EncodedMessage message = encode(block);
+  transport_.send(worker, message.kind, message.body());
+}
+
+void RemotePool::retract(WorkerId worker, BlockId block) {
+  const EncodedMessage message = encode(ToWorker(RetractMessage{block}));
+  transport_.send(worker, message.kind, message.body());
+}
+
+std::optional<PoolEvent> RemotePool::poll() {
+  const Frame* frame = transport_.poll();
+  if (frame == nullptr) return std::nullopt;
+  ToRoot message = decode_to_root(*frame);
+  if (auto* done = std::get_if<DoneMessage>(&message))
+    return PoolEvent{frame->worker, std::move(done->report)};
+  return PoolEvent{frame->worker, std::get<RetractedMessage>(message).retracted};
+}
+
+void RemotePool::broadcast(const ToWorker& message) {
+  const EncodedMessage encoded = encode(message);
+  for (std::uint32_t worker = 0; worker < worker_count(); ++worker) {
+    transport_.send({worker}, encoded.kind, encoded.body());
+  }
+}
+
+}  // namespace mpipe
