@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// `Document`: a pipeline as a text in YAML (1.2, core schema) or JSON: functions, inputs and how to map
+/// them. docs/document.md is its reference.
+#pragma once
+
+#include <mpipe/core/error.hpp>
+#include <mpipe/pipeline/pipeline.hpp>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mpipe {
+
+/// Where something is written: `wing.yaml:12:5`. Lines and columns (characters) count from 1.
+struct Place {
+  std::string file;  ///< as the user named it; `--set` for the command line
+  int line = 0;
+  int column = 0;
+
+  std::string to_string() const;
+};
+
+/// The `map:` section: what is not said is empty. The values are checked for their form only; `map` knows
+/// what they mean.
+struct MapSection {
+  std::optional<std::filesystem::path> run_folder;  ///< relative to the working directory
+  std::map<std::string, std::string> storage;       ///< output -> kind; "" is the default of all others
+  std::map<std::string, std::string> executor;      ///< likewise
+  std::map<std::string, std::optional<Index>> chunksizes;  ///< likewise; empty: `auto`
+  std::optional<std::string> error_handling;               ///< `raise` or `continue`
+  std::optional<Index> max_concurrent;
+  std::optional<std::uint64_t> seed;
+};
+
+/// A checked document, with the plugins it names loaded. Nothing of it runs a function, and no input file is
+/// read before `load_inputs`. Local: no MPI; every rank makes its own, from the file or from the text that
+/// rank 0 has read. Movable; `const` members may be called from several threads.
+///
+/// Every error tells its place, `file:line:column: problem (why). suggestion`, and has a category with exit
+/// code 2.
+class Document {
+ public:
+  /// Reads and checks a file. Throws `Error`: bad_document (not there, a directory, not text, over 16 MB, too
+  /// deeply nested, syntax, unknown or doubled keys, wrong types), not_supported (what a later version will
+  /// have), bad_plugin, and what `Function` says of mapspecs and names.
+  static Document load(const std::filesystem::path& file);
+  /// The same from a text; `file` is named in messages, and paths in the text are relative to its folder.
+  static Document parse(std::string text, const std::filesystem::path& file);
+
+  Document(Document&&) noexcept;
+  Document& operator=(Document&&) noexcept;
+  ~Document();
+
+  const std::filesystem::path& file() const;
+  /// The text itself, for the record of a run.
+  const std::string& text() const;
+  /// `name:`, else the file's name without its extension.
+  const std::string& name() const;
+  const MapSection& map() const;
+  const std::vector<Function>& functions() const;
+  /// The functions as a pipeline. Throws what `Pipeline` does, with the place.
+  Pipeline pipeline() const;
+
+  /// One `--set name=JSON`: an input in the syntax of `inputs:`, over the one of the document. Files named in
+  /// it are relative to the working directory. Throws `Error` (bad_document, bad_option).
+  void set_input(const std::string& assignment);
+  /// One `--inputs FILE`: a document of nothing but inputs (`name: value`), over those of the document; files
+  /// named in it are relative to its folder. Throws `Error` (bad_document).
+  void add_inputs(const std::filesystem::path& file);
+
+  /// Names of all inputs that are there, sorted.
+  std::vector<std::string> input_names() const;
+  /// The values of those of `names` that are there; reads files, and computes ranges. Throws `Error`:
+  /// bad_document, bad_input_file (missing, damaged, of another form), too_large (more than half of the
+  /// machine's memory; found before anything is allocated).
+  Inputs load_inputs(const std::vector<std::string>& names) const;
+  /// What a `map` of these outputs (all when empty) needs. Inputs of the document that only other outputs
+  /// need are left out. Throws as `load_inputs`, and extra_input: an input that no function takes, or one
+  /// that was set (`--set`) and that these outputs do not need. What is missing is left to `map` to find.
+  Inputs inputs_for_map(const Pipeline& pipeline, const std::vector<std::string>& outputs) const;
+  /// What `Pipeline::run` of these outputs needs: where an intermediate result is set, what lies before it is
+  /// not. Throws likewise.
+  Inputs inputs_for_run(const Pipeline& pipeline, const std::vector<std::string>& outputs) const;
+
+  /// Where a name was given: an input, else the function with that output, else empty.
+  std::optional<Place> place_of(const std::string& name) const;
+  /// Where a key of the map section stands: `map_place("storage")`; empty when it is not there.
+  std::optional<Place> map_place(const std::string& key) const;
+  /// `error` (of planning this document's pipeline, say) with the place of the first name in its text that
+  /// this document has; unchanged when it has a place already or names nothing of the document.
+  Error located(const Error& error) const;
+
+ private:
+  struct State;
+  explicit Document(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace mpipe
