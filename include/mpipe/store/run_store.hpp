@@ -1,36 +1,66 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// Where the elements of a run's outputs are kept beyond the life of the processes.
+/// Where the elements of a run's outputs are kept beyond the life of the processes: one labelled HDF5 file,
+/// journals while the run goes on, and checksums of all that is in them. What the files look like is in
+/// docs/formats.md.
 #pragma once
 
 #include <mpipe/comm/communicator.hpp>
+#include <mpipe/core/clock.hpp>
 #include <mpipe/core/index.hpp>
 #include <mpipe/data/partial_array.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace mpipe {
+
+/// What is known of an element; the numbers are those of `NAME__status` in the file.
+enum class ElementStatus : std::uint8_t {
+  pending = 0,
+  done = 1,
+  failed = 2,
+  blocked = 3,  ///< by a failure of something that it needs
+};
+
+/// The elements of one output by what is known of them; all others are pending.
+struct OutputProgress {
+  RangeSet done;
+  RangeSet failed;
+  RangeSet blocked;
+  friend bool operator==(const OutputProgress&, const OutputProgress&) = default;
+};
 
 /// One output as it appears in the file. Elements are numbered over the external axes, C order.
 struct OutputLayout {
   std::string name;
   const ElementType* type = nullptr;  ///< of the values in the array (`array<T>`: an array per element)
   std::string mapspec;                ///< canonical text, empty for a single value
-  std::vector<std::string> dims;      ///< axis names in mapspec order (internal axes included); `NAME_dim0`.. where unnamed
-  std::vector<bool> external;         ///< per dim: true = elements are numbered over it, false = inside each element
-  PartialShape shape;                 ///< per dim; unknown extents come with `resolve`
-  bool durable = true;                ///< true: journalled before it is reported done; false (`memory`): persisted at commits only
-  RangeSet selected;                  ///< what this run will compute (all, unless a selection); to reserve only that
+  std::vector<std::string>
+      dims;  ///< axis names in mapspec order (internal axes included); `NAME_dim0`.. where unnamed
+  std::vector<bool> external;  ///< per dim: true = elements are numbered over it, false = inside each element
+  PartialShape shape;          ///< per dim; unknown extents come with `resolve`
+  bool durable =
+      true;  ///< true: safe before it is reported done; false (`memory`): persisted at commits only
+  /// What this run will compute, when that is less than everything; room is reserved for it only.
+  std::optional<RangeSet> selected;
+  std::string units;      ///< attribute of the file, when not empty
+  std::string long_name;  ///< attribute of the file, when not empty
 };
 
-/// An input that is a variable on one axis, or a scalar (dims empty).
+/// An input that is kept as a variable: 1-D on an axis, or a scalar (dims empty), or with as many axes as you
+/// like.
 struct InputLayout {
   std::string name;
   std::vector<std::string> dims;
-  Value value;
+  Value value;  ///< a number or text, or an array of such
+  std::string units;
+  std::string long_name;
 };
 
 struct RunLayout {
@@ -40,45 +70,91 @@ struct RunLayout {
 };
 
 struct StoreOptions {
+  /// How often `maintain` moves what is in journals into the file; zero: at each call.
   std::chrono::milliseconds local_commit_interval{30'000};
+  /// How often `maintain` has the disk take what was written, so that a power failure loses no more; zero:
+  /// never.
+  std::chrono::milliseconds sync_interval{1'000};
   std::uint64_t journal_limit_bytes = std::uint64_t{256} << 20;  ///< per rank; above it `wants_commit()`
-  bool read_back = true;
+  /// Blocks of at least so many bytes are written straight to their place by the ranks that hold the file
+  /// open.
+  std::uint64_t direct_write_bytes = std::uint64_t{64} << 10;
+  std::uint64_t round_bytes = std::uint64_t{4} << 20;  ///< that a writer receives at a time in a commit
+  int writers_per_node = 2;
+  bool read_back = true;  ///< every stretch written is read again and compared before it counts
+  bool sync = true;  ///< commits wait for the disk before journals are emptied; without: safe from kill -9,
+                     ///< not from power loss
+  bool keep_failed = true;  ///< resume: failed and blocked elements stay so; otherwise they are pending again
 };
 
-/// The persistent store of one run, on each of its ranks. Outputs are addressed by their position in `RunLayout`.
-/// One thread per rank uses it.
+/// The persistent store of one run, on each of its ranks. Outputs are addressed by their position in
+/// `RunLayout`. One thread per rank uses it: the one that uses the communicator.
+///
+/// Collective calls throw the same `Error` on all ranks; after one of them the store takes no further calls
+/// but its destructor, and what was safe stays so. Destruction is local and never waits.
 class RunStore {
  public:
   virtual ~RunStore() = default;
 
-  /// Collective. What of every output is safely stored already (after a resume), the same on every rank.
+  /// Local. What of every output was safely kept, or given up, when the last collective call returned; the
+  /// same on every rank. After a resume: what need not be computed again.
+  virtual const std::vector<OutputProgress>& progress() const = 0;
+  /// Local. The `done` of each of `progress()`.
   virtual const std::vector<RangeSet>& stored() const = 0;
-  /// Collective. Reads stored elements into `array` (on every rank) and marks them there.
+  /// Local. The shape of an output, in mapspec order, as far as it is known: planned, resolved, or found on
+  /// resume.
+  virtual PartialShape shape(std::size_t output) const = 0;
+
+  /// Collective. Reads elements that are done according to `progress()` into `array` (on every rank) and
+  /// marks them there.
   virtual void load(std::size_t output, const RangeSet& wanted, PartialArray& array) = 0;
 
-  /// Collective. The shape of an output became known.
+  /// Collective. The shape of an output became known (again: nothing happens). Throws `Error`
+  /// (internal_shape_mismatch) when it contradicts what is known.
   virtual void resolve(std::size_t output, const Shape& shape) = 0;
 
-  /// Local. On return these elements of `array` survive the death of this process (durable outputs).
+  /// Local. On return these elements of `array` survive the death of this process (durable outputs; of others
+  /// nothing happens). `array` keeps them until the next `commit`. Throws `Error` (storage_failed) with
+  /// nothing half-done.
   virtual void append(std::size_t output, IndexRange range, const PartialArray& array) = 0;
-  /// Bytes in this rank's journal that no commit has dropped yet.
-  virtual std::uint64_t journal_bytes() const = 0;
+  /// Local. These elements will not come: they failed, or are blocked. As safe as `append`, also of outputs
+  /// that are not durable. An element that is done later is done.
+  virtual void mark(std::size_t output, IndexRange range, ElementStatus status) = 0;
 
-  /// Collective over the run: everything appended so far (`arrays`: by output; nullptr for outputs that did not start)
-  /// moves into the file: data, read-back, checksums, then the marks; then the journals are emptied.
+  /// Local. To be called now and then between blocks: when due, moves what this node finished into the file,
+  /// so that it can be followed while the run goes on, and has the disk take what was written. Costs nothing
+  /// when nothing is due.
+  virtual void maintain(TimePoint now) = 0;
+  /// Local. The same at once, whether due or not; for an end that cannot wait for other ranks.
+  virtual void flush() = 0;
+
+  /// Local. Bytes in this rank's journal that no commit has dropped yet.
+  virtual std::uint64_t journal_bytes() const = 0;
+  /// Local. The journal is long enough for a `commit` at the next occasion.
+  virtual bool wants_commit() const = 0;
+
+  /// Collective over the run: everything appended so far, and what is new in outputs that are not durable
+  /// (`arrays`: by output; nullptr for outputs that did not start) moves into the file: data, read-back,
+  /// checksums, then the marks; then the journals are emptied. Outputs whose values vary in size stay in
+  /// journals until `finish`.
   virtual void commit(std::span<const PartialArray* const> arrays) = 0;
 
-  /// Collective. The complete file is in place on return when `complete`; otherwise (stopped run) all that is known is
-  /// safely in file or journals. No further calls.
+  /// Collective. The complete file is in place on return when `complete`; otherwise (stopped run) all that is
+  /// known is safely in file or journals. No further calls.
   virtual void finish(std::span<const PartialArray* const> arrays, bool complete) = 0;
 };
 
-/// Collective. Creates the files of a new run in `folder` (which exists, is empty or prepared by the caller): layout,
-/// reservation of disk space, sync, rename; then opens them. Throws `Error` (storage_failed) on all ranks alike.
-std::unique_ptr<RunStore> create_run_store(const Communicator& comm, const std::filesystem::path& folder, const RunLayout& layout,
-                                           const StoreOptions& options);
-/// Collective. Opens the files of an earlier start of the same run, replays journals, trusts only checksummed extents.
-std::unique_ptr<RunStore> resume_run_store(const Communicator& comm, const std::filesystem::path& folder, const RunLayout& layout,
-                                           const StoreOptions& options);
+/// Collective. Creates the files of a new run in `folder` (which exists, is empty or prepared by the caller):
+/// layout, reservation of disk space, sync, rename; then opens them. `layout` is that of rank 0, whatever the
+/// others bring; types of outputs must be known to all. Throws `Error` (storage_failed; bad_identifier when
+/// names of outputs and of what is kept beside them collide) on all ranks alike, and leaves nothing behind.
+std::unique_ptr<RunStore> create_run_store(const Communicator& comm, const std::filesystem::path& folder,
+                                           const RunLayout& layout, const StoreOptions& options);
+/// Collective. Opens the files of an earlier start of the same run, on any number of ranks, and makes what is
+/// missing. Only what matches its checksum is trusted; journals are replayed; all else is pending again.
+/// Throws `Error` (resume_mismatch) when the files are of another run or layout, `Error` (storage_failed)
+/// when they cannot be read.
+std::unique_ptr<RunStore> resume_run_store(const Communicator& comm, const std::filesystem::path& folder,
+                                           const RunLayout& layout, const StoreOptions& options);
 
 }  // namespace mpipe

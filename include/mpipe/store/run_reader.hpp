@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// Reading what a run left in its folder, or has in it so far: without MPI, without the program that made it,
+/// and without disturbing a run that goes on.
+#pragma once
+
+#include <mpipe/store/run_store.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mpipe {
+
+/// The stored results of one run, as they were when this was constructed; construct another one to see news
+/// of a running job. Looks into results.h5, into the files of outputs whose shape came late, and into the
+/// journals. Nothing is written, locked or repaired. Marks are believed; whether bytes match their checksums
+/// is the matter of `verify_run_store`.
+///
+/// Not thread-safe. Types that are classes of the program that made the run keep their name; their values
+/// stay bytes.
+class RunReader {
+ public:
+  /// Throws `Error` (storage_failed) when there are no results there, or they cannot be read (also: of
+  /// another version of the format).
+  explicit RunReader(const std::filesystem::path& folder);
+  RunReader(RunReader&&) noexcept;
+  RunReader& operator=(RunReader&&) noexcept;
+  ~RunReader();
+
+  const std::string& run_id() const;
+  /// The run ended with all that it had to do: everything is in results.h5, and there are no journals.
+  bool complete() const;
+
+  /// In the order of the run. Shapes hold what became known since; `selected` is not kept. `type` is never
+  /// null.
+  const std::vector<OutputLayout>& outputs() const;
+  /// Position in `outputs()`.
+  std::optional<std::size_t> find(std::string_view name) const;
+  /// What is known of the elements of an output; everything else is pending.
+  const OutputProgress& progress(std::size_t output) const;
+  /// Number of elements; nothing while an external extent is not known.
+  std::optional<Index> element_total(std::size_t output) const;
+  /// The external extents, over which elements are numbered in C order. Precondition:
+  /// `element_total(output)`.
+  Shape external_shape(std::size_t output) const;
+
+  /// The inputs that are kept as variables: names, axes, values.
+  const std::vector<InputLayout>& inputs() const;
+
+  /// Some elements in order: a value of shape (elements.size(), internal extents ..). Those that are not done
+  /// (see `progress`) are not-a-number, zero, empty text or no bytes. Asks for no more memory than these
+  /// elements take (journals: one frame at a time besides). Types that vary in size of a complete run: the
+  /// whole output passes through memory. Throws `Error` (storage_failed) when the shape of the elements is
+  /// not known or the file is damaged.
+  Value read(std::size_t output, IndexRange elements);
+  /// All elements, with the axes as the mapspec has them: of shape `outputs()[output].shape`. Throws `Error`
+  /// (too_large) when that takes more than `max_bytes`.
+  Value read_all(std::size_t output, std::uint64_t max_bytes = std::uint64_t{1} << 32);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Checks every promise about the stored results of a run, byte for byte: the files open and are laid out as
+/// store.json says, marks are legal, every element that is done has values that match a checksum, what is
+/// pending does not look like a result, and a complete run has left no journals, segments or temporary files.
+/// Returns what is wrong, a sentence each; empty when all is well. A run that is going on, or was killed, may
+/// have journals; what was being written at that moment is not a fault. Reads everything once.
+std::vector<std::string> verify_run_store(const std::filesystem::path& folder);
+
+}  // namespace mpipe

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "store/agreement.hpp"
+
+#include <utility>
+
+namespace mpipe {
+namespace {
+
+struct Told {
+  Category category = Category::storage_failed;
+  std::string text;
+};
+
+Told tell(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& problem) {
+    return {problem.category(), problem.what()};
+  } catch (const std::exception& problem) {
+    return {Category::storage_failed, std::string("storing the results failed: ") + problem.what()};
+  } catch (...) {
+    return {Category::storage_failed, "storing the results failed for an unknown reason."};
+  }
+}
+
+}  // namespace
+
+void Agreement::settle() {
+  const std::int64_t nobody = comm_.size();
+  const std::int64_t first = comm_.all_reduce(failed() ? comm_.rank() : nobody, ReduceOp::min);
+  if (first == nobody) return;
+  Told told;
+  const int root = static_cast<int>(first);
+  if (comm_.rank() == root) told = tell(error_);
+  told.category = static_cast<Category>(comm_.broadcast_value(static_cast<int>(told.category), root));
+  told.text = comm_.broadcast_text(std::move(told.text), root);
+  throw Error(told.category, told.text);
+}
+
+}  // namespace mpipe

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "store/checksum.hpp"
+
+#include <xxhash.h>
+
+namespace mpipe {
+
+std::uint64_t checksum(std::span<const std::byte> bytes, std::uint64_t seed) {
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
+}
+
+RunKey run_key(std::string_view run_id) {
+  const XXH128_hash_t hash = XXH3_128bits(run_id.data(), run_id.size());
+  return {{hash.low64, hash.high64}};
+}
+
+}  // namespace mpipe

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// Moves what is in journals to its place in the files, by independent writes of one process: for those who
+/// follow a running job, after a crash, and where there is one rank only.
+#pragma once
+
+#include "store/commit_plan.hpp"
+#include "store/journal.hpp"
+#include "store/run_files.hpp"
+
+#include <functional>
+
+namespace mpipe {
+
+/// True when a frame is what `output` can hold. Journals are not trusted.
+bool fits(const JournalFrame& frame, const OutputLayout& output);
+
+class JournalMover {
+ public:
+  /// `layout` and `files` must outlive this.
+  JournalMover(const RunLayout& layout, RunFiles& files, bool read_back);
+
+  /// Of this output only.
+  void only(std::size_t output) { only_ = output; }
+  /// Elements that need no move, by output: skipped.
+  void skip(const std::vector<OutputProgress>& known) { known_ = &known; }
+  /// Told of frames with values that have no place.
+  void on_unplaced(std::function<void(const JournalFrame&)> tell) { on_unplaced_ = std::move(tell); }
+
+  /// Takes all whole frames from here to the end of the journal.
+  void take(JournalReader& reader);
+  /// Writes values, then their extents, then the marks. Returns what it was.
+  News finish(ExtentWriter& extents);
+
+ private:
+  struct Taken {
+    std::size_t output;
+    IndexRange range;
+    std::size_t at;  ///< in `arena_`
+    std::size_t size;
+  };
+  void take_values(const JournalFrame& frame);
+  void take_marks(const JournalFrame& frame);
+  void write_taken();
+  void write_joined(std::span<const Taken> joined);
+
+  const RunLayout& layout_;
+  RunFiles& files_;
+  bool read_back_;
+  std::optional<std::size_t> only_;
+  const std::vector<OutputProgress>* known_ = nullptr;
+  std::function<void(const JournalFrame&)> on_unplaced_;
+  std::vector<std::byte> arena_;
+  std::vector<Taken> taken_;
+  std::vector<std::byte> joined_;
+  std::vector<Extent> extents_;
+  News news_;
+};
+
+/// Writes the marks for what `news` says: `done` for `placed`, then failed and blocked.
+void write_marks(RunFiles& files, std::size_t output, const OutputNews& news);
+/// The extents of marks.
+void add_mark_extents(std::size_t output, const OutputNews& news, std::vector<Extent>& extents);
+
+}  // namespace mpipe

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "store/manifest.hpp"
+
+#include <mpipe/core/error.hpp>
+#include <mpipe/mapspec/mapspec.hpp>
+
+#include "store/format.hpp"
+#include "store/run_paths.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <map>
+#include <mutex>
+
+namespace mpipe {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* kFormatName = "mpipe run store";
+constexpr std::uint64_t kMaxBytes = std::uint64_t{64} << 20;
+constexpr std::size_t kMaxAxes = 32;  // of an HDF5 dataset
+
+[[noreturn]] void throw_bad(const fs::path& path, const std::string& what) {
+  throw Error(Category::storage_failed,
+              fmt::format("'{}': {} (it is damaged, or was not made by mpipe).", path.string(), what));
+}
+
+const ElementType& innermost(const ElementType& type) {
+  return type.kind == Kind::array ? innermost(*type.item) : type;
+}
+
+Json to_json(const PartialShape& shape) {
+  Json extents = Json::array();
+  for (const auto& extent : shape) extents.push_back(extent ? Json(*extent) : Json());
+  return extents;
+}
+
+Json to_json(const OutputLayout& output) {
+  return {{"name", output.name},
+          {"type", output.type->name},
+          {"object", innermost(*output.type).kind == Kind::object},
+          {"mapspec", output.mapspec},
+          {"dims", output.dims},
+          {"external", output.external},
+          {"shape", to_json(output.shape)},
+          {"durable", output.durable},
+          {"units", output.units},
+          {"long_name", output.long_name}};
+}
+
+PartialShape shape_from(const Json& json) {
+  PartialShape shape;
+  for (const Json& extent : json) {
+    if (extent.is_null())
+      shape.emplace_back();
+    else
+      shape.emplace_back(extent.get<Index>());
+  }
+  return shape;
+}
+
+OutputLayout output_from(const Json& json, const fs::path& path) {
+  OutputLayout output;
+  output.name = json.at("name").get<std::string>();
+  if (!is_identifier(output.name)) throw_bad(path, "'" + output.name + "' is no name of an output");
+  output.type = &type_from_name(json.at("type").get<std::string>(), json.at("object").get<bool>());
+  output.mapspec = json.at("mapspec").get<std::string>();
+  output.dims = json.at("dims").get<std::vector<std::string>>();
+  output.external = json.at("external").get<std::vector<bool>>();
+  output.shape = shape_from(json.at("shape"));
+  output.durable = json.at("durable").get<bool>();
+  output.units = json.at("units").get<std::string>();
+  output.long_name = json.at("long_name").get<std::string>();
+  if (output.dims.size() != output.external.size() || output.dims.size() != output.shape.size() ||
+      output.dims.size() > kMaxAxes)
+    throw_bad(path, "the axes of '" + output.name + "' make no sense");
+  Shape known;
+  for (const auto& extent : output.shape) known.push_back(extent.value_or(1));
+  if (std::any_of(known.begin(), known.end(), [](Index extent) { return extent < 0; }))
+    throw_bad(path, "an extent of '" + output.name + "' is negative");
+  element_count(known);
+  return output;
+}
+
+bool compatible(const PartialShape& a, const PartialShape& b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t axis = 0; axis < a.size(); ++axis)
+    if (a[axis] && b[axis] && *a[axis] != *b[axis]) return false;
+  return true;
+}
+
+}  // namespace
+
+const ElementType& type_from_name(const std::string& name, bool is_object) {
+  constexpr std::size_t kMaxName = 10'000;
+  const std::string before = "array<";
+  if (name.size() > kMaxName) throw Error(Category::storage_failed, "a type has a name that is too long.");
+  if (name.starts_with(before) && name.ends_with('>')) {
+    // Nested arrays: the nesting is limited by the length of the name.
+    return array_type(type_from_name(name.substr(before.size(), name.size() - before.size() - 1), is_object));
+  }
+  if (!is_object) {
+    if (const ElementType* type = find_element_type(name)) return *type;
+    throw Error(Category::storage_failed, "there is no type '" + name + "'.");
+  }
+  static std::mutex mutex;
+  static std::map<std::string, ElementType> objects;
+  const std::lock_guard lock(mutex);
+  return objects.try_emplace(name, ElementType{Kind::object, name, 0, nullptr}).first->second;
+}
+
+void write_manifest(const fs::path& folder, const RunLayout& layout) {
+  Json json{{"format", kFormatName},
+            {"version", kFormatVersion},
+            {"run_id", layout.run_id},
+            {"outputs", Json::array()}};
+  for (const OutputLayout& output : layout.outputs) json["outputs"].push_back(to_json(output));
+  constexpr int kIndent = 1;
+  const std::string text = json.dump(kIndent, ' ', false, Json::error_handler_t::replace) + "\n";
+  write_file_atomically(manifest_path(folder), std::as_bytes(std::span(text)));
+}
+
+std::optional<RunLayout> read_manifest(const fs::path& folder) {
+  const fs::path path = manifest_path(folder);
+  const auto bytes = read_whole_file(path, kMaxBytes);
+  if (!bytes) return std::nullopt;
+  const auto* text = reinterpret_cast<const char*>(bytes->data());
+  try {
+    const Json json = Json::parse(text, text + bytes->size());
+    if (json.at("format").get<std::string>() != kFormatName) throw_bad(path, "it is something else");
+    if (json.at("version").get<int>() != kFormatVersion)
+      throw_bad(path, fmt::format("it is of version {} of the format, and this program reads version {}",
+                                  json.at("version").get<int>(), kFormatVersion));
+    RunLayout layout;
+    layout.run_id = json.at("run_id").get<std::string>();
+    for (const Json& output : json.at("outputs")) layout.outputs.push_back(output_from(output, path));
+    return layout;
+  } catch (const Json::exception& error) {
+    throw_bad(path, error.what());
+  }
+}
+
+void check_same_layout(const RunLayout& wanted, const RunLayout& found) {
+  const auto refuse = [](const std::string& what) {
+    throw Error(
+        Category::resume_mismatch,
+        fmt::format(
+            "the results in the run folder are of another run: {}. Choose another run folder, or start anew.",
+            what));
+  };
+  if (wanted.run_id != found.run_id) refuse("the run id differs");
+  if (wanted.outputs.size() != found.outputs.size()) refuse("the number of outputs differs");
+  for (std::size_t k = 0; k < wanted.outputs.size(); ++k) {
+    const OutputLayout& a = wanted.outputs[k];
+    const OutputLayout& b = found.outputs[k];
+    if (a.name != b.name) refuse(fmt::format("output '{}' was '{}'", a.name, b.name));
+    if (*a.type != *b.type)
+      refuse(fmt::format("the type of '{}' is {} and was {}", a.name, a.type->name, b.type->name));
+    if (a.mapspec != b.mapspec)
+      refuse(fmt::format("the mapspec of '{}' is '{}' and was '{}'", a.name, a.mapspec, b.mapspec));
+    if (a.external != b.external || a.dims != b.dims) refuse(fmt::format("the axes of '{}' differ", a.name));
+    if (!compatible(a.shape, b.shape))
+      refuse(
+          fmt::format("the shape of '{}' is {} and was {}", a.name, to_string(a.shape), to_string(b.shape)));
+  }
+}
+
+}  // namespace mpipe

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// Where the files of a run are.
+#pragma once
+
+#include "store/posix_file.hpp"
+
+namespace mpipe {
+
+fs::path results_path(const fs::path& folder);
+fs::path extents_path(const fs::path& folder);
+fs::path manifest_path(const fs::path& folder);
+fs::path journal_folder(const fs::path& folder);
+fs::path segment_folder(const fs::path& folder);
+/// Of an output whose shape came late.
+fs::path segment_path(const fs::path& folder, std::size_t output);
+
+/// What a rank finished and a commit moves into the file.
+fs::path journal_path(const fs::path& folder, int rank);
+/// What stays in journals until the end. One per rank and start of the run, as a later start must not touch
+/// it.
+fs::path kept_path(const fs::path& folder, int rank, int start);
+/// Extents of what a writer put into the file.
+fs::path writer_extents_path(const fs::path& folder, int rank);
+
+/// The files of those kinds that are there, sorted.
+std::vector<fs::path> find_journals(const fs::path& folder);
+std::vector<fs::path> find_kept(const fs::path& folder);
+std::vector<fs::path> find_writer_extents(const fs::path& folder);
+/// One more than the greatest start number of any kept journal.
+int next_start(const fs::path& folder);
+
+}  // namespace mpipe

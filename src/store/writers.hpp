@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// Which ranks write: a few per node, the same for the whole run.
+#pragma once
+
+#include <mpipe/comm/communicator.hpp>
+
+#include <optional>
+
+namespace mpipe {
+
+/// The writers of a run, seen from one rank.
+struct Writers {
+  std::vector<int> ranks;           ///< of all writers, ascending
+  std::optional<std::size_t> mine;  ///< position in `ranks` when this rank writes
+  std::vector<int>
+      served;  ///< ranks of this node whose journals this writer moves into the file; with its own
+  std::optional<Communicator> comm;  ///< of the writers, on writers
+
+  bool is_writer() const { return mine.has_value(); }
+};
+
+/// Which ranks of a node (by position in it) write, ascending. Of two writers one is
+/// the first rank, which has time for it where rank 0 only schedules, and one the last.
+std::vector<std::size_t> writers_of_node(std::size_t node_size, std::size_t count);
+/// Which of `writer_count` writers of a node serves a rank.
+std::size_t serving_writer(std::size_t rank_in_node, std::size_t node_size, std::size_t writer_count);
+
+/// Collective.
+Writers choose_writers(const Communicator& comm, int per_node);
+
+}  // namespace mpipe
