@@ -54,7 +54,9 @@ class RangeSet {
   Index count() const;
   bool contains(Index index) const;
   bool contains(IndexRange range) const;
-  const std::vector<IndexRange>& ranges() const { return ranges_; }
+  const std::vector<IndexRange>& ranges() const& { return ranges_; }
+  /// Of a temporary set: by value, so that `for (range : a.united(b).ranges())` is safe.
+  std::vector<IndexRange> ranges() && { return std::move(ranges_); }
 
   RangeSet intersection(IndexRange with) const;
   RangeSet intersection(const RangeSet& with) const;

@@ -13,6 +13,7 @@
 namespace mpipe {
 
 class Plan;
+struct Stage;
 
 /// How the machine looks to a run, found at its start.
 struct MachineInfo {
@@ -31,8 +32,8 @@ class RunObserver {
   virtual ~RunObserver() = default;
   /// The plan is made, nothing has run. `kept`: elements per output that an earlier start has stored already.
   virtual void on_start(const Plan&, const MachineInfo&, const std::vector<Index>& /*kept*/) {}
-  /// A block is done: so many more elements of each of these outputs.
-  virtual void on_progress(const std::vector<OutputId>&, Index /*elements*/, TimePoint) {}
+  /// A block is done: so many more elements of every function of this stage.
+  virtual void on_progress(const Stage&, Index /*elements*/, TimePoint) {}
   /// Shapes became known (see `Plan::outputs`).
   virtual void on_resolved(const Plan&) {}
   virtual void on_failure(const Failure&) {}

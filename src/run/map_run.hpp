@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// One map run on one rank, from the plan to the results.
+#pragma once
+
+#include "run/outcome.hpp"
+#include "run/settings.hpp"
+
+#include <mpipe/comm/communicator.hpp>
+#include <mpipe/exec/block_runner.hpp>
+#include <mpipe/exec/dispatch.hpp>
+#include <mpipe/exec/pools.hpp>
+#include <mpipe/run/map.hpp>
+#include <mpipe/run/run_folder.hpp>
+#include <mpipe/store/run_store.hpp>
+
+namespace mpipe {
+
+/// The ranks of a run walk through its waves together: `prepare_wave`, blocks, `finish_wave`. All methods marked collective
+/// are called by every rank in the same order, and throw alike everywhere.
+class MapRun {
+ public:
+  /// Collective. `options` and `inputs` are the same everywhere.
+  MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs, MapOptions options);
+  ~MapRun();
+
+  /// Collective. The whole run.
+  Results run();
+
+ private:
+  class Sink;
+  friend class WaveDirector;
+  friend class WaveFollower;
+
+  // beginning
+  void open_store();
+  RunDescription describe() const;
+  RunLayout layout() const;
+  void choose_workers();
+  bool all_thread_safe() const;
+  MachineInfo look_at_machine() const;
+
+  // waves (collective)
+  void prepare_wave(std::size_t wave);
+  void load_stored(std::size_t wave);
+  void resolve_in_store();
+  /// Returns false when the run ends here.
+  bool finish_wave(std::size_t wave);
+  void apply_shapes(std::size_t wave);
+  void commit();
+  void note_done(std::size_t wave);
+  void share(std::size_t wave);
+  std::vector<OutputId> outputs_of_wave(std::size_t wave) const;
+
+  // computing
+  void lead();    ///< rank 0
+  void follow();  ///< the others
+  void lead_wave(std::size_t wave, Scheduler& scheduler, Pool& pool, RemotePool* remote, std::uint32_t local_from);
+  std::unique_ptr<Pool> local_pool();
+  std::vector<WorkerTraits> worker_traits(bool remote) const;
+  RangeSet todo(StageId stage) const;
+
+  // end (collective)
+  Results collect();
+  void collect_statistics(Results& results);
+  [[noreturn]] void throw_outcome(Results partial);
+
+  Communicator comm_;
+  const Pipeline& pipeline_;
+  MapOptions options_;
+  Inputs inputs_;
+  Plan plan_;
+  Settings settings_;
+  SteadyClock clock_;
+  std::map<std::string, PartialShape> planned_shapes_;
+  MachineInfo machine_;
+  std::optional<RunFolder> folder_;  ///< rank 0
+  RunDescription description_;       ///< rank 0
+  std::unique_ptr<RunStore> store_;  ///< null without a run folder
+  std::vector<RangeSet> stored_;     ///< by output: kept from an earlier start
+  std::vector<RangeSet> done_;       ///< by output, on every rank: have a value, since the end of their wave
+  std::vector<bool> resolved_in_store_;
+  RunArrays arrays_;
+  std::unique_ptr<Sink> sink_;
+  std::unique_ptr<BlockRunner> runner_;
+  bool rank0_computes_ = true;
+  bool rank0_has_thread_ = false;
+  bool appends_late_ = false;        ///< blocks are computed by other threads than the one that may use the store
+  std::uint32_t commits_ = 0;        ///< number of the last commit within a wave
+
+  WaveOutcome outcome_;              ///< of the wave at hand; rank 0 fills it while dispatching
+  TimePoint began_;
+  Duration busy_{};                  ///< of all workers, rank 0 only
+  std::uint32_t workers_ = 1;
+};
+
+}  // namespace mpipe

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The beginning of a map run: the machine, the run folder and its store.
+#include "run/agreement.hpp"
+#include "run/map_run.hpp"
+#include "run/map_run_sink.hpp"
+
+#include <mpipe/core/error.hpp>
+#include <mpipe/core/version.hpp>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <random>
+
+namespace mpipe {
+namespace {
+
+/// 64-bit FNV-1a as 16 hexadecimal digits: tells whether two things are the same, nothing more.
+std::string digest(const void* data, std::size_t size, std::uint64_t hash = 14695981039346656037u) {
+  const auto* bytes = static_cast<const unsigned char*>(data);
+  for (std::size_t k = 0; k < size; ++k) hash = (hash ^ bytes[k]) * 1099511628211u;
+  return fmt::format("{:016x}", hash);
+}
+
+std::string digest(const Value& value) {
+  const Bytes bytes = value.to_wire();
+  return digest(bytes.data(), bytes.size());
+}
+
+std::string attribute(const Function& function, const std::string& output, const std::string& key) {
+  const auto of_output = function.attributes().find(output);
+  if (of_output == function.attributes().end()) return {};
+  const auto text = of_output->second.find(key);
+  return text == of_output->second.end() ? std::string() : text->second;
+}
+
+std::string random_id() {
+  std::random_device device;
+  return fmt::format("{:08x}{:08x}", device(), device());
+}
+
+std::string now_in_utc() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
+
+int cores_allowed() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return ::sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+}  // namespace
+
+MachineInfo MapRun::look_at_machine() const {
+  MachineInfo machine;
+  machine.ranks = comm_.size();
+  machine.executor = settings_.executor.to_string();
+  const auto here = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
+  for (const Node& node : comm_.nodes()) machine.hosts.push_back(node.host);
+  // Ranks of one node see the same number of cores; the first of each node counts.
+  std::vector<std::int64_t> cores(static_cast<std::size_t>(comm_.size()), 0);
+  cores[static_cast<std::size_t>(comm_.rank())] = here;
+  comm_.all_reduce(cores, ReduceOp::max);
+  machine.cores = 0;
+  for (const Node& node : comm_.nodes()) {
+    const auto of_node = static_cast<int>(cores[static_cast<std::size_t>(node.ranks.front())]);
+    machine.cores += of_node;
+    machine.oversubscribed = machine.oversubscribed || static_cast<int>(node.ranks.size()) > of_node;
+  }
+  machine.bound = comm_.all_reduce(std::int64_t{cores_allowed() < here ? 1 : 0}, ReduceOp::max) != 0;
+  return machine;
+}
+
+bool MapRun::all_thread_safe() const {
+  return std::all_of(plan_.stages().begin(), plan_.stages().end(), [&](const Stage& stage) {
+    return std::all_of(stage.functions.begin(), stage.functions.end(),
+                       [&](FunctionId id) { return pipeline_.function(id).function.is_thread_safe(); });
+  });
+}
+
+void MapRun::choose_workers() {
+  const bool with_others = settings_.executor.kind == ExecutorKind::mpi && comm_.size() > 1;
+  rank0_computes_ = !with_others || options_.rank0 != Rank0::schedule;
+  rank0_has_thread_ = with_others && rank0_computes_ && all_thread_safe() && comm_.threads_allowed();
+  machine_.rank0 = rank0_computes_ ? (with_others ? "schedules and works" : "works") : "schedules";
+}
+
+RunDescription MapRun::describe() const {
+  RunDescription description;
+  description.run_id = random_id();
+  description.document = options_.document;
+  const std::string text = pipeline_.digest_text();
+  description.pipeline_digest = digest(text.data(), text.size());
+  description.error_handling = options_.error_handling;
+  description.seed = options_.seed;
+  description.command_line = options_.command_line;
+  description.created = now_in_utc();
+  description.versions["mpipe"] = std::string(version());
+  for (std::size_t k = 0; k < plan_.outputs().size(); ++k) {
+    const PlannedOutput& output = plan_.outputs()[k];
+    const auto& spec = pipeline_.function(output.function).mapspec;
+    description.outputs.push_back({output.name, std::string(output.layout.type->dtype()), spec ? spec->to_string() : "",
+                                   output.layout.axes, output.layout.shape,
+                                   settings_.storage[k] == Storage::hdf5 ? "hdf5" : "memory"});
+  }
+  for (const auto& [name, value] : inputs_)
+    description.inputs.push_back({name, std::string(value.type().dtype()), value.shape(), digest(value)});
+  return description;
+}
+
+RunLayout MapRun::layout() const {
+  RunLayout layout;
+  for (std::size_t k = 0; k < plan_.outputs().size(); ++k) {
+    const PlannedOutput& output = plan_.outputs()[k];
+    const FunctionNode& node = pipeline_.function(output.function);
+    if (!output.layout.rank_known)
+      throw Error(Category::not_supported,
+                  fmt::format("'{0}' is an array whose rank nobody knows before it is computed, so the file has no place for it. Name its "
+                              "axes with a mapspec, as in `... -> {0}[i, j]`.",
+                              output.name));
+    OutputLayout out;
+    out.name = output.name;
+    out.type = output.layout.type;
+    out.mapspec = node.mapspec ? node.mapspec->to_string() : "";
+    out.dims = output.layout.axes;
+    out.external = output.layout.external;
+    out.shape = output.layout.shape;
+    out.durable = settings_.storage[k] == Storage::hdf5;
+    out.units = attribute(node.function, output.name, "units");
+    out.long_name = attribute(node.function, output.name, "long_name");
+    if (plan_.is_selection() && is_known(plan_.external_shape(output.stage))) out.selected = plan_.selected(output.stage);
+    layout.outputs.push_back(std::move(out));
+  }
+  std::vector<MapSpec> specs;
+  for (const FunctionNode& node : pipeline_.functions())
+    if (node.mapspec) specs.push_back(*node.mapspec);
+  const auto axes = axes_of_arrays(specs);
+  for (const auto& [name, value] : inputs_) {
+    const auto named = axes.find(name);
+    if (value.rank() > 1 || (value.rank() == 1 && (named == axes.end() || !named->second.front()))) continue;
+    InputLayout input;
+    input.name = name;
+    if (!value.is_scalar()) input.dims = {*named->second.front()};
+    input.value = value;
+    layout.inputs.push_back(std::move(input));
+  }
+  return layout;
+}
+
+void MapRun::open_store() {
+  if (options_.run_folder.empty()) return;
+  RunLayout files = layout();
+  const Bytes id = on_root(comm_, [&] {
+    RunDescription description = describe();
+    folder_.emplace(options_.resume ? RunFolder::resume(options_.run_folder)
+                                    : RunFolder::create(options_.run_folder, options_.overwrite));
+    if (folder_->has_run()) {
+      const RunDescription earlier = read_description(folder_->path());
+      check_same_run(earlier, description);
+      description.run_id = earlier.run_id;
+      description.created = earlier.created;
+    }
+    Bytes bytes;
+    const std::uint8_t goes_on = folder_->has_run() ? 1 : 0;
+    detail::append(bytes, &goes_on, 1);
+    detail::append(bytes, description.run_id.data(), description.run_id.size());
+    description_ = std::move(description);
+    return bytes;
+  });
+  const bool goes_on = id.front() != std::byte{0};
+  files.run_id.assign(reinterpret_cast<const char*>(id.data()) + 1, id.size() - 1);
+  try {
+    store_ = goes_on ? resume_run_store(comm_, options_.run_folder, files, {}) : create_run_store(comm_, options_.run_folder, files, {});
+    // The folder becomes a run when its files are there: a start that fails before leaves nothing to go on with.
+    on_root(comm_, [&] {
+      if (!goes_on) folder_->write_description(description_);
+      return Bytes{};
+    });
+  } catch (...) {
+    if (folder_ && !goes_on) folder_->abandon();
+    throw;
+  }
+  stored_ = store_->stored();
+  for (std::size_t k = 0; k < plan_.outputs().size(); ++k) {
+    const PartialShape shape = store_->shape(k);
+    const ArrayLayout& planned = plan_.outputs()[k].layout;
+    if (!is_known(shape)) continue;
+    resolved_in_store_[k] = true;
+    Shape internal;
+    for (std::size_t axis = 0; axis < shape.size(); ++axis)
+      if (!planned.external[axis]) internal.push_back(*shape[axis]);
+    if (!is_known(planned.internal_shape())) plan_.resolve({static_cast<std::uint32_t>(k)}, internal);
+  }
+}
+
+}  // namespace mpipe

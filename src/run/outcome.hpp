@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <mpipe/comm/communicator.hpp>
+#include <mpipe/exec/block_report.hpp>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mpipe {
+
+/// What a wave ended with, decided by rank 0 and told to all.
+struct WaveOutcome {
+  std::optional<std::pair<Category, std::string>> error;  ///< the run cannot go on, for a reason other than an element
+  std::vector<Failure> failures;
+  std::vector<LateShape> shapes;                          ///< found in this wave
+  bool stopped() const { return error || !failures.empty(); }
+};
+
+/// Collective. Rank 0's outcome, on every rank.
+WaveOutcome agree_on_outcome(const Communicator& comm, WaveOutcome outcome);
+
+}  // namespace mpipe

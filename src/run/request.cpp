@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "run/request.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace mpipe {
+namespace {
+
+using Json = nlohmann::json;
+
+Json optional_index(const std::optional<Index>& value) { return value ? Json(*value) : Json(nullptr); }
+
+std::optional<Index> to_optional_index(const Json& json) {
+  return json.is_null() ? std::nullopt : std::optional<Index>(json.get<Index>());
+}
+
+Json encode_fixed(const FixedIndices& fixed) {
+  Json json = Json::object();
+  for (const auto& [axis, position] : fixed) {
+    if (const Index* index = std::get_if<Index>(&position)) {
+      json[axis] = *index;
+    } else {
+      const Slice& slice = std::get<Slice>(position);
+      json[axis] = {optional_index(slice.start), optional_index(slice.stop), optional_index(slice.step)};
+    }
+  }
+  return json;
+}
+
+FixedIndices decode_fixed(const Json& json) {
+  FixedIndices fixed;
+  for (const auto& [axis, position] : json.items()) {
+    if (position.is_array())
+      fixed[axis] = Slice{to_optional_index(position[0]), to_optional_index(position[1]), to_optional_index(position[2])};
+    else
+      fixed[axis] = position.get<Index>();
+  }
+  return fixed;
+}
+
+void append_sized(Bytes& out, const void* data, std::size_t size) {
+  const std::uint64_t length = size;
+  detail::append(out, &length, sizeof(length));
+  detail::append(out, data, size);
+}
+
+}  // namespace
+
+Bytes encode_request(const Inputs& inputs, const MapOptions& options) {
+  const Json json{{"run_folder", options.run_folder.string()},
+                  {"resume", options.resume},
+                  {"overwrite", options.overwrite},
+                  {"storage", options.storage},
+                  {"executor", options.executor},
+                  {"chunksizes", options.chunksizes},
+                  {"error_handling", options.error_handling},
+                  {"outputs", options.outputs},
+                  {"fixed", encode_fixed(options.fixed)},
+                  {"seed", options.seed},
+                  {"rank0", static_cast<int>(options.rank0)},
+                  {"return_results", options.return_results}};
+  const std::string text = json.dump();
+  Bytes bytes;
+  append_sized(bytes, text.data(), text.size());
+  for (const auto& [name, value] : inputs) {
+    const Bytes wire = value.to_wire();
+    append_sized(bytes, name.data(), name.size());
+    append_sized(bytes, wire.data(), wire.size());
+  }
+  return bytes;
+}
+
+Request decode_request(std::span<const std::byte> bytes) {
+  detail::ByteReader reader(bytes, element_type(Kind::string));
+  const auto text = [&] {
+    const auto raw = reader.take(reader.number());
+    return std::string(reinterpret_cast<const char*>(raw.data()), raw.size());
+  };
+  const Json json = Json::parse(text());
+  Request request;
+  MapOptions& options = request.options;
+  options.run_folder = json["run_folder"].get<std::string>();
+  options.resume = json["resume"];
+  options.overwrite = json["overwrite"];
+  options.storage = json["storage"].get<std::map<std::string, std::string>>();
+  options.executor = json["executor"].get<std::map<std::string, std::string>>();
+  options.chunksizes = json["chunksizes"].get<std::map<std::string, Index>>();
+  options.error_handling = json["error_handling"];
+  options.outputs = json["outputs"].get<std::vector<std::string>>();
+  options.fixed = decode_fixed(json["fixed"]);
+  options.seed = json["seed"];
+  options.rank0 = static_cast<Rank0>(json["rank0"].get<int>());
+  options.return_results = json["return_results"];
+  while (!reader.at_end()) {
+    std::string name = text();
+    request.inputs.emplace(std::move(name), Value::from_wire(reader.take(reader.number())));
+  }
+  return request;
+}
+
+}  // namespace mpipe

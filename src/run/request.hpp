@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// What rank 0 was asked to run, as bytes for the other ranks.
+#pragma once
+
+#include <mpipe/run/map.hpp>
+
+namespace mpipe {
+
+struct Request {
+  Inputs inputs;
+  MapOptions options;  ///< without the observer
+};
+
+Bytes encode_request(const Inputs& inputs, const MapOptions& options);
+Request decode_request(std::span<const std::byte> bytes);
+
+}  // namespace mpipe

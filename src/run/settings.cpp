@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "run/settings.hpp"
+
+#include <mpipe/core/error.hpp>
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <set>
+#include <thread>
+
+namespace mpipe {
+namespace {
+
+/// A per-output option, spread over functions: any output of a function speaks for all of them, but only one may.
+template <class T>
+class PerFunction {
+ public:
+  PerFunction(const Pipeline& pipeline, const std::map<std::string, T>& entries, const char* what) {
+    for (const auto& [name, value] : entries) {
+      if (name.empty()) {
+        default_ = &value;
+        continue;
+      }
+      const FunctionId id = pipeline.producer_of(name);
+      if (!values_.try_emplace(id.value, &value).second)
+        throw Error(Category::duplicate_entry,
+                    fmt::format("the {} of function '{}' is given twice: by more than one of its outputs ('{}' is one). Keep one.",
+                                what, pipeline.function(id).name(), name));
+    }
+  }
+  /// nullptr when nothing is said for this function.
+  const T* of(FunctionId id) const {
+    const auto found = values_.find(id.value);
+    return found == values_.end() ? default_ : found->second;
+  }
+
+ private:
+  std::map<std::uint32_t, const T*> values_;
+  const T* default_ = nullptr;
+};
+
+ExecutorChoice parse_executor(const std::string& text, const Plan& plan) {
+  const std::size_t colon = text.find(':');
+  const std::string kind = text.substr(0, colon);
+  ExecutorChoice choice;
+  if (kind == "sequential") choice.kind = ExecutorKind::sequential;
+  else if (kind == "threads") choice.kind = ExecutorKind::threads;
+  else if (kind == "mpi") choice.kind = ExecutorKind::mpi;
+  else if (kind == "processes")
+    throw Error(Category::not_supported, "the executor 'processes' is not supported yet. Use mpi, threads or sequential.");
+  else
+    throw Error(Category::bad_option, fmt::format("there is no executor '{}'.{} Use mpi, threads[:n] or sequential.", text,
+                                                  did_you_mean(kind, {"mpi", "threads", "sequential"})));
+  if (choice.kind == ExecutorKind::threads) {
+    choice.threads = std::max(1u, std::thread::hardware_concurrency());
+    for (const auto& stage : plan.stages())
+      for (const FunctionId id : stage.functions)
+        if (!plan.pipeline().function(id).function.is_thread_safe())
+          throw Error(Category::bad_option,
+                      fmt::format("the executor '{}' needs functions that several threads may call at once, which function '{}' does "
+                                  "not promise. Declare it with .thread_safe(), or use another executor.",
+                                  text, plan.pipeline().function(id).name()));
+  }
+  if (colon != std::string::npos) {
+    const char* begin = text.data() + colon + 1;
+    const char* end = text.data() + text.size();
+    constexpr std::uint32_t kMaxThreads = 4096;
+    const auto parsed = std::from_chars(begin, end, choice.threads);
+    if (choice.kind != ExecutorKind::threads || parsed.ec != std::errc{} || parsed.ptr != end || choice.threads == 0 ||
+        choice.threads > kMaxThreads)
+      throw Error(Category::bad_option, fmt::format("'{}' is not an executor: only threads takes a number, from 1 to {}.", text, kMaxThreads));
+  }
+  return choice;
+}
+
+ExecutorChoice choose_executor(const Plan& plan, const MapOptions& options, int ranks) {
+  if (options.executor.empty()) return {ranks > 1 ? ExecutorKind::mpi : ExecutorKind::sequential, 0};
+  for (const auto& [output, unused] : options.executor) {
+    if (output.empty()) continue;
+    plan.pipeline().producer_of(output);
+    throw Error(Category::not_supported,
+                fmt::format("an executor of its own for the output '{}' is not supported yet. Give one executor for all.", output));
+  }
+  return parse_executor(options.executor.at(""), plan);
+}
+
+Storage parse_storage(const std::string& text, const MapOptions& options) {
+  if (text == "memory") return Storage::memory;
+  if (text == "file") throw Error(Category::not_supported, "the storage 'file' is not supported yet. Use hdf5 or memory.");
+  if (text != "hdf5")
+    throw Error(Category::unknown_storage,
+                fmt::format("there is no storage '{}'.{} Use hdf5 or memory.", text, did_you_mean(text, {"hdf5", "memory"})));
+  if (options.run_folder.empty())
+    throw Error(Category::bad_option, "the storage 'hdf5' needs a run folder to write to. Give one (--run-folder), or use memory.");
+  return Storage::hdf5;
+}
+
+std::vector<Storage> choose_storage(const Plan& plan, const MapOptions& options) {
+  const Storage fallback = options.run_folder.empty() ? Storage::memory : Storage::hdf5;
+  const PerFunction<std::string> entries(plan.pipeline(), options.storage, "storage");
+  for (const auto& [unused, text] : options.storage) parse_storage(text, options);
+  std::vector<Storage> storage;
+  for (const PlannedOutput& output : plan.outputs()) {
+    const std::string* text = entries.of(output.function);
+    if (text == nullptr && !options.storage.empty())
+      throw Error(Category::no_storage,
+                  fmt::format("no storage is given for the output '{}', nor a default (\"\"). Give one of them.", output.name));
+    storage.push_back(text == nullptr ? fallback : parse_storage(*text, options));
+  }
+  return storage;
+}
+
+std::vector<std::optional<Index>> choose_blocks(const Plan& plan, const MapOptions& options) {
+  for (const auto& [output, size] : options.chunksizes)
+    if (size <= 0)
+      throw Error(Category::bad_chunksize, fmt::format("Invalid chunksize {} for '{}': blocks have at least 1 element.", size,
+                                                       output.empty() ? "all outputs" : output));
+  const PerFunction<Index> entries(plan.pipeline(), options.chunksizes, "chunk size");
+  std::vector<std::optional<Index>> blocks(plan.stages().size());
+  for (const auto& stage : plan.stages())
+    for (const FunctionId id : stage.functions)
+      if (const Index* size = entries.of(id)) {
+        auto& block = blocks[stage.id.value];
+        block = block ? std::min(*block, *size) : *size;  // functions of a stage run block by block together
+      }
+  return blocks;
+}
+
+}  // namespace
+
+std::string ExecutorChoice::to_string() const {
+  switch (kind) {
+    case ExecutorKind::sequential: return "sequential";
+    case ExecutorKind::threads: return fmt::format("threads:{}", threads);
+    case ExecutorKind::mpi: return "mpi";
+  }
+  return {};
+}
+
+Settings make_settings(const Plan& plan, const MapOptions& options, int ranks) {
+  if (options.error_handling == "continue")
+    throw Error(Category::not_supported, "error_handling: continue is not supported yet. Use raise.");
+  if (options.error_handling != "raise")
+    throw Error(Category::bad_option, fmt::format("error_handling is raise or continue, not '{}'.", options.error_handling));
+  if (options.run_folder.empty() && (options.resume || options.overwrite))
+    throw Error(Category::bad_option, "resume and overwrite need a run folder. Give one (--run-folder).");
+  if (options.resume && options.overwrite)
+    throw Error(Category::bad_option, "resume keeps what is in the run folder and overwrite deletes it. Give one of them.");
+  return {choose_executor(plan, options, ranks), choose_storage(plan, options), choose_blocks(plan, options)};
+}
+
+}  // namespace mpipe
