@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "golden/compare.hpp"
+
+#include <mpipe/core/error.hpp>
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace golden {
+namespace {
+
+constexpr double kRelativeTolerance = 1e-12;
+constexpr double kAbsoluteTolerance = 1e-300;
+
+void require(bool equal, const std::string& what, const Json& got, const Json& wanted) {
+  if (!equal) throw Difference(fmt::format("{} is {}, expected {}", what, got.dump(), wanted.dump()));
+}
+
+void require_equal(const std::string& what, const Json& got, const Json& wanted) {
+  require(got == wanted, what, got, wanted);
+}
+
+Json to_json(const mpipe::PartialShape& shape) {
+  Json json = Json::array();
+  for (const auto& extent : shape) json.push_back(extent ? Json(*extent) : Json("?"));
+  return json;
+}
+
+/// Nested lists as a flat one: `leaf_rank` levels are taken apart.
+void flatten(const Json& nested, std::size_t levels, std::vector<Json>& leaves) {
+  if (levels == 0) return leaves.push_back(nested);
+  for (const Json& item : nested) flatten(item, levels - 1, leaves);
+}
+
+bool close(double got, double wanted) {
+  if (std::isnan(wanted)) return std::isnan(got);
+  return got == wanted ||
+         std::abs(got - wanted) <= kRelativeTolerance * std::abs(wanted) + kAbsoluteTolerance;
+}
+
+double number(const Json& json) { return json.is_null() ? std::nan("") : json.get<double>(); }
+
+/// `mask`: which of the values are there; empty: all.
+void compare_array(const std::string& name, const mpipe::Value& value, const std::vector<bool>& mask,
+                   const Json& wanted) {
+  require_equal("the shape of " + name, value.shape(), wanted["shape"]);
+  if (wanted.contains("element_shape")) throw Difference(name + ": arrays as elements are not compared yet");
+  std::vector<Json> numbers, states;
+  flatten(wanted["data"], value.rank(), numbers);
+  if (wanted.contains("state")) flatten(wanted["state"], value.rank(), states);
+  const mpipe::Value doubles = value.converted(mpipe::element_type<double>());
+  for (std::size_t k = 0; k < numbers.size(); ++k) {
+    const std::string at = fmt::format("{} at {}", name, k);
+    const std::string state = mask.empty() || mask[k] ? "ok" : "missing";
+    require_equal("the state of " + at, state, states.empty() ? Json("ok") : states[k]);
+    if (state != "ok") continue;
+    const auto got = mpipe::decode<double>(doubles.element(static_cast<mpipe::Index>(k)));
+    require(close(got, number(numbers[k])), at, got, numbers[k]);
+  }
+}
+
+void compare_value(const std::string& name, const mpipe::Value& value, const std::vector<bool>& mask,
+                   const Json& wanted) {
+  const auto kind = wanted["kind"].get<std::string>();
+  if (!value.has_value()) throw Difference(name + " has no value");
+  if (kind == "array") return compare_array(name, value, mask, wanted);
+  if (kind != "scalar")
+    throw Difference(fmt::format("{} has a value, expected one of kind '{}'", name, kind));
+  require_equal("the shape of " + name, value.shape(), Json::array());
+  const auto got = value.as<double>();
+  require(close(got, number(wanted["data"])), name, got, wanted["data"]);
+}
+
+void compare_names(const std::vector<std::string>& got, const Json& outputs) {
+  std::vector<std::string> wanted;
+  for (const auto& [name, unused] : outputs.items()) wanted.push_back(name);
+  require_equal("the list of outputs", got, wanted);
+}
+
+Json shapes_as_json(const std::map<std::string, mpipe::PartialShape>& shapes) {
+  Json json = Json::object();
+  for (const auto& [name, shape] : shapes) json[name] = to_json(shape);
+  return json;
+}
+
+}  // namespace
+
+void compare_structure(const mpipe::Pipeline& pipeline, const Json& expected) {
+  require_equal("root_args", pipeline.root_args(), expected["root_args"]);
+  Json generations = Json::array();
+  for (const auto& generation : pipeline.generations()) {
+    Json names = Json::array();
+    for (const mpipe::FunctionId id : generation) {
+      const auto& outputs = pipeline.function(id).outputs;
+      names.push_back(outputs.size() == 1 ? Json(outputs.front()) : Json(outputs));
+    }
+    generations.push_back(std::move(names));
+  }
+  require_equal("generations", generations, expected["generations"]);
+  require_equal("mapspecs", pipeline.mapspecs(), expected["mapspecs"]);
+  require_equal("leaf_outputs", pipeline.leaf_outputs(), expected["leaf_outputs"]);
+  require_equal("defaulted_args", pipeline.defaulted_args(), expected["defaulted_args"]);
+}
+
+void compare_results(const mpipe::Results& results, const Json& expected) {
+  std::vector<std::string> names;
+  for (const auto& [name, unused] : results.outputs) names.push_back(name);
+  compare_names(names, expected["outputs"]);
+  if (expected.contains("shapes")) {
+    require_equal("planned shapes", shapes_as_json(results.planned_shapes), expected["shapes"]["planned"]);
+    require_equal("resolved shapes", shapes_as_json(results.resolved_shapes), expected["shapes"]["resolved"]);
+    require_equal("mask", Json(results.masks), expected["shapes"]["mask"]);
+  }
+  for (const auto& [name, wanted] : expected["outputs"].items()) {
+    const mpipe::OutputResult& result = results.at(name);
+    require_equal("how " + name + " is stored", result.mapped ? "map" : "single", wanted["stored"]);
+    compare_value(name, result.value, result.mask(), wanted);
+  }
+}
+
+void compare_values(const std::vector<std::string>& names, const std::vector<mpipe::Value>& values,
+                    const Json& expected) {
+  std::vector<std::string> sorted = names;
+  std::sort(sorted.begin(), sorted.end());
+  compare_names(sorted, expected["outputs"]);
+  for (std::size_t k = 0; k < names.size(); ++k)
+    compare_value(names[k], values[k], {}, expected["outputs"][names[k]]);
+}
+
+void compare_counts(const std::map<std::string, mpipe::Index>& counts, const Json& expected) {
+  Json got = Json::object();
+  for (const auto& [name, count] : counts)
+    if (count != 0) got[name] = count;
+  require_equal("the number of calls", got, expected);
+}
+
+void compare_error(const mpipe::Error& error, const std::map<std::string, mpipe::Index>& counts,
+                   const Json& expected) {
+  require(to_string(error.category()) == expected["category"].get<std::string>(),
+          fmt::format("the error ({})", error.what()), std::string(to_string(error.category())),
+          expected["category"]);
+  if (expected["upfront"].get<bool>()) compare_counts(counts, Json::object());
+}
+
+}  // namespace golden
