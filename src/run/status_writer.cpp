@@ -91,6 +91,7 @@ struct StatusWriter::Impl {
 
   void write(std::unique_lock<std::mutex>& lock, bool durable) {
     const std::string text = render();
+    if (folder.empty()) return;
     lock.unlock();
     const int error = detail::replace_file(folder / detail::kStatusName, text, durable);
     lock.lock();
@@ -121,7 +122,7 @@ struct StatusWriter::Impl {
 
 StatusWriter::StatusWriter(std::filesystem::path run_folder, std::chrono::milliseconds interval)
     : impl_(std::make_unique<Impl>()) {
-  impl_->folder = std::filesystem::absolute(run_folder);
+  if (!run_folder.empty()) impl_->folder = std::filesystem::absolute(run_folder);
   impl_->interval = interval;
 }
 
@@ -190,8 +191,10 @@ void StatusWriter::on_end(const std::string& state, const std::string& message) 
 void StatusWriter::finish(RunState state, int exit_code, const std::string& message) {
   if (!started()) return;
   const std::lock_guard alone(impl_->finishing);
-  const std::optional<FolderOwner> owner = folder_owner(impl_->folder);
-  if (owner && !owner->same_process(impl_->status.owner)) return;
+  if (!impl_->folder.empty()) {
+    const std::optional<FolderOwner> owner = folder_owner(impl_->folder);
+    if (owner && !owner->same_process(impl_->status.owner)) return;
+  }
   impl_->stop_thread();
   std::unique_lock lock(impl_->mutex);
   RunStatus& status = impl_->status;
@@ -211,6 +214,11 @@ void StatusWriter::finish(RunState state, int exit_code, const std::string& mess
 bool StatusWriter::started() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->started;
+}
+
+RunStatus StatusWriter::status() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->status;
 }
 
 std::string StatusWriter::problem() const {

@@ -76,7 +76,7 @@ RunStatus read_status(const std::filesystem::path& run_folder);
 /// Keeps status.json of a run folder up to date: at most once per `interval`, and every ten seconds as a sign
 /// of life, by a thread of its own, so that neither long elements nor slow disks matter. Rank 0 only; never
 /// throws: a status that cannot be written stops no run. Writes nothing before `on_start`, when the folder is
-/// claimed.
+/// claimed. An empty path is a run without a folder: nothing is written, `status` tells all the same.
 class StatusWriter final : public RunObserver {
  public:
   explicit StatusWriter(std::filesystem::path run_folder,
@@ -97,6 +97,8 @@ class StatusWriter final : public RunObserver {
   void finish(RunState state, int exit_code, const std::string& message);
 
   bool started() const;
+  /// How the run goes, as status.json has it or soon will. Any thread.
+  RunStatus status() const;
   /// Why the status could not be written; empty when it could.
   std::string problem() const;
 

@@ -141,6 +141,23 @@ TEST(StatusWriter, that_cannot_write_stops_nothing) {
   EXPECT_FALSE(writer.problem().empty());
 }
 
+TEST(StatusWriter, of_a_run_without_a_folder_tells_and_writes_nothing) {
+  const TemporaryFolder folder;
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  const Sweep sweep;
+  StatusWriter writer("");
+  writer.on_start(sweep.plan, machine(), {});
+  writer.on_progress(sweep.stage_of("y"), 3, {});
+  EXPECT_EQ(output(writer.status(), "z").done, 3);
+  EXPECT_EQ(writer.status().state, RunState::running);
+  writer.finish(RunState::cancelled, 143, "ended by a signal");
+  std::filesystem::current_path(before);
+  EXPECT_EQ(writer.status().exit_code, 143);
+  EXPECT_EQ(writer.status().state, RunState::cancelled);
+  EXPECT_TRUE(test::names_in(folder.path()).empty());
+}
+
 TEST(ReadStatus, of_a_process_that_is_gone_is_stale) {
   const TemporaryFolder folder;
   const pid_t child = fork();

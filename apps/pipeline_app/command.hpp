@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// The subcommands: each adds itself to the command line, and leaves what is to be done once that is parsed.
+#pragma once
+
+#include <CLI/App.hpp>
+
+#include <functional>
+
+namespace mpipe::app {
+
+struct Program {
+  int& argc;
+  char**& argv;
+  /// Of the subcommand that was given; returns the exit code, or throws `Error`.
+  std::function<int()> action = {};
+};
+
+// All of these: `program` must outlive `app`.
+void add_map_command(CLI::App& app, Program& program);
+void add_run_command(CLI::App& app, Program& program);
+void add_describe_command(CLI::App& app, Program& program);
+void add_show_command(CLI::App& app, Program& program);
+void add_status_command(CLI::App& app, Program& program);
+void add_verify_command(CLI::App& app, Program& program);
+
+}  // namespace mpipe::app

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// `describe DOC`: what a pipeline is, without running it.
+#include <mpipe/document/document.hpp>
+#include <mpipe/schedule/plan.hpp>
+
+#include "command.hpp"
+#include "json_text.hpp"
+#include "launch.hpp"
+#include "not_supported.hpp"
+#include "output.hpp"
+#include "plan_text.hpp"
+#include "table.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace mpipe::app {
+namespace {
+
+using nlohmann::json;
+
+struct DescribeFlags {
+  std::string document;
+  bool json = false;
+};
+
+/// The plan of a map with the inputs of the document, or why there is none.
+struct PlanOrReason {
+  std::optional<Plan> plan;
+  std::string reason;
+};
+
+PlanOrReason try_to_plan(const Document& document, const Pipeline& pipeline) {
+  try {
+    return {Plan(pipeline, {document.inputs_for_map(pipeline, {}), {}, {}}), {}};
+  } catch (const Error& error) {  // a document need not have all of its inputs to be described
+    return {std::nullopt, document.located(error).what()};
+  }
+}
+
+std::vector<std::string> required_inputs(const Pipeline& pipeline) {
+  const std::vector<std::string> defaulted = pipeline.defaulted_args();
+  std::vector<std::string> required;
+  for (const std::string& name : pipeline.root_args())
+    if (std::find(defaulted.begin(), defaulted.end(), name) == defaulted.end()) required.push_back(name);
+  return required;
+}
+
+/// Axes of the mapspecs, in the order of their first appearance, and their lengths as far as known.
+std::vector<std::pair<std::string, std::optional<Index>>> axes_of(const Pipeline& pipeline,
+                                                                  const std::optional<Plan>& plan) {
+  std::vector<std::pair<std::string, std::optional<Index>>> axes;
+  const auto add = [&](const std::string& axis, std::optional<Index> length) {
+    const auto known =
+        std::find_if(axes.begin(), axes.end(), [&](const auto& each) { return each.first == axis; });
+    if (known == axes.end())
+      axes.emplace_back(axis, length);
+    else if (!known->second)
+      known->second = length;
+  };
+  if (plan)
+    for (const PlannedOutput& output : plan->outputs())
+      for (std::size_t k = 0; k < output.layout.axes.size(); ++k)
+        add(output.layout.axes[k], output.layout.shape[k]);
+  for (const FunctionId id : pipeline.topological_order())
+    if (const auto& mapspec = pipeline.function(id).mapspec)
+      for (const ArraySpec& output : mapspec->outputs())
+        for (const auto& axis : output.axes)
+          if (axis) add(*axis, std::nullopt);
+  return axes;
+}
+
+json functions_json(const Pipeline& pipeline) {
+  json functions = json::array();
+  for (const FunctionId id : pipeline.topological_order()) {
+    const FunctionNode& node = pipeline.function(id);
+    json parameters = json::array();
+    for (const ParameterNode& parameter : node.parameters) parameters.push_back(parameter.name);
+    functions.push_back({{"name", node.name()},
+                         {"outputs", node.outputs},
+                         {"parameters", parameters},
+                         {"mapspec", node.mapspec ? json(node.mapspec->to_string()) : json()},
+                         {"mapspec_generated", node.generated}});
+  }
+  return functions;
+}
+
+json generations_json(const Pipeline& pipeline) {
+  json generations = json::array();
+  for (const auto& generation : pipeline.generations()) {
+    json names = json::array();
+    for (const FunctionId id : generation) names.push_back(pipeline.function(id).name());
+    generations.push_back(names);
+  }
+  return generations;
+}
+
+std::string description_json(const Document& document, const Pipeline& pipeline,
+                             const PlanOrReason& planned) {
+  JsonObject defaults;
+  for (const std::string& name : pipeline.defaulted_args())
+    defaults.add_text(name, json_text(*pipeline.default_of(name)));
+  JsonObject inputs;
+  inputs.add("required", required_inputs(pipeline));
+  inputs.add_text("optional", defaults.text());
+  inputs.add("given", document.input_names());
+  json axes = json::object();
+  for (const auto& [axis, length] : axes_of(pipeline, planned.plan))
+    axes[axis] = length ? json(*length) : json();
+  JsonObject root;
+  root.add("name", document.name());
+  root.add("functions", functions_json(pipeline));
+  root.add_text("inputs", inputs.text());
+  root.add("axes", axes);
+  root.add("mapspecs", pipeline.mapspecs());
+  root.add("leaf_outputs", pipeline.leaf_outputs());
+  root.add("generations", generations_json(pipeline));
+  root.add("stages", planned.plan ? stages_json(*planned.plan) : json());
+  root.add("stages_unknown_because", planned.plan ? json() : json(planned.reason));
+  return root.text() + "\n";
+}
+
+std::string functions_text(const Pipeline& pipeline) {
+  Table table({"outputs", "parameters", "mapspec"});
+  for (const FunctionId id : pipeline.topological_order()) {
+    const FunctionNode& node = pipeline.function(id);
+    std::vector<std::string> parameters;
+    for (const ParameterNode& parameter : node.parameters) parameters.push_back(parameter.name);
+    std::string mapspec = node.mapspec ? node.mapspec->to_string() : "-";
+    if (node.generated) mapspec += "  (generated)";
+    table.add({fmt::format("{}", fmt::join(node.outputs, ", ")),
+               parameters.empty() ? "-" : fmt::format("{}", fmt::join(parameters, ", ")), mapspec});
+  }
+  return table.text("  ");
+}
+
+std::string inputs_text(const Document& document, const Pipeline& pipeline) {
+  const std::vector<std::string> given = document.input_names();
+  const auto where = [&](const std::string& name) {
+    return std::find(given.begin(), given.end(), name) != given.end() ? "in the document" : "-";
+  };
+  Table table({"input", "needed", "given"});
+  for (const std::string& name : required_inputs(pipeline)) table.add({name, "required", where(name)});
+  for (const std::string& name : pipeline.defaulted_args())
+    table.add({name, "optional, default " + describe(*pipeline.default_of(name)), where(name)});
+  return table.text("  ");
+}
+
+std::string description_text(const Document& document, const Pipeline& pipeline,
+                             const PlanOrReason& planned) {
+  std::string text = fmt::format("pipeline {}\n\nfunctions\n{}\ninputs\n{}", document.name(),
+                                 functions_text(pipeline), inputs_text(document, pipeline));
+  text += "\naxes\n";
+  for (const auto& [axis, length] : axes_of(pipeline, planned.plan))
+    text += fmt::format("  {} = {}\n", axis, length ? fmt::format("{}", *length) : "?");
+  text += "\ngenerations\n";
+  for (const auto& generation : pipeline.generations()) {
+    std::vector<std::string> names;
+    for (const FunctionId id : generation) names.push_back(pipeline.function(id).name());
+    text += fmt::format("  {}\n", fmt::join(names, ", "));
+  }
+  return text + "\nstages\n" +
+         (planned.plan ? stages_text(*planned.plan) : fmt::format("  not known: {}\n", planned.reason));
+}
+
+int run_describe(const DescribeFlags& flags) {
+  if (launched_rank() != 0) return 0;
+  const Document document = Document::load(flags.document);
+  const Pipeline pipeline = document.pipeline();
+  const PlanOrReason planned = try_to_plan(document, pipeline);
+  print_result(flags.json ? description_json(document, pipeline, planned)
+                          : description_text(document, pipeline, planned));
+  return 0;
+}
+
+}  // namespace
+
+void add_describe_command(CLI::App& app, Program& program) {
+  const auto flags = std::make_shared<DescribeFlags>();
+  CLI::App* command =
+      app.add_subcommand("describe", "Shows functions, inputs, axes and stages of a document");
+  command->add_option("DOC", flags->document, "The pipeline document (YAML or JSON)")
+      ->required()
+      ->type_name("");
+  command->add_flag("--json", flags->json, "Print one JSON object");
+  add_unsupported_flags(*command, {"--dot", "--mermaid"});
+  command->callback([flags, &program] { program.action = [flags] { return run_describe(*flags); }; });
+}
+
+}  // namespace mpipe::app

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "logging.hpp"
+
+#include <mpipe/core/error.hpp>
+#include <mpipe/core/suggest.hpp>
+
+#include "table.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <fstream>
+#include <mutex>
+
+namespace mpipe::app {
+
+namespace fs = std::filesystem;
+
+/// A file that comes into being when its folder does.
+class LogFile final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit LogFile(int rank) : rank_(rank) {}
+
+  void open(const fs::path& run_folder) {
+    const std::lock_guard lock(mutex_);
+    std::error_code ignored;
+    fs::create_directory(run_folder / "logs", ignored);
+    open_in(run_folder);
+  }
+
+ private:
+  static constexpr std::size_t kMostWaiting = std::size_t{1} << 20;
+
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t text;
+    formatter_->format(message, text);
+    if (file_.is_open())
+      file_.write(text.data(), static_cast<std::streamsize>(text.size()));
+    else if (waiting_.size() + text.size() < kMostWaiting)
+      waiting_.append(text.data(), text.size());
+  }
+
+  void flush_() override { file_.flush(); }
+
+  void open_in(const fs::path& run_folder) {
+    if (file_.is_open()) return;
+    const fs::path path = run_folder / "logs" / fmt::format("rank-{:04}.log", rank_);
+    std::error_code ignored;
+    if (fs::is_symlink(path, ignored)) return;
+    file_.open(path, std::ios::app);
+    file_ << waiting_ << std::flush;
+    waiting_.clear();
+  }
+
+  int rank_;
+  std::ofstream file_;
+  std::string waiting_;
+};
+
+namespace {
+
+spdlog::level::level_enum level_from(const std::string& name) {
+  const std::vector<std::string> names{"trace", "debug", "info", "warn", "error", "critical", "off"};
+  for (std::size_t k = 0; k < names.size(); ++k)
+    if (name == names[k]) return static_cast<spdlog::level::level_enum>(k);
+  throw Error(Category::bad_option,
+              fmt::format("--log-level '{}' is not one of trace, debug, info, warn, error, critical, off.{}",
+                          name, did_you_mean(name, names)));
+}
+
+}  // namespace
+
+Logging::Logging(int rank, const std::string& level) : file_(std::make_shared<LogFile>(rank)) {
+  const auto mode = stderr_has_colours() ? spdlog::color_mode::always : spdlog::color_mode::never;
+  auto console = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(mode);
+  console->set_level(level_from(level));
+  console->set_pattern(fmt::format("pipeline_app[{}] %^%l%$: %v", rank));
+  file_->set_level(spdlog::level::info);
+  file_->set_formatter(std::make_unique<spdlog::pattern_formatter>(
+      fmt::format("%Y-%m-%dT%H:%M:%S.%eZ rank={} level=%l %v", rank), spdlog::pattern_time_type::utc));
+  auto logger = std::make_shared<spdlog::logger>("mpipe", spdlog::sinks_init_list{console, file_});
+  logger->set_level(std::min(level_from(level), spdlog::level::info));
+  logger->flush_on(spdlog::level::warn);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+Logging::~Logging() { spdlog::shutdown(); }
+
+void Logging::open(const fs::path& run_folder) { file_->open(run_folder); }
+
+void Logging::error_to_file(const std::string& text) {
+  file_->log(spdlog::details::log_msg("mpipe", spdlog::level::err, text));
+  file_->flush();
+}
+
+void Logging::flush() { file_->flush(); }
+
+}  // namespace mpipe::app

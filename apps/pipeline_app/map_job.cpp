@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "map_job.hpp"
+
+#include <mpipe/core/clock.hpp>
+
+#include "launch.hpp"
+#include "map_report.hpp"
+#include "map_settings.hpp"
+#include "observers.hpp"
+#include "output.hpp"
+#include "plan_text.hpp"
+#include "signals.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+namespace mpipe::app {
+namespace {
+
+const char* environment(const char* name) { return std::getenv(name); }
+
+/// The folder has the run from here on, and logs may be kept in it.
+class LogOpener final : public RunObserver {
+ public:
+  LogOpener(Logging& logging, std::filesystem::path run_folder)
+      : logging_(logging), run_folder_(std::move(run_folder)) {}
+  void on_start(const Plan&, const MachineInfo& machine, const std::vector<Index>&) override {
+    if (!run_folder_.empty()) logging_.open(run_folder_);
+    spdlog::info("{}", machine_text(machine));
+  }
+
+ private:
+  Logging& logging_;
+  std::filesystem::path run_folder_;
+};
+
+}  // namespace
+
+MapJob::MapJob(const MapFlags& flags, const Communicator& world, std::string command_line)
+    : flags_(flags), world_(world), command_line_(std::move(command_line)), began_(SteadyClock().now()) {}
+
+double MapJob::elapsed() const { return seconds(SteadyClock().now() - began_); }
+
+int MapJob::run() {
+  try {
+    read();
+    return flags_.dry_run ? show_plan() : compute();
+  } catch (const Error& error) {
+    if (world_.is_root() || error.category() == Category::rank_lost) tell_error(error);
+    if (error.category() != Category::rank_lost) return exit_code(error.category());
+  } catch (const std::exception& error) {
+    tell_error(Error(Category::internal_error,
+                     fmt::format("internal error on rank {}: {} (this should not happen; please report it).",
+                                 world_.rank(), error.what())));
+  }
+  // The others do not know, or cannot be told: waiting for them could last for ever. Rank 0 knows most about
+  // the run, so it gets the time to write that down.
+  constexpr auto kTimeForRank0 = std::chrono::milliseconds(500);
+  if (!world_.is_root()) std::this_thread::sleep_for(kTimeForRank0);
+  const int code = exit_code(Category::rank_lost);
+  if (world_.uses_mpi()) world_.abort(code);
+  return code;
+}
+
+/// Rank 0 reads the file and the others get its text, so that all see the same however slow a file system is.
+void MapJob::read() {
+  together(world_, [&] {
+    logging_.emplace(world_.rank(), chosen(flags_.log_level, "MPIPE_LOG_LEVEL", environment, "warn"));
+    if (world_.is_root()) document_ = Document::load(flags_.document);
+  });
+  const std::string text = world_.broadcast_text(world_.is_root() ? document_->text() : std::string());
+  together(world_, [&] {
+    if (!world_.is_root()) document_ = Document::parse(text, flags_.document);
+    pipeline_.emplace(document_->pipeline());
+    if (world_.is_root()) choose();
+  });
+}
+
+void MapJob::choose() {
+  options_ = map_options(flags_, environment, *document_);
+  for (const auto& [output, unused] : options_.storage)
+    if (!output.empty()) pipeline_->producer_of(output);
+  for (const auto& [output, unused] : options_.chunksizes)
+    if (!output.empty()) pipeline_->producer_of(output);
+  max_print_ = max_print(flags_.max_print, environment);
+  style_ = progress_style(chosen(flags_.progress, "MPIPE_PROGRESS", environment, "auto"));
+  for (const std::string& file : flags_.input_files) document_->add_inputs(file);
+  for (const std::string& assignment : flags_.set) document_->set_input(assignment);
+  for (const std::string& output : options_.outputs) pipeline_->producer_of(output);
+  inputs_ = document_->inputs_for_map(*pipeline_, options_.outputs);
+  options_.document = document_->text();
+  options_.command_line = command_line_;
+  options_.return_results = wants_results();
+}
+
+/// Values are brought to rank 0 to be printed only.
+bool MapJob::wants_results() const {
+  if (!flags_.json || max_print_ == 0 || flags_.dry_run) return false;
+  const Plan plan(*pipeline_, {inputs_, options_.outputs, options_.fixed});
+  for (const PlannedOutput& output : plan.outputs())
+    if (!is_known(output.layout.shape) || element_count(known_shape(output.layout.shape)) <= max_print_)
+      return true;
+  return false;
+}
+
+int MapJob::show_plan() {
+  together(world_, [&] {
+    if (!world_.is_root()) return;
+    const Plan plan(*pipeline_, {inputs_, options_.outputs, options_.fixed});
+    print_result(flags_.json ? plan_json(plan) : plan_text(plan));
+  });
+  return 0;
+}
+
+int MapJob::compute() {
+  std::optional<SignalWatch> signals;
+  spdlog::info("rank {} of {} is process {} on {}", world_.rank(), world_.size(), ::getpid(), host_name());
+  if (world_.is_root()) {
+    observe();
+    signals.emplace([this](int number) { end_by_signal(number); });
+    if (options_.run_folder.empty() && !flags_.json)
+      print_note(
+          "the results will be lost at the end: there is neither a run folder (--run-folder) nor --json");
+  }
+  const int code = map_and_tell();
+  write_logs(code);
+  return code;
+}
+
+int MapJob::map_and_tell() {
+  try {
+    const Results results = map(*pipeline_, world_, inputs_, options_);
+    return world_.is_root() ? tell_completed(results) : 0;
+  } catch (const FunctionError& error) {
+    if (world_.is_root()) tell_failed(error);
+    return exit_code(error.category());
+  } catch (const Error& error) {
+    if (error.category() == Category::rank_lost) throw;
+    if (world_.is_root()) tell_error(error);
+    return exit_code(error.category());
+  }
+}
+
+void MapJob::observe() {
+  auto all = std::make_shared<ObserverList>();
+  status_ = std::make_shared<StatusWriter>(options_.run_folder);
+  progress_ = std::make_shared<Progress>(style_);
+  all->add(status_);
+  all->add(std::make_shared<LogOpener>(*logging_, options_.run_folder));
+  all->add(progress_);
+  options_.observer = std::move(all);
+}
+
+/// The others make their logs when the folder is known to be the run's.
+void MapJob::write_logs(int code) {
+  const bool begun = world_.is_root() && status_->started() && !options_.run_folder.empty();
+  const std::string folder = world_.broadcast_text(begun ? options_.run_folder.string() : std::string());
+  if (folder.empty()) return;
+  logging_->open(folder);
+  spdlog::info("the end on rank {}: exit code {}", world_.rank(), code);
+  logging_->flush();
+}
+
+void MapJob::end(RunState state, int code, const std::string& message) {
+  ending_.claim_or_end();
+  progress_->on_end("", "");
+  status_->finish(state, code, message);
+  if (!status_->problem().empty()) spdlog::warn("status.json could not be written: {}", status_->problem());
+}
+
+int MapJob::tell_completed(const Results& results) {
+  end(RunState::completed, 0, "");
+  const std::string text = fmt::format("completed: {}", usage_text(results));
+  spdlog::info("{}", text);
+  if (style_ != ProgressStyle::none)
+    print_note(text + (options_.run_folder.empty()
+                           ? ""
+                           : fmt::format("; results in {}", options_.run_folder.string())));
+  if (!flags_.json) return 0;
+  try {
+    print_result(results_json(*pipeline_, results, {}, options_.run_folder, max_print_));
+  } catch (const Error& error) {
+    print_error(error.what());
+    return exit_code(error.category());
+  }
+  return 0;
+}
+
+void MapJob::tell_failed(const FunctionError& error) {
+  end(RunState::failed, exit_code(error.category()), error.what());
+  logging_->error_to_file(error.what());
+  print_error(error.what() + kept_text());
+  if (flags_.json)
+    print_result(
+        results_json(*pipeline_, error.partial(), error.failures(), options_.run_folder, max_print_));
+}
+
+void MapJob::tell_error(const Error& error) {
+  const int code = exit_code(error.category());
+  const std::string text = code == exit_code(Category::bad_document) && document_
+                               ? document_->located(error).what()
+                               : error.what();
+  const bool begun = status_ && status_->started();
+  if (begun) end(RunState::failed, code, text);
+  if (logging_) logging_->error_to_file(text);
+  print_error(text + (begun ? kept_text() : ""));
+  if (begun && flags_.json)
+    print_result(status_as_results_json(status_->status(), "failed", options_.run_folder, elapsed()));
+}
+
+std::string MapJob::kept_text() const {
+  if (options_.run_folder.empty()) return {};
+  return fmt::format(" What was done before is kept in '{}': go on by --resume.",
+                     options_.run_folder.string());
+}
+
+/// By a thread of its own, while the run goes on.
+void MapJob::end_by_signal(int number) {
+  if (!ending_.claim()) return;
+  const std::string text = fmt::format("ended by signal {} ({}).", number, ::strsignal(number));
+  constexpr int kFirstSignalCode = 128;
+  status_->finish(RunState::cancelled, kFirstSignalCode + number, text);
+  logging_->error_to_file(text);
+  print_error(text + (status_->started() ? kept_text() : ""));
+  if (flags_.json && status_->started())
+    print_result(status_as_results_json(status_->status(), "cancelled", options_.run_folder, elapsed()));
+}
+
+}  // namespace mpipe::app

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "map_report.hpp"
+
+#include "json_text.hpp"
+#include "table.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace mpipe::app {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMostErrors = 100;
+
+json shape_json(const PartialShape& shape) {
+  json list = json::array();
+  for (const auto& extent : shape) list.push_back(extent ? json(*extent) : json());
+  return list;
+}
+
+json folder_json(const std::filesystem::path& folder) {
+  return folder.empty() ? json() : json(folder.string());
+}
+
+json failure_json(const Failure& failure) {
+  return {{"output", failure.output},      {"index", failure.index}, {"message", failure.message},
+          {"type", failure.type},          {"rank", failure.rank},   {"host", failure.host},
+          {"arguments", failure.arguments}};
+}
+
+/// Failed elements by output: a function fails with all of its outputs.
+std::map<std::string, Index> failed_by_output(const Pipeline& pipeline,
+                                              const std::vector<Failure>& failures) {
+  std::map<std::string, Index> failed;
+  for (const Failure& failure : failures)
+    for (const std::string& output : pipeline.function(pipeline.producer_of(failure.output)).outputs)
+      ++failed[output];
+  return failed;
+}
+
+std::string result_json(const OutputResult& result, Index failed, Index max_print) {
+  OutputReport report{result.layout.axes,
+                      result.layout.shape,
+                      std::string(result.layout.type->dtype()),
+                      result.done.intersection(result.selected).count(),
+                      failed,
+                      0,
+                      0};
+  report.pending = std::max<Index>(0, result.selected.count() - report.done - failed);
+  const bool complete =
+      is_known(result.layout.external_shape()) &&
+      result.done.contains(IndexRange{0, element_count(known_shape(result.layout.external_shape()))});
+  const bool printed =
+      result.value.has_value() && is_known(result.layout.shape) && result.value.count() <= max_print;
+  if (!printed) return output_json(report, "null");
+  return output_json(report,
+                     data_json(result.value, complete ? std::vector<bool>{} : result.mask(), max_print));
+}
+
+std::string functions_json(const Results& results) {
+  JsonObject functions;
+  for (const auto& [name, statistics] : results.functions)
+    functions.add(name, {{"calls", statistics.calls}, {"seconds", statistics.seconds}});
+  return functions.text();
+}
+
+json utilisation_json(double workers, double all_ranks) {
+  return {{"workers", workers}, {"all_ranks", all_ranks}};
+}
+
+}  // namespace
+
+std::string output_json(const OutputReport& output, const std::string& data) {
+  JsonObject text;
+  text.add("shape", shape_json(output.shape));
+  text.add("dims", output.dims);
+  text.add("dtype", output.dtype);
+  text.add("done", output.done);
+  text.add("failed", output.failed);
+  text.add("blocked", output.blocked);
+  text.add("pending", output.pending);
+  text.add_text("data", data);
+  return text.text();
+}
+
+std::string data_json(const Value& value, const std::vector<bool>& mask, Index max_print) {
+  if (!value.has_value() || max_print == 0 || value.count() > max_print) return "null";
+  return json_text(value, mask);
+}
+
+std::string results_json(const Pipeline& pipeline, const Results& results,
+                         const std::vector<Failure>& failures, const std::filesystem::path& run_folder,
+                         Index max_print) {
+  const auto failed = failed_by_output(pipeline, failures);
+  JsonObject outputs;
+  for (const auto& [name, result] : results.outputs)
+    outputs.add_text(name, result_json(result, failed.contains(name) ? failed.at(name) : 0, max_print));
+  json errors = json::array();
+  for (std::size_t k = 0; k < std::min(failures.size(), kMostErrors); ++k)
+    errors.push_back(failure_json(failures[k]));
+  JsonObject root;
+  root.add("state", failures.empty() ? "completed" : "failed");
+  root.add("run_folder", folder_json(run_folder));
+  root.add_text("outputs", outputs.text());
+  root.add_text("functions", functions_json(results));
+  root.add("ranks", results.ranks);
+  root.add("wall_seconds", results.wall_seconds);
+  root.add("utilisation", utilisation_json(results.busy_workers, results.busy_all_ranks));
+  root.add("errors", errors);
+  return root.text() + "\n";
+}
+
+std::string status_as_results_json(const RunStatus& status, const std::string& state,
+                                   const std::filesystem::path& run_folder, double wall_seconds) {
+  JsonObject outputs;
+  for (const OutputStatus& output : status.outputs)
+    outputs.add_text(output.name, output_json({output.dims, output.shape, output.dtype, output.done,
+                                               output.failed, output.blocked, output.pending()},
+                                              "null"));
+  JsonObject root;
+  root.add("state", state);
+  root.add("run_folder", folder_json(run_folder));
+  root.add_text("outputs", outputs.text());
+  root.add("functions", json::object());
+  root.add("ranks", status.ranks);
+  root.add("wall_seconds", wall_seconds);
+  root.add("utilisation", utilisation_json(0, 0));
+  root.add("errors", json::array({{{"output", nullptr},
+                                   {"index", nullptr},
+                                   {"message", status.message},
+                                   {"type", nullptr},
+                                   {"rank", nullptr},
+                                   {"host", status.owner.host},
+                                   {"arguments", nullptr}}}));
+  return root.text() + "\n";
+}
+
+std::string usage_text(const Results& results) {
+  Index calls = 0;
+  for (const auto& [name, statistics] : results.functions) calls += statistics.calls;
+  std::string text =
+      fmt::format("{} in {}", count_text(calls, "element"), duration_text(results.wall_seconds));
+  if (results.wall_seconds > 0)
+    text += fmt::format(" ({:.3g}/s)", static_cast<double>(calls) / results.wall_seconds);
+  return text + fmt::format("; utilisation {:.0f} % of the workers, {:.0f} % of all ranks",
+                            100 * results.busy_workers, 100 * results.busy_all_ranks);
+}
+
+}  // namespace mpipe::app

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// How a `map` went, for programs (`--json`) and for people.
+#pragma once
+
+#include <mpipe/run/map.hpp>
+#include <mpipe/run/status.hpp>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace mpipe::app {
+
+/// The object of `map --json`, and a line break.
+std::string results_json(const Pipeline& pipeline, const Results& results,
+                         const std::vector<Failure>& failures, const std::filesystem::path& run_folder,
+                         Index max_print);
+
+/// The same for a run that ended without results: what its status knows. `state` is `failed` or `cancelled`.
+std::string status_as_results_json(const RunStatus& status, const std::string& state,
+                                   const std::filesystem::path& run_folder, double wall_seconds);
+
+/// The member `outputs` of those objects: shape, dims, dtype, counts and data of one output. `value` may be
+/// empty.
+struct OutputReport {
+  std::vector<std::string> dims;
+  PartialShape shape;
+  std::string dtype;
+  Index done = 0;
+  Index failed = 0;
+  Index blocked = 0;
+  Index pending = 0;
+};
+std::string output_json(const OutputReport& output, const std::string& data);
+
+/// `value` as JSON, or null when it has more than `max_print` values; `mask`: see json_text.hpp.
+std::string data_json(const Value& value, const std::vector<bool>& mask, Index max_print);
+
+/// `1200 elements in 3.2 s (375/s); utilisation 93 % of the workers, 62 % of all ranks`
+std::string usage_text(const Results& results);
+
+}  // namespace mpipe::app

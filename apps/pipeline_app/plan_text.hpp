@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// What a run would do.
+#pragma once
+
+#include <mpipe/schedule/plan.hpp>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <string>
+
+namespace mpipe::app {
+
+/// Stages and outputs as tables.
+std::string plan_text(const Plan& plan);
+/// The same as a JSON object, and a line break.
+std::string plan_json(const Plan& plan);
+
+/// `[{"stage": 0, "wave": 0, "axes": [..], "shape": [..], "elements": n, "functions": [..]}, ..]`; null is
+/// not known yet.
+nlohmann::json stages_json(const Plan& plan);
+std::string stages_text(const Plan& plan);
+
+}  // namespace mpipe::app

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "progress.hpp"
+
+#include <mpipe/core/error.hpp>
+#include <mpipe/core/suggest.hpp>
+#include <mpipe/core/version.hpp>
+#include <mpipe/schedule/plan.hpp>
+
+#include "table.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace mpipe::app {
+namespace {
+
+constexpr auto kBarPeriod = std::chrono::milliseconds(100);
+constexpr auto kLinePeriod = std::chrono::seconds(30);
+constexpr auto kShortestLinePeriod = std::chrono::seconds(1);
+constexpr double kLineStep = 0.05;
+constexpr std::size_t kMostHostsShown = 3;
+
+std::string hosts_text(const std::vector<std::string>& hosts) {
+  std::vector<std::string> shown(hosts.begin(),
+                                 hosts.begin() + static_cast<long>(std::min(hosts.size(), kMostHostsShown)));
+  if (hosts.size() > kMostHostsShown) shown.push_back("..");
+  return fmt::format("{} ({})", count_text(static_cast<Index>(hosts.size()), "host"), fmt::join(shown, ", "));
+}
+
+}  // namespace
+
+ProgressStyle progress_style(const std::string& name) {
+  if (name == "auto") return stderr_width() > 0 ? ProgressStyle::bar : ProgressStyle::plain;
+  if (name == "bar") return ProgressStyle::bar;
+  if (name == "plain") return ProgressStyle::plain;
+  if (name == "none") return ProgressStyle::none;
+  throw Error(Category::bad_option, fmt::format("--progress '{}' is not one of auto, bar, plain, none.{}",
+                                                name, did_you_mean(name, {"auto", "bar", "plain", "none"})));
+}
+
+std::string machine_text(const MachineInfo& machine) {
+  std::string text = fmt::format("mpipe {}: {} on {}, {}", version(), count_text(machine.ranks, "rank"),
+                                 hosts_text(machine.hosts), count_text(machine.cores, "core"));
+  if (machine.oversubscribed)
+    text += ", oversubscribed (more ranks than cores: expect them to wait for each other)";
+  text += machine.bound ? ", bound to cores" : ", not bound";
+  return text + fmt::format("; executor {}, rank 0 {}", machine.executor, machine.rank0);
+}
+
+Progress::Progress(ProgressStyle style) : style_(style), colours_(stderr_has_colours()) {}
+
+Progress::~Progress() { clear_bar(); }
+
+void Progress::read_plan(const Plan& plan) {
+  for (const PlannedOutput& output : plan.outputs())
+    if (is_known(plan.external_shape(output.stage)))
+      functions_[output.function.value].total = plan.selected(output.stage).count();
+}
+
+void Progress::on_start(const Plan& plan, const MachineInfo& machine, const std::vector<Index>& kept) {
+  functions_.assign(plan.pipeline().functions().size(), {});
+  read_plan(plan);
+  Index all_kept = 0;
+  for (std::size_t k = 0; k < kept.size(); ++k) {
+    Counter& function = functions_[plan.outputs()[k].function.value];
+    function.done = std::max(function.done, kept[k]);
+  }
+  for (const Counter& function : functions_) all_kept += function.done;
+  started_ = true;
+  shown_fraction_ = fraction();
+  if (style_ == ProgressStyle::none) return;
+  fmt::print(stderr, "{}\n", machine_text(machine));
+  if (all_kept > 0)
+    fmt::print(stderr, "resuming: {} kept from earlier starts\n", count_text(all_kept, "element"));
+}
+
+void Progress::on_progress(const Stage& stage, Index elements, TimePoint now) {
+  for (const FunctionId function : stage.functions) {
+    functions_[function.value].done += elements;
+    calls_ += elements;
+  }
+  show(now);
+}
+
+void Progress::on_resolved(const Plan& plan) { read_plan(plan); }
+
+void Progress::on_failure(const Failure&) { ++failures_; }
+
+void Progress::on_tick(TimePoint now) { show(now); }
+
+void Progress::on_end(const std::string&, const std::string&) { clear_bar(); }
+
+double Progress::fraction() const {
+  double done = 0;
+  double total = 0;
+  for (const Counter& function : functions_) {
+    done += static_cast<double>(function.done);
+    total += static_cast<double>(function.total.value_or(function.done + 1));
+  }
+  return total > 0 ? std::min(1.0, done / total) : 0;
+}
+
+std::string Progress::figures(TimePoint now) const {
+  Index done = 0;
+  Index total = 0;
+  bool known = true;
+  for (const Counter& function : functions_) {
+    done += function.done;
+    total += function.total.value_or(0);
+    known = known && function.total.has_value();
+  }
+  const double elapsed = seconds(now - begin_.value_or(now));
+  const double rate = elapsed > 0 ? static_cast<double>(calls_) / elapsed : 0;
+  std::string text = fmt::format("{:3.0f} % {}/{}{}", 100 * fraction(), done, total, known ? "" : "+");
+  if (rate > 0) text += fmt::format(", {:.3g}/s", rate);
+  if (rate > 0 && known)
+    text += fmt::format(", {} left", duration_text(static_cast<double>(total - done) / rate));
+  if (failures_ > 0) text += fmt::format(", {} failed", failures_);
+  return text;
+}
+
+void Progress::show(TimePoint now) {
+  if (!begin_) {
+    begin_ = now;
+    shown_ = now;
+  }
+  if (style_ == ProgressStyle::bar && now - shown_ >= kBarPeriod) {
+    shown_ = now;
+    draw_bar(now);
+  }
+  if (style_ != ProgressStyle::plain || now - shown_ < kShortestLinePeriod) return;
+  if (now - shown_ < kLinePeriod && fraction() < shown_fraction_ + kLineStep) return;
+  shown_ = now;
+  shown_fraction_ = fraction();
+  fmt::print(stderr, "progress: {}\n", figures(now));
+}
+
+void Progress::draw_bar(TimePoint now) {
+  const std::string text = figures(now);
+  const int room = std::clamp(std::max(stderr_width(), 40) - static_cast<int>(text.size()) - 6, 0, 40);
+  const int filled = static_cast<int>(fraction() * room);
+  const char* begin = colours_ ? (failures_ > 0 ? "\033[33m" : "\033[32m") : "";
+  const char* end = colours_ ? "\033[0m" : "";
+  fmt::print(stderr, "\r\033[K{}[{:#<{}}{:.<{}}]{} {}", begin, "", filled, "", room - filled, end, text);
+  std::fflush(stderr);
+  bar_drawn_ = true;
+}
+
+void Progress::clear_bar() {
+  if (!bar_drawn_) return;
+  fmt::print(stderr, "\r\033[K");
+  std::fflush(stderr);
+  bar_drawn_ = false;
+}
+
+}  // namespace mpipe::app

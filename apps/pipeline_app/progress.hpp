@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// How far a run is, on standard error: a bar on a terminal, now and then a line elsewhere.
+#pragma once
+
+#include <mpipe/run/observer.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mpipe::app {
+
+enum class ProgressStyle : std::uint8_t { bar, plain, none };
+
+/// `auto` is a bar on a terminal, else lines. Throws `Error` (bad_option) for other words than auto, bar,
+/// plain, none.
+ProgressStyle progress_style(const std::string& name);
+
+/// One line of what the run found: ranks, hosts, cores, binding.
+std::string machine_text(const MachineInfo& machine);
+
+class Progress final : public RunObserver {
+ public:
+  explicit Progress(ProgressStyle style);
+  ~Progress() override;
+
+  void on_start(const Plan& plan, const MachineInfo& machine, const std::vector<Index>& kept) override;
+  void on_progress(const Stage& stage, Index elements, TimePoint now) override;
+  void on_resolved(const Plan& plan) override;
+  void on_failure(const Failure& failure) override;
+  void on_tick(TimePoint now) override;
+  void on_end(const std::string& state, const std::string& message) override;
+
+  bool started() const { return started_; }
+  /// Function calls of this start.
+  Index calls() const { return calls_; }
+
+ private:
+  struct Counter {
+    Index done = 0;
+    std::optional<Index> total;
+  };
+
+  void read_plan(const Plan& plan);
+  double fraction() const;
+  std::string figures(TimePoint now) const;
+  void show(TimePoint now);
+  void draw_bar(TimePoint now);
+  void clear_bar();
+
+  ProgressStyle style_;
+  bool colours_;
+  bool started_ = false;
+  bool bar_drawn_ = false;
+  std::vector<Counter> functions_;  ///< by FunctionId
+  Index calls_ = 0;
+  Index failures_ = 0;
+  std::optional<TimePoint> begin_;  ///< as of the first event with a time
+  TimePoint shown_{};
+  double shown_fraction_ = 0;
+};
+
+}  // namespace mpipe::app

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// `run DOC OUTPUT..`: computes outputs here and now, one element each.
+#include <mpipe/document/document.hpp>
+
+#include "command.hpp"
+#include "json_text.hpp"
+#include "launch.hpp"
+#include "map_flags.hpp"
+#include "map_report.hpp"
+#include "output.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace mpipe::app {
+namespace {
+
+struct RunFlags {
+  std::string document;
+  std::vector<std::string> outputs;
+  std::vector<std::string> set;
+  std::vector<std::string> input_files;
+  bool json = false;
+};
+
+std::string results_text(const std::vector<std::string>& names, const std::vector<Value>& values, bool json) {
+  JsonObject outputs;
+  std::string lines;
+  for (std::size_t k = 0; k < names.size(); ++k) {
+    const std::string data = json_text(values[k]);
+    JsonObject output;
+    output.add("shape", values[k].shape());
+    output.add("dtype", values[k].type().dtype());
+    output.add_text("data", data);
+    outputs.add_text(names[k], output.text());
+    lines += fmt::format("{} = {}\n", names[k], data);
+  }
+  if (!json) return lines;
+  JsonObject root;
+  root.add_text("outputs", outputs.text());
+  return root.text() + "\n";
+}
+
+int run_run(const RunFlags& flags) {
+  if (launched_rank() != 0) return 0;
+  Document document = Document::load(flags.document);
+  const Pipeline pipeline = document.pipeline();
+  for (const std::string& file : flags.input_files) document.add_inputs(file);
+  for (const std::string& assignment : flags.set) document.set_input(assignment);
+  try {
+    const Inputs inputs = document.inputs_for_run(pipeline, flags.outputs);
+    print_result(results_text(flags.outputs, pipeline.run(flags.outputs, inputs), flags.json));
+  } catch (const Error& error) {
+    if (exit_code(error.category()) != exit_code(Category::bad_document)) throw;
+    throw document.located(error);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_run_command(CLI::App& app, Program& program) {
+  const auto flags = std::make_shared<RunFlags>();
+  CLI::App* command = app.add_subcommand("run", "Computes outputs from inputs, once, in this process");
+  command->add_option("DOC", flags->document, "The pipeline document (YAML or JSON)")
+      ->required()
+      ->type_name("");
+  command->add_option("OUTPUT", flags->outputs, "What to compute")->required()->type_name("");
+  add_input_flags(*command, flags->set, flags->input_files);
+  command->add_flag("--json", flags->json, "Print one JSON object");
+  command->callback([flags, &program] { program.action = [flags] { return run_run(*flags); }; });
+}
+
+}  // namespace mpipe::app

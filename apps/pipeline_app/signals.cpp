@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "signals.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <utility>
+
+namespace mpipe::app {
+namespace {
+
+constexpr std::array kSignals{SIGTERM, SIGINT, SIGHUP};
+std::atomic<int> write_end{
+    -1};  // where the handler tells the watching thread; a handler gets no other argument
+
+void handle(int number) {
+  const int saved = errno;
+  const auto byte = static_cast<unsigned char>(number);
+  [[maybe_unused]] const ssize_t written = ::write(write_end, &byte, 1);
+  errno = saved;
+}
+
+}  // namespace
+
+SignalWatch::SignalWatch(std::function<void(int)> last_words) : last_words_(std::move(last_words)) {
+  if (pipe2(pipe_, O_CLOEXEC) != 0) return;  // then signals do what they always do
+  write_end = pipe_[1];
+  thread_ = std::thread([this] { watch(); });
+  struct sigaction action {};
+  action.sa_handler = handle;
+  action.sa_flags = SA_RESTART;
+  for (const int number : kSignals) {
+    struct sigaction before {};
+    sigaction(number, nullptr, &before);
+    if (before.sa_handler == SIG_DFL) sigaction(number, &action, nullptr);  // nohup stays nohup
+  }
+}
+
+SignalWatch::~SignalWatch() {
+  if (!thread_.joinable()) return;
+  for (const int number : kSignals) {
+    struct sigaction now {};
+    sigaction(number, nullptr, &now);
+    if (now.sa_handler == handle) signal(number, SIG_DFL);
+  }
+  write_end = -1;
+  ::close(pipe_[1]);  // the thread reads the end of the file
+  thread_.join();
+  ::close(pipe_[0]);
+}
+
+void SignalWatch::watch() {
+  unsigned char byte = 0;
+  ssize_t count = 0;
+  do count = ::read(pipe_[0], &byte, 1);
+  while (count < 0 && errno == EINTR);
+  if (count != 1) return;
+  last_words_(byte);
+  signal(byte, SIG_DFL);
+  ::kill(::getpid(), byte);
+}
+
+}  // namespace mpipe::app

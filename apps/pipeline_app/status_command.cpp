@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// `status RUN`: how a run goes, from its files alone.
+#include <mpipe/run/status.hpp>
+
+#include "command.hpp"
+#include "launch.hpp"
+#include "output.hpp"
+#include "table.hpp"
+
+#include <fmt/format.h>
+
+namespace mpipe::app {
+namespace {
+
+struct StatusFlags {
+  std::string run;
+  bool json = false;
+  bool exit_code = false;
+};
+
+std::string elements_text(const OutputStatus& output) {
+  return output.elements ? fmt::format("{}", *output.elements) : "?";
+}
+
+std::string outputs_table(const RunStatus& status) {
+  Table table({"output", "shape", "type", "elements", "done", "failed", "blocked", "pending"});
+  for (const OutputStatus& output : status.outputs)
+    table.add({output.name, to_string(output.shape), output.dtype, elements_text(output),
+               fmt::format("{}", output.done), fmt::format("{}", output.failed),
+               fmt::format("{}", output.blocked),
+               output.elements ? fmt::format("{}", output.pending()) : "?"});
+  return table.empty() ? std::string() : table.text("  ");
+}
+
+std::string status_text(const RunStatus& status) {
+  std::string text =
+      fmt::format("{}, {:.1f} % done", to_string(status.state), 100 * status.progress_fraction());
+  if (status.state == RunState::running && status.elements_per_second > 0) {
+    text += fmt::format(", {:.3g} calls/s", status.elements_per_second);
+    if (status.eta_seconds) text += fmt::format(", {} left", duration_text(*status.eta_seconds));
+  }
+  if (status.exit_code) text += fmt::format(", exit code {}", *status.exit_code);
+  text += "\n";
+  if (!status.message.empty()) text += fmt::format("  {}\n", status.message);
+  if (!status.owner.host.empty())
+    text += fmt::format("  {} on {}\n", count_text(status.ranks, "rank"), describe(status.owner));
+  if (!status.heartbeat.empty())
+    text += fmt::format("  last sign of life {} ago\n", duration_text(status.heartbeat_age_seconds));
+  if (status.state == RunState::stale) text += "  its process is gone; go on with it by map --resume\n";
+  return text + outputs_table(status);
+}
+
+int run_status(const StatusFlags& flags) {
+  if (launched_rank() != 0) return 0;
+  const RunStatus status = read_status(flags.run);
+  print_result(flags.json ? to_json(status) : status_text(status));
+  return flags.exit_code ? status.script_exit_code() : 0;
+}
+
+}  // namespace
+
+void add_status_command(CLI::App& app, Program& program) {
+  const auto flags = std::make_shared<StatusFlags>();
+  CLI::App* command = app.add_subcommand("status", "Tells how a run goes, or how it ended");
+  command->add_option("RUN", flags->run, "The run folder")->required()->type_name("");
+  command->add_flag("--json", flags->json, "Print one JSON object");
+  command->add_flag(
+      "--exit-code", flags->exit_code,
+      "Return the exit code of the run; 75 while it is pending or running, 5 when its process is gone");
+  command->callback([flags, &program] { program.action = [flags] { return run_status(*flags); }; });
+}
+
+}  // namespace mpipe::app

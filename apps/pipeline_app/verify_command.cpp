@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// `verify RUN`: every promise about a run folder.
+#include <mpipe/run/run_folder.hpp>
+#include <mpipe/run/status.hpp>
+#include <mpipe/store/run_reader.hpp>
+
+#include "command.hpp"
+#include "launch.hpp"
+#include "output.hpp"
+#include "table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace mpipe::app {
+namespace {
+
+using Faults = std::vector<std::string>;
+
+/// Where one of them knows an extent, the other says the same or nothing.
+bool agree(const PartialShape& planned, const PartialShape& stored) {
+  return planned.size() == stored.size() &&
+         std::equal(planned.begin(), planned.end(), stored.begin(),
+                    [](const auto& a, const auto& b) { return !a || !b || *a == *b; });
+}
+
+/// run.json against what is stored.
+void compare_outputs(const RunDescription& description, const RunReader& reader, Faults& faults) {
+  if (description.run_id != reader.run_id())
+    faults.push_back(fmt::format("run.json is of run {}, and the results are of run {}", description.run_id,
+                                 reader.run_id()));
+  if (description.outputs.size() != reader.outputs().size())
+    faults.push_back(fmt::format("run.json has {}, and the results have {}",
+                                 count_text(static_cast<Index>(description.outputs.size()), "output"),
+                                 reader.outputs().size()));
+  for (const RunDescription::Output& planned : description.outputs) {
+    const auto found = reader.find(planned.name);
+    if (!found) {
+      faults.push_back(fmt::format("the output '{}' of run.json is not in the results", planned.name));
+      continue;
+    }
+    const OutputLayout& stored = reader.outputs()[*found];
+    if (planned.dims != stored.dims || !agree(planned.shape, stored.shape) ||
+        planned.dtype != stored.type->dtype() || planned.mapspec != stored.mapspec)
+      faults.push_back(fmt::format(
+          "the output '{}' has other axes, another shape, type or mapspec in run.json than in the results",
+          planned.name));
+  }
+}
+
+/// status.json against what is stored.
+void compare_status(const RunStatus& status, const RunReader& reader, Faults& faults) {
+  if (status.state == RunState::completed && !reader.complete())
+    faults.push_back("status.json says that the run is complete, and its results are not");
+  if (status.state != RunState::completed) return;
+  for (const OutputStatus& output : status.outputs) {
+    const auto found = reader.find(output.name);
+    if (!found || !output.elements) continue;
+    const Index done = reader.progress(*found).done.count();
+    if (done < *output.elements)
+      faults.push_back(fmt::format("the run is complete, but {} of {} elements of '{}' are not there",
+                                   *output.elements - done, *output.elements, output.name));
+  }
+}
+
+Faults find_faults(const std::string& run) {
+  const RunDescription description = read_description(run);
+  Faults faults = verify_run_store(run);
+  try {
+    const RunReader reader(run);
+    compare_outputs(description, reader, faults);
+    compare_status(read_status(run), reader, faults);
+  } catch (const Error& error) {
+    if (faults.empty()) faults.push_back(error.what());  // otherwise they say why already
+  }
+  return faults;
+}
+
+int run_verify(const std::string& run) {
+  if (launched_rank() != 0) return 0;
+  const Faults faults = find_faults(run);
+  if (faults.empty()) {
+    print_result(fmt::format("{}: every promise holds\n", run));
+    return 0;
+  }
+  for (const std::string& fault : faults) print_error(fault);
+  return exit_code(Category::storage_failed);
+}
+
+}  // namespace
+
+void add_verify_command(CLI::App& app, Program& program) {
+  const auto run = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("verify", "Checks every promise about a run folder, byte for byte");
+  command->add_option("RUN", *run, "The run folder")->required()->type_name("");
+  command->callback([run, &program] { program.action = [run] { return run_verify(*run); }; });
+}
+
+}  // namespace mpipe::app
