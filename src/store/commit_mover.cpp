@@ -29,7 +29,10 @@ CommitMover::CommitMover(const Setting& setting, const CommitPlan& plan, const N
                          std::span<const PartialArray* const> arrays, CommitBuffers& buffers)
     : set_(setting), plan_(plan), arrays_(arrays), buffers_(buffers) {
   for (std::size_t k = 0; k < mine.size(); ++k) {
-    const RangeSet moved = mine[k].to_move.intersection(plan.sums[k].to_move);
+    RangeSet moved = mine[k].to_move.intersection(plan.sums[k].to_move);
+    for (const CommitPlan::Left& left : plan.left_out)
+      if (static_cast<int>(left.rank) == set_.comm.rank() && left.output == k)
+        moved = moved.difference(left.elements);
     mine_.push_back(moved.empty() ? RangeSet{} : set_.files.place(k)->order.values_of(moved));
   }
   for (const Window& window : plan.windows)

@@ -34,6 +34,25 @@ News sum_news(const std::vector<News>& by_rank, const std::vector<OutputProgress
   return sums;
 }
 
+/// Who leaves out what, where several ranks computed the same: rare, and nothing is looked at closely where
+/// it is not so.
+std::vector<CommitPlan::Left> find_duplicates(const std::vector<News>& by_rank, std::size_t outputs) {
+  std::vector<CommitPlan::Left> left_out;
+  for (std::size_t k = 0; k < outputs; ++k) {
+    Index count = 0;
+    for (const News& news : by_rank) count += news[k].to_move.count();
+    RangeSet seen;
+    if (count == sum_of(by_rank, k, &OutputNews::to_move).count()) continue;
+    for (std::size_t rank = 0; rank < by_rank.size(); ++rank) {
+      const RangeSet again = by_rank[rank][k].to_move.intersection(seen);
+      if (!again.empty())
+        left_out.push_back({static_cast<std::uint32_t>(rank), static_cast<std::uint32_t>(k), again});
+      seen = seen.united(by_rank[rank][k].to_move);
+    }
+  }
+  return left_out;
+}
+
 /// Cuts what is to be moved of one output into slabs and, where little lies together, stretches with gaps.
 struct Cut {
   std::vector<IndexRange> slabs;
@@ -103,6 +122,7 @@ CommitPlan plan_commit(const std::vector<News>& by_rank, const std::vector<Outpu
                        std::uint64_t round_bytes) {
   CommitPlan plan;
   plan.sums = sum_news(by_rank, before);
+  plan.left_out = find_duplicates(by_rank, before.size());
   std::vector<Window> others;
   for (std::size_t k = 0; k < geometry.size(); ++k) {
     const RangeSet& elements = plan.sums[k].to_move;
@@ -181,6 +201,12 @@ std::vector<std::byte> pack_plan(const CommitPlan& plan) {
   packer.put(plan.slab_rounds);
   packer.put(plan.rounds);
   packer.put_all(plan.windows);
+  packer.put<std::uint64_t>(plan.left_out.size());
+  for (const CommitPlan::Left& left : plan.left_out) {
+    packer.put(left.rank);
+    packer.put(left.output);
+    packer.put_ranges(left.elements);
+  }
   std::vector<std::byte> bytes = std::move(packer.bytes());
   const std::vector<std::byte> sums = pack_news(plan.sums);
   bytes.insert(bytes.end(), sums.begin(), sums.end());
@@ -193,6 +219,11 @@ CommitPlan unpack_plan(std::span<const std::byte> bytes) {
   plan.slab_rounds = unpacker.get<std::uint32_t>();
   plan.rounds = unpacker.get<std::uint32_t>();
   plan.windows = unpacker.get_all<Window>();
+  for (auto count = unpacker.get<std::uint64_t>(); count > 0; --count) {
+    const auto rank = unpacker.get<std::uint32_t>();
+    const auto output = unpacker.get<std::uint32_t>();
+    plan.left_out.push_back({rank, output, unpacker.get_ranges()});
+  }
   plan.sums = get_news(unpacker);
   return plan;
 }

@@ -47,6 +47,13 @@ struct CommitPlan {
   std::vector<Window> windows;    ///< by round, then writer
   std::uint32_t slab_rounds = 0;  ///< the first rounds: all writers write slabs of one output together
   std::uint32_t rounds = 0;
+  /// Elements that several ranks have, without which all but the first of them take part.
+  struct Left {
+    std::uint32_t rank = 0;
+    std::uint32_t output = 0;
+    RangeSet elements;
+  };
+  std::vector<Left> left_out;
 };
 
 std::vector<std::byte> pack_plan(const CommitPlan& plan);

@@ -14,16 +14,6 @@ namespace {
 /// Values are gathered up to so many bytes before they are written: neighbours then make one stretch.
 constexpr std::size_t kArenaBytes = std::size_t{16} << 20;
 
-bool fits_shape(const Shape& internal, const OutputLayout& output) {
-  std::size_t axis = 0;
-  for (std::size_t k = 0; k < output.shape.size(); ++k) {
-    if (output.external[k]) continue;
-    if (axis == internal.size() || (output.shape[k] && *output.shape[k] != internal[axis])) return false;
-    ++axis;
-  }
-  return axis == internal.size();
-}
-
 /// Elements, as far as the external extents are known.
 std::optional<Index> known_elements(const OutputLayout& output) {
   Index count = 1;
@@ -36,6 +26,16 @@ std::optional<Index> known_elements(const OutputLayout& output) {
 }
 
 }  // namespace
+
+bool fits_shape(const Shape& internal, const OutputLayout& output) {
+  std::size_t axis = 0;
+  for (std::size_t k = 0; k < output.shape.size(); ++k) {
+    if (output.external[k]) continue;
+    if (axis == internal.size() || (output.shape[k] && *output.shape[k] != internal[axis])) return false;
+    ++axis;
+  }
+  return axis == internal.size();
+}
 
 bool fits(const JournalFrame& frame, const OutputLayout& output) {
   if (const auto elements = known_elements(output); elements && frame.range.end > *elements) return false;
@@ -57,19 +57,15 @@ void JournalMover::take(JournalReader& reader) {
   while (const JournalFrame* frame = reader.next()) {
     if (frame->output >= layout_.outputs.size() || !fits(*frame, layout_.outputs[frame->output])) continue;
     if (only_ && frame->output != *only_) continue;
-    if (frame->contents == FrameContents::marks)
-      take_marks(*frame);
-    else
+    if (frame->contents == FrameContents::values)
       take_values(*frame);
+    else if (marks_too_)
+      take_marks(*frame);
   }
 }
 
 void JournalMover::take_values(const JournalFrame& frame) {
-  const OutputPlace* place = files_.place(frame.output);
-  if (place == nullptr) {
-    if (on_unplaced_) on_unplaced_(frame);
-    return;
-  }
+  if (files_.place(frame.output) == nullptr) return;
   RangeSet rest = RangeSet{frame.range}.difference(news_[frame.output].placed);
   if (known_ != nullptr) rest = rest.difference((*known_)[frame.output].done);
   const std::size_t element = frame.bytes.size() / static_cast<std::size_t>(frame.range.size());

@@ -8,10 +8,10 @@
 #include "store/journal.hpp"
 #include "store/run_files.hpp"
 
-#include <functional>
-
 namespace mpipe {
 
+/// True when elements of `output` can have the shape `internal`, as far as it is known.
+bool fits_shape(const Shape& internal, const OutputLayout& output);
 /// True when a frame is what `output` can hold. Journals are not trusted.
 bool fits(const JournalFrame& frame, const OutputLayout& output);
 
@@ -24,10 +24,11 @@ class JournalMover {
   void only(std::size_t output) { only_ = output; }
   /// Elements that need no move, by output: skipped.
   void skip(const std::vector<OutputProgress>& known) { known_ = &known; }
-  /// Told of frames with values that have no place.
-  void on_unplaced(std::function<void(const JournalFrame&)> tell) { on_unplaced_ = std::move(tell); }
+  /// Values only.
+  void ignore_marks() { marks_too_ = false; }
 
-  /// Takes all whole frames from here to the end of the journal.
+  /// Takes all whole frames from here to the end of the journal; values of outputs that have no place are
+  /// left there.
   void take(JournalReader& reader);
   /// Writes values, then their extents, then the marks. Returns what it was.
   News finish(ExtentWriter& extents);
@@ -49,7 +50,7 @@ class JournalMover {
   bool read_back_;
   std::optional<std::size_t> only_;
   const std::vector<OutputProgress>* known_ = nullptr;
-  std::function<void(const JournalFrame&)> on_unplaced_;
+  bool marks_too_ = true;
   std::vector<std::byte> arena_;
   std::vector<Taken> taken_;
   std::vector<std::byte> joined_;

@@ -6,6 +6,7 @@
 
 #include "store/format.hpp"
 #include "store/run_paths.hpp"
+#include "store/text_values.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -84,6 +85,21 @@ OutputLayout output_from(const Json& json, const fs::path& path) {
   return output;
 }
 
+Json to_json(const InputLayout& input) {
+  return {{"name", input.name}, {"dims", input.dims}, {"units", input.units}, {"long_name", input.long_name}};
+}
+
+/// Without its value, which is in the results.
+InputLayout input_from(const Json& json, const fs::path& path) {
+  InputLayout input;
+  input.name = json.at("name").get<std::string>();
+  if (!is_identifier(input.name)) throw_bad(path, "'" + input.name + "' is no name of an input");
+  input.dims = json.at("dims").get<std::vector<std::string>>();
+  input.units = json.at("units").get<std::string>();
+  input.long_name = json.at("long_name").get<std::string>();
+  return input;
+}
+
 bool compatible(const PartialShape& a, const PartialShape& b) {
   if (a.size() != b.size()) return false;
   for (std::size_t axis = 0; axis < a.size(); ++axis)
@@ -111,24 +127,20 @@ const ElementType& type_from_name(const std::string& name, bool is_object) {
   return objects.try_emplace(name, ElementType{Kind::object, name, 0, nullptr}).first->second;
 }
 
-void write_manifest(const fs::path& folder, const RunLayout& layout) {
-  Json json{{"format", kFormatName},
-            {"version", kFormatVersion},
-            {"run_id", layout.run_id},
-            {"outputs", Json::array()}};
+std::string layout_to_text(const RunLayout& layout) {
+  Json json{{"format", kFormatName}, {"version", kFormatVersion}, {"run_id", layout.run_id}};
+  json["outputs"] = Json::array();
+  json["inputs"] = Json::array();
   for (const OutputLayout& output : layout.outputs) json["outputs"].push_back(to_json(output));
+  for (const InputLayout& input : layout.inputs)
+    if (is_stored(input.value)) json["inputs"].push_back(to_json(input));
   constexpr int kIndent = 1;
-  const std::string text = json.dump(kIndent, ' ', false, Json::error_handler_t::replace) + "\n";
-  write_file_atomically(manifest_path(folder), std::as_bytes(std::span(text)));
+  return json.dump(kIndent, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-std::optional<RunLayout> read_manifest(const fs::path& folder) {
-  const fs::path path = manifest_path(folder);
-  const auto bytes = read_whole_file(path, kMaxBytes);
-  if (!bytes) return std::nullopt;
-  const auto* text = reinterpret_cast<const char*>(bytes->data());
+RunLayout layout_from_text(std::string_view text, const fs::path& path) {
   try {
-    const Json json = Json::parse(text, text + bytes->size());
+    const Json json = Json::parse(text);
     if (json.at("format").get<std::string>() != kFormatName) throw_bad(path, "it is something else");
     if (json.at("version").get<int>() != kFormatVersion)
       throw_bad(path, fmt::format("it is of version {} of the format, and this program reads version {}",
@@ -136,10 +148,23 @@ std::optional<RunLayout> read_manifest(const fs::path& folder) {
     RunLayout layout;
     layout.run_id = json.at("run_id").get<std::string>();
     for (const Json& output : json.at("outputs")) layout.outputs.push_back(output_from(output, path));
+    for (const Json& input : json.at("inputs")) layout.inputs.push_back(input_from(input, path));
     return layout;
   } catch (const Json::exception& error) {
     throw_bad(path, error.what());
   }
+}
+
+void write_manifest(const fs::path& folder, const RunLayout& layout) {
+  const std::string text = layout_to_text(layout);
+  write_file_atomically(manifest_path(folder), std::as_bytes(std::span(text)));
+}
+
+std::optional<RunLayout> read_manifest(const fs::path& folder) {
+  const fs::path path = manifest_path(folder);
+  const auto bytes = read_whole_file(path, kMaxBytes);
+  if (!bytes) return std::nullopt;
+  return layout_from_text({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, path);
 }
 
 void check_same_layout(const RunLayout& wanted, const RunLayout& found) {

@@ -9,11 +9,18 @@
 
 namespace mpipe {
 
-/// Replaces store.json in `folder` at once. Inputs are not in it.
+/// The layout as JSON. Values of inputs, and selections, are not in it; only inputs that become variables
+/// are.
+std::string layout_to_text(const RunLayout& layout);
+
+/// The inverse. Checks everything: throws `Error` (storage_failed) that names `path` when something is
+/// missing, unknown, or makes no sense.
+RunLayout layout_from_text(std::string_view text, const fs::path& path);
+
+/// Replaces store.json in `folder` at once.
 void write_manifest(const fs::path& folder, const RunLayout& layout);
 
-/// Reads it; nothing when it is not there. Checks everything: throws `Error` (storage_failed) when something
-/// is missing, unknown, or makes no sense.
+/// Reads it; nothing when it is not there. Throws as `layout_from_text`.
 std::optional<RunLayout> read_manifest(const fs::path& folder);
 
 /// Throws `Error` (resume_mismatch), naming the difference, unless `found` describes the same outputs as

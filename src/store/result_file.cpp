@@ -202,6 +202,16 @@ ElementOrder element_order(const OutputLayout& output) {
   return {known_shape(output.shape), output.external};
 }
 
+std::optional<Shape> internal_shape(const OutputLayout& output) {
+  Shape internal;
+  for (std::size_t axis = 0; axis < output.shape.size(); ++axis) {
+    if (output.external[axis]) continue;
+    if (!output.shape[axis]) return std::nullopt;
+    internal.push_back(*output.shape[axis]);
+  }
+  return internal;
+}
+
 std::vector<std::string> outer_dims(const OutputLayout& output) {
   std::vector<std::string> dims;
   for (std::size_t axis = 0; axis < output.dims.size(); ++axis)

@@ -26,6 +26,8 @@ OutputPlace unpack_output_place(Unpacker& unpacker, const std::vector<bool>& ext
 /// True when the values of this output go into preallocated datasets: of fixed size, and all extents known.
 bool has_place(const OutputLayout& output);
 ElementOrder element_order(const OutputLayout& output);
+/// The shape of each element; nothing when it is not known.
+std::optional<Shape> internal_shape(const OutputLayout& output);
 
 /// The bytes of one pending value: not-a-number for floating and complex types, else zero.
 std::vector<std::byte> pending_value(const ElementType& type);

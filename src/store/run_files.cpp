@@ -31,24 +31,37 @@ void copy_part(const std::byte* complex, std::size_t part, std::size_t part_byte
 
 }  // namespace
 
-FileTable read_file_table(const fs::path& folder, const RunLayout& layout) {
+namespace {
+
+/// Looks for outputs [first, last) of the layout that are not in the table yet.
+void look_in(const fs::path& path, const RunLayout& layout, std::size_t first, std::size_t last,
+             bool is_segment, FileTable& table) {
+  const auto there = PosixFile::open_existing(path, PosixFile::Mode::read);
+  if (!there) return;
   const H5Quiet quiet;
+  const H5Handle file = h5_open_for_reading(path);
+  check_run_id(file.get(), path, layout.run_id);
+  for (std::size_t k = first; k < last; ++k) {
+    if (table.outputs[k]) continue;
+    std::optional<OutputPlace> place = find_place(file.get(), layout.outputs[k], there->size());
+    if (place) table.outputs[k] = FileTable::Entry{std::move(*place), is_segment};
+  }
+}
+
+}  // namespace
+
+FileTable read_table_of_file(const fs::path& results, const RunLayout& layout) {
   FileTable table;
   table.outputs.resize(layout.outputs.size());
-  const auto look_in = [&](const fs::path& path, std::size_t first, std::size_t last, bool in_segment) {
-    const auto there = PosixFile::open_existing(path, PosixFile::Mode::read);
-    if (!there) return;
-    const H5Handle file = h5_open_for_reading(path);
-    check_run_id(file.get(), path, layout.run_id);
-    for (std::size_t k = first; k < last; ++k) {
-      if (table.outputs[k]) continue;
-      std::optional<OutputPlace> place = find_place(file.get(), layout.outputs[k], there->size());
-      if (place) table.outputs[k] = FileTable::Entry{std::move(*place), in_segment};
-    }
-  };
-  look_in(results_path(folder), 0, layout.outputs.size(), false);
+  look_in(results, layout, 0, layout.outputs.size(), false, table);
+  return table;
+}
+
+FileTable read_file_table(const fs::path& folder, const RunLayout& layout) {
+  FileTable table = read_table_of_file(results_path(folder), layout);
   for (std::size_t k = 0; k < layout.outputs.size(); ++k)
-    if (!table.outputs[k] && has_place(layout.outputs[k])) look_in(segment_path(folder, k), k, k + 1, true);
+    if (!table.outputs[k] && has_place(layout.outputs[k]))
+      look_in(segment_path(folder, k), layout, k, k + 1, true, table);
   return table;
 }
 
@@ -76,7 +89,11 @@ FileTable unpack_file_table(std::span<const std::byte> bytes, const RunLayout& l
 }
 
 RunFiles::RunFiles(fs::path folder, const RunLayout& layout, bool may_write)
+    : RunFiles(folder, results_path(folder), layout, may_write) {}
+
+RunFiles::RunFiles(fs::path folder, fs::path results, const RunLayout& layout, bool may_write)
     : folder_(std::move(folder)),
+      results_path_(std::move(results)),
       layout_(layout),
       may_write_(may_write),
       segments_(layout.outputs.size()),
@@ -84,7 +101,11 @@ RunFiles::RunFiles(fs::path folder, const RunLayout& layout, bool may_write)
 
 void RunFiles::set_table(FileTable table) {
   table_ = std::move(table);
-  results_.reset();  // it may be another file now
+  close();  // they may be other files now
+}
+
+void RunFiles::close() {
+  results_.reset();
   for (auto& segment : segments_) segment.reset();
 }
 
@@ -105,7 +126,7 @@ PosixFile& RunFiles::open(std::optional<PosixFile>& slot, const fs::path& path) 
 
 PosixFile& RunFiles::file(std::size_t output) {
   if (entry(output).in_segment) return open(segments_[output], segment_path(folder_, output));
-  return open(results_, results_path(folder_));
+  return open(results_, results_path_);
 }
 
 Index RunFiles::piece_values(std::size_t output) const {

@@ -18,9 +18,11 @@ struct FileTable {
   std::vector<std::optional<Entry>> outputs;  ///< nothing: has no place (yet)
 };
 
-/// Opens results.h5 and the segments in `folder`, and looks where the outputs of `layout` are. Throws as
+/// Looks where the outputs of `layout` are: in results.h5 and the segments in `folder`. Throws as
 /// `find_place`.
 FileTable read_file_table(const fs::path& folder, const RunLayout& layout);
+/// The same in one file.
+FileTable read_table_of_file(const fs::path& results, const RunLayout& layout);
 std::vector<std::byte> pack_file_table(const FileTable& table);
 FileTable unpack_file_table(std::span<const std::byte> bytes, const RunLayout& layout);
 
@@ -29,6 +31,8 @@ class RunFiles {
  public:
   /// `layout` must outlive this.
   RunFiles(fs::path folder, const RunLayout& layout, bool may_write);
+  /// With another file in the place of results.h5.
+  RunFiles(fs::path folder, fs::path results, const RunLayout& layout, bool may_write);
 
   void set_table(FileTable table);
   /// Null when the output has no place.
@@ -58,6 +62,8 @@ class RunFiles {
   /// True when real and imaginary parts are what they should be.
   bool parts_match(std::size_t output, IndexRange values);
 
+  /// Files are opened again when they are used again.
+  void close();
   /// Has the disk take everything written here.
   void sync();
   /// The longest piece, in values, for which extents are written.
@@ -72,6 +78,7 @@ class RunFiles {
   const FileTable::Entry& entry(std::size_t output) const;
 
   fs::path folder_;
+  fs::path results_path_;
   const RunLayout& layout_;
   bool may_write_;
   FileTable table_;

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "store/folder_files.hpp"
+
+#include <mpipe/core/error.hpp>
+
+#include <unistd.h>
+
+namespace mpipe {
+namespace {
+
+void make_in_place(const fs::path& path, const FileContents& contents) {
+  const fs::path temporary = temporary_path(path);
+  make_result_file(temporary, contents);
+  try {
+    rename_file(temporary, path);
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+  sync_folder(path.parent_path());
+}
+
+bool is_journal_file(const std::string& name) {
+  return (name.starts_with("rank-") || name.starts_with("extents-")) && name.ends_with(".log");
+}
+
+bool is_segment_file(const std::string& name) {
+  return name.starts_with("output-") && (name.ends_with(".h5") || name.ends_with(".tmp"));
+}
+
+}  // namespace
+
+void make_results(const fs::path& folder, const RunLayout& layout) {
+  FileContents contents;
+  contents.layout = &layout;
+  contents.inputs = true;
+  for (std::size_t k = 0; k < layout.outputs.size(); ++k)
+    if (has_place(layout.outputs[k])) contents.outputs.push_back(k);
+  make_in_place(results_path(folder), contents);
+}
+
+void make_segment_file(const fs::path& folder, const RunLayout& layout, std::size_t output) {
+  FileContents contents;
+  contents.layout = &layout;
+  contents.outputs = {output};
+  make_folder(segment_folder(folder));
+  make_in_place(segment_path(folder, output), contents);
+}
+
+void remove_folder_temporaries(const fs::path& folder, std::size_t outputs) {
+  remove_temporaries(results_path(folder));
+  remove_temporaries(extents_path(folder));
+  remove_temporaries(manifest_path(folder));
+  for (std::size_t k = 0; k < outputs; ++k) remove_temporaries(segment_path(folder, k));
+}
+
+void remove_working_files(const fs::path& folder) {
+  for (const std::string& name : list_folder(journal_folder(folder)))
+    if (is_journal_file(name)) remove_file(journal_folder(folder) / name);
+  for (const std::string& name : list_folder(segment_folder(folder)))
+    if (is_segment_file(name)) remove_file(segment_folder(folder) / name);
+  remove_folder(journal_folder(folder));
+  remove_folder(segment_folder(folder));
+  sync_folder(folder);
+}
+
+void remove_all_files(const fs::path& folder) {
+  remove_working_files(folder);
+  remove_folder_temporaries(folder, 0);
+  for (const fs::path& path : {results_path(folder), extents_path(folder), manifest_path(folder)})
+    remove_file(path);
+}
+
+}  // namespace mpipe

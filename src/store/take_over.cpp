@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What rank 0 does alone before a store opens.
+#include <mpipe/core/error.hpp>
+
+#include "store/chunking.hpp"
+#include "store/folder_files.hpp"
+#include "store/manifest.hpp"
+#include "store/resume.hpp"
+#include "store/rewrite.hpp"
+#include "store/trusted_extents.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace mpipe {
+namespace {
+
+/// Extents that only the files know.
+void adopt_shapes(const RunLayout& found, RunLayout& layout) {
+  for (std::size_t k = 0; k < layout.outputs.size(); ++k)
+    for (std::size_t axis = 0; axis < layout.outputs[k].shape.size(); ++axis)
+      if (!layout.outputs[k].shape[axis]) layout.outputs[k].shape[axis] = found.outputs[k].shape[axis];
+}
+
+/// Extents that elements in journals have.
+void adopt_internal_shapes(const JournalIndex& journals, RunLayout& layout) {
+  for (std::size_t k = 0; k < layout.outputs.size(); ++k) {
+    OutputLayout& output = layout.outputs[k];
+    if (!journals.internal(k)) continue;
+    auto extent = journals.internal(k)->begin();
+    for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
+      if (!output.external[axis]) output.shape[axis] = *extent++;
+  }
+}
+
+bool has_room(const DataMap& map, const ElementOrder& order, const RangeSet& selected) {
+  if (map.contiguous()) return true;
+  constexpr auto kNoLimit = std::numeric_limits<std::size_t>::max() / 8;
+  const std::vector<Index> needed = chunks_of(order, map.chunk, selected, kNoLimit).value();
+  return std::all_of(needed.begin(), needed.end(),
+                     [&](Index chunk) { return map.address(chunk).has_value(); });
+}
+
+bool has_room(const OutputPlace& place, const std::optional<RangeSet>& selected) {
+  const ElementOrder outer(place.order.outer(), std::vector<bool>(place.order.outer().size(), true));
+  const RangeSet elements = selected.value_or(RangeSet{{0, place.order.elements()}});
+  const auto parts_have_room = [&] {
+    return std::all_of(place.parts->begin(), place.parts->end(),
+                       [&](const DataMap& part) { return has_room(part, place.order, elements); });
+  };
+  return has_room(place.values, place.order, elements) && has_room(place.status, outer, elements) &&
+         (!place.parts || parts_have_room());
+}
+
+/// True when results.h5 or a segment was made for fewer elements than are selected now.
+bool lacks_room(const FileTable& table, const RunLayout& layout) {
+  for (std::size_t k = 0; k < layout.outputs.size(); ++k)
+    if (table.outputs[k] && !has_room(table.outputs[k]->place, layout.outputs[k].selected)) return true;
+  return false;
+}
+
+void make_room(const fs::path& folder, const RunLayout& layout, const FileTable& table) {
+  const RunKey key = run_key(layout.run_id);
+  const std::vector<Extent> all = read_all_extents(folder, key);
+  RunFiles files(folder, layout, false);
+  files.set_table(table);
+  std::vector<Extent> trusted = matching_extents(all, files, layout);
+  const std::vector<Extent> variable = matching_variable_extents(all, folder, layout);
+  trusted.insert(trusted.end(), variable.begin(), variable.end());
+  const std::vector<OutputProgress> progress = progress_of(trusted, layout);
+  std::vector<RangeSet> in_results;
+  for (const OutputProgress& known : progress) in_results.push_back(known.done);
+  write_extents(extents_path(folder), key, rewrite_results({folder, layout, progress, in_results}));
+}
+
+}  // namespace
+
+StoreStart make_new_files(const fs::path& folder, const RunLayout& layout) {
+  all_variable_names(layout);  // refuses names that collide
+  remove_all_files(folder);
+  try {
+    make_folder(journal_folder(folder));
+    write_manifest(folder, layout);
+    make_results(folder, layout);
+    StoreStart start;
+    start.layout = layout;
+    start.table = read_file_table(folder, layout);
+    start.progress.resize(layout.outputs.size());
+    start.in_files.resize(layout.outputs.size());
+    return start;
+  } catch (...) {
+    try {
+      remove_all_files(folder);
+    } catch (const Error&) {
+      // The first error is the one to tell; the next start removes what is left.
+    }
+    throw;
+  }
+}
+
+StoreStart take_over_files(const fs::path& folder, const RunLayout& layout) {
+  StoreStart start;
+  start.layout = layout;
+  all_variable_names(layout);
+  remove_folder_temporaries(folder, layout.outputs.size());
+  if (const std::optional<RunLayout> found = read_manifest(folder)) {
+    check_same_layout(layout, *found);
+    adopt_shapes(*found, start.layout);
+  }
+  make_folder(journal_folder(folder));
+  start.number = next_start(folder);
+  adopt_internal_shapes(JournalIndex(find_kept(folder), run_key(layout.run_id), start.layout), start.layout);
+  write_manifest(folder, start.layout);
+  if (!PosixFile::open_existing(results_path(folder), PosixFile::Mode::read))
+    make_results(folder, start.layout);
+  start.table = read_file_table(folder, start.layout);
+  bool changed = lacks_room(start.table, start.layout);
+  if (changed) make_room(folder, start.layout, start.table);
+  for (std::size_t k = 0; k < start.layout.outputs.size() && !changed; ++k) {
+    if (start.table.outputs[k] || !has_place(start.layout.outputs[k])) continue;
+    make_segment_file(folder, start.layout, k);
+    changed = true;
+  }
+  if (changed) start.table = read_file_table(folder, start.layout);
+  return start;
+}
+
+std::vector<std::byte> pack_start(const StoreStart& start) {
+  Packer packer;
+  packer.put_text(layout_to_text(start.layout));
+  packer.put<std::int32_t>(start.number);
+  const std::vector<std::byte> table = pack_file_table(start.table);
+  packer.put_all(table);
+  for (const OutputProgress& known : start.progress)
+    for (const RangeSet* set : {&known.done, &known.failed, &known.blocked}) packer.put_ranges(*set);
+  for (const RangeSet& set : start.in_files) packer.put_ranges(set);
+  return std::move(packer.bytes());
+}
+
+StoreStart unpack_start(std::span<const std::byte> bytes) {
+  Unpacker unpacker(bytes);
+  StoreStart start;
+  start.layout = layout_from_text(unpacker.get_text(), "what rank 0 sent");
+  start.number = unpacker.get<std::int32_t>();
+  start.table = unpack_file_table(unpacker.get_all<std::byte>(), start.layout);
+  const std::size_t outputs = start.layout.outputs.size();
+  start.progress.resize(outputs);
+  start.in_files.resize(outputs);
+  for (OutputProgress& known : start.progress)
+    for (RangeSet* set : {&known.done, &known.failed, &known.blocked}) *set = unpacker.get_ranges();
+  for (RangeSet& set : start.in_files) set = unpacker.get_ranges();
+  return start;
+}
+
+}  // namespace mpipe
