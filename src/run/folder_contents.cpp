@@ -31,8 +31,8 @@ constexpr std::array kSubfolders{
     RunSubfolder{"errors", "", ".json"},
     RunSubfolder{"logs", "rank-", ".log"},
 };
-constexpr std::array<std::string_view, 5> kFiles{kDescriptionName, kStatusName, "results.h5", "extents",
-                                                 "trace.json"};
+constexpr std::array<std::string_view, 6> kFiles{kDescriptionName, kStatusName,       "store.json",
+                                                 "results.h5",     "results.extents", "trace.json"};
 
 bool matches(std::string_view name, const RunSubfolder& folder) {
   return name.starts_with(folder.prefix) && name.ends_with(folder.suffix);
