@@ -136,10 +136,12 @@ void BlockRunner::prepare_function(FunctionId id, const std::vector<RangeSet>& s
   prepared->node = &plan_.pipeline().function(id);
   prepared->external = known_shape(plan_.external_shape(prepared->planned->stage));
   prepared->stream = stream_of(prepared->node->name().c_str());
-  for (std::size_t k = 0; k < prepared->planned->arguments.size(); ++k) {
-    prepared->arguments.push_back(prepare_argument(*prepared->planned, k));
-    prepared->views.push_back(prepared->arguments.back().view);
-    prepared->per_block = prepared->per_block || prepared->arguments.back().per_block;
+  // They stay where they are from here on: views point into them.
+  prepared->arguments.resize(prepared->planned->arguments.size());
+  for (std::size_t k = 0; k < prepared->arguments.size(); ++k) {
+    prepare_argument(*prepared->planned, k, prepared->arguments[k]);
+    prepared->views.push_back(prepared->arguments[k].view);
+    prepared->per_block = prepared->per_block || prepared->arguments[k].per_block;
   }
   prepared->stored = stored.empty() ? RangeSet{} : stored[prepared->planned->outputs.front().value];
   for (const OutputId output : prepared->planned->outputs)
@@ -147,12 +149,11 @@ void BlockRunner::prepare_function(FunctionId id, const std::vector<RangeSet>& s
   functions_[id.value] = std::move(prepared);
 }
 
-BlockRunner::PreparedArgument BlockRunner::prepare_argument(const PlannedFunction& function,
-                                                            std::size_t position) {
+void BlockRunner::prepare_argument(const PlannedFunction& function, std::size_t position,
+                                   PreparedArgument& argument) {
   const PlannedArgument& planned = function.arguments[position];
   const ElementType* wanted =
       plan_.pipeline().function(function.id).function.body().parameters()[position].element;
-  PreparedArgument argument;
   argument.planned = &planned;
   if (!planned.output) {
     argument.owner = plan_.constant(planned.constant);
@@ -161,7 +162,7 @@ BlockRunner::PreparedArgument BlockRunner::prepare_argument(const PlannedFunctio
     argument.view.type = &argument.owner.type();
     argument.view.data = argument.owner.data();
     argument.view.offsets = argument.owner.offsets();
-    return argument;
+    return;
   }
   const PartialArray& array = *arrays_.find(*planned.output);
   const std::vector<bool>& external = plan_.output(*planned.output).layout.external;
@@ -169,7 +170,7 @@ BlockRunner::PreparedArgument BlockRunner::prepare_argument(const PlannedFunctio
   if (convert) argument.wanted = wanted;
   if (planned.same_block && (convert || !array.type().fixed_size() || !array.internal_known())) {
     argument.per_block = true;
-    return argument;
+    return;
   }
   argument.view.type = &array.type();
   argument.view.data = array.data(0);
@@ -181,7 +182,6 @@ BlockRunner::PreparedArgument BlockRunner::prepare_argument(const PlannedFunctio
   }
   sort_axes(argument.view, planned, function.axes.size(), mapspec_shape(array, external),
             element_major_strides(array, external));
-  return argument;
 }
 
 BlockReport BlockRunner::compute(const Block& block) {

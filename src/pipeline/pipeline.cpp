@@ -150,11 +150,13 @@ std::vector<std::string> Pipeline::defaulted_args() const {
 }
 
 std::vector<std::string> Pipeline::leaf_outputs() const {
-  std::set<std::string> names;
-  for (const FunctionNode& node : nodes_) names.insert(node.outputs.begin(), node.outputs.end());
+  std::vector<bool> taken(nodes_.size(), false);
   for (const FunctionNode& node : nodes_)
     for (const ParameterNode& parameter : node.parameters)
-      if (parameter.source == Source::output) names.erase(parameter.name);
+      if (parameter.source == Source::output) taken[parameter.producer.value] = true;
+  std::set<std::string> names;
+  for (std::size_t k = 0; k < nodes_.size(); ++k)
+    if (!taken[k]) names.insert(nodes_[k].outputs.begin(), nodes_[k].outputs.end());
   return {names.begin(), names.end()};
 }
 

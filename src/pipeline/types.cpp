@@ -56,8 +56,8 @@ void check_argument(const FunctionNode& node, const std::string& name, const Val
 /// The type of an output as a whole from what one call returns.
 ValueType whole_output(const FunctionNode& node, const std::string& name, const ValueType& returned) {
   if (!node.is_mapped()) {
-    // A generator's rank is checked against its value: a scalar expression may turn out to be what it returns.
-    return {returned.element, returned.rank, false};
+    // A generator's value is checked against the mapspec when it is there.
+    return {returned.element, node.mapspec ? node.mapspec->output_axes().size() : returned.rank, false};
   }
   const std::size_t full_rank = node.mapspec->output_axes().size();
   const std::size_t internal = node.mapspec->internal_axes().size();
@@ -70,6 +70,8 @@ ValueType whole_output(const FunctionNode& node, const std::string& name, const 
     return {returned.element, full_rank, false};
   }
   if (returned.rank == std::size_t{0} || returned.element == nullptr) return {returned.element, full_rank, false};
+  // An expression of arguments whose rank nobody knows yet: its elements are numbers or arrays.
+  if (!returned.rank && returned.any_rank) return {nullptr, full_rank, false};
   return {&array_type(*returned.element), full_rank, false};
 }
 

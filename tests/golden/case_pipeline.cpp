@@ -44,7 +44,7 @@ mpipe::Function make_function(const Json& json, Counters& counters) {
 
 mpipe::Value read_value(const Json& json) {
   const auto kind = json["kind"].get<std::string>();
-  if (kind == "scalar") return {json["data"].get<double>()};
+  if (kind == "scalar") return mpipe::Value(json["data"].get<double>());
   if (kind != "array") throw Error(Category::not_supported, "a value of kind '" + kind + "'");
   std::vector<double> values;
   flatten(json["data"], values);

@@ -97,6 +97,8 @@ class CaseRunner {
       if (expected.contains("n_calls")) compare_counts(counts, expected["n_calls"]);
     } catch (const Difference& difference) {
       differs_ = difference.what();
+    } catch (const Error& wrong) {
+      differs_ = fmt::format("what came back is of another kind: {}", wrong.what());
     }
   }
 

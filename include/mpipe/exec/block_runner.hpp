@@ -60,7 +60,7 @@ class BlockRunner final : public BlockHandler {
   struct Scratch;
 
   void prepare_function(FunctionId id, const std::vector<RangeSet>& stored);
-  PreparedArgument prepare_argument(const PlannedFunction& function, std::size_t position);
+  void prepare_argument(const PlannedFunction& function, std::size_t position, PreparedArgument& argument);
   void run_function(const PreparedFunction& function, IndexRange range, BlockReport& report);
   bool call_function(const PreparedFunction& function, IndexRange range, BlockReport& report);
   void bind_arguments(const PreparedFunction& function, IndexRange range, Scratch& scratch) const;

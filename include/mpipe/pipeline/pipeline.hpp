@@ -57,7 +57,7 @@ class Pipeline {
   // Introspection; names sorted unless said otherwise.
   std::vector<std::string> root_args() const;       ///< parameters that are nobody's output and not bound
   std::vector<std::string> defaulted_args() const;  ///< root arguments with a default
-  std::vector<std::string> leaf_outputs() const;    ///< outputs that no function takes
+  std::vector<std::string> leaf_outputs() const;    ///< outputs of functions of which nobody takes any
   /// Topological generations of function ids; within one sorted by output names.
   const std::vector<std::vector<FunctionId>>& generations() const { return generations_; }
   /// All functions, producers first, in the order of `generations()`.

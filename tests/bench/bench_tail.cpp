@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Makespan of a heavy-tailed sweep against what the workers slept.
+#include <mpipe/mpipe.hpp>
+
+#include "bench/report.hpp"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <cmath>
+#include <random>
+#include <thread>
+
+namespace {
+
+std::atomic<double> slept{0};
+
+double nap(double seconds) {
+  const double took =
+      mpipe::bench::seconds_of([&] { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); });
+  slept = slept + took;
+  return took;
+}
+
+/// Lognormal with sigma 1.5 and mean 1 ms.
+std::vector<double> naps() {
+  constexpr double kSigma = 1.5;
+  std::mt19937_64 engine(12345);
+  std::lognormal_distribution<double> lengths(std::log(1e-3) - kSigma * kSigma / 2, kSigma);
+  std::vector<double> values(2000);
+  for (double& value : values) value = lengths(engine);
+  return values;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  mpipe::Environment environment(argc, argv);
+  const mpipe::Communicator& comm = environment.world();
+  const mpipe::Pipeline pipeline{
+      mpipe::function("took", nap).parameters("length").mapspec("length[i] -> took[i]")};
+  mpipe::MapOptions options;
+  options.rank0 = mpipe::Rank0::schedule;
+  options.return_results = false;
+  std::vector<double> ratios, makespans;
+  for (int k = 0; k < 5; ++k) {
+    slept = 0;
+    comm.barrier();
+    const double makespan = mpipe::bench::seconds_of([&] {
+      mpipe::map(pipeline, comm, {{"length", naps()}}, options);
+    });
+    const double ideal = comm.all_reduce(slept.load(), mpipe::ReduceOp::sum) / (comm.size() - 1);
+    ratios.push_back(makespan / ideal);
+    makespans.push_back(makespan);
+  }
+  if (comm.is_root())
+    mpipe::bench::print_row(fmt::format("heavy tail, {} workers", comm.size() - 1),
+                            mpipe::bench::median(ratios), 1.03, "x sleep / workers",
+                            fmt::format("makespan {:.3g} s", mpipe::bench::median(makespans)));
+  return 0;
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs the benchmarks and prints a table and, after it, the same as JSON. Every figure is a ratio to plain code that
+was measured in turns with ours, or a size. Exit code: 0 all within their limits, 1 some are not, 2 one did not run."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+PROGRAMS = os.path.join(os.path.dirname(HERE), "bench")
+
+# What is run: (name, ranks; 0 = without mpirun)
+RUNS = [("sequential", 0), ("memory", 0), ("farm", 2), ("farm", 3), ("store", 2), ("tail", 3), ("tail", 5), ("ranks", 64)]
+
+
+def run(program, ranks):
+    command = [os.path.join(PROGRAMS, "bench_" + program)]
+    if ranks:
+        command = ["mpirun", "--oversubscribe", "--bind-to", "none", "--timeout", "300", "-n", str(ranks)] + command
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        print(f"mpipe_bench: {' '.join(command)} ended with {done.returncode}", file=sys.stderr)
+        return None
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", action="append", choices=sorted({name for name, _ in RUNS}), help="these programs")
+    parser.add_argument("--json", metavar="FILE", help="write the JSON there instead of after the table")
+    arguments = parser.parse_args()
+    rows, broken = [], False
+    for program, ranks in RUNS:
+        if arguments.only and program not in arguments.only:
+            continue
+        measured = run(program, ranks)
+        broken = broken or measured is None
+        for row in measured or []:
+            row["within"] = row["value"] <= row["limit"]
+            rows.append(row)
+            print(f"{'ok ' if row['within'] else 'OVER'} {row['name']:<52} {row['value']:8.3g} (limit {row['limit']:g}) "
+                  f"{row['unit']:<30} {row['figures']}", flush=True)
+    text = json.dumps(rows, indent=1)
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+    else:
+        print(text)
+    return 2 if broken else 0 if all(row["within"] for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
