@@ -80,7 +80,13 @@ Counts run_all(const mpipe::Communicator& comm, const Arguments& arguments) {
     const fs::path folder = scratch.path() / file.stem();
     if (comm.is_root()) fs::create_directory(folder);
     comm.barrier();
-    const std::string difference = golden::run_case(comm, golden_case, arguments.settings, folder);
+    const std::string difference = [&] {
+      try {
+        return golden::run_case(comm, golden_case, arguments.settings, folder);
+      } catch (const std::exception& error) {
+        throw std::runtime_error(file.stem().string() + ": " + error.what());
+      }
+    }();
     if (!comm.is_root()) continue;
     if (difference.empty()) {
       ++counts.passed;
