@@ -174,7 +174,8 @@ class FrameLink {
   FrameLink& operator=(const FrameLink&) = delete;
 
   void send(int to, FrameKind kind, std::span<const std::byte> body, std::vector<std::byte> payload) {
-    outbox_.send(to, {kind, run_, payload.size()}, body, std::move(payload));
+    const FrameHeader header{kind, run_, payload.size()};  // before the payload is moved away
+    outbox_.send(to, header, body, std::move(payload));
   }
 
   /// `frame.worker` is left to the caller, which gets the rank.
