@@ -61,6 +61,16 @@ RangeSet ElementOrder::values_of(const RangeSet& elements) const {
   return values;
 }
 
+Index ElementOrder::number_at(Index place) const {
+  if (same_order_) return place;
+  Index number = 0;
+  for (std::size_t axis = shape_.size(); axis-- > 0;) {
+    number += place % shape_[axis] * strides_[axis];
+    place /= shape_[axis];
+  }
+  return number;
+}
+
 RangeSet ElementOrder::elements_in(const RangeSet& values) const {
   RangeSet elements;
   if (per_element_ == 0) return elements;

@@ -44,6 +44,8 @@ class ElementOrder {
   IndexRange values_of(IndexRange elements) const {
     return {elements.begin * per_element_, elements.end * per_element_};
   }
+  /// Number in element order of the value that is number `place` in file order.
+  Index number_at(Index place) const;
   RangeSet values_of(const RangeSet& elements) const;
   /// The elements all of whose values are in `values`. (Elements without values are in nothing.)
   RangeSet elements_in(const RangeSet& values) const;

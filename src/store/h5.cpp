@@ -153,13 +153,10 @@ bool h5_has_type(hid_t dataset, const ElementType& type) {
 }
 
 void h5_write_text_attribute(hid_t object, const std::string& name, std::string_view text) {
-  // Of fixed length, as the netCDF library writes its own: read as text by every tool.
-  const H5Handle type{H5Tcopy(H5T_C_S1), &H5Tclose, "make a text type"};
-  h5_check(H5Tset_size(type.get(), std::max<std::size_t>(text.size(), 1)), "make a text type");
-  h5_check(H5Tset_cset(type.get(), H5T_CSET_UTF8), "make a text type");
-  h5_check(H5Tset_strpad(type.get(), H5T_STR_NULLPAD), "make a text type");
-  const std::string bytes = text.empty() ? std::string(1, '\0') : std::string(text);
-  h5_write_attribute(object, name, type.get(), {}, bytes.data());
+  // Of any length, as h5py and h5netcdf write theirs: every tool reads them as text, not as bytes.
+  const std::string terminated(text.substr(0, text.find('\0')));
+  const char* pointer = terminated.c_str();
+  h5_write_attribute(object, name, h5_text_type().get(), {}, &pointer);
 }
 
 void h5_write_attribute(hid_t object, const std::string& name, hid_t type, const Shape& shape,
@@ -179,13 +176,15 @@ std::string h5_read_text_attribute(hid_t object, const std::string& name) {
                       "read the type of the attribute '" + name + "'"};
   const H5Handle space{H5Aget_space(attribute.get()), &H5Sclose,
                        "read the shape of the attribute '" + name + "'"};
-  const std::size_t size = H5Tget_size(type.get());
-  if (H5Tget_class(type.get()) != H5T_STRING || H5Tis_variable_str(type.get()) != 0 || size > kMaxText ||
+  if (H5Tget_class(type.get()) != H5T_STRING || H5Tis_variable_str(type.get()) <= 0 ||
       H5Sget_simple_extent_npoints(space.get()) != 1)
     return {};
-  std::string text(size, '\0');
-  h5_check(H5Aread(attribute.get(), type.get(), text.data()), "read the attribute '" + name + "'");
-  return text.substr(0, text.find('\0'));
+  char* text = nullptr;
+  const H5Handle memory = h5_text_type();
+  h5_check(H5Aread(attribute.get(), memory.get(), &text), "read the attribute '" + name + "'");
+  const std::string result(text == nullptr ? std::string_view() : std::string_view(text).substr(0, kMaxText));
+  h5_check(H5Dvlen_reclaim(memory.get(), space.get(), H5P_DEFAULT, &text), "free the text of an attribute");
+  return result;
 }
 
 }  // namespace mpipe

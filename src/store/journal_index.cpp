@@ -65,4 +65,14 @@ void JournalIndex::read(std::size_t output, IndexRange elements,
   }
 }
 
+void adopt_internal_shapes(const JournalIndex& journals, RunLayout& layout) {
+  for (std::size_t k = 0; k < layout.outputs.size(); ++k) {
+    OutputLayout& output = layout.outputs[k];
+    if (!journals.internal(k)) continue;
+    auto extent = journals.internal(k)->begin();
+    for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
+      if (!output.external[axis]) output.shape[axis] = *extent++;
+  }
+}
+
 }  // namespace mpipe

@@ -12,7 +12,7 @@ namespace mpipe {
 
 class JournalIndex {
  public:
-  /// Reads all frames of the journals once. `layout` must outlive this. Frames that do not fit it are left
+  /// Reads all frames of the journals once. Frames that do not fit it are left
   /// out.
   JournalIndex(std::span<const fs::path> journals, const RunKey& key, const RunLayout& layout);
 
@@ -48,5 +48,8 @@ class JournalIndex {
   std::vector<JournalReader> journals_;
   std::vector<Output> outputs_;
 };
+
+/// Gives outputs the extents that their elements in journals have.
+void adopt_internal_shapes(const JournalIndex& journals, RunLayout& layout);
 
 }  // namespace mpipe

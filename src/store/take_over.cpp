@@ -22,17 +22,6 @@ void adopt_shapes(const RunLayout& found, RunLayout& layout) {
       if (!layout.outputs[k].shape[axis]) layout.outputs[k].shape[axis] = found.outputs[k].shape[axis];
 }
 
-/// Extents that elements in journals have.
-void adopt_internal_shapes(const JournalIndex& journals, RunLayout& layout) {
-  for (std::size_t k = 0; k < layout.outputs.size(); ++k) {
-    OutputLayout& output = layout.outputs[k];
-    if (!journals.internal(k)) continue;
-    auto extent = journals.internal(k)->begin();
-    for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
-      if (!output.external[axis]) output.shape[axis] = *extent++;
-  }
-}
-
 bool has_room(const DataMap& map, const ElementOrder& order, const RangeSet& selected) {
   if (map.contiguous()) return true;
   constexpr auto kNoLimit = std::numeric_limits<std::size_t>::max() / 8;

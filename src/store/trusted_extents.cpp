@@ -18,16 +18,6 @@ bool fits_place(const Extent& extent, const OutputPlace& place, Index longest) {
   return extent.range.end <= place.order.values() && extent.range.size() <= longest;
 }
 
-/// Everything that is done according to the marks in the file.
-RangeSet done_by_marks(hid_t file, const OutputLayout& output, std::uint64_t file_size) {
-  const std::vector<std::uint8_t> marks = read_variable_status(file, output, file_size);
-  RangeSet done;
-  for (std::size_t k = 0; k < marks.size(); ++k)
-    if (marks[k] == static_cast<std::uint8_t>(ElementStatus::done))
-      done.insert({static_cast<Index>(k), static_cast<Index>(k) + 1});
-  return done;
-}
-
 }  // namespace
 
 std::vector<Extent> read_all_extents(const fs::path& folder, const RunKey& key) {
@@ -68,7 +58,7 @@ std::vector<Extent> matching_variable_extents(std::span<const Extent> extents, c
     const OutputLayout& output = layout.outputs[k];
     if (!has_variable_output(file.get(), output)) continue;
     const ElementOrder order = element_order(output);
-    const RangeSet done = done_by_marks(file.get(), output, there->size());
+    const RangeSet done = progress_of_marks(read_variable_status(file.get(), output, there->size()), 0).done;
     const EncodedValues values = read_variable_output(file.get(), output, done, there->size());
     for (const Extent& extent : extents) {
       if (extent.output != k || is_mark(extent)) continue;
@@ -80,6 +70,20 @@ std::vector<Extent> matching_variable_extents(std::span<const Extent> extents, c
     }
   }
   return matching;
+}
+
+OutputProgress progress_of_marks(std::span<const std::uint8_t> marks, Index first) {
+  OutputProgress progress;
+  for (std::size_t k = 0; k < marks.size();) {
+    std::size_t end = k + 1;
+    while (end < marks.size() && marks[end] == marks[k]) ++end;
+    const IndexRange range{first + static_cast<Index>(k), first + static_cast<Index>(end)};
+    if (marks[k] == static_cast<std::uint8_t>(ElementStatus::done)) progress.done.insert(range);
+    if (marks[k] == static_cast<std::uint8_t>(ElementStatus::failed)) progress.failed.insert(range);
+    if (marks[k] == static_cast<std::uint8_t>(ElementStatus::blocked)) progress.blocked.insert(range);
+    k = end;
+  }
+  return progress;
 }
 
 std::vector<OutputProgress> progress_of(std::span<const Extent> extents, const RunLayout& layout) {

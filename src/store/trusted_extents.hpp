@@ -23,6 +23,9 @@ std::vector<Extent> matching_variable_extents(std::span<const Extent> extents, c
 /// What is known of the elements when these extents are true.
 std::vector<OutputProgress> progress_of(std::span<const Extent> extents, const RunLayout& layout);
 
+/// What marks (as in `NAME__status`) say of the elements from `first` on.
+OutputProgress progress_of_marks(std::span<const std::uint8_t> marks, Index first);
+
 /// The marks in `progress` as extents.
 void add_mark_extents(const std::vector<OutputProgress>& progress, std::vector<Extent>& extents);
 

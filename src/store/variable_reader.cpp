@@ -70,13 +70,8 @@ class Reader {
 
   Shape shape_of(const std::string& name) const { return h5_shape_of(h5_open_dataset(file_, name).get()); }
 
-  /// Number, in element order, of the value at place `k` of the file.
-  std::size_t number_of(std::size_t k) const {
-    if (order_.in_file_order()) return k;
-    const MultiIndex at = multi_index(static_cast<Index>(k), order_.shape());
-    Index number = 0;
-    for (std::size_t axis = 0; axis < at.size(); ++axis) number += at[axis] * order_.element_strides()[axis];
-    return static_cast<std::size_t>(number);
+  std::size_t number_of(std::size_t place) const {
+    return static_cast<std::size_t>(order_.number_at(static_cast<Index>(place)));
   }
 
   /// Brings values from file order into element order, and leaves out what is not done.

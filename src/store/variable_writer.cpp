@@ -70,16 +70,8 @@ class Writer {
   /// Number, in element order, of the value at each place of the file.
   std::vector<std::size_t> file_order() const {
     std::vector<std::size_t> numbers(static_cast<std::size_t>(order_.values()));
-    for (std::size_t k = 0; k < numbers.size(); ++k) {
-      Index number = static_cast<Index>(k);
-      if (!order_.in_file_order()) {
-        const MultiIndex at = multi_index(static_cast<Index>(k), order_.shape());
-        number = 0;
-        for (std::size_t axis = 0; axis < at.size(); ++axis)
-          number += at[axis] * order_.element_strides()[axis];
-      }
-      numbers[k] = static_cast<std::size_t>(number);
-    }
+    for (std::size_t k = 0; k < numbers.size(); ++k)
+      numbers[k] = static_cast<std::size_t>(order_.number_at(static_cast<Index>(k)));
     return numbers;
   }
 
