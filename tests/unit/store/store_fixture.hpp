@@ -80,7 +80,8 @@ inline PartialShape external_shape(const OutputLayout& output, bool external) {
 /// The arrays of one rank, and a store.
 class TestRun {
  public:
-  explicit TestRun(RunLayout layout) : layout_(std::move(layout)) {}
+  explicit TestRun(RunLayout layout, const Communicator& comm = test_communicator())
+      : layout_(std::move(layout)), comm_(comm) {}
 
   RunLayout& layout() { return layout_; }
   StoreOptions& options() { return options_; }
@@ -88,10 +89,10 @@ class TestRun {
   PartialArray& array(std::size_t k) { return *arrays_[k]; }
 
   void create(const std::filesystem::path& folder) {
-    open(create_run_store(test_communicator(), folder, layout_, options_));
+    open(create_run_store(comm_, folder, layout_, options_));
   }
   void resume(const std::filesystem::path& folder) {
-    open(resume_run_store(test_communicator(), folder, layout_, options_));
+    open(resume_run_store(comm_, folder, layout_, options_));
   }
   /// As a crash does, but for what the system does then.
   void drop() { store_.reset(); }
@@ -127,11 +128,10 @@ class TestRun {
   }
   /// Blocks of `elements`, dealt out to the ranks.
   void compute_all(std::size_t k, IndexRange range, Index block) {
-    const auto ranks = static_cast<Index>(test_communicator().size());
+    const auto ranks = static_cast<Index>(comm_.size());
     Index number = 0;
     for (Index begin = range.begin; begin < range.end; begin += block, ++number)
-      if (number % ranks == test_communicator().rank())
-        compute(k, {begin, std::min(range.end, begin + block)});
+      if (number % ranks == comm_.rank()) compute(k, {begin, std::min(range.end, begin + block)});
   }
 
   std::vector<const PartialArray*> arrays() const {
@@ -153,6 +153,8 @@ class TestRun {
     EXPECT_EQ(arrays_[k]->have(), store_->stored()[k]);
     for (const IndexRange& range : elements.ranges()) expect_values(k, range);
   }
+  /// Memory of an output is given up, as `run` does where nobody needs it any more.
+  void release(std::size_t k) { arrays_[k]->release({0, arrays_[k]->element_total()}); }
   void expect_values(std::size_t k, IndexRange range) {
     const PartialArray& array = *arrays_[k];
     const PartialArray::Piece piece = array.piece(range);
@@ -180,6 +182,7 @@ class TestRun {
   }
 
   RunLayout layout_;
+  Communicator comm_;
   StoreOptions options_;
   std::unique_ptr<RunStore> store_;
   std::vector<std::unique_ptr<PartialArray>> arrays_;
