@@ -17,13 +17,15 @@ const ElementType& number_type(const ArgumentView& view) {
 ArrayArgument::ArrayArgument(const ArgumentView& view)
     : view_(view),
       read_(reader_for(number_type(view))),
-      varies_(std::any_of(view.strides.begin(), view.strides.end(), [](Index stride) { return stride != 0; })),
+      varies_(
+          std::any_of(view.strides.begin(), view.strides.end(), [](Index stride) { return stride != 0; })),
       shape_(view.slice_shape),
       size_(element_count(view.slice_shape)) {
   in_place_ = view.type->kind == Kind::float64 && view.slice_is_dense();
   if (view.type->kind == Kind::array && !view.slice_shape.empty())
     throw Error(Category::type_mismatch,
-                "an expression cannot compute with an array whose elements are arrays themselves. Give it one element.");
+                "an expression cannot compute with an array whose elements are arrays themselves. Give it "
+                "one element.");
 }
 
 Quantity ArrayArgument::at(Index at) {

@@ -48,8 +48,8 @@ class ArrayArgument {
  public:
   explicit ArrayArgument(const ArgumentView& view);
 
-  /// The value that is `at` values into the data. Valid until the next call; dense doubles are not copied, and what
-  /// was read last is not read again.
+  /// The value that is `at` values into the data. Valid until the next call; dense doubles are not copied,
+  /// and what was read last is not read again.
   Quantity at(Index at);
   /// Whether it differs between the elements of a block.
   bool varies() const { return varies_; }

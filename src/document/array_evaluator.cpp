@@ -13,14 +13,15 @@
 namespace mpipe::detail {
 namespace {
 
-// An array made from a number (`arange(n)`) may not fill the memory: 1 GiB. Arrays made from arrays may be as large as
-// those.
+// An array made from a number (`arange(n)`) may not fill the memory: 1 GiB. Arrays made from arrays may be as
+// large as those.
 constexpr double kMostMade = 134217728;
 
 /// One block on its way through the nodes of the trees, element by element.
 class ArrayRun {
  public:
-  ArrayRun(const ExpressionTrees& trees, BlockCall& call) : trees_(trees), call_(call), nodes_(trees.nodes.size()) {
+  ArrayRun(const ExpressionTrees& trees, BlockCall& call)
+      : trees_(trees), call_(call), nodes_(trees.nodes.size()) {
     arguments_.reserve(call.arguments.size());
     for (const ArgumentView& view : call.arguments) arguments_.emplace_back(view);
     for (NodeId id = 0; id < nodes_.size(); ++id) nodes_[id].varies = varies(id);
@@ -32,9 +33,11 @@ class ArrayRun {
     positions_.resize(arguments_.size());
     while (rows.next()) {
       for (Index k = 0; k < rows.length(); ++k) {
-        for (std::size_t a = 0; a < arguments_.size(); ++a) positions_[a] = rows.position(a) + k * rows.step(a);
+        for (std::size_t a = 0; a < arguments_.size(); ++a)
+          positions_[a] = rows.position(a) + k * rows.step(a);
         evaluate_element();
-        for (std::size_t o = 0; o < call_.outputs.size(); ++o) write(call_.outputs[o], result(trees_.roots[o]));
+        for (std::size_t o = 0; o < call_.outputs.size(); ++o)
+          write(call_.outputs[o], result(trees_.roots[o]));
         ++call_.completed;
       }
     }
@@ -79,19 +82,37 @@ class ArrayRun {
     if (is_elementwise(node.op)) return elementwise(id);
     Quantity& out = nodes_[id].result;
     switch (node.op) {
-      case Op::number: out = scalar(node.number); return;
-      case Op::name: out = arguments_[node.index].at(positions_[node.index]); return;
+      case Op::number:
+        out = scalar(node.number);
+        return;
+      case Op::name:
+        out = arguments_[node.index].at(positions_[node.index]);
+        return;
       case Op::random:
-      case Op::normal: out = scalar(random_draw(node.op, call_, call_.range.begin + call_.completed, node.index)); return;
-      case Op::fail_if: return fail_if(id);
-      case Op::arange: return arange(id);
-      case Op::linspace: return linspace(id);
-      case Op::list: return list(id);
-      case Op::at: return at(id);
-      case Op::dim: return dim(id);
-      case Op::rank: out = scalar(operand(id, 0).is_scalar ? 0.0 : static_cast<double>(operand(id, 0).shape->size())); return;
-      case Op::size: out = scalar(static_cast<double>(operand(id, 0).size)); return;
-      default: out = scalar(reduction(id)); return;
+      case Op::normal:
+        out = scalar(random_draw(node.op, call_, call_.range.begin + call_.completed, node.index));
+        return;
+      case Op::fail_if:
+        return fail_if(id);
+      case Op::arange:
+        return arange(id);
+      case Op::linspace:
+        return linspace(id);
+      case Op::list:
+        return list(id);
+      case Op::at:
+        return at(id);
+      case Op::dim:
+        return dim(id);
+      case Op::rank:
+        out = scalar(operand(id, 0).is_scalar ? 0.0 : static_cast<double>(operand(id, 0).shape->size()));
+        return;
+      case Op::size:
+        out = scalar(static_cast<double>(operand(id, 0).size));
+        return;
+      default:
+        out = scalar(reduction(id));
+        return;
     }
   }
 
@@ -106,8 +127,9 @@ class ArrayRun {
       operands[k] = value.is_scalar ? Operand{&value.number, true} : Operand{value.data, false};
       if (value.is_scalar) continue;
       if (shaped != nullptr && *shaped->shape != *value.shape)
-        fail(id, fmt::format("'{}' cannot combine arrays of the shapes {} and {}", op_name(trees_.nodes[id].op),
-                             to_string(*shaped->shape), to_string(*value.shape)));
+        fail(id,
+             fmt::format("'{}' cannot combine arrays of the shapes {} and {}", op_name(trees_.nodes[id].op),
+                         to_string(*shaped->shape), to_string(*value.shape)));
       if (shaped == nullptr) shaped = &value;
     }
     NodeState& state = nodes_[id];
@@ -125,8 +147,8 @@ class ArrayRun {
     state.result = {.is_scalar = false, .number = 0, .data = out, .shape = like.shape, .size = like.size};
   }
 
-  /// Large arrays are computed in place where the operand is not needed again: each node is read once per element, and
-  /// one that is kept for all elements is not touched.
+  /// Large arrays are computed in place where the operand is not needed again: each node is read once per
+  /// element, and one that is kept for all elements is not touched.
   void take_buffer_of_child(NodeId id, Index size) {
     NodeState& state = nodes_[id];
     for (const NodeId child : trees_.children_of(trees_.nodes[id])) {
@@ -158,7 +180,8 @@ class ArrayRun {
     const Index count = whole_number(id, 2, kMostMade, "points");
     double* out = make_vector(id, count);
     const auto intervals = static_cast<double>(count - 1);
-    for (Index k = 0; k + 1 < count; ++k) out[k] = first + static_cast<double>(k) * (last - first) / intervals;
+    for (Index k = 0; k + 1 < count; ++k)
+      out[k] = first + static_cast<double>(k) * (last - first) / intervals;
     if (count > 0) out[count - 1] = count == 1 ? first : last;
   }
 
@@ -200,7 +223,8 @@ class ArrayRun {
     if (op == Op::dot) {
       const Quantity& other = array_operand(id, 1);
       if (other.size != array.size)
-        fail(id, fmt::format("'dot' wants arrays of equal size, but these have {} and {} elements", array.size, other.size));
+        fail(id, fmt::format("'dot' wants arrays of equal size, but these have {} and {} elements",
+                             array.size, other.size));
       return dot_of(array.data, other.data, array.size);
     }
     if (array.size == 0) fail(id, fmt::format("'{}' of an array without elements", op_name(op)));
@@ -211,20 +235,23 @@ class ArrayRun {
 
   static Quantity scalar(double number) { return {.is_scalar = true, .number = number}; }
 
-  const Quantity& operand(NodeId id, std::size_t k) const { return result(trees_.children_of(trees_.nodes[id])[k]); }
+  const Quantity& operand(NodeId id, std::size_t k) const {
+    return result(trees_.children_of(trees_.nodes[id])[k]);
+  }
 
   const Quantity& array_operand(NodeId id, std::size_t k) const {
     const Quantity& value = operand(id, k);
     if (value.is_scalar)
-      fail(id, fmt::format("'{}' wants an array, but gets the single number {}", op_name(trees_.nodes[id].op), value.number));
+      fail(id, fmt::format("'{}' wants an array, but gets the single number {}", op_name(trees_.nodes[id].op),
+                           value.number));
     return value;
   }
 
   double number(NodeId id, std::size_t k) const {
     const Quantity& value = operand(id, k);
     if (!value.is_scalar)
-      fail(id, fmt::format("'{}' wants a single number, but gets an array of shape {}", op_name(trees_.nodes[id].op),
-                           to_string(*value.shape)));
+      fail(id, fmt::format("'{}' wants a single number, but gets an array of shape {}",
+                           op_name(trees_.nodes[id].op), to_string(*value.shape)));
     return value.number;
   }
 
@@ -232,9 +259,11 @@ class ArrayRun {
     const double value = number(id, k);
     const auto name = op_name(trees_.nodes[id].op);
     if (!(value >= 0) || value != std::floor(value))
-      fail(id, fmt::format("'{}' cannot have {} {}: the number must be whole and not negative", name, value, what));
+      fail(id, fmt::format("'{}' cannot have {} {}: the number must be whole and not negative", name, value,
+                           what));
     if (value > most)
-      fail(id, fmt::format("'{}' with {} {} is too large (the memory for it is limited to {} {})", name, value, what, most, what));
+      fail(id, fmt::format("'{}' with {} {} is too large (the memory for it is limited to {} {})", name,
+                           value, what, most, what));
     return static_cast<Index>(value);
   }
 
@@ -265,9 +294,11 @@ class ArrayRun {
       column.push_encoded(encoded);
     } else {
       throw Error(Category::internal_shape_rank,
-                  fmt::format("the expression '{}' gave an array of shape {} where a single number was expected. Name its axes "
+                  fmt::format("the expression '{}' gave an array of shape {} where a single number was "
+                              "expected. Name its axes "
                               "in the mapspec, or reduce it.",
-                              trees_.texts[static_cast<std::size_t>(&column - call_.outputs.data())], to_string(*value.shape)));
+                              trees_.texts[static_cast<std::size_t>(&column - call_.outputs.data())],
+                              to_string(*value.shape)));
     }
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// Expressions in which arrays occur, computed element by element. What is the same for all elements of a block is
-/// computed once.
+/// Expressions in which arrays occur, computed element by element. What is the same for all elements of a
+/// block is computed once.
 #pragma once
 
 #include <mpipe/pipeline/function_body.hpp>

@@ -14,7 +14,9 @@ namespace mpipe {
 namespace {
 
 /// A number, or an array of numbers as one element.
-bool is_numbers(const ElementType& type) { return type.is_real() || (type.kind == Kind::array && type.item->is_real()); }
+bool is_numbers(const ElementType& type) {
+  return type.is_real() || (type.kind == Kind::array && type.item->is_real());
+}
 
 class ExpressionBody final : public FunctionBody {
  public:
@@ -29,7 +31,8 @@ class ExpressionBody final : public FunctionBody {
   std::size_t output_count() const override { return trees_.roots.size(); }
   bool thread_safe() const override { return true; }
   std::string identity() const override {
-    return fmt::format("expression 1 ({}) -> [{}]", fmt::join(trees_.names, ", "), fmt::join(trees_.texts, "; "));
+    return fmt::format("expression 1 ({}) -> [{}]", fmt::join(trees_.names, ", "),
+                       fmt::join(trees_.texts, "; "));
   }
 
   std::vector<ValueType> outputs(std::span<const ValueType> arguments) const override {
@@ -38,7 +41,8 @@ class ExpressionBody final : public FunctionBody {
       const ElementType* element = arguments[k].element;
       if (element != nullptr && !is_numbers(*element))
         throw Error(Category::type_mismatch,
-                    fmt::format("parameter '{}' of the expression '{}' is {}, but expressions compute with real numbers only. "
+                    fmt::format("parameter '{}' of the expression '{}' is {}, but expressions compute with "
+                                "real numbers only. "
                                 "Compute it in a plugin, or give numbers.",
                                 trees_.names[k], trees_.texts.front(), arguments[k].to_string()));
       if (element == nullptr || element->is_real()) ranks[k] = arguments[k].rank;
@@ -61,8 +65,9 @@ class ExpressionBody final : public FunctionBody {
   static bool all_scalar(const BlockCall& call) {
     return std::all_of(call.arguments.begin(), call.arguments.end(),
                        [](const ArgumentView& a) { return a.slice_shape.empty() && a.type->fixed_size(); }) &&
-           std::all_of(call.outputs.begin(), call.outputs.end(),
-                       [](const OutputColumn& c) { return c.fixed != nullptr && !(c.collects_items && c.item_rank); });
+           std::all_of(call.outputs.begin(), call.outputs.end(), [](const OutputColumn& c) {
+             return c.fixed != nullptr && !(c.collects_items && c.item_rank);
+           });
   }
 
   detail::ExpressionTrees trees_;
@@ -78,7 +83,8 @@ std::vector<std::string> free_names(const std::vector<std::string>& expressions)
 
 std::shared_ptr<const FunctionBody> make_expression_body(std::vector<std::string> expressions,
                                                          std::vector<std::string> parameters) {
-  return std::make_shared<const ExpressionBody>(detail::parse_expressions(std::move(expressions), std::move(parameters)));
+  return std::make_shared<const ExpressionBody>(
+      detail::parse_expressions(std::move(expressions), std::move(parameters)));
 }
 
 Function expression_function(std::vector<std::string> outputs, std::vector<std::string> expressions,

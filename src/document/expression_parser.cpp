@@ -31,8 +31,8 @@ class Parser {
   NodeId parse() {
     if (text_.size() > kLongestText) {
       at_ = kLongestText;
-      refuse(fmt::format("it has {} characters, and at most {} are read. Split it into several functions.", text_.size(),
-                         kLongestText));
+      refuse(fmt::format("it has {} characters, and at most {} are read. Split it into several functions.",
+                         text_.size(), kLongestText));
     }
     const NodeId root = comparison();
     skip_space();
@@ -51,8 +51,7 @@ class Parser {
     if (!op) return left;
     const NodeId right = sum();
     skip_space();
-    if (comparison_op(false))
-      refuse("comparisons cannot be chained. Write (a < b) * (b < c) for both.");
+    if (comparison_op(false)) refuse("comparisons cannot be chained. Write (a < b) * (b < c) for both.");
     return add(*op, {left, right}, position);
   }
 
@@ -138,7 +137,8 @@ class Parser {
       return add(Op::list, items, position);
     }
     if (c == '+') refuse("a sign '+' in front of a value is not allowed. Remove it.");
-    refuse(fmt::format("'{}' is not expected here: a value is (a number, a name, a call, '(' or '[').", shown(c)));
+    refuse(fmt::format("'{}' is not expected here: a value is (a number, a name, a call, '(' or '[').",
+                       shown(c)));
   }
 
   NodeId number() {
@@ -146,7 +146,8 @@ class Parser {
     double value = 0;
     const char* const begin = text_.data() + at_;
     const auto [end, problem] = std::from_chars(begin, text_.data() + text_.size(), value);
-    if (problem == std::errc::result_out_of_range) refuse("this number is too large or too small for a double.");
+    if (problem == std::errc::result_out_of_range)
+      refuse("this number is too large or too small for a double.");
     at_ = static_cast<std::size_t>(end - text_.data());
     if (at_ < text_.size() && (is_letter(text_[at_]) || is_digit(text_[at_]) || text_[at_] == '.'))
       refuse(fmt::format("'{}' cannot follow the number {}. Write * to multiply.", shown(text_[at_]),
@@ -194,16 +195,18 @@ class Parser {
     const CallLookup lookup = find_call(name, arguments.size());
     if (!lookup.op) {
       at_ = position;
-      if (!lookup.known) refuse(fmt::format("there is no function '{}'.{}", name, suggestion(name, function_names())));
-      refuse(fmt::format("'{}' wants {} argument{} but gets {}.", name, lookup.arity, lookup.arity == "1" ? "" : "s",
-                         arguments.size()));
+      if (!lookup.known)
+        refuse(fmt::format("there is no function '{}'.{}", name, suggestion(name, function_names())));
+      refuse(fmt::format("'{}' wants {} argument{} but gets {}.", name, lookup.arity,
+                         lookup.arity == "1" ? "" : "s", arguments.size()));
     }
     if (*lookup.op == Op::random || *lookup.op == Op::normal) {
       return add_leaf({.op = *lookup.op, .index = draws_++}, position);
     }
     if (*lookup.op != Op::min && *lookup.op != Op::max) return add(*lookup.op, arguments, position);
     NodeId result = arguments[0];
-    for (std::size_t k = 1; k < arguments.size(); ++k) result = add(*lookup.op, {result, arguments[k]}, position);
+    for (std::size_t k = 1; k < arguments.size(); ++k)
+      result = add(*lookup.op, {result, arguments[k]}, position);
     return result;
   }
 
@@ -220,7 +223,8 @@ class Parser {
   struct Deeper {
     explicit Deeper(Parser& parser) : parser_(parser) {
       if (++parser_.depth_ > kDeepest)
-        parser_.refuse(fmt::format("it is nested more than {} levels deep. Split it into several functions.", kDeepest));
+        parser_.refuse(
+            fmt::format("it is nested more than {} levels deep. Split it into several functions.", kDeepest));
     }
     ~Deeper() { --parser_.depth_; }
     Deeper(const Deeper&) = delete;
@@ -231,7 +235,9 @@ class Parser {
   std::string_view rest() const { return text_.substr(at_); }
 
   void skip_space() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) ++at_;
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r'))
+      ++at_;
   }
 
   bool accept(char c) {
@@ -244,7 +250,8 @@ class Parser {
   void close(char c, std::size_t opened) {
     if (accept(c)) return;
     if (at_ == text_.size())
-      refuse(fmt::format("the '{}' of column {} is not closed: '{}' is missing.", text_[opened], column_of(text_, opened), c));
+      refuse(fmt::format("the '{}' of column {} is not closed: '{}' is missing.", text_[opened],
+                         column_of(text_, opened), c));
     refuse_rest();
   }
 
@@ -252,11 +259,15 @@ class Parser {
     const std::string_view left = rest();
     if (left.starts_with('=')) refuse("'=' is not an operator. Write == to compare.");
     if (left.starts_with('&') || left.starts_with('|'))
-      refuse("there are no logical operators. Comparisons give 1 or 0: write a * b for 'and', max(a, b) for 'or'.");
+      refuse(
+          "there are no logical operators. Comparisons give 1 or 0: write a * b for 'and', max(a, b) for "
+          "'or'.");
     refuse(fmt::format("'{}' is not expected here: an operator or the end is.", shown(left[0])));
   }
 
-  static std::string shown(char c) { return printable(std::string_view(&c, 1)).empty() ? "?" : printable(std::string_view(&c, 1)); }
+  static std::string shown(char c) {
+    return printable(std::string_view(&c, 1)).empty() ? "?" : printable(std::string_view(&c, 1));
+  }
 
   NodeId add(Op op, const std::vector<NodeId>& children, std::size_t position) {
     ExpressionNode node{.op = op, .first = static_cast<std::uint32_t>(trees_.children.size())};
@@ -294,7 +305,8 @@ ExpressionTrees parse_expressions(std::vector<std::string> texts, std::vector<st
   const bool given = !parameters.empty();
   trees.names = std::move(parameters);
   std::uint32_t draws = 0;
-  for (std::size_t k = 0; k < trees.texts.size(); ++k) trees.roots.push_back(Parser(trees, k, given, draws).parse());
+  for (std::size_t k = 0; k < trees.texts.size(); ++k)
+    trees.roots.push_back(Parser(trees, k, given, draws).parse());
   const std::vector<std::optional<std::size_t>> unknown(trees.names.size());
   infer_ranks(trees, unknown);
   return trees;

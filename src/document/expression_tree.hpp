@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// What the parser of expressions makes: flat trees, children before their parents, so that everything that walks one
-/// is a loop and cannot run out of stack.
+/// What the parser of expressions makes: flat trees, children before their parents, so that everything that
+/// walks one is a loop and cannot run out of stack.
 #pragma once
 
 #include <mpipe/core/error.hpp>
@@ -17,15 +17,61 @@ namespace mpipe::detail {
 
 enum class Op : std::uint8_t {
   // leaves
-  number, name, random, normal,
+  number,
+  name,
+  random,
+  normal,
   // element by element: one, two, three operands
-  negate, square, sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, exp, log, log10, sqrt, abs, floor, ceil, round,
-  add, subtract, multiply, divide, power, less, less_equal, greater, greater_equal, equal, not_equal, atan2, min, max,
-  select, fail_if,
+  negate,
+  square,
+  sin,
+  cos,
+  tan,
+  asin,
+  acos,
+  atan,
+  sinh,
+  cosh,
+  tanh,
+  exp,
+  log,
+  log10,
+  sqrt,
+  abs,
+  floor,
+  ceil,
+  round,
+  add,
+  subtract,
+  multiply,
+  divide,
+  power,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  equal,
+  not_equal,
+  atan2,
+  min,
+  max,
+  select,
+  fail_if,
   // of arrays
-  sum, mean, product, size, smallest, largest, dot, at, dim, rank,
+  sum,
+  mean,
+  product,
+  size,
+  smallest,
+  largest,
+  dot,
+  at,
+  dim,
+  rank,
   // makers of arrays
-  arange, linspace, list,
+  arange,
+  linspace,
+  list,
 };
 
 inline bool is_elementwise(Op op) { return Op::negate <= op && op <= Op::select; }
@@ -35,9 +81,9 @@ using NodeId = std::uint32_t;
 
 struct ExpressionNode {
   Op op = Op::number;
-  double number = 0;          ///< of a number
-  std::uint32_t index = 0;    ///< of a name: into `names`; of a random draw: which textual call
-  std::uint32_t first = 0;    ///< children: `children[first .. first + count)`
+  double number = 0;        ///< of a number
+  std::uint32_t index = 0;  ///< of a name: into `names`; of a random draw: which textual call
+  std::uint32_t first = 0;  ///< children: `children[first .. first + count)`
   std::uint32_t count = 0;
   std::uint32_t expression = 0;  ///< where it stands: which expression, and the byte in it
   std::uint32_t position = 0;
@@ -48,8 +94,8 @@ struct ExpressionTrees {
   std::vector<std::string> texts;
   std::vector<ExpressionNode> nodes;
   std::vector<NodeId> children;
-  std::vector<NodeId> roots;        ///< one per expression
-  std::vector<std::string> names;   ///< parameters
+  std::vector<NodeId> roots;       ///< one per expression
+  std::vector<std::string> names;  ///< parameters
   bool has_array_ops = false;
 
   std::span<const NodeId> children_of(const ExpressionNode& node) const {
@@ -60,14 +106,14 @@ struct ExpressionTrees {
 /// An error that knows its place, for callers that know where the expression itself stands.
 class ExpressionError : public Error {
  public:
-  ExpressionError(Category category, const std::string& problem, std::string_view text, std::size_t expression,
-                  std::size_t offset);
-  const std::string& problem() const { return problem_; }
+  ExpressionError(Category category, const std::string& problem, std::string_view text,
+                  std::size_t expression, std::size_t offset);
+  const std::string& text() const { return text_; }  ///< of the expression
   std::size_t expression() const { return expression_; }
   std::size_t offset() const { return offset_; }
 
  private:
-  std::string problem_;
+  std::string text_;
   std::size_t expression_;
   std::size_t offset_;
 };
@@ -75,7 +121,8 @@ class ExpressionError : public Error {
 /// `parameters` empty: the free names, in the order of their first occurrence.
 ExpressionTrees parse_expressions(std::vector<std::string> texts, std::vector<std::string> parameters);
 
-/// Ranks of all nodes for parameters of these ranks; unknown ones are empty. Throws `ExpressionError` (rank_mismatch).
+/// Ranks of all nodes for parameters of these ranks; unknown ones are empty. Throws `ExpressionError`
+/// (rank_mismatch).
 std::vector<std::optional<std::size_t>> infer_ranks(const ExpressionTrees& trees,
                                                     std::span<const std::optional<std::size_t>> parameters);
 
@@ -93,8 +140,8 @@ std::string_view op_name(Op op);
 /// The functions that may be called, for messages.
 std::vector<std::string> function_names();
 
-/// What a call of `name` with so many arguments is (`min` and `max` are two things): `op` empty when there is no such
-/// function, or, when it is `known`, when it wants another number of arguments, which `arity` tells.
+/// What a call of `name` with so many arguments is (`min` and `max` are two things): `op` empty when there is
+/// no such function, or, when it is `known`, when it wants another number of arguments, which `arity` tells.
 struct CallLookup {
   std::optional<Op> op;
   bool known = false;

@@ -2,9 +2,10 @@
 /// @file
 /// The arithmetic of expressions, over many elements at once.
 ///
-/// The same operands give the same bytes whatever their number, place in a block or neighbours: additions and the like
-/// run in whole groups of lanes, also for the last few and for single elements, so that no second version of a loop
-/// exists which could order its operands differently (visible in NaNs); functions of libm are called one by one.
+/// The same operands give the same bytes whatever their number, place in a block or neighbours: additions and
+/// the like run in whole groups of lanes, also for the last few and for single elements, so that no second
+/// version of a loop exists which could order its operands differently (visible in NaNs); functions of libm
+/// are called one by one.
 #pragma once
 
 #include <mpipe/core/index.hpp>
@@ -21,8 +22,8 @@ struct Operand {
   bool uniform = false;
 };
 
-/// out[k] = op(operands[0][k], ..) for k in [0, n). `out` may be one of the operands. Precondition: an elementwise op
-/// and as many operands as it has.
+/// out[k] = op(operands[0][k], ..) for k in [0, n). `out` may be one of the operands. Precondition: an
+/// elementwise op and as many operands as it has.
 void apply_elementwise(Op op, std::span<const Operand> operands, double* out, Index n);
 
 /// Index of the first value that is not zero, or `n`.

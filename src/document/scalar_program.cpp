@@ -11,12 +11,14 @@
 namespace mpipe::detail {
 namespace {
 
-constexpr Index kChunk = 512;    // elements per pass over the instructions: registers stay in the first-level cache
-constexpr Index kLongRow = 64;   // rows of at least so many elements are read in place
+constexpr Index kChunk =
+    512;  // elements per pass over the instructions: registers stay in the first-level cache
+constexpr Index kLongRow = 64;  // rows of at least so many elements are read in place
 
 }  // namespace
 
-// ---- compiling -------------------------------------------------------------------------------------------------
+// ---- compiling
+// -------------------------------------------------------------------------------------------------
 
 ScalarProgram::ScalarProgram(const ExpressionTrees& trees) : trees_(trees) {
   first_constant_ = static_cast<Slot>(trees.names.size());
@@ -62,7 +64,8 @@ void ScalarProgram::compile(NodeId id) {
 void ScalarProgram::compile_operation(NodeId id, std::optional<Slot> output) {
   const ExpressionNode& node = trees_.nodes[id];
   const bool draws = node.op == Op::random || node.op == Op::normal;
-  Instruction instruction{.kind = draws ? Instruction::Kind::draw : Instruction::Kind::elementwise, .op = node.op, .node = id};
+  Instruction instruction{
+      .kind = draws ? Instruction::Kind::draw : Instruction::Kind::elementwise, .op = node.op, .node = id};
   for (const NodeId child : trees_.children_of(node)) {
     instruction.in[instruction.arity++] = slot_of_[child];
     give_back(slot_of_[child]);
@@ -83,7 +86,8 @@ void ScalarProgram::give_back(Slot slot) {
   if (slot >= first_register_) free_.push_back(slot);
 }
 
-// ---- running ---------------------------------------------------------------------------------------------------
+// ---- running
+// ---------------------------------------------------------------------------------------------------
 
 /// One block on its way through a program, chunk by chunk.
 class ScalarRun {
@@ -92,10 +96,12 @@ class ScalarRun {
       : program_(program), call_(call), rows_(call), capacity_(std::min(kChunk, call.range.size())) {
     const std::size_t arguments = call.arguments.size();
     operands_.resize(program.slots_);
-    buffers_.resize((arguments + program.slots_ - program.first_register_) * static_cast<std::size_t>(capacity_));
+    buffers_.resize((arguments + program.slots_ - program.first_register_) *
+                    static_cast<std::size_t>(capacity_));
     for (const ArgumentView& argument : call.arguments) {
       readers_.push_back(reader_for(*argument.type));
-      constant_.push_back(std::all_of(argument.strides.begin(), argument.strides.end(), [](Index s) { return s == 0; }));
+      constant_.push_back(
+          std::all_of(argument.strides.begin(), argument.strides.end(), [](Index s) { return s == 0; }));
     }
     for (std::size_t k = 0; k < program.constants_.size(); ++k)
       operands_[program.first_constant_ + k] = {&program.constants_[k], true};
@@ -172,9 +178,12 @@ class ScalarRun {
 
   void execute(const Instruction& instruction) {
     switch (instruction.kind) {
-      case Instruction::Kind::elementwise: return compute(instruction);
-      case Instruction::Kind::check: return check(instruction);
-      case Instruction::Kind::draw: return draw(instruction);
+      case Instruction::Kind::elementwise:
+        return compute(instruction);
+      case Instruction::Kind::check:
+        return check(instruction);
+      case Instruction::Kind::draw:
+        return draw(instruction);
       case Instruction::Kind::copy: {
         const Operand from = operands_[instruction.in[0]];
         double* out = destination(instruction.out);
@@ -186,9 +195,11 @@ class ScalarRun {
 
   void compute(const Instruction& instruction) {
     // All three are read, whatever the number of operands: what is not used is slot 0.
-    const std::array in{operands_[instruction.in[0]], operands_[instruction.in[1]], operands_[instruction.in[2]]};
+    const std::array in{operands_[instruction.in[0]], operands_[instruction.in[1]],
+                        operands_[instruction.in[2]]};
     const std::span operands = std::span(in).first(instruction.arity);
-    const bool uniform = std::all_of(operands.begin(), operands.end(), [](const Operand& o) { return o.uniform; });
+    const bool uniform =
+        std::all_of(operands.begin(), operands.end(), [](const Operand& o) { return o.uniform; });
     double* out = destination(instruction.out);
     apply_elementwise(instruction.op, operands, out, uniform ? std::min<Index>(count_, 1) : count_);
     operands_[instruction.out] = {out, uniform};

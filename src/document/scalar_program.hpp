@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// Expressions over scalars, computed a few hundred elements at a time: every operation is one loop over registers.
+/// Expressions over scalars, computed a few hundred elements at a time: every operation is one loop over
+/// registers.
 #pragma once
 
 #include <mpipe/pipeline/function_body.hpp>
@@ -16,7 +17,8 @@ class ScalarProgram {
   /// Precondition: `!trees.has_array_ops`. `trees` must outlive the program.
   explicit ScalarProgram(const ExpressionTrees& trees);
 
-  /// As `FunctionBody::call`. Precondition: all arguments are scalars of real types, all outputs have `fixed`.
+  /// As `FunctionBody::call`. Precondition: all arguments are scalars of real types, all outputs have
+  /// `fixed`.
   void run(BlockCall& call) const;
 
  private:

@@ -39,7 +39,7 @@ struct MapSection {
 
 /// A checked document, with the plugins it names loaded. Nothing of it runs a function, and no input file is
 /// read before `load_inputs`. Local: no MPI; every rank makes its own, from the file or from the text that
-/// rank 0 has read. Movable; `const` members may be called from several threads.
+/// rank 0 has read. Movable; to be used by one thread at a time.
 ///
 /// Every error tells its place, `file:line:column: problem (why). suggestion`, and has a category with exit
 /// code 2.
@@ -79,12 +79,13 @@ class Document {
   /// bad_document, bad_input_file (missing, damaged, of another form), too_large (more than half of the
   /// machine's memory; found before anything is allocated).
   Inputs load_inputs(const std::vector<std::string>& names) const;
-  /// What a `map` of these outputs (all when empty) needs. Inputs of the document that only other outputs
-  /// need are left out. Throws as `load_inputs`, and extra_input: an input that no function takes, or one
-  /// that was set (`--set`) and that these outputs do not need. What is missing is left to `map` to find.
+  /// What a `map` of these outputs (all when empty) needs. With a selection, inputs of the document that it
+  /// does not need are left out. Throws as `load_inputs`, and `Error`: extra_input (an input that nothing
+  /// needs; with a selection only where it was set by `--set`), missing_input.
   Inputs inputs_for_map(const Pipeline& pipeline, const std::vector<std::string>& outputs) const;
-  /// What `Pipeline::run` of these outputs needs: where an intermediate result is set, what lies before it is
-  /// not. Throws likewise.
+  /// What `Pipeline::run` of these outputs needs: where an intermediate result is given, what lies before it
+  /// is left out. Throws as `load_inputs`, and `Error` (extra_input: one that was set by `--set` and is not
+  /// needed). What is missing is left to `run` to find.
   Inputs inputs_for_run(const Pipeline& pipeline, const std::vector<std::string>& outputs) const;
 
   /// Where a name was given: an input, else the function with that output, else empty.

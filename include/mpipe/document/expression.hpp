@@ -9,8 +9,9 @@
 ///     pow   := atom ("^" unary)?                                        2^3^2 is 2^(3^2)
 ///     atom  := number | name | name "(" [expr ("," expr)*] ")" | "(" expr ")" | "[" expr ("," expr)* "]"
 ///
-/// All values are doubles: a scalar, or an array of any rank. Operators and scalar functions work element by element
-/// on arrays (with a scalar, or with an array of equal shape). The functions are listed in docs/document.md.
+/// All values are doubles: a scalar, or an array of any rank. Operators and scalar functions work element by
+/// element on arrays (with a scalar, or with an array of equal shape). The functions are listed in
+/// docs/document.md.
 #pragma once
 
 #include <mpipe/pipeline/function.hpp>
@@ -26,16 +27,17 @@ namespace mpipe {
 /// `make_expression_body`.
 std::vector<std::string> free_names(const std::vector<std::string>& expressions);
 
-/// A body with one output per expression. Its parameters are the free names, in their order of first occurrence
-/// unless `parameters` is given (which must have all of them and may have more). They take any real number type,
-/// scalars and arrays; the outputs are float64. Immutable and thread-safe.
+/// A body with one output per expression. Its parameters are the free names, in their order of first
+/// occurrence unless `parameters` is given (which must have all of them and may have more). They take any
+/// real number type, scalars and arrays; the outputs are float64. Immutable and thread-safe.
 ///
-/// An element fails when `fail_if(condition, value)` sees a condition that is not zero, and when shapes, sizes or
-/// indices do not fit; the body then reports exactly the elements before it as complete.
+/// An element fails when `fail_if(condition, value)` sees a condition that is not zero, and when shapes,
+/// sizes or indices do not fit; the body then reports exactly the elements before it as complete.
 ///
-/// Throws `Error`, whose text shows the place: bad_document (syntax, unknown function, number of arguments, too long
-/// or too deeply nested), unknown_name (a name that is none of `parameters`), rank_mismatch (an array where a number is
-/// wanted or the other way round, as far as that can be seen without arguments; `outputs` sees the rest).
+/// Throws `Error`, whose text shows the place: bad_document (syntax, unknown function, number of arguments,
+/// too long or too deeply nested), unknown_name (a name that is none of `parameters`), rank_mismatch (an
+/// array where a number is wanted or the other way round, as far as that can be seen without arguments;
+/// `outputs` sees the rest).
 std::shared_ptr<const FunctionBody> make_expression_body(std::vector<std::string> expressions,
                                                          std::vector<std::string> parameters = {});
 

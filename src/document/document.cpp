@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/document/document.hpp>
+
+#include "document/expression_tree.hpp"
+#include "document/function_section.hpp"
+#include "document/input_value.hpp"
+#include "document/keys.hpp"
+#include "document/map_section.hpp"
+#include "document/text.hpp"
+#include "document/yaml_tree.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+namespace mpipe {
+
+namespace fs = std::filesystem;
+using detail::PlacedError;
+using detail::SourceText;
+using detail::Yaml;
+using detail::YamlTree;
+
+struct Document::State {
+  enum class From : std::uint8_t { document, file, command_line };  // later ones go over earlier ones
+  struct Input {
+    Yaml spec;
+    Place place;  ///< of its name
+    From from = From::document;
+  };
+
+  fs::path file;
+  std::string text;
+  std::string name;
+  MapSection map;
+  std::vector<Function> functions;
+  std::vector<Yaml> expressions;
+  std::map<std::string, Place> outputs;
+  std::map<std::string, Place> parameters;  ///< of the first function that takes it
+  std::map<std::string, Place> map_places;
+  Place functions_place;
+  std::map<std::string, Input> inputs;
+  std::set<std::string> files;  ///< that places may name
+
+  static std::unique_ptr<State> of(SourceText source, const fs::path& file);
+  void read(const Yaml& root);
+  void read_functions(const Yaml& spec);
+  void read_inputs(const Yaml& spec, From from);
+  void add_input(const std::string& input, Input value);
+  void check_needed(const Pipeline& pipeline, const std::set<std::string>& needed, bool everything) const;
+  void check_missing(const Pipeline& pipeline, const std::set<std::string>& needed) const;
+  std::optional<Place> place_of(const std::string& of) const;
+  std::optional<Place> first_place_in(std::string_view message) const;
+  std::optional<Place> place_of_error(const Error& error) const;
+};
+
+// ---- reading
+// -----------------------------------------------------------------------------------------------------
+
+std::unique_ptr<Document::State> Document::State::of(SourceText source, const fs::path& file) {
+  auto state = std::make_unique<State>();
+  state->file = file;
+  state->text = source.text();
+  state->files.insert(source.name());
+  state->read(YamlTree::parse(std::move(source)));
+  return state;
+}
+
+void Document::State::read(const Yaml& root) {
+  check_keys(root, detail::kDocumentKeys);
+  if (const auto version = root.find("mpipe"))
+    if (detail::read_integer(*version, 1, "the version of the document's format, which is 1") != 1)
+      version->refuse(
+          fmt::format("the format version {} is not supported by this version of mpipe, which reads 1.",
+                      version->text()),
+          Category::not_supported);
+  name = file.stem().string();
+  if (const auto given = root.find("name")) name = detail::read_text(*given, "a name");
+  const auto spec = root.find("functions");
+  if (!spec) root.refuse("there are no functions. Add a list of them (functions: ..).");
+  read_functions(*spec);
+  if (const auto given = root.find("inputs"); given && !given->is_null()) read_inputs(*given, From::document);
+  if (const auto given = root.find("map"); given && !given->is_null()) {
+    std::vector<std::string> names;
+    for (const auto& [output, unused] : outputs) names.push_back(output);
+    map = detail::read_map_section(*given, names);
+    for (std::size_t k = 0; k < given->size(); ++k)
+      map_places.emplace(given->key(k).text(), given->value(k).place());
+  }
+}
+
+void Document::State::read_functions(const Yaml& spec) {
+  if (!spec.is_sequence() || spec.size() == 0) spec.refuse_type("a list of functions, at least one");
+  functions_place = spec.place();
+  detail::PluginCache plugins;
+  for (std::size_t k = 0; k < spec.size(); ++k) {
+    detail::FunctionEntry entry = detail::read_function(spec.item(k), plugins);
+    for (const auto& [output, place] : entry.outputs) {
+      const auto [first, is_new] = outputs.emplace(output, place);
+      if (!is_new)
+        throw PlacedError(
+            place, Category::duplicate_output,
+            fmt::format(
+                "the output '{}' is there already, at {} (nobody could say which one is meant). Rename one.",
+                output, first->second.to_string()));
+    }
+    for (const std::string& parameter : entry.function.parameter_names())
+      parameters.emplace(parameter, entry.place);
+    expressions.insert(expressions.end(), entry.expressions.begin(), entry.expressions.end());
+    functions.push_back(std::move(entry.function));
+  }
+}
+
+void Document::State::read_inputs(const Yaml& spec, From from) {
+  if (!spec.is_map()) spec.refuse_type("a mapping from names to values");
+  for (std::size_t k = 0; k < spec.size(); ++k) {
+    const Yaml key = spec.key(k);
+    if (!is_identifier(key.text()))
+      key.refuse(
+          fmt::format(
+              "'{}' cannot be the name of an input: use letters, digits and _, not starting with a digit.",
+              detail::printable(key.text())),
+          Category::bad_identifier);
+    detail::check_value(spec.value(k), true);
+    add_input(key.text(), {spec.value(k), key.place(), from});
+  }
+}
+
+void Document::State::add_input(const std::string& input, Input value) {
+  const auto found = inputs.find(input);
+  if (found == inputs.end())
+    inputs.emplace(input, std::move(value));
+  else if (found->second.from <= value.from)
+    found->second = std::move(value);
+}
+
+Document Document::load(const fs::path& file) { return Document(State::of(SourceText::read(file), file)); }
+
+Document Document::parse(std::string text, const fs::path& file) {
+  return Document(State::of(SourceText(file.string(), std::move(text), file.parent_path()), file));
+}
+
+Document::Document(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Document::Document(Document&&) noexcept = default;
+Document& Document::operator=(Document&&) noexcept = default;
+Document::~Document() = default;
+
+const fs::path& Document::file() const { return state_->file; }
+const std::string& Document::text() const { return state_->text; }
+const std::string& Document::name() const { return state_->name; }
+const MapSection& Document::map() const { return state_->map; }
+const std::vector<Function>& Document::functions() const { return state_->functions; }
+
+Pipeline Document::pipeline() const {
+  try {
+    return Pipeline(state_->functions);
+  } catch (const Error& error) {
+    throw PlacedError(state_->place_of_error(error).value_or(state_->functions_place), error.category(),
+                      error.what());
+  }
+}
+
+// ---- inputs
+// ------------------------------------------------------------------------------------------------------
+
+void Document::set_input(const std::string& assignment) {
+  const std::size_t equals = assignment.find('=');
+  const std::string name = assignment.substr(0, equals);
+  if (equals == std::string::npos || !is_identifier(name))
+    throw Error(Category::bad_option,
+                fmt::format("--set '{}' is not of the form name=JSON, as in alpha=0.5 or alpha='[1, 2]'.",
+                            detail::printable(assignment)));
+  // The value keeps its column.
+  const Yaml value =
+      YamlTree::parse(SourceText("--set", std::string(equals + 1, ' ') + assignment.substr(equals + 1), {}));
+  detail::check_value(value, true);
+  state_->files.insert(value.source().name());
+  state_->add_input(name, {value, value.place(), State::From::command_line});
+}
+
+void Document::add_inputs(const fs::path& file) {
+  const Yaml root = YamlTree::parse(SourceText::read(file));
+  state_->files.insert(root.source().name());
+  state_->read_inputs(root, State::From::file);
+}
+
+std::vector<std::string> Document::input_names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, unused] : state_->inputs) names.push_back(name);
+  return names;
+}
+
+Inputs Document::load_inputs(const std::vector<std::string>& names) const {
+  Inputs values;
+  for (const std::string& name : names)
+    if (const auto found = state_->inputs.find(name); found != state_->inputs.end())
+      values.emplace(name, detail::read_value(found->second.spec, name));
+  return values;
+}
+
+/// Refuses inputs that are not among `needed`: all of them (`everything`), or those of the command line only.
+void Document::State::check_needed(const Pipeline& pipeline, const std::set<std::string>& needed,
+                                   bool everything) const {
+  for (const auto& [input, given] : inputs) {
+    if (needed.contains(input) || !(everything || given.from == From::command_line)) continue;
+    std::string why;
+    if (pipeline.has_output(input))
+      why = fmt::format("the input '{}' is an output of a function, which computes it. Remove the input.",
+                        input);
+    else if (parameters.contains(input))
+      why = fmt::format("the input '{}' is not needed for what is computed. Remove it.", input);
+    else
+      why = fmt::format("no function takes the input '{}'.{} Correct the name or remove it.", input,
+                        detail::suggestion(input, pipeline.root_args()));
+    throw PlacedError(given.place, Category::extra_input, why);
+  }
+}
+
+void Document::State::check_missing(const Pipeline& pipeline, const std::set<std::string>& needed) const {
+  std::vector<std::string> missing;
+  for (const std::string& input : needed)
+    if (!inputs.contains(input) && pipeline.default_of(input) == nullptr) missing.push_back(input);
+  if (missing.empty()) return;
+  throw PlacedError(
+      parameters.at(missing.front()), Category::missing_input,
+      fmt::format(
+          "Missing inputs: {} (no function makes them and they have no default; the first is taken by the "
+          "function here). Add them to the inputs of the document, or give them with --set.",
+          fmt::join(missing, ", ")));
+}
+
+Inputs Document::inputs_for_map(const Pipeline& pipeline, const std::vector<std::string>& outputs) const {
+  std::set<std::string> needed;
+  const std::vector<bool> functions = pipeline.needed_for(outputs);
+  for (std::size_t k = 0; k < functions.size(); ++k)
+    if (functions[k])
+      for (const ParameterNode& parameter : pipeline.functions()[k].parameters)
+        if (parameter.source == Source::root) needed.insert(parameter.name);
+  state_->check_needed(pipeline, needed, outputs.empty());
+  state_->check_missing(pipeline, needed);
+  return load_inputs({needed.begin(), needed.end()});
+}
+
+Inputs Document::inputs_for_run(const Pipeline& pipeline, const std::vector<std::string>& outputs) const {
+  std::set<std::string> needed;
+  std::set<std::string> seen;
+  std::vector<std::string> open = outputs;
+  while (!open.empty()) {
+    const std::string name = std::move(open.back());
+    open.pop_back();
+    if (!seen.insert(name).second) continue;
+    if (state_->inputs.contains(name)) {
+      needed.insert(name);
+      continue;
+    }
+    if (!pipeline.has_output(name)) continue;
+    for (const ParameterNode& parameter : pipeline.function(pipeline.producer_of(name)).parameters)
+      if (parameter.source != Source::bound) open.push_back(parameter.name);
+  }
+  state_->check_needed(pipeline, needed, false);
+  return load_inputs({needed.begin(), needed.end()});
+}
+
+// ---- places
+// ------------------------------------------------------------------------------------------------------
+
+std::optional<Place> Document::State::place_of(const std::string& of) const {
+  if (const auto input = inputs.find(of); input != inputs.end()) return input->second.place;
+  for (const auto* places : {&outputs, &parameters})
+    if (const auto found = places->find(of); found != places->end()) return found->second;
+  return {};
+}
+
+/// Messages quote names like 'x' or `x`; indexed ones (`x[i, j]`) begin with the name.
+std::optional<Place> Document::State::first_place_in(std::string_view message) const {
+  constexpr std::string_view kQuotes = "'`";
+  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.";
+  for (std::size_t at = message.find_first_of(kQuotes); at != std::string_view::npos;
+       at = message.find_first_of(kQuotes, at + 1)) {
+    const std::size_t end = message.find_first_not_of(kLetters, at + 1);
+    if (end == std::string_view::npos) return {};
+    if (message[end] != message[at] && message[end] != '[') continue;
+    if (const auto place = place_of(std::string(message.substr(at + 1, end - at - 1)))) return place;
+  }
+  return {};
+}
+
+/// What types and shapes say of an expression is only known with its arguments, when its place is out of
+/// sight.
+std::optional<Place> Document::State::place_of_error(const Error& error) const {
+  if (const auto* in_expression = dynamic_cast<const detail::ExpressionError*>(&error))
+    for (const Yaml& expression : expressions)
+      if (expression.text() == in_expression->text())
+        return expression.place_in_text(in_expression->offset());
+  return first_place_in(error.what());
+}
+
+std::optional<Place> Document::place_of(const std::string& name) const { return state_->place_of(name); }
+
+std::optional<Place> Document::map_place(const std::string& key) const {
+  const auto found = state_->map_places.find(key);
+  if (found == state_->map_places.end()) return {};
+  return found->second;
+}
+
+Error Document::located(const Error& error) const {
+  const std::string_view text = error.what();
+  for (const std::string& file : state_->files)
+    if (text.starts_with(file + ":")) return error;
+  const auto place = state_->place_of_error(error);
+  return place ? Error(error.category(), place->to_string() + ": " + error.what()) : error;
+}
+
+}  // namespace mpipe

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// The keys of a document. docs/pipeline.schema.json has the same ones, which a test compares.
+#pragma once
+
+#include "document/yaml_tree.hpp"
+
+#include <span>
+#include <string_view>
+
+namespace mpipe::detail {
+
+/// The keys that one kind of mapping may have.
+struct KeySet {
+  std::string_view where;  ///< `a function`
+  std::span<const std::string_view> known;
+  std::span<const std::string_view> later;  ///< refused with not_supported: they are keys of later versions
+};
+
+extern const KeySet kDocumentKeys;
+extern const KeySet kFunctionKeys;
+extern const KeySet kResourceKeys;
+extern const KeySet kInputKeys;   ///< of an input that is not written out: `{linspace: [0, 1, 5]}`
+extern const KeySet kRandomKeys;  ///< of `random:`
+extern const KeySet kMapKeys;
+
+/// `map` is a mapping and has no other keys. Throws `PlacedError` (bad_document, with a suggestion;
+/// not_supported).
+void check_keys(const Yaml& map, const KeySet& keys);
+
+}  // namespace mpipe::detail

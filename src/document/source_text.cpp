@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "document/source_text.hpp"
+
+#include "document/text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+
+namespace mpipe {
+
+std::string Place::to_string() const { return fmt::format("{}:{}:{}", file, line, column); }
+
+namespace detail {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMostBytes = 16 * 1024 * 1024;
+// Brackets are counted wherever they stand, in text and comments too, so this is far more than the parser of
+// the tree allows; it only protects the scanner, which holds all that is open.
+constexpr int kMostOpenBrackets = 1000;
+constexpr std::size_t kMostStructure = 2'000'000;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr const char* kElsewhere = "Put large inputs into csv, hdf5 or npy files.";
+
+/// Bytes of the character of UTF-8 that begins at `at`, or 0 when none does.
+std::size_t character_length(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t k) -> unsigned {
+    return at + k < text.size() ? static_cast<unsigned char>(text[at + k]) : 0;
+  };
+  const auto continues = [&](std::size_t k) { return (byte(k) & 0xC0U) == 0x80U; };
+  const unsigned first = byte(0);
+  if (first < 0x80U) return 1;
+  if (first >= 0xC2U && first <= 0xDFU) return continues(1) ? 2 : 0;
+  if (first >= 0xE0U && first <= 0xEFU) {
+    const bool overlong = first == 0xE0U && byte(1) < 0xA0U;
+    const bool surrogate = first == 0xEDU && byte(1) > 0x9FU;
+    return continues(1) && continues(2) && !overlong && !surrogate ? 3 : 0;
+  }
+  if (first >= 0xF0U && first <= 0xF4U) {
+    const bool overlong = first == 0xF0U && byte(1) < 0x90U;
+    const bool beyond = first == 0xF4U && byte(1) > 0x8FU;
+    return continues(1) && continues(2) && continues(3) && !overlong && !beyond ? 4 : 0;
+  }
+  return 0;
+}
+
+Category refusal(Category category) { return exit_code(category) == 2 ? category : Category::bad_document; }
+
+}  // namespace
+
+PlacedError::PlacedError(const Place& place, Category category, const std::string& problem)
+    : Error(refusal(category), place.to_string() + ": " + problem) {}
+
+SourceText::SourceText(std::string name, std::string text, fs::path folder)
+    : name_(std::move(name)), text_(std::move(text)), folder_(std::move(folder)) {
+  if (text_.size() > kMostBytes)
+    throw Error(Category::bad_document,
+                fmt::format("{}: the document has {} bytes, and at most {} are read. {}", name_, text_.size(),
+                            kMostBytes, kElsewhere));
+  if (text_.starts_with(kByteOrderMark)) text_.erase(0, kByteOrderMark.size());
+  lines_.push_back(0);
+  for (std::size_t k = 0; k < text_.size(); ++k)
+    if (text_[k] == '\n') lines_.push_back(k + 1);
+  check_encoding();
+  check_structure();
+}
+
+SourceText SourceText::read(const fs::path& file) {
+  const auto refuse = [&](const std::string& problem) {
+    throw Error(Category::bad_document, fmt::format("{}: {}", file.string(), problem));
+  };
+  std::error_code problem;
+  const fs::file_status status = fs::status(file, problem);
+  if (!fs::exists(status)) refuse("there is no such document. Correct the path.");
+  if (fs::is_directory(status)) refuse("this is a directory, not a document. Name the file in it.");
+  if (!fs::is_regular_file(status)) refuse("this is not a file. Name a pipeline document.");
+  const std::uintmax_t size = fs::file_size(file, problem);
+  if (!problem && size > kMostBytes)
+    refuse(
+        fmt::format("the document has {} bytes, and at most {} are read. {}", size, kMostBytes, kElsewhere));
+  std::ifstream in(file, std::ios::binary);
+  std::string text(kMostBytes + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!in.is_open() || in.bad()) refuse("the document cannot be read. See whether you may read it.");
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  return {file.string(), std::move(text), file.parent_path()};
+}
+
+Place SourceText::place(std::size_t offset) const {
+  offset = std::min(offset, text_.size());
+  const auto after = std::upper_bound(lines_.begin(), lines_.end(), offset);
+  const std::size_t start = *std::prev(after);
+  return {name_, static_cast<int>(after - lines_.begin()),
+          static_cast<int>(column_of(std::string_view(text_).substr(start), offset - start))};
+}
+
+void SourceText::check_encoding() const {
+  for (std::size_t at = 0; at < text_.size();) {
+    if (text_[at] == '\0')
+      refuse(at, "there is a zero byte: this is not a text. A document is a text in UTF-8.");
+    const std::size_t length = character_length(text_, at);
+    if (length == 0)
+      refuse(
+          at,
+          fmt::format(
+              "the byte 0x{:02x} is no character in UTF-8: this is not a text, or one in another encoding. "
+              "Save it as UTF-8.",
+              static_cast<unsigned char>(text_[at])));
+    at += length;
+  }
+}
+
+void SourceText::check_structure() const {
+  int open = 0;
+  std::size_t structure = 0;
+  for (std::size_t at = 0; at < text_.size(); ++at) {
+    const char c = text_[at];
+    if (c == '[' || c == '{') ++open;
+    if (c == ']' || c == '}') open = std::max(0, open - 1);
+    if (open > kMostOpenBrackets)
+      refuse(at, "brackets are nested too deeply. A document has at most 64 levels.");
+    if (std::string_view("[]{},:?\"").find(c) != std::string_view::npos && ++structure > kMostStructure)
+      refuse(at, fmt::format("there are more than {} brackets, commas, colons and quotes. {}", kMostStructure,
+                             kElsewhere));
+  }
+}
+
+void SourceText::refuse(std::size_t offset, const std::string& problem) const {
+  throw PlacedError(place(offset), Category::bad_document, problem);
+}
+
+}  // namespace detail
+}  // namespace mpipe

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What is wrong with a document: each refusal with its place, its category and its text.
+#include "document_text.hpp"
+
+#include <gtest/gtest.h>
+
+namespace mpipe::test {
+namespace {
+
+struct Refusal {
+  const char* name;
+  const char* text;
+  Category category;
+  const char* message;  ///< a part of it, with the place
+};
+
+void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.name; }
+
+class Refusals : public ::testing::TestWithParam<Refusal> {};
+
+TEST_P(Refusals, TellPlaceAndProblem) {
+  const auto message = error_message(GetParam().category, [] {
+    const Document document = parse(GetParam().text);
+    document.inputs_for_map(document.pipeline(), {});
+  });
+  EXPECT_TRUE(contains(message, GetParam().message));
+  EXPECT_EQ(message.rfind("doc.yaml:", 0), 0U) << message;
+  EXPECT_EQ(exit_code(GetParam().category), 2);
+}
+
+std::string name_of(const ::testing::TestParamInfo<Refusal>& info) { return info.param.name; }
+
+constexpr auto kBad = Category::bad_document;
+constexpr auto kLater = Category::not_supported;
+
+INSTANTIATE_TEST_SUITE_P(
+    Syntax, Refusals,
+    ::testing::Values(Refusal{"Nothing", "", kBad, "doc.yaml:1:1: there is nothing in it"},
+                      Refusal{"OnlyComments", "# nothing\n\n", kBad, "there is nothing in it"},
+                      Refusal{"AList", "- 1\n- 2\n", kBad,
+                              "doc.yaml:1:1: expected the keys of a document but found a list"},
+                      Refusal{"AText", "hello", kBad,
+                              "doc.yaml:1:1: expected the keys of a document but found the text 'hello'"},
+                      Refusal{"OpenBracket", "functions: [", kBad, "this is not valid YAML"},
+                      Refusal{"OpenQuote", "name: 'abc\n", kBad, "doc.yaml:1:7: this quote is not closed"},
+                      Refusal{"OpenDoubleQuote", "name: \"a\\\"\n", kBad,
+                              "doc.yaml:1:7: this quote is not closed"},
+                      Refusal{"BadIndentation", "name: a\n  functions: []\n", kBad,
+                              "doc.yaml:2:12: this is not valid YAML"},
+                      Refusal{"TwoDocuments", "name: a\n---\nname: b\n", kBad,
+                              "doc.yaml:2:1: a second document begins here"},
+                      Refusal{"DuplicateKey", "name: a\nmpipe: 1\nname: b\n", kBad,
+                              "doc.yaml:3:1: the key 'name' is there twice"},
+                      Refusal{"DuplicateInput", "functions: []\ninputs: {x: 1, y: 2, x: 3}\n", kBad,
+                              "doc.yaml:2:22: the key 'x' is there twice"},
+                      Refusal{"KeyThatIsAList", "{[a, b]: 1}", kBad, "doc.yaml:1:2: a key must be a text"},
+                      Refusal{"Tag", "name: !!binary abc\n", kBad,
+                              "doc.yaml:1:7: the tag 'tag:yaml.org,2002:binary' is not supported"},
+                      Refusal{"EndlessAlias", "name: a\ninputs: &x [1, *x]\n", kBad,
+                              "doc.yaml:2:16: this alias stands inside"},
+                      Refusal{"UnknownAlias", "name: *x\n", kBad, "doc.yaml:1:7: this is not valid YAML"}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(
+    TopLevel, Refusals,
+    ::testing::Values(
+        Refusal{"UnknownKey", "function:\n- {output: y, expr: x}\n", kBad,
+                "doc.yaml:1:1: 'function' is no key of a document. Did you mean 'functions'?"},
+        Refusal{"NoFunctions", "name: a\n", kBad, "doc.yaml:1:1: there are no functions"},
+        Refusal{"EmptyFunctions", "functions: []\n", kBad,
+                "doc.yaml:1:12: expected a list of functions, at least one but found a list"},
+        Refusal{"FunctionsAreAMapping", "functions: {y: x}\n", kBad,
+                "doc.yaml:1:12: expected a list of functions"},
+        Refusal{"AnotherVersion", "mpipe: 2\nfunctions: []\n", kLater,
+                "doc.yaml:1:8: the format version 2 is not supported"},
+        Refusal{"AVersionThatIsNone", "mpipe: one\nfunctions: []\n", kBad,
+                "doc.yaml:1:8: expected the version of the document's format, which is 1 but found the text "
+                "'one'"},
+        Refusal{"ANameThatIsAList", "name: [a]\nfunctions: []\n", kBad,
+                "doc.yaml:1:7: expected a name but found a list"},
+        Refusal{"Runs", "functions: []\nruns: []\n", kLater,
+                "doc.yaml:2:1: 'runs' of a document is not supported"},
+        Refusal{"Axes", "functions: []\naxes: {}\n", kLater,
+                "doc.yaml:2:1: 'axes' of a document is not supported"},
+        Refusal{"Scope", "scope: a\n", kLater, "doc.yaml:1:1: 'scope' of a document is not supported"},
+        Refusal{"InputsAreAList", "functions: [{output: y, expr: x}]\ninputs: [1]\n", kBad,
+                "doc.yaml:2:9: expected a mapping from names to values but found a list"},
+        Refusal{"InputWithABadName", "functions: [{output: y, expr: x}]\ninputs: {2x: 1}\n",
+                Category::bad_identifier, "doc.yaml:2:10: '2x' cannot be the name of an input"}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(
+    Functions, Refusals,
+    ::testing::Values(
+        Refusal{"NoOutput", "functions:\n- {expr: x}\n", kBad, "doc.yaml:2:3: this function has no output"},
+        Refusal{"NoBody", "functions:\n- output: y\n", kBad,
+                "doc.yaml:2:3: nothing says how 'y' is computed"},
+        Refusal{"TwoBodies", "functions:\n- {output: y, expr: x, plugin: p.so, function: f}\n", kBad,
+                "doc.yaml:2:21: 'expr' and 'plugin' both say how"},
+        Refusal{"FunctionWithoutPlugin", "functions:\n- {output: y, expr: x, function: f}\n", kBad,
+                "doc.yaml:2:34: 'function' goes with 'plugin'"},
+        Refusal{"UnknownKeyOfAFunction", "functions:\n- {output: y, expr: x, map_spec: 'x[i] -> y[i]'}\n",
+                kBad, "doc.yaml:2:24: 'map_spec' is no key of a function. Did you mean 'mapspec'?"},
+        Refusal{"Command", "functions:\n- output: y\n  command: [./solver]\n  returns: json\n", kLater,
+                "doc.yaml:3:3: 'command' of a function is not supported by this version"},
+        Refusal{"Retries", "functions:\n- {output: y, expr: x, retries: 3}\n", kLater,
+                "doc.yaml:2:24: 'retries'"},
+        Refusal{"FunctionScope", "functions:\n- {output: y, expr: x, scope: s}\n", kLater,
+                "doc.yaml:2:24: 'scope'"},
+        Refusal{"Isolation", "functions:\n- {output: y, expr: x, isolation: process}\n", kLater,
+                "doc.yaml:2:35: isolation: process is not supported"},
+        Refusal{"OtherIsolation", "functions:\n- {output: y, expr: x, isolation: jail}\n", kBad,
+                "doc.yaml:2:35: expected none or process but found the text 'jail'"},
+        Refusal{"Ranks", "functions:\n- {output: y, expr: x, resources: {ranks: 2}}\n", kLater,
+                "doc.yaml:2:43: functions with 2 ranks are not supported"},
+        Refusal{"Gpus", "functions:\n- {output: y, expr: x, resources: {gpus: 1}}\n", kLater,
+                "doc.yaml:2:42: functions with 1 gpus are not supported"},
+        Refusal{"Memory", "functions:\n- {output: y, expr: x, resources: {memory: 2GB}}\n", kLater,
+                "doc.yaml:2:36: 'memory' of the resources is not supported"},
+        Refusal{"NoRanks", "functions:\n- {output: y, expr: x, resources: {ranks: 0}}\n", kBad,
+                "doc.yaml:2:43: expected a whole number, 1 or more but found the number 0"},
+        Refusal{"OutputIsAMapping", "functions:\n- {output: {a: b}, expr: x}\n", kBad,
+                "doc.yaml:2:12: expected the name of an output, or a list of names but found a mapping"},
+        Refusal{"OutputIsAnEmptyList", "functions:\n- {output: [], expr: x}\n", kBad,
+                "doc.yaml:2:12: expected the name"},
+        Refusal{"OutputWithABadName", "functions:\n- {output: a b, expr: x}\n", Category::bad_identifier,
+                "doc.yaml:2:12: 'a b' cannot be the name of an output"},
+        Refusal{"OutputTwice", "functions:\n- {output: y, expr: x}\n- {output: [z, y], expr: [x, x]}\n",
+                Category::duplicate_output,
+                "doc.yaml:3:16: the output 'y' is there already, at doc.yaml:2:12"},
+        Refusal{"OutputIsParameter", "functions:\n- {output: y, expr: y + 1}\n",
+                Category::output_is_parameter, "doc.yaml:2:12: 'y' is both an output and a parameter"}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(
+    Expressions, Refusals,
+    ::testing::Values(
+        Refusal{
+            "Expression", "functions:\n- output: y\n  expr: \"x + sinn(x)\"\n", kBad,
+            "doc.yaml:3:14: bad expression at column 5: there is no function 'sinn'. Did you mean 'sin'?"},
+        Refusal{"ExpressionWithoutQuotes", "functions:\n- output: y\n  expr: x + * 2\n", kBad,
+                "doc.yaml:3:13: bad expression"},
+        Refusal{"FoldedExpression", "functions:\n- output: y\n  expr: >\n    x +\n    * 2\n", kBad,
+                "doc.yaml:3:9: bad expression at column 5"},
+        Refusal{"SecondExpression", "functions:\n- output: [y, z]\n  expr: [x, 'x +']\n", kBad,
+                "doc.yaml:3:17: bad expression"},
+        Refusal{"ExpressionWithAnotherParameter", "functions:\n- {output: y, expr: x + z, parameters: [x]}\n",
+                Category::unknown_name, "doc.yaml:2:25: bad expression at column 5: 'z' is not a parameter"},
+        Refusal{"TooFewExpressions", "functions:\n- {output: [y, z], expr: x}\n", kBad,
+                "doc.yaml:2:26: there are 2 outputs but 1 expressions"},
+        Refusal{"ExpressionIsAMapping", "functions:\n- {output: y, expr: {a: b}}\n", kBad,
+                "doc.yaml:2:21: expected an expression, or a list of them"},
+        Refusal{"RankOfAnEdge", "functions:\n- {output: s, expr: size(x)}\n- {output: y, expr: 1 + sum(s)}\n",
+                Category::rank_mismatch, "doc.yaml:3:29: bad expression at column 9: 'sum' wants an array"}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(
+    Names, Refusals,
+    ::testing::Values(
+        Refusal{"Mapspec", "functions:\n- {output: y, expr: x, mapspec: 'x[i -> y[i]'}\n",
+                Category::mapspec_syntax, "doc.yaml:2:33: bad mapspec at column"},
+        Refusal{"MapspecOfAnotherOutput", "functions:\n- {output: y, expr: x, mapspec: 'x[i] -> z[i]'}\n",
+                Category::mapspec_name_mismatch,
+                "doc.yaml:2:33: the mapspec 'x[i] -> z[i]' has the outputs (z)"},
+        Refusal{"MapspecOfAnotherInput", "functions:\n- {output: y, expr: x, mapspec: 'w[i] -> y[i]'}\n",
+                Category::mapspec_name_mismatch, "doc.yaml:2:33: the mapspec"},
+        Refusal{"MapspecIsAList", "functions:\n- {output: y, expr: x, mapspec: [a]}\n", kBad,
+                "doc.yaml:2:33: expected a mapspec such as"},
+        Refusal{"DefaultOfNoParameter", "functions:\n- {output: y, expr: x, defaults: {z: 1}}\n",
+                Category::unknown_name, "doc.yaml:2:34: the defaults of function 'y' name 'z'"},
+        Refusal{"BoundOfNoParameter", "functions:\n- {output: y, expr: x, bound: {z: 1}}\n",
+                Category::unknown_name, "doc.yaml:2:31: the bound values of function 'y' name 'z'"},
+        Refusal{"BoundInMapspec",
+                "functions:\n- {output: y, expr: x, bound: {x: 1}, mapspec: 'x[i] -> y[i]'}\n",
+                Category::bound_in_mapspec, "doc.yaml:2:48: parameter 'x'"},
+        Refusal{"DefaultAndBound", "functions:\n- {output: y, expr: x, defaults: {x: 1}, bound: {x: 2}}\n",
+                Category::default_and_bound, "doc.yaml:2:49: parameter 'x'"},
+        Refusal{"RenameOfNothing", "functions:\n- {output: y, expr: x, renames: {z: w}}\n",
+                Category::unknown_name, "doc.yaml:2:33: renames of function 'y' name 'z'"},
+        Refusal{"RenamesAreAList", "functions:\n- {output: y, expr: x, renames: [z]}\n", kBad,
+                "doc.yaml:2:33: expected a mapping from own names"},
+        Refusal{"RenamesMeet", "functions:\n- {output: y, expr: x + z, renames: {z: x}}\n",
+                Category::rename_collision, "doc.yaml:2:37: two parameters of function 'y' are called 'x'"},
+        Refusal{"ParametersAreAText", "functions:\n- {output: y, expr: x, parameters: x}\n", kBad,
+                "doc.yaml:2:36: expected a list of names of parameters"},
+        Refusal{"DefaultFromAFile",
+                "functions:\n- {output: y, expr: x, defaults: {x: {csv: a.csv, column: x}}}\n", kBad,
+                "doc.yaml:2:38: values from files are for inputs only"},
+        Refusal{"InternalShapeText", "functions:\n- {output: y, expr: x, internal_shape: [3, many]}\n", kBad,
+                "doc.yaml:2:44: expected an extent: a whole number"},
+        Refusal{"InternalShapeNegative", "functions:\n- {output: y, expr: x, internal_shape: -1}\n", kBad,
+                "doc.yaml:2:40: expected an extent"},
+        Refusal{"UnitsOfNoOutput", "functions:\n- {output: y, expr: x, units: {z: m}}\n",
+                Category::unknown_name, "doc.yaml:2:32: 'z' is no output of this function"},
+        Refusal{"UnitsOfWhich", "functions:\n- {output: [y, z], expr: [x, x], units: m}\n", kBad,
+                "doc.yaml:2:41: the function has several outputs"}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(
+    Pipelines, Refusals,
+    ::testing::Values(Refusal{"Cycle", "functions:\n- {output: a, expr: b + 1}\n- {output: b, expr: a + 1}\n",
+                              Category::cycle, "doc.yaml:2:1: the functions a, b"},
+                      Refusal{"Axes",
+                              "functions:\n- {output: a, expr: x, mapspec: 'x[i] -> a[i]'}\n- {output: b, "
+                              "expr: x, mapspec: 'x[j] -> b[j]'}\n",
+                              Category::axes_inconsistent, "doc.yaml:2:3: "},
+                      Refusal{"Defaults",
+                              "functions:\n- {output: a, expr: x, defaults: {x: 1}}\n- {output: b, expr: x, "
+                              "defaults: {x: 2}}\n",
+                              Category::defaults_inconsistent, "doc.yaml:2:3: "},
+                      Refusal{"InternalShapeRank",
+                              "functions:\n- {output: a, expr: '[[x, 1], [1, x]]', mapspec: 'x[i] -> a[i, "
+                              "j]'}\ninputs: {x: [1]}\n",
+                              kBad, "doc.yaml:2:12: function 'a' returns"}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(
+    MapSections, Refusals,
+    ::testing::Values(
+        Refusal{"UnknownKeyOfMap", "functions: [{output: y, expr: x}]\nmap: {run_foldr: a}\n", kBad,
+                "doc.yaml:2:7: 'run_foldr' is no key of map. Did you mean 'run_folder'?"},
+        Refusal{"EmptyRunFolder", "functions: [{output: y, expr: x}]\nmap: {run_folder: ''}\n", kBad,
+                "doc.yaml:2:19: the path of the run folder is empty"},
+        Refusal{"UnknownStorage", "functions: [{output: y, expr: x}]\nmap: {storage: hdf}\n",
+                Category::unknown_storage,
+                "doc.yaml:2:16: expected a storage (hdf5, file or memory) but found the text 'hdf'. Did you "
+                "mean 'hdf5'?"},
+        Refusal{"StorageOfAnUnknownOutput", "functions: [{output: y, expr: x}]\nmap: {storage: {z: hdf5}}\n",
+                Category::unknown_output, "doc.yaml:2:17: no function has the output 'z'"},
+        Refusal{"UnknownExecutor", "functions: [{output: y, expr: x}]\nmap: {executor: 'thread:4'}\n",
+                Category::bad_option, "doc.yaml:2:17: expected an executor"},
+        Refusal{"ExecutorWithAText",
+                "functions: [{output: y, expr: x}]\nmap: {executor: {'': 'threads:many'}}\n",
+                Category::bad_option, "doc.yaml:2:22: expected an executor"},
+        Refusal{"CountedMpi", "functions: [{output: y, expr: x}]\nmap: {executor: 'mpi:4'}\n",
+                Category::bad_option, "doc.yaml:2:17: expected an executor"},
+        Refusal{"ChunkSizeZero", "functions: [{output: y, expr: x}]\nmap: {chunksizes: 0}\n", kBad,
+                "doc.yaml:2:19: expected a number of elements, 1 or more, or auto but found the number 0"},
+        Refusal{"ErrorHandling", "functions: [{output: y, expr: x}]\nmap: {error_handling: ignore}\n", kBad,
+                "doc.yaml:2:23: expected raise or continue but found the text 'ignore'"},
+        Refusal{"NegativeSeed", "functions: [{output: y, expr: x}]\nmap: {seed: -1}\n", kBad,
+                "doc.yaml:2:13: expected a whole number, 0 or more but found the number -1"},
+        Refusal{"SeedWithAFraction", "functions: [{output: y, expr: x}]\nmap: {seed: 1.5}\n", kBad,
+                "doc.yaml:2:13: expected"},
+        Refusal{"NoRunsAtOnce", "functions: [{output: y, expr: x}]\nmap: {max_concurrent: 0}\n", kBad,
+                "doc.yaml:2:23: expected"}),
+    name_of);
+
+TEST(Refusals, OfTheCommandLine) {
+  Document document = with_rest("");
+  EXPECT_TRUE(contains(error_message(Category::bad_option, [&] { document.set_input("x"); }),
+                       "not of the form name=JSON"));
+  EXPECT_TRUE(contains(error_message(Category::bad_option, [&] { document.set_input("=1"); }),
+                       "not of the form name=JSON"));
+  EXPECT_TRUE(
+      contains(error_message(kBad, [&] { document.set_input("x="); }), "--set:1:1: there is nothing in it"));
+  EXPECT_TRUE(
+      contains(error_message(kBad, [&] { document.set_input("x=null"); }), "--set:1:3: expected a value"));
+  EXPECT_TRUE(
+      contains(error_message(kBad, [&] { document.set_input("x=[1, 2"); }), "this is not valid YAML"));
+  EXPECT_TRUE(contains(error_message(kBad, [&] { document.set_input("x={linspac: [0, 1, 2]}"); }),
+                       "--set:1:4: 'linspac' is no key of an input. Did you mean 'linspace'?"));
+  EXPECT_TRUE(document.input_names().empty());
+}
+
+TEST(Refusals, OfFilesOfInputs) {
+  const Folder folder;
+  Document document = with_rest("");
+  EXPECT_TRUE(contains(error_message(kBad, [&] { document.add_inputs(folder.path() / "no.yaml"); }),
+                       "there is no such document"));
+  const auto file = folder.write("bad.yaml", "x: 1\n'a b': 2\n");
+  EXPECT_TRUE(contains(error_message(Category::bad_identifier, [&] { document.add_inputs(file); }),
+                       file.string() + ":2:1: 'a b' cannot be the name of an input"));
+}
+
+}  // namespace
+}  // namespace mpipe::test

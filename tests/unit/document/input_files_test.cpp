@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Inputs from csv, json and npy files: what is read, and what is refused.
+#include "document_text.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <complex>
+#include <cstring>
+
+namespace mpipe::test {
+namespace {
+
+constexpr auto kBadFile = Category::bad_input_file;
+
+class FileInputs : public ::testing::Test {
+ protected:
+  /// The value of an input written as `text`, whose files are in the folder.
+  Value value(const std::string& text) const {
+    return Document::parse("functions: [{output: y, expr: x}]\ninputs:\n  x: " + text + "\n",
+                           folder_.path() / "doc.yaml")
+        .load_inputs({"x"})
+        .at("x");
+  }
+  std::string refusal(const std::string& text, Category category = kBadFile) const {
+    const std::string message = error_message(category, [&] { value(text); });
+    EXPECT_TRUE(contains(message, "doc.yaml:3:6: "));
+    return message;
+  }
+  Value csv(const std::string& text, const std::string& columns = "column: a") const {
+    folder_.write("t.csv", text);
+    return value("{csv: t.csv, " + columns + "}");
+  }
+  std::string bad_csv(const std::string& text, const std::string& columns = "column: a") const {
+    folder_.write("t.csv", text);
+    return refusal("{csv: t.csv, " + columns + "}");
+  }
+  Value json(const std::string& text) const {
+    folder_.write("t.json", text);
+    return value("{json: t.json}");
+  }
+  std::string bad_json(const std::string& text) const {
+    folder_.write("t.json", text);
+    return refusal("{json: t.json}");
+  }
+
+  Folder folder_;
+};
+
+using Csv = FileInputs;
+
+TEST_F(Csv, ColumnsByName) {
+  const std::string text = "a,b,name\n1,0.5,x\n2,1,y\n3,1e3,z\n";
+  EXPECT_EQ(csv(text).type().dtype(), "int64");
+  EXPECT_EQ(csv(text).as<std::vector<std::int64_t>>(), (std::vector<std::int64_t>{1, 2, 3}));
+  EXPECT_EQ(csv(text, "column: b").as<std::vector<double>>(), (std::vector<double>{0.5, 1, 1000}));
+  EXPECT_EQ(csv(text, "column: name").as<std::vector<std::string>>(),
+            (std::vector<std::string>{"x", "y", "z"}));
+  const auto table = csv(text, "columns: [b, a]").as<Array<double>>();
+  EXPECT_EQ(table.shape(), (Shape{3, 2}));
+  EXPECT_EQ(table(1, 0), 1.0);
+  EXPECT_EQ(table(2, 1), 3.0);
+  EXPECT_EQ(csv(text, "columns: [a]").shape(), (Shape{3, 1}));
+}
+
+TEST_F(Csv, Forms) {
+  EXPECT_EQ(csv("# a comment\n\n a , b \n 1 ,2\n# more\n\n3,4").as<std::vector<std::int64_t>>(),
+            (std::vector<std::int64_t>{1, 3}));
+  EXPECT_EQ(csv("\xEF\xBB\xBF"
+                "a,b\r\n1,2\r\n")
+                .as<std::vector<std::int64_t>>(),
+            std::vector<std::int64_t>{1});
+  EXPECT_EQ(csv("a\n\"x, \"\"y\"\"\nz\"\n\"12\"\n").as<std::vector<std::string>>(),
+            (std::vector<std::string>{"x, \"y\"\nz", "12"}));
+  EXPECT_EQ(csv("a\ntrue\nfalse\n").type().dtype(), "bool");
+  EXPECT_EQ(csv("2020\n7\n", "column: 2020").count(), 1);
+  const auto numbers = csv("a\n+1\nnan\n-inf\n1\n").as<std::vector<double>>();
+  EXPECT_TRUE(std::isnan(numbers[1]));
+  EXPECT_EQ(numbers[2], -std::numeric_limits<double>::infinity());
+}
+
+TEST_F(Csv, OnlyTheHeaderIsAnEmptyAxis) {
+  EXPECT_EQ(csv("a,b\n").shape(), Shape{0});
+  EXPECT_EQ(csv("a,b\n", "columns: [a, b]").shape(), (Shape{0, 2}));
+}
+
+TEST_F(Csv, Refusals) {
+  EXPECT_TRUE(contains(bad_csv("alpha,b\n1,2\n", "column: alpa"),
+                       "t.csv:1: there is no column 'alpa'. Did you mean 'alpha'?"));
+  EXPECT_TRUE(contains(bad_csv("a,a\n1,2\n"), "t.csv:1: there are two columns 'a'"));
+  EXPECT_TRUE(contains(bad_csv("a,b\n1,2\n\n3\n"),
+                       "t.csv:4: the line has 1 cells, but the first one names 2 columns"));
+  EXPECT_TRUE(contains(bad_csv("a,b\n1,2\n,3\n"), "t.csv:3: column 'a': the cell is empty"));
+  EXPECT_TRUE(
+      contains(bad_csv("a\n1\nx\n"), "t.csv:3: column 'a': a text stands among values of another kind"));
+  EXPECT_TRUE(contains(bad_csv("a\n1\n1e999\n"), "t.csv:3: column 'a': the number 1e999 does not fit"));
+  EXPECT_TRUE(contains(bad_csv("a\n\"1\n2\n"), "a quote is not closed"));
+  EXPECT_TRUE(contains(bad_csv("a\n\"1\"2\n"), "t.csv:2: something follows a closing quote"));
+  EXPECT_TRUE(contains(bad_csv(""), "is empty: its first line must have the names"));
+  EXPECT_TRUE(contains(bad_csv(std::string("a\n1\0", 4)), "has a zero byte"));
+  EXPECT_TRUE(contains(bad_csv(std::string(2'000'000, 'a')), "a record of more than 1048576 bytes"));
+  EXPECT_TRUE(
+      contains(bad_csv("a\n\"" + std::string(700'000, 'x') + "\n" + std::string(700'000, 'y') + "\"\n"),
+               "a record of more"));
+  std::filesystem::create_directory(folder_.path() / "d.csv");
+  EXPECT_TRUE(contains(refusal("{csv: d.csv, column: a}"), "is a directory"));
+}
+
+using JsonFile = FileInputs;
+
+TEST_F(JsonFile, Values) {
+  EXPECT_EQ(json("[1, 2, 3]").as<std::vector<std::int64_t>>(), (std::vector<std::int64_t>{1, 2, 3}));
+  EXPECT_EQ(json("[[1, 2.5], [3, 4]]").as<Array<double>>()(0, 1), 2.5);
+  EXPECT_EQ(json("[\"a\", \"\\ud83c\\udf0d\"]").as<std::vector<std::string>>()[1], "\xF0\x9F\x8C\x8D");
+  EXPECT_EQ(json("7").as<std::int64_t>(), 7);
+  EXPECT_EQ(json("[true, false]").type().dtype(), "bool");
+  EXPECT_EQ(json("[[], []]").shape(), (Shape{2, 0}));
+  EXPECT_EQ(json("-9223372036854775808").as<std::int64_t>(), std::numeric_limits<std::int64_t>::min());
+}
+
+TEST_F(JsonFile, Refusals) {
+  EXPECT_TRUE(contains(bad_json("[1, 2"), "is no valid JSON"));
+  EXPECT_TRUE(contains(bad_json(""), "is no valid JSON"));
+  EXPECT_TRUE(contains(bad_json("[[1, 2], [3]]"), "at [1]: a list of 2 items is expected"));
+  EXPECT_TRUE(contains(bad_json("[1, [2]]"), "at [1]: an array cannot be a value here"));
+  EXPECT_TRUE(contains(bad_json("[1, \"a\"]"), "at [1]: a text stands among"));
+  EXPECT_TRUE(contains(bad_json("[1, null]"), "at [1]: a value is missing"));
+  EXPECT_TRUE(contains(bad_json("{\"a\": 1}"), "at its top: an object cannot be a value here"));
+  EXPECT_TRUE(contains(bad_json("18446744073709551615"), "does not fit into 64 bits"));
+  EXPECT_TRUE(contains(bad_json(std::string(100'000, '[')), "is no valid JSON"));
+  EXPECT_TRUE(
+      contains(bad_json(std::string(40, '[') + "1" + std::string(40, ']')), "nested more than 32 deep"));
+  folder_.write("large.json", "1");
+  std::filesystem::resize_file(folder_.path() / "large.json", 300'000'000);
+  EXPECT_TRUE(contains(refusal("{json: large.json}", Category::too_large), "has 300000000 bytes"));
+}
+
+class Npy : public FileInputs {
+ protected:
+  static std::string file(const std::string& header, const std::string& values, int version = 1) {
+    std::string text = "\x93NUMPY";
+    text += static_cast<char>(version);
+    text += '\0';
+    for (int k = 0; k < (version == 1 ? 2 : 4); ++k)
+      text += static_cast<char>(header.size() >> (8 * k) & 0xFFU);
+    return text + header + values;
+  }
+  static std::string header(const std::string& type, const std::string& shape, bool fortran = false) {
+    return "{'descr': '" + type + "', 'fortran_order': " + (fortran ? "True" : "False") +
+           ", 'shape': " + shape + ", }   \n";
+  }
+  template <class T>
+  static std::string bytes(std::initializer_list<T> values) {
+    std::string text(values.size() * sizeof(T), '\0');
+    std::memcpy(text.data(), std::data(values), text.size());
+    return text;
+  }
+  Value npy(const std::string& text) const {
+    folder_.write("t.npy", text);
+    return value("{npy: t.npy}");
+  }
+  std::string bad_npy(const std::string& text, Category category = kBadFile) const {
+    folder_.write("t.npy", text);
+    return refusal("{npy: t.npy}", category);
+  }
+};
+
+TEST_F(Npy, Values) {
+  const std::string doubles = bytes({1.0, 2.0, 3.0, 4.0, 5.0, 6.0});
+  for (const int version : {1, 2, 3})
+    EXPECT_EQ(npy(file(header("<f8", "(6,)"), doubles, version)).as<std::vector<double>>(),
+              (std::vector<double>{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(npy(file(header("<f8", "(2, 3)"), doubles)).as<Array<double>>()(1, 0), 4.0);
+  const auto fortran = npy(file(header("<f8", "(2, 3)", true), doubles)).as<Array<double>>();
+  EXPECT_EQ(fortran(1, 0), 2.0);
+  EXPECT_EQ(fortran(0, 1), 3.0);
+  EXPECT_EQ(npy(file(header("<f8", "()"), bytes({7.5}))).as<double>(), 7.5);
+  EXPECT_EQ(npy(file(header("|b1", "(2,)"), std::string("\1\0", 2))).type().dtype(), "bool");
+  EXPECT_EQ(npy(file(header("|u1", "(2,)"), "\x01\xFF")).as<std::vector<std::uint8_t>>(),
+            (std::vector<std::uint8_t>{1, 255}));
+  EXPECT_EQ(npy(file(header(">i4", "(1,)"), std::string("\0\0\1\2", 4))).as<std::vector<std::int32_t>>(),
+            std::vector<std::int32_t>{258});
+  EXPECT_EQ(npy(file(header("<c16", "(1,)"), bytes({1.5, -2.0}))).as<std::vector<std::complex<double>>>()[0],
+            std::complex(1.5, -2.0));
+  std::string swapped = bytes({1.5, -2.0});
+  std::reverse(swapped.begin(), swapped.begin() + 8);
+  std::reverse(swapped.begin() + 8, swapped.end());
+  EXPECT_EQ(npy(file(header(">c16", "(1,)"), swapped)).as<std::vector<std::complex<double>>>()[0],
+            std::complex(1.5, -2.0));
+  EXPECT_EQ(npy(file(header("<f8", "(0, 3)"), "")).shape(), (Shape{0, 3}));
+}
+
+TEST_F(Npy, Refusals) {
+  EXPECT_TRUE(contains(bad_npy("hello, this is a text"), "is not in NumPy's format"));
+  EXPECT_TRUE(contains(bad_npy("\x93NUM"), "ends too early"));
+  EXPECT_TRUE(contains(bad_npy(file(header("<f8", "(6,)"), "", 9)), "has the version 9"));
+  EXPECT_TRUE(
+      contains(bad_npy(file(header("<f8", "(6,)"), bytes({1.0}))), "but its header of shape (6,) needs"));
+  EXPECT_TRUE(contains(bad_npy(file(header("<f8", "(1,)"), bytes({1.0, 2.0}))),
+                       "but its header of shape (1,) needs"));
+  EXPECT_TRUE(contains(bad_npy(file(header("|O", "(1,)"), bytes({1.0}))),
+                       "has values of type '|O', which is not read"));
+  EXPECT_TRUE(contains(bad_npy(file(header("", "(1,)"), bytes({1.0}))), "which is not read"));
+  EXPECT_TRUE(contains(bad_npy(file("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (1,)}", "")),
+                       "several fields"));
+  EXPECT_TRUE(contains(bad_npy(file("{'descr': '<f8'}", "")), "has a header that cannot be read"));
+  EXPECT_TRUE(contains(bad_npy(file(header("<f8", "(-1,)"), "")), "has a header that cannot be read"));
+  EXPECT_TRUE(contains(bad_npy(file(header("<f8", "(a,)"), "")), "has a header that cannot be read"));
+  EXPECT_TRUE(contains(bad_npy(file(header("<f8", "(1000000000000000000,)"), ""), Category::too_large),
+                       "(1000000000000000000,)"));
+  EXPECT_TRUE(contains(
+      bad_npy(file(header("<f8", "(4000000000, 4000000000, 4000000000)"), ""), Category::too_large), "2^62"));
+  EXPECT_TRUE(contains(bad_npy(std::string("\x93NUMPY\2\0\xFF\xFF\xFF\x7F", 12)),
+                       "has a header of 2147483647 bytes"));
+  EXPECT_TRUE(contains(bad_npy(file(header("|b1", "(1,)"), "\2")), "neither 0 nor 1"));
+}
+
+}  // namespace
+}  // namespace mpipe::test

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Inputs from HDF5 files, which the tests write with HDF5 itself.
+#include "document_text.hpp"
+
+#include <gtest/gtest.h>
+#include <hdf5.h>
+
+#include <complex>
+
+namespace mpipe::test {
+namespace {
+
+class Hdf5 : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    path_ = folder_.path() / "t.h5";
+    file_ = H5Fcreate(path_.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    ASSERT_GE(file_, 0);
+  }
+
+  void write(const char* name, hid_t type, const std::vector<hsize_t>& shape, const void* values) {
+    const hid_t space = shape.empty()
+                            ? H5Screate(H5S_SCALAR)
+                            : H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr);
+    const hid_t dataset = H5Dcreate2(file_, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    ASSERT_GE(dataset, 0);
+    if (values != nullptr) {
+      ASSERT_GE(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), 0);
+    }
+    H5Dclose(dataset);
+    H5Sclose(space);
+  }
+  Value value(const std::string& dataset) {
+    close();
+    return Document::parse(
+               "functions: [{output: y, expr: x}]\ninputs:\n  x: {hdf5: t.h5, dataset: " + dataset + "}\n",
+               folder_.path() / "doc.yaml")
+        .load_inputs({"x"})
+        .at("x");
+  }
+  std::string refusal(const std::string& dataset, Category category = Category::bad_input_file) {
+    const std::string message = error_message(category, [&] { value(dataset); });
+    EXPECT_TRUE(contains(message, "doc.yaml:3:6: "));
+    return message;
+  }
+  void close() {
+    if (file_ >= 0) {
+      EXPECT_GE(H5Fclose(file_), 0);
+    }
+    file_ = -1;
+  }
+  void TearDown() override {
+    close();
+    EXPECT_EQ(H5Fget_obj_count(static_cast<hid_t>(H5F_OBJ_ALL), H5F_OBJ_ALL), 0) << "something stayed open";
+  }
+
+  Folder folder_;
+  std::filesystem::path path_;
+  hid_t file_ = -1;
+};
+
+TEST_F(Hdf5, Numbers) {
+  const std::vector<double> doubles{1, 2.5, 3, 4, 5, 6};
+  write("a", H5T_NATIVE_DOUBLE, {2, 3}, doubles.data());
+  const auto array = value("/a").as<Array<double>>();
+  EXPECT_EQ(array.shape(), (Shape{2, 3}));
+  EXPECT_EQ(array(0, 1), 2.5);
+  EXPECT_EQ(array(1, 0), 4.0);
+}
+
+TEST_F(Hdf5, TypesAreKept) {
+  const std::int32_t integer = -7;
+  const std::uint64_t large = 18446744073709551615U;
+  const float single = 0.5F;
+  write("i", H5T_NATIVE_INT32, {}, &integer);
+  write("u", H5T_NATIVE_UINT64, {1}, &large);
+  write("f", H5T_NATIVE_FLOAT, {1}, &single);
+  EXPECT_EQ(value("i").as<std::int32_t>(), -7);
+  EXPECT_EQ(value("i").type().dtype(), "int32");
+  EXPECT_EQ(value("u").as<std::vector<std::uint64_t>>()[0], large);
+  EXPECT_EQ(value("f").as<std::vector<float>>()[0], 0.5F);
+}
+
+TEST_F(Hdf5, OtherByteOrders) {
+  const hid_t type = H5Tcopy(H5T_STD_I16BE);
+  const std::int16_t raw = 0x0201;  // read as big-endian on this machine: 0x0102
+  write("b", type, {1}, &raw);
+  H5Tclose(type);
+  EXPECT_EQ(value("b").as<std::vector<std::int16_t>>()[0], 0x0102);
+}
+
+TEST_F(Hdf5, BooleansAndComplexNumbersOfH5py) {
+  const hid_t boolean = H5Tenum_create(H5T_NATIVE_INT8);
+  std::int8_t code = 0;
+  H5Tenum_insert(boolean, "FALSE", &code);
+  code = 1;
+  H5Tenum_insert(boolean, "TRUE", &code);
+  const std::int8_t truth[] = {1, 0};
+  write("t", boolean, {2}, truth);
+  const hid_t pair = H5Tcreate(H5T_COMPOUND, 16);
+  H5Tinsert(pair, "r", 0, H5T_NATIVE_DOUBLE);
+  H5Tinsert(pair, "i", 8, H5T_NATIVE_DOUBLE);
+  const std::complex<double> number(1.5, -2);
+  write("c", pair, {}, &number);
+  H5Tclose(boolean);
+  H5Tclose(pair);
+  EXPECT_EQ(value("t").type().dtype(), "bool");
+  EXPECT_EQ(value("t").as<std::vector<std::uint8_t>>(), (std::vector<std::uint8_t>{1, 0}));
+  EXPECT_EQ(value("c").as<std::complex<double>>(), number);
+}
+
+TEST_F(Hdf5, Texts) {
+  const hid_t variable = H5Tcopy(H5T_C_S1);
+  H5Tset_size(variable, H5T_VARIABLE);
+  const char* texts[] = {"one", "", "three"};
+  write("v", variable, {3}, texts);
+  const hid_t fixed = H5Tcopy(H5T_C_S1);
+  H5Tset_size(fixed, 4);
+  H5Tset_strpad(fixed, H5T_STR_SPACEPAD);
+  write("f", fixed, {2}, "ab  abcd");
+  write("s", variable, {}, texts);
+  H5Tclose(variable);
+  H5Tclose(fixed);
+  EXPECT_EQ(value("v").as<std::vector<std::string>>(), (std::vector<std::string>{"one", "", "three"}));
+  EXPECT_EQ(value("f").as<std::vector<std::string>>(), (std::vector<std::string>{"ab", "abcd"}));
+  EXPECT_EQ(value("s").as<std::string>(), "one");
+}
+
+TEST_F(Hdf5, EmptyAxes) {
+  write("e", H5T_NATIVE_DOUBLE, {0, 3}, nullptr);
+  EXPECT_EQ(value("e").shape(), (Shape{0, 3}));
+}
+
+TEST_F(Hdf5, Groups) {
+  const hid_t group = H5Gcreate2(file_, "g", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  H5Gclose(group);
+  const double number = 3;
+  write("g/x", H5T_NATIVE_DOUBLE, {}, &number);
+  EXPECT_EQ(value("/g/x").as<double>(), 3.0);
+  EXPECT_TRUE(contains(refusal("/g"), "has no dataset '/g' that can be opened"));
+  EXPECT_TRUE(contains(refusal("/g/y"), "has no dataset '/g/y' that can be opened"));
+}
+
+TEST_F(Hdf5, AHugeDatasetIsRefusedBeforeAnythingIsAllocated) {
+  const hsize_t extents[] = {1000000000, 1000000000};
+  const hsize_t chunk[] = {10, 10};
+  const hid_t list = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_chunk(list, 2, chunk);
+  const hid_t space = H5Screate_simple(2, extents, nullptr);
+  const hid_t dataset = H5Dcreate2(file_, "huge", H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, list, H5P_DEFAULT);
+  ASSERT_GE(dataset, 0);
+  H5Dclose(dataset);
+  H5Sclose(space);
+  H5Pclose(list);
+  EXPECT_TRUE(contains(refusal("huge", Category::too_large), "an array of shape (1000000000, 1000000000)"));
+}
+
+TEST_F(Hdf5, TypesThatAreNotRead) {
+  const hid_t opaque = H5Tcreate(H5T_OPAQUE, 4);
+  write("o", opaque, {1}, "abcd");
+  H5Tclose(opaque);
+  EXPECT_TRUE(contains(refusal("o"), "has values of a type that is not read"));
+}
+
+TEST_F(Hdf5, FilesThatAreNone) {
+  close();
+  folder_.write("t.h5", "this is a text");
+  EXPECT_TRUE(contains(refusal("x"), "cannot be opened as HDF5"));
+  std::filesystem::remove(path_);
+  EXPECT_TRUE(contains(refusal("x"), "is not there"));
+}
+
+TEST_F(Hdf5, ADamagedFileIsRefused) {
+  const std::vector<double> doubles(1000, 1.0);
+  write("a", H5T_NATIVE_DOUBLE, {1000}, doubles.data());
+  close();
+  std::filesystem::resize_file(path_, std::filesystem::file_size(path_) - 4000);
+  EXPECT_TRUE(contains(refusal("a"), "t.h5"));
+}
+
+}  // namespace
+}  // namespace mpipe::test
