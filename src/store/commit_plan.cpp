@@ -99,24 +99,6 @@ void deal_slabs(const std::vector<IndexRange>& slabs, std::uint32_t output, std:
 
 }  // namespace
 
-RangeSet union_of(std::vector<IndexRange> ranges) {
-  std::sort(ranges.begin(), ranges.end());
-  RangeSet set;
-  IndexRange open{0, 0};
-  for (const IndexRange& range : ranges) {
-    if (range.begin > open.end) {
-      set.insert(open);
-      open = range;
-    } else if (open.empty()) {
-      open = range;
-    } else {
-      open.end = std::max(open.end, range.end);
-    }
-  }
-  set.insert(open);
-  return set;
-}
-
 CommitPlan plan_commit(const std::vector<News>& by_rank, const std::vector<OutputProgress>& before,
                        const std::vector<OutputGeometry>& geometry, std::size_t writers,
                        std::uint64_t round_bytes) {

@@ -67,7 +67,4 @@ CommitPlan plan_commit(const std::vector<News>& by_rank, const std::vector<Outpu
 /// Adds what a commit made known.
 void add_news(const News& sums, std::vector<OutputProgress>& progress);
 
-/// Sorted and merged at once: cheaper than inserting one by one.
-RangeSet union_of(std::vector<IndexRange> ranges);
-
 }  // namespace mpipe

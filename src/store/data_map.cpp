@@ -317,6 +317,18 @@ void for_each_run(const DataMap& map, const ElementOrder& order, IndexRange valu
   order.for_each_box(values, [&](const OrderedBox& box) { visit_box(map, order, box, visit); });
 }
 
+RangeSet allocated_values(const DataMap& map, const ElementOrder& order, IndexRange values) {
+  if (map.contiguous()) return RangeSet{values};
+  std::vector<IndexRange> found;
+  for_each_run(map, order, values, [&](const FileRun& run) {
+    if (!run.allocated) return;
+    if (run.stride == 1) return found.push_back({run.memory, run.memory + run.count});
+    for (Index k = 0; k < run.count; ++k)
+      found.push_back({run.memory + k * run.stride, run.memory + k * run.stride + 1});
+  });
+  return union_of(std::move(found));
+}
+
 void ValueAccess::write(PosixFile& file, const DataMap& map, const ElementOrder& order, IndexRange values,
                         const std::byte* data, Room room) {
   // Only read from, although the copies below go both ways.
@@ -358,12 +370,14 @@ void ValueAccess::read(const PosixFile& file, const DataMap& map, const ElementO
     stretch.clear();
   };
   const auto fill_run = [&](const FileRun& run) {
-    for (Index k = 0; k < run.count; ++k) {
-      std::byte* to =
-          data + static_cast<std::size_t>(run.memory + k * run.stride - values.begin) * map.value_bytes;
+    std::byte* to = data + static_cast<std::size_t>(run.memory - values.begin) * map.value_bytes;
+    if (fill == nullptr && run.stride == 1) {
+      std::memset(to, 0, static_cast<std::size_t>(run.count) * map.value_bytes);
+      return;
+    }
+    for (Index k = 0; k < run.count; ++k, to += static_cast<std::size_t>(run.stride) * map.value_bytes)
       fill == nullptr ? void(std::memset(to, 0, map.value_bytes))
                       : void(std::memcpy(to, fill, map.value_bytes));
-    }
   };
   for_each_run(map, order, values, [&](const FileRun& run) {
     if (!run.allocated) return fill_run(run);

@@ -53,6 +53,10 @@ struct FileRun {
 void for_each_run(const DataMap& map, const ElementOrder& order, IndexRange values,
                   const std::function<void(const FileRun&)>& visit);
 
+/// The values of a range that may lie in the file: all of a contiguous dataset, those in allocated chunks of
+/// others.
+RangeSet allocated_values(const DataMap& map, const ElementOrder& order, IndexRange values);
+
 /// Reads and writes values of one dataset; keeps its scratch memory, as fresh pages cost more than what is
 /// done in them.
 class ValueAccess {

@@ -60,8 +60,12 @@ void throw_h5_error(std::string_view action) {
   H5Eclear2(H5E_DEFAULT);
   std::string cause;
   for (const std::string& text : texts) cause += (cause.empty() ? "" : "; ") + text;
+  // The numbers are ENOSPC and EDQUOT; HDF5 passes on no more than a text.
+  const bool is_full =
+      cause.find("errno = 28,") != std::string::npos || cause.find("errno = 122,") != std::string::npos;
   throw Error(Category::storage_failed,
-              fmt::format("cannot {}: HDF5 says: {}.", action, cause.empty() ? "nothing" : cause));
+              fmt::format("cannot {}: HDF5 says: {}.{}", action, cause.empty() ? "nothing" : cause,
+                          is_full ? " Make room, then start again." : ""));
 }
 
 H5Quiet::H5Quiet() {

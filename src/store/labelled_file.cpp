@@ -4,8 +4,12 @@
 #include <mpipe/core/error.hpp>
 
 #include "store/format.hpp"
+#include "store/posix_file.hpp"
 
 #include <fmt/format.h>
+
+#include <sys/mman.h>
+#include <unistd.h>
 
 namespace mpipe {
 namespace {
@@ -14,7 +18,25 @@ namespace {
 constexpr hsize_t kAlignFrom = 65536;
 constexpr hsize_t kPage = 4096;
 
+/// A file that HDF5 cannot create, or cannot write to any more, stays half-open in it and ends the program
+/// with a crash. So there is some room before it begins, ..
+void check_for_room(const std::filesystem::path& path) {
+  constexpr std::uint64_t kRoom = 65536;
+  PosixFile(path, PosixFile::Mode::create).reserve(kRoom);
+}
+
+/// .. and one that is given up writes what it still has into memory that nobody reads.
+void write_into_nothing(hid_t file) {
+  void* descriptor = nullptr;
+  if (H5Fget_vfd_handle(file, H5P_DEFAULT, &descriptor) < 0 || descriptor == nullptr) return;
+  const int nothing = ::memfd_create("abandoned", MFD_CLOEXEC);
+  if (nothing < 0) return;
+  ::dup2(nothing, *static_cast<const int*>(descriptor));
+  ::close(nothing);
+}
+
 H5Handle create_file(const std::filesystem::path& path) {
+  check_for_room(path);
   const H5Handle access = h5_file_access();
   h5_check(H5Pset_alignment(access.get(), kAlignFrom, kPage), "set the alignment of datasets");
   const H5Handle creation = h5_property_list(H5P_FILE_CREATE);
@@ -22,7 +44,7 @@ H5Handle create_file(const std::filesystem::path& path) {
   h5_check(H5Pset_link_creation_order(creation.get(), kOrder), "keep the order of variables");
   h5_check(H5Pset_attr_creation_order(creation.get(), kOrder), "keep the order of attributes");
   h5_check(H5Pset_obj_track_times(creation.get(), false), "switch time stamps off");
-  return {H5Fcreate(path.c_str(), H5F_ACC_EXCL, creation.get(), access.get()), &H5Fclose,
+  return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), &H5Fclose,
           "create '" + path.string() + "'"};
 }
 
@@ -37,6 +59,10 @@ void write_scale_text(hid_t object, const char* name, const std::string& text) {
 
 LabelledFile::LabelledFile(const std::filesystem::path& path, std::set<std::string> variables)
     : path_(path.string()), file_(create_file(path)), names_(std::move(variables)) {}
+
+LabelledFile::~LabelledFile() {
+  if (file_.get() >= 0) write_into_nothing(file_.get());
+}
 
 H5Handle LabelledFile::variable_creation() {
   H5Handle creation = h5_property_list(H5P_DATASET_CREATE);
@@ -141,6 +167,7 @@ void LabelledFile::write_users(const Scale& scale) {
 
 void LabelledFile::close() {
   for (const Scale& scale : scales_) write_users(scale);
+  h5_check(H5Fflush(file_.get(), H5F_SCOPE_LOCAL), "write '" + path_ + "'");
   file_.close("close '" + path_ + "'");
 }
 

@@ -18,8 +18,12 @@ struct VariableSpec {
 /// A file under construction, by one process with the plain driver. Not thread-safe, as HDF5 is not.
 class LabelledFile {
  public:
-  /// Makes the file; throws when it is there already. `variables`: all names that variables will or may have.
+  /// Makes the file, or empties one that is there. `variables`: all names that variables will or may have.
   LabelledFile(const std::filesystem::path& path, std::set<std::string> variables);
+  /// A file that was not closed is useless: what is not written yet never will be.
+  ~LabelledFile();
+  LabelledFile(const LabelledFile&) = delete;
+  LabelledFile& operator=(const LabelledFile&) = delete;
 
   void write_run_attributes(const std::string& run_id);
   /// Makes a dataset and labels its axes. `creation` as made by `variable_creation()`.

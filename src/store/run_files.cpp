@@ -246,21 +246,23 @@ void RunFiles::write_status(std::size_t output, IndexRange elements, ElementStat
 }
 
 void RunFiles::clear(std::size_t output, IndexRange values) {
+  const RangeSet there = allocated_values(entry(output).place.values, entry(output).place.order, values);
+  for (const IndexRange& range : there.ranges())
+    in_parts(range, piece_values(output), [&](IndexRange part) { clear_part(output, part); });
+}
+
+void RunFiles::clear_part(std::size_t output, IndexRange values) {
   const OutputPlace& at = entry(output).place;
   const ElementType& type = *layout_.outputs[output].type;
+  std::vector<std::byte> bytes(static_cast<std::size_t>(values.size()) * type.size);
+  read(output, values, bytes.data());
+  if (all_pending(type, bytes) && parts_match(output, values)) return;
   const std::vector<std::byte> pending = pending_value(type);
-  std::vector<std::byte> bytes;
-  std::vector<Extent> unused;
-  in_parts(values, piece_values(output), [&](IndexRange part) {
-    bytes.resize(static_cast<std::size_t>(part.size()) * type.size);
-    read(output, part, bytes.data());
-    if (all_pending(type, bytes) && parts_match(output, part)) return;
-    for (std::size_t k = 0; k < bytes.size(); k += type.size)
-      std::memcpy(bytes.data() + k, pending.data(), type.size);
-    access_.write(file(output), at.values, at.order, part, bytes.data(), ValueAccess::Room::where_reserved);
-    if (at.parts) write_parts(output, part, bytes.data(), ValueAccess::Room::where_reserved);
-    dirty_[output] = true;
-  });
+  for (std::size_t k = 0; k < bytes.size(); k += type.size)
+    std::memcpy(bytes.data() + k, pending.data(), type.size);
+  access_.write(file(output), at.values, at.order, values, bytes.data(), ValueAccess::Room::where_reserved);
+  if (at.parts) write_parts(output, values, bytes.data(), ValueAccess::Room::where_reserved);
+  dirty_[output] = true;
 }
 
 void RunFiles::read_status(std::size_t output, IndexRange elements, std::uint8_t* status) {

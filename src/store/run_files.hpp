@@ -74,6 +74,7 @@ class RunFiles {
   PosixFile& open(std::optional<PosixFile>& slot, const fs::path& path);
   void write_parts(std::size_t output, IndexRange values, const std::byte* data,
                    ValueAccess::Room room = ValueAccess::Room::everywhere);
+  void clear_part(std::size_t output, IndexRange values);
   void check_written(std::size_t output, IndexRange values, std::uint64_t expected);
   const FileTable::Entry& entry(std::size_t output) const;
 

@@ -197,7 +197,8 @@ Value StoredRun::read(std::size_t output, IndexRange elements, std::uint64_t max
       append_nothing(all, (part.begin - at) * per_element);
       append_values(all, bytes, offsets);
       at = part.end;
-      if (all.bytes.size() > max_bytes) throw_too_large(layout, max_bytes);
+      if (all.bytes.size() + static_cast<std::uint64_t>(values) * each > max_bytes)
+        throw_too_large(layout, max_bytes);
     });
   append_nothing(all, (elements.end - at) * per_element);
   return Value::copy_of(*layout.type, shape, all.bytes, all.offsets);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "store/trusted_extents.hpp"
 
-#include "store/commit_plan.hpp"
 #include "store/variable_values.hpp"
 
 namespace mpipe {

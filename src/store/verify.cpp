@@ -102,8 +102,13 @@ class Verification {
     const Index longest = run_->files().piece_values(output);
     std::vector<std::byte> bytes;
     const RangeSet rest = RangeSet{{0, order.elements()}}.difference(run_->marked()[output].done);
-    const RangeSet values = order.values_of(rest);
-    for (const IndexRange& range : values.ranges()) {
+    std::vector<IndexRange> values;
+    for (const IndexRange& range : rest.ranges()) {
+      const RangeSet there =
+          allocated_values(run_->files().place(output)->values, order, order.values_of(range));
+      values.insert(values.end(), there.ranges().begin(), there.ranges().end());
+    }
+    for (const IndexRange& range : values) {
       for (Index begin = range.begin; begin < range.end; begin += longest) {
         const IndexRange part{begin, std::min(range.end, begin + longest)};
         bytes.resize(static_cast<std::size_t>(part.size()) * type.size);

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What is left when a run ends in the middle, or when its files are damaged.
+#include <mpipe/core/error.hpp>
+#include <mpipe/store/run_reader.hpp>
+
+#include "store/posix_file.hpp"
+#include "unit/store/store_fixture.hpp"
+
+#include <fstream>
+
+namespace mpipe::test {
+namespace {
+
+const ElementType& f64() { return element_type(Kind::float64); }
+
+RunLayout one(OutputLayout output) {
+  RunLayout layout;
+  layout.run_id = "one-output";
+  layout.outputs = {std::move(output)};
+  return layout;
+}
+
+const Communicator& comm() { return test_communicator(); }
+
+Index elements_of(const OutputLayout& output) {
+  return element_count(known_shape(external_shape(output, true)));
+}
+
+/// Changes one byte behind the first place where `bytes` are in the file.
+void damage(const fs::path& path, const Bytes& bytes) {
+  auto content = read_whole_file(path, 1 << 24).value();
+  const auto at = std::search(content.begin(), content.end(), bytes.begin(), bytes.end());
+  ASSERT_NE(at, content.end());
+  *at ^= std::byte{1};
+  PosixFile(path, PosixFile::Mode::update).write_at(0, content);
+}
+
+template <class Step>
+void expect_error(Category category, const Step& step) {
+  try {
+    step();
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.category(), category) << error.what();
+  }
+}
+
+void expect_no_faults(const fs::path& folder) {
+  comm().barrier();
+  if (comm().is_root()) {
+    EXPECT_EQ(verify_run_store(folder), std::vector<std::string>{});
+  }
+  comm().barrier();
+}
+
+TEST(Resume, AfterACrashEverythingAppendedIsThere) {
+  const SharedFolder folder(comm());
+  TestRun run(every_kind());
+  run.create(folder.path());
+  for (std::size_t k = 0; k < run.layout().outputs.size(); ++k) {
+    if (!is_known(run.layout().outputs[k].shape)) run.set_shape(k, {7, 4});
+    run.compute_all(k, {0, elements_of(run.layout().outputs[k])}, 2);
+  }
+  run.drop();
+  expect_no_faults(folder.path());
+
+  TestRun again(every_kind());
+  again.resume(folder.path());
+  for (std::size_t k = 0; k < again.layout().outputs.size(); ++k) {
+    const OutputLayout& output = again.layout().outputs[k];
+    again.expect_stored(k, output.durable ? RangeSet{{0, elements_of(output)}} : RangeSet{});
+  }
+  again.finish();
+  expect_no_faults(folder.path());
+}
+
+TEST(Resume, SeveralCrashesOnOtherNumbersOfRanks) {
+  const SharedFolder folder(comm());
+  const RunLayout layout = every_kind();
+  TestRun run(layout);
+  run.create(folder.path());
+  run.set_shape(10, {7, 4});
+  for (std::size_t k = 0; k < layout.outputs.size(); ++k)
+    run.compute_all(k, {0, elements_of(layout.outputs[k]) / 3}, 1);
+  run.commit();
+  for (std::size_t k = 0; k < layout.outputs.size(); ++k)
+    run.compute_all(k, {elements_of(layout.outputs[k]) / 3, elements_of(layout.outputs[k]) / 2}, 1);
+  run.drop();
+  comm().barrier();
+  if (comm().is_root()) {
+    TestRun alone(layout, Communicator());
+    alone.resume(folder.path());
+    for (std::size_t k = 0; k < layout.outputs.size(); ++k) {
+      const Index elements = elements_of(layout.outputs[k]);
+      const Index third = elements / 3;
+      const Index half = layout.outputs[k].durable ? elements / 2 : third;
+      alone.expect_stored(k, half > 0 ? RangeSet{{0, half}} : RangeSet{});
+      if (half < elements) alone.compute(k, {half, half + 1});
+    }
+    alone.drop();
+    EXPECT_EQ(verify_run_store(folder.path()), std::vector<std::string>{});
+  }
+  comm().barrier();
+  TestRun last(layout);
+  last.resume(folder.path());
+  for (std::size_t k = 0; k < layout.outputs.size(); ++k) {
+    const RangeSet rest = RangeSet{{0, elements_of(layout.outputs[k])}}.difference(last.store().stored()[k]);
+    for (const IndexRange& range : rest.ranges()) last.compute_all(k, range, 2);
+  }
+  last.commit();
+  for (std::size_t k = 0; k < layout.outputs.size(); ++k)
+    last.expect_stored(k, RangeSet{{0, elements_of(layout.outputs[k])}});
+  last.finish();
+  expect_no_faults(folder.path());
+}
+
+TEST(Resume, AStoppedRunGoesOn) {
+  const SharedFolder folder(comm());
+  TestRun run(every_kind());
+  run.create(folder.path());
+  run.compute_all(8, {0, 30}, 4);
+  run.compute_all(9, {2, 5}, 1);
+  run.finish(false);
+  run.drop();
+  expect_no_faults(folder.path());
+  TestRun again(every_kind());
+  again.resume(folder.path());
+  again.expect_stored(8, RangeSet{{0, 30}});
+  again.expect_stored(9, RangeSet{{2, 5}});
+  again.compute_all(8, {30, 77}, 4);
+  again.finish();
+  again.drop();
+  expect_no_faults(folder.path());
+  // A complete run is resumed with more to do: what it has is taken from the complete file.
+  TestRun more(every_kind());
+  more.resume(folder.path());
+  more.expect_stored(8, RangeSet{{0, 77}});
+  more.compute_all(9, {0, 2}, 1);
+  more.commit();
+  more.expect_stored(9, RangeSet{{0, 5}});
+  more.finish();
+  expect_no_faults(folder.path());
+}
+
+TEST(Resume, DamagedValuesArePendingAgain) {
+  const SharedFolder folder(comm());
+  TestRun run(one(plain_output("x", f64(), {"i"}, {50})));
+  run.create(folder.path());
+  run.compute_all(0, {0, 50}, 5);
+  run.commit();
+  run.drop();
+  comm().barrier();
+  if (comm().is_root()) {
+    damage(folder.path() / "results.h5", expected_value(f64(), 0, 17, 0));
+    const std::vector<std::string> faults = verify_run_store(folder.path());
+    ASSERT_EQ(faults.size(), 1u);
+    EXPECT_NE(faults[0].find("'x'"), std::string::npos) << faults[0];
+  }
+  comm().barrier();
+  TestRun again(run.layout());
+  again.resume(folder.path());
+  const RangeSet stored = again.store().stored()[0];
+  EXPECT_FALSE(stored.contains(Index{17}));
+  again.expect_stored(0, stored);
+  if (comm().is_root()) {
+    RunReader reader(folder.path());
+    EXPECT_EQ(reader.progress(0).done, stored);
+    const Value all = reader.read_all(0);
+    for (Index k = 0; k < 50; ++k)
+      EXPECT_EQ(std::isnan(all.as<std::vector<double>>()[static_cast<std::size_t>(k)]), !stored.contains(k));
+  }
+  comm().barrier();
+  const RangeSet rest = RangeSet{{0, 50}}.difference(stored);
+  for (const IndexRange& range : rest.ranges()) again.compute_all(0, range, 2);
+  again.finish();
+  expect_no_faults(folder.path());
+}
+
+TEST(Resume, DamagedValuesComeFromJournalsThatAreStillThere) {
+  const SharedFolder folder(comm());
+  TestRun run(one(plain_output("x", f64(), {"i"}, {50})));
+  run.create(folder.path());
+  run.compute_all(0, {0, 50}, 5);
+  run.store().flush();  // into the file, journals stay
+  run.drop();
+  comm().barrier();
+  if (comm().is_root()) damage(folder.path() / "results.h5", expected_value(f64(), 0, 3, 0));
+  comm().barrier();
+  TestRun again(run.layout());
+  again.resume(folder.path());
+  again.expect_stored(0, RangeSet{{0, 50}});
+  again.finish();
+  expect_no_faults(folder.path());
+}
+
+TEST(Resume, ATornFrameIsNotBelieved) {
+  const SharedFolder folder(comm());
+  TestRun run(one(plain_output("x", f64(), {"i"}, {50})));
+  run.create(folder.path());
+  if (comm().is_root()) {
+    run.compute(0, {0, 10});
+    run.compute(0, {10, 20});
+    run.compute(0, {20, 30});
+  }
+  run.drop();
+  comm().barrier();
+  const fs::path journal = folder.path() / "journal" / "rank-0000.log";
+  if (comm().is_root()) fs::resize_file(journal, fs::file_size(journal) - 1);
+  comm().barrier();
+  TestRun again(run.layout());
+  again.resume(folder.path());
+  again.expect_stored(0, RangeSet{{0, 20}});
+  again.finish();
+  expect_no_faults(folder.path());
+}
+
+TEST(Resume, FilesThatWereRemovedAreMadeAgain) {
+  for (const char* name : {"results.h5", "store.json", "results.extents", "journal"}) {
+    const SharedFolder folder(comm());
+    TestRun run(one(plain_output("x", f64(), {"i"}, {50})));
+    run.create(folder.path());
+    run.compute_all(0, {0, 50}, 5);
+    run.commit();
+    run.drop();
+    comm().barrier();
+    if (comm().is_root()) fs::remove_all(folder.path() / name);
+    comm().barrier();
+    TestRun again(run.layout());
+    again.resume(folder.path());
+    const RangeSet stored = again.store().stored()[0];
+    again.expect_stored(0, stored);
+    const RangeSet rest = RangeSet{{0, 50}}.difference(stored);
+    for (const IndexRange& range : rest.ranges()) again.compute_all(0, range, 2);
+    again.commit();
+    again.expect_stored(0, RangeSet{{0, 50}});
+    again.finish();
+    expect_no_faults(folder.path());
+  }
+}
+
+TEST(Resume, AnotherRunIsRefused) {
+  const SharedFolder folder(comm());
+  const RunLayout layout = one(plain_output("x", f64(), {"i"}, {50}));
+  TestRun run(layout);
+  run.create(folder.path());
+  run.drop();
+  comm().barrier();
+  std::vector<RunLayout> others(5, layout);
+  others[0].run_id = "another";
+  others[1].outputs[0].type = &element_type(Kind::int32);
+  others[2].outputs[0].shape = {{51}};
+  others[3].outputs[0].name = "y";
+  others[4].outputs.push_back(plain_output("y", f64(), {"i"}, {50}));
+  for (const RunLayout& other : others) {
+    TestRun again(other);
+    expect_error(Category::resume_mismatch, [&] { again.resume(folder.path()); });
+  }
+  if (comm().is_root()) fs::remove(folder.path() / "store.json");
+  comm().barrier();
+  TestRun again(others[0]);
+  expect_error(Category::resume_mismatch, [&] { again.resume(folder.path()); });
+}
+
+TEST(Resume, AFileThatIsNoHdf5IsAnError) {
+  const SharedFolder folder(comm());
+  TestRun run(one(plain_output("x", f64(), {"i"}, {50})));
+  run.create(folder.path());
+  run.drop();
+  comm().barrier();
+  if (comm().is_root()) fs::resize_file(folder.path() / "results.h5", 100);
+  comm().barrier();
+  TestRun again(run.layout());
+  expect_error(Category::storage_failed, [&] { again.resume(folder.path()); });
+  if (comm().is_root()) {
+    expect_error(Category::storage_failed, [&] { RunReader{folder.path()}; });
+    EXPECT_EQ(verify_run_store(folder.path()).size(), 1u);
+  }
+}
+
+TEST(Resume, TheReaderSeesWhatIsInJournals) {
+  const SharedFolder folder(comm());
+  TestRun run(every_kind());
+  run.create(folder.path());
+  run.compute_all(0, {0, 40}, 3);
+  run.compute_all(8, {0, 40}, 3);
+  run.commit();
+  run.compute_all(0, {40, 70}, 3);
+  run.compute_all(8, {40, 70}, 3);
+  if (comm().is_root()) run.store().mark(8, {70, 72}, ElementStatus::failed);
+  comm().barrier();
+  if (comm().is_root()) {
+    RunReader reader(folder.path());
+    EXPECT_FALSE(reader.complete());
+    for (const std::size_t k : {std::size_t{0}, std::size_t{8}}) {
+      EXPECT_EQ(reader.progress(k).done, (RangeSet{{0, 70}}));
+      const Value some = reader.read(k, {30, 77});
+      ASSERT_EQ(some.shape(), Shape{47});
+      for (Index element = 30; element < 70; ++element) {
+        const auto bytes = some.element(element - 30);
+        EXPECT_EQ(Bytes(bytes.begin(), bytes.end()), expected_value(some.type(), k, element, 0));
+      }
+    }
+    EXPECT_EQ(reader.progress(8).failed, (RangeSet{{70, 72}}));
+    EXPECT_TRUE(std::isnan(reader.read(0, {76, 77}).as<std::vector<double>>()[0]));
+    EXPECT_EQ(reader.read(8, {76, 77}).as<std::vector<std::string>>()[0], "");
+    EXPECT_EQ(reader.find("nothing"), std::nullopt);
+    EXPECT_EQ(reader.find("text"), std::optional<std::size_t>(8));
+    expect_error(Category::too_large, [&] { reader.read_all(0, 100); });
+    expect_error(Category::too_large, [&] { reader.read_all(8, 700); });
+    expect_error(Category::index_out_of_bounds, [&] { reader.read(0, {70, 78}); });
+  }
+  comm().barrier();
+}
+
+}  // namespace
+}  // namespace mpipe::test
