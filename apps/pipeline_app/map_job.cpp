@@ -23,21 +23,29 @@
 namespace mpipe::app {
 namespace {
 
+/// What rank 0 gets to write down how a run ended, before others end. Less than the second that mpirun
+/// leaves.
+constexpr auto kTimeForRank0 = std::chrono::milliseconds(700);
+
 const char* environment(const char* name) { return std::getenv(name); }
 
 /// The folder has the run from here on, and logs may be kept in it.
-class LogOpener final : public RunObserver {
+class Beginning final : public RunObserver {
  public:
-  LogOpener(Logging& logging, std::filesystem::path run_folder)
-      : logging_(logging), run_folder_(std::move(run_folder)) {}
+  Beginning(Logging& logging, std::filesystem::path run_folder, bool warns)
+      : logging_(logging), run_folder_(std::move(run_folder)), warns_(warns) {}
   void on_start(const Plan&, const MachineInfo& machine, const std::vector<Index>&) override {
     if (!run_folder_.empty()) logging_.open(run_folder_);
     spdlog::info("{}", machine_text(machine));
+    if (warns_)
+      print_note(
+          "the results will be lost at the end: there is neither a run folder (--run-folder) nor --json");
   }
 
  private:
   Logging& logging_;
   std::filesystem::path run_folder_;
+  bool warns_;
 };
 
 }  // namespace
@@ -61,7 +69,6 @@ int MapJob::run() {
   }
   // The others do not know, or cannot be told: waiting for them could last for ever. Rank 0 knows most about
   // the run, so it gets the time to write that down.
-  constexpr auto kTimeForRank0 = std::chrono::milliseconds(500);
   if (!world_.is_root()) std::this_thread::sleep_for(kTimeForRank0);
   const int code = exit_code(Category::rank_lost);
   if (world_.uses_mpi()) world_.abort(code);
@@ -121,12 +128,12 @@ int MapJob::show_plan() {
 int MapJob::compute() {
   std::optional<SignalWatch> signals;
   spdlog::info("rank {} of {} is process {} on {}", world_.rank(), world_.size(), ::getpid(), host_name());
-  if (world_.is_root()) {
+  if (!world_.is_root()) {
+    // mpirun tells all ranks to end, and kills the rest at once when it sees the first of them gone.
+    signals.emplace([](int) { std::this_thread::sleep_for(kTimeForRank0); });
+  } else {
     observe();
     signals.emplace([this](int number) { end_by_signal(number); });
-    if (options_.run_folder.empty() && !flags_.json)
-      print_note(
-          "the results will be lost at the end: there is neither a run folder (--run-folder) nor --json");
   }
   const int code = map_and_tell();
   write_logs(code);
@@ -152,7 +159,8 @@ void MapJob::observe() {
   status_ = std::make_shared<StatusWriter>(options_.run_folder);
   progress_ = std::make_shared<Progress>(style_);
   all->add(status_);
-  all->add(std::make_shared<LogOpener>(*logging_, options_.run_folder));
+  all->add(std::make_shared<Beginning>(*logging_, options_.run_folder,
+                                       options_.run_folder.empty() && !flags_.json));
   all->add(progress_);
   options_.observer = std::move(all);
 }

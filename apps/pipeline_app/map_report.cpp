@@ -145,7 +145,7 @@ std::string usage_text(const Results& results) {
   std::string text =
       fmt::format("{} in {}", count_text(calls, "element"), duration_text(results.wall_seconds));
   if (results.wall_seconds > 0)
-    text += fmt::format(" ({:.3g}/s)", static_cast<double>(calls) / results.wall_seconds);
+    text += fmt::format(" ({})", rate_text(static_cast<double>(calls) / results.wall_seconds));
   return text + fmt::format("; utilisation {:.0f} % of the workers, {:.0f} % of all ranks",
                             100 * results.busy_workers, 100 * results.busy_all_ranks);
 }

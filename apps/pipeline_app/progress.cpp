@@ -115,7 +115,7 @@ std::string Progress::figures(TimePoint now) const {
   const double elapsed = seconds(now - begin_.value_or(now));
   const double rate = elapsed > 0 ? static_cast<double>(calls_) / elapsed : 0;
   std::string text = fmt::format("{:3.0f} % {}/{}{}", 100 * fraction(), done, total, known ? "" : "+");
-  if (rate > 0) text += fmt::format(", {:.3g}/s", rate);
+  if (rate > 0) text += ", " + rate_text(rate);
   if (rate > 0 && known)
     text += fmt::format(", {} left", duration_text(static_cast<double>(total - done) / rate));
   if (failures_ > 0) text += fmt::format(", {} failed", failures_);

@@ -36,14 +36,14 @@ std::string status_text(const RunStatus& status) {
   std::string text =
       fmt::format("{}, {:.1f} % done", to_string(status.state), 100 * status.progress_fraction());
   if (status.state == RunState::running && status.elements_per_second > 0) {
-    text += fmt::format(", {:.3g} calls/s", status.elements_per_second);
+    text += fmt::format(", {}", rate_text(status.elements_per_second));
     if (status.eta_seconds) text += fmt::format(", {} left", duration_text(*status.eta_seconds));
   }
   if (status.exit_code) text += fmt::format(", exit code {}", *status.exit_code);
   text += "\n";
   if (!status.message.empty()) text += fmt::format("  {}\n", status.message);
   if (!status.owner.host.empty())
-    text += fmt::format("  {} on {}\n", count_text(status.ranks, "rank"), describe(status.owner));
+    text += fmt::format("  {}; rank 0 is {}\n", count_text(status.ranks, "rank"), describe(status.owner));
   if (!status.heartbeat.empty())
     text += fmt::format("  last sign of life {} ago\n", duration_text(status.heartbeat_age_seconds));
   if (status.state == RunState::stale) text += "  its process is gone; go on with it by map --resume\n";

@@ -71,6 +71,12 @@ std::string duration_text(double seconds) {
   return fmt::format("{} days {} h", whole / 86400, whole % 86400 / 3600);
 }
 
+std::string rate_text(double per_second) {
+  constexpr double kLargeEnough = 999.5;  // for whole numbers
+  return per_second < kLargeEnough ? fmt::format("{:.3g}/s", per_second)
+                                   : fmt::format("{:.0f}/s", per_second);
+}
+
 std::string count_text(std::int64_t count, const std::string& thing) {
   return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
 }

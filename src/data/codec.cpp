@@ -1,7 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <mpipe/data/codec.hpp>
 
+#include <algorithm>
+
 namespace mpipe::detail {
+namespace {
+
+/// A shape has at most `limit` items. Of one without any the other extents are bounded too, as strides are made of them.
+bool fits(const Shape& shape, Index limit) {
+  const bool has_items = std::find(shape.begin(), shape.end(), 0) == shape.end();
+  if (!has_items) limit = Index{1} << 62;
+  Index count = 1;
+  for (const Index extent : shape) {
+    const Index factor = std::max<Index>(extent, 1);
+    if (factor > limit / count) return false;
+    count *= factor;
+  }
+  return count <= limit;
+}
+
+}  // namespace
 
 int AppendBuffer::overflow(int_type c) {
   if (c != traits_type::eof()) out_.push_back(static_cast<std::byte>(c));
@@ -22,6 +40,11 @@ ReadBuffer::ReadBuffer(std::span<const std::byte> bytes) {
 void throw_bad_encoding(const ElementType& type, const char* what) {
   throw Error(Category::storage_failed, "the bytes of a value of type " + type.name + " cannot be read: " + what +
                                             " (the value is damaged, or was written for another type).");
+}
+
+void check_booleans(std::span<const std::byte> bytes, const ElementType& type) {
+  const bool valid = std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return std::to_integer<int>(byte) <= 1; });
+  if (!valid) throw_bad_encoding(type, "a bool is neither 0 nor 1");
 }
 
 std::uint64_t ByteReader::number() {
@@ -47,8 +70,8 @@ Shape read_shape(ByteReader& reader, std::size_t item_bytes) {
     if (extent > (std::uint64_t{1} << 62)) throw_bad_encoding(reader.type(), "an extent is too large");
     shape.push_back(static_cast<Index>(extent));
   }
-  const auto limit = static_cast<Index>(reader.remaining() / item_bytes);
-  if (element_count(shape) > limit) throw_bad_encoding(reader.type(), "its shape has more items than there are bytes");
+  if (!fits(shape, static_cast<Index>(reader.remaining() / item_bytes)))
+    throw_bad_encoding(reader.type(), "its shape has more items than there are bytes");
   return shape;
 }
 

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -60,12 +61,8 @@ void PartialArray::map_memory() {
 
 void PartialArray::release(IndexRange range) {
   have_.erase(range);
-  if (!type_->fixed_size()) {
-    auto at = blocks_.lower_bound(range.begin);
-    while (at != blocks_.end() && at->second.range.end <= range.end) at = blocks_.erase(at);
-    return;
-  }
-  if (data_ == nullptr) return;
+  if (!type_->fixed_size()) return cut_blocks(range);
+  if (data_ == nullptr || range.empty()) return;
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   const auto first = (reinterpret_cast<std::uintptr_t>(data(range.begin)) + page - 1) / page * page;
   const auto last = reinterpret_cast<std::uintptr_t>(data(range.end)) / page * page;
@@ -73,10 +70,44 @@ void PartialArray::release(IndexRange range) {
 }
 
 void PartialArray::put(IndexRange range, std::span<const std::byte> bytes, std::span<const std::uint64_t> offsets) {
+  if (range.begin < 0 || range.size() < 0 || range.end > total_)
+    throw Bug("PartialArray::put: no range of elements of this array");
   if (offsets.size() != static_cast<std::size_t>(range.size() * per_element_) + 1)
     throw Bug("PartialArray::put: the offsets do not fit the range");
+  if (offsets.front() != 0 || offsets.back() != bytes.size() || !std::is_sorted(offsets.begin(), offsets.end()))
+    throw Bug("PartialArray::put: the offsets do not fit the bytes");
+  if (range.empty()) return;
+  cut_blocks(range);
   blocks_[range.begin] = Block{range, {bytes.begin(), bytes.end()}, {offsets.begin(), offsets.end()}};
   have_.insert(range);
+}
+
+void PartialArray::cut_blocks(IndexRange range) {
+  auto at = blocks_.upper_bound(range.begin);
+  if (at != blocks_.begin()) --at;
+  while (at != blocks_.end() && at->second.range.begin < range.end) {
+    if (at->second.range.end <= range.begin) {
+      ++at;
+      continue;
+    }
+    const Block block = std::move(at->second);
+    at = blocks_.erase(at);
+    const IndexRange before{block.range.begin, range.begin};
+    const IndexRange behind{range.end, block.range.end};
+    if (!before.empty()) blocks_.emplace(before.begin, part_of(block, before));
+    if (!behind.empty()) blocks_.emplace(behind.begin, part_of(block, behind));
+  }
+}
+
+PartialArray::Block PartialArray::part_of(const Block& block, IndexRange range) const {
+  const auto first = static_cast<std::ptrdiff_t>((range.begin - block.range.begin) * per_element_);
+  const auto last = static_cast<std::ptrdiff_t>((range.end - block.range.begin) * per_element_);
+  Block part{range, {}, {block.offsets.begin() + first, block.offsets.begin() + last + 1}};
+  const std::uint64_t shift = part.offsets.front();
+  part.bytes.assign(block.bytes.begin() + static_cast<std::ptrdiff_t>(shift),
+                    block.bytes.begin() + static_cast<std::ptrdiff_t>(part.offsets.back()));
+  for (std::uint64_t& offset : part.offsets) offset -= shift;
+  return part;
 }
 
 PartialArray::Piece PartialArray::piece(IndexRange range) const {
@@ -109,6 +140,7 @@ PartialArray::Piece PartialArray::piece(IndexRange range) const {
 }
 
 Value PartialArray::to_value() const {
+  if (!internal_) throw Bug("PartialArray::to_value before the internal shape is known");
   Shape shape = external_;
   if (internal_) shape.insert(shape.end(), internal_->begin(), internal_->end());
   if (type_->fixed_size()) {

@@ -161,7 +161,8 @@ Bytes Value::to_wire() const {
 namespace {
 
 /// The description of a type that came over the wire. Objects get a description of their own: equal by name.
-const ElementType& wire_type(Kind kind, const std::string& name, const ElementType& error_type) {
+const ElementType& wire_type(Kind kind, const std::string& name, const ElementType& error_type, int depth = 0) {
+  constexpr int kMaxNesting = 16;  // arrays of arrays of ..; the bytes must not decide how deep this goes
   if (kind == Kind::object) {
     static std::mutex mutex;
     static std::map<std::string, ElementType> objects;
@@ -169,10 +170,13 @@ const ElementType& wire_type(Kind kind, const std::string& name, const ElementTy
     return objects.try_emplace(name, ElementType{Kind::object, name, 0, nullptr}).first->second;
   }
   if (kind == Kind::array) {
-    if (name.size() < 8 || !name.starts_with("array<")) detail::throw_bad_encoding(error_type, "unknown type");
-    const std::string item = name.substr(6, name.size() - 7);
+    constexpr std::string_view prefix = "array<";
+    if (depth == kMaxNesting || name.size() <= prefix.size() + 1 || !name.starts_with(prefix) || !name.ends_with('>'))
+      detail::throw_bad_encoding(error_type, "unknown type");
+    const std::string item = name.substr(prefix.size(), name.size() - prefix.size() - 1);
     if (const ElementType* basic = find_element_type(item)) return array_type(*basic);
-    return array_type(wire_type(item.starts_with("array<") ? Kind::array : Kind::object, item, error_type));
+    const Kind item_kind = item.starts_with(prefix) ? Kind::array : Kind::object;
+    return array_type(wire_type(item_kind, item, error_type, depth + 1));
   }
   const ElementType* type = find_element_type(name);
   if (type == nullptr || type->kind != kind) detail::throw_bad_encoding(error_type, "unknown type");
@@ -192,6 +196,7 @@ Value Value::from_wire(std::span<const std::byte> bytes) {
   const auto count = static_cast<std::size_t>(element_count(shape));
   if (type.fixed_size()) {
     const auto values = reader.take(count * type.size);
+    if (kind == Kind::boolean) detail::check_booleans(values, type);
     if (!reader.at_end()) detail::throw_bad_encoding(type, "bytes are left over");
     return copy_of(type, shape, values);
   }

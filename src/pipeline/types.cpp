@@ -39,13 +39,15 @@ bool element_fits(const ElementType& given, const ValueType& wanted) {
   return widens(given, *wanted.element);
 }
 
-bool rank_fits(const std::optional<std::size_t>& given, const ValueType& wanted) {
-  if (!given || wanted.any_rank) return true;
-  return wanted.rank ? *given == *wanted.rank : *given >= 1;
+/// A known type of unknown rank is that of an array, unless it is an expression's (`any_rank`), which may be a number.
+bool rank_fits(const ValueType& given, const ValueType& wanted) {
+  if (wanted.any_rank) return true;
+  if (!given.rank) return given.element == nullptr || given.any_rank || wanted.rank != std::size_t{0};
+  return wanted.rank ? *given.rank == *wanted.rank : *given.rank >= 1;
 }
 
 void check_argument(const FunctionNode& node, const std::string& name, const ValueType& given, const ValueType& wanted) {
-  const bool fits = (given.element == nullptr || element_fits(*given.element, wanted)) && rank_fits(given.rank, wanted);
+  const bool fits = (given.element == nullptr || element_fits(*given.element, wanted)) && rank_fits(given, wanted);
   if (fits) return;
   throw Error(Category::type_mismatch,
               fmt::format("parameter '{}' of function '{}' is {} but gets {}. Change the type, or the mapspec (an index takes "
@@ -57,7 +59,8 @@ void check_argument(const FunctionNode& node, const std::string& name, const Val
 ValueType whole_output(const FunctionNode& node, const std::string& name, const ValueType& returned) {
   if (!node.is_mapped()) {
     // A generator's value is checked against the mapspec when it is there.
-    return {returned.element, node.mapspec ? node.mapspec->output_axes().size() : returned.rank, false};
+    if (node.mapspec) return {returned.element, node.mapspec->output_axes().size(), false};
+    return {returned.element, returned.rank, !returned.rank && returned.any_rank};
   }
   const std::size_t full_rank = node.mapspec->output_axes().size();
   const std::size_t internal = node.mapspec->internal_axes().size();

@@ -68,6 +68,7 @@ std::optional<TextPointers> text_pointers(const Value& value) {
 }
 
 bool is_stored(const Value& value) {
+  if (!value.has_value()) return false;
   return value.type().is_numeric() || (value.type().kind == Kind::string && text_pointers(value).has_value());
 }
 

@@ -45,6 +45,9 @@ constexpr unsigned kArchiveFlags = boost::archive::no_header | boost::archive::n
 
 [[noreturn]] void throw_bad_encoding(const ElementType& type, const char* what);
 
+/// Refuses bytes that no C++ bool has: to read one is undefined behaviour.
+void check_booleans(std::span<const std::byte> bytes, const ElementType& type);
+
 /// Reads little pieces off the front of encoded bytes; every length is checked.
 class ByteReader {
  public:
@@ -132,6 +135,7 @@ T decode(std::span<const std::byte> bytes) {
   const ElementType& type = element_type<T>();
   if constexpr (FixedValue<T>) {
     if (bytes.size() != sizeof(T)) detail::throw_bad_encoding(type, "its length is wrong");
+    if constexpr (std::is_same_v<T, bool>) detail::check_booleans(bytes, type);
     T value;
     std::memcpy(&value, bytes.data(), sizeof(T));
     return value;
@@ -145,6 +149,7 @@ T decode(std::span<const std::byte> bytes) {
     const auto count = static_cast<std::size_t>(array.size());
     if constexpr (FixedValue<Item>) {
       const auto raw = reader.take(count * sizeof(Item));
+      if constexpr (std::is_same_v<Item, bool>) detail::check_booleans(raw, type);
       if constexpr (requires { array.data(); }) {
         if (count != 0) std::memcpy(array.data(), raw.data(), raw.size());
       } else {
@@ -159,8 +164,13 @@ T decode(std::span<const std::byte> bytes) {
   } else {
     T value{};
     detail::ReadBuffer buffer(bytes);
-    boost::archive::binary_iarchive archive(buffer, detail::kArchiveFlags);
-    archive >> value;
+    try {
+      boost::archive::binary_iarchive archive(buffer, detail::kArchiveFlags);
+      archive >> value;
+    } catch (const boost::archive::archive_exception& error) {
+      detail::throw_bad_encoding(type, error.what());
+    }
+    if (buffer.in_avail() > 0) detail::throw_bad_encoding(type, "bytes are left over");
     return value;
   }
 }

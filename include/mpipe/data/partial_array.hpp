@@ -52,6 +52,7 @@ class PartialArray {
   const std::byte* data(Index element) const { return data_ + static_cast<std::size_t>(element) * element_bytes(); }
 
   /// Types that vary in size: the encoded values of `range` (values_per_element of them each), `offsets` from 0; marks.
+  /// Elements of it that are here already are replaced. Throws `Bug` when the offsets do not fit the range or the bytes.
   void put(IndexRange range, std::span<const std::byte> bytes, std::span<const std::uint64_t> offsets);
 
   /// The bytes of a range of elements that are all here, with offsets (from 0) for types that vary in size.
@@ -63,6 +64,7 @@ class PartialArray {
   Piece piece(IndexRange range) const;
 
   /// All elements as one `Value` of shape external + internal. Elements that are not here: zero bytes, empty strings.
+  /// Throws `Bug` when the internal shape is not known.
   /// Of fixed-size types the value shares this array's memory, which then must not be written any more.
   Value to_value() const;
   /// Keeps the memory alive that `data()` points to.
@@ -75,6 +77,10 @@ class PartialArray {
     std::vector<std::uint64_t> offsets;
   };
   void map_memory();
+  /// Takes a range out of `blocks_`, which stay disjoint; blocks that reach beyond it keep the rest.
+  void cut_blocks(IndexRange range);
+  /// The part of a block in `range`, which lies within it.
+  Block part_of(const Block& block, IndexRange range) const;
 
   const ElementType* type_;
   Shape external_;

@@ -139,6 +139,12 @@ T Value::as() const {
   if constexpr (ArrayLike<T>) {
     const ElementType& wanted = element_type<Item>();
     if (is_scalar()) detail::throw_not_as(*this, wanted, "an array");
+    if constexpr (!requires(T a) { a.rank(); }) {
+      if (rank() != 1) detail::throw_not_as(*this, wanted, "an array of rank 1");
+      if constexpr (!requires(T a) { a.resize(1); })
+        if (count() != static_cast<Index>(T{}.size()))
+          detail::throw_not_as(*this, wanted, ("an array of length " + std::to_string(T{}.size())).c_str());
+    }
     if (type() != wanted) return converted(wanted).as<T>();
     T array = detail::make_array<T>(shape_, array_type(wanted));
     Index k = 0;

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The commands that run no sweep: run, describe, show, status, verify."""
+import csv
+import io
+import os
+import struct
+import unittest
+
+from support import GRID, AppTest
+
+
+def read_npy(path):
+    """Type, shape and values of a file of numpy, read without numpy."""
+    data = path.read_bytes()
+    if data[:8] != b"\x93NUMPY\x01\x00":
+        raise ValueError("no .npy file of format 1.0")
+    length = struct.unpack("<H", data[8:10])[0]
+    if (10 + length) % 64 != 0:
+        raise ValueError("values that are not aligned")
+    header = eval(data[10:10 + length], {"__builtins__": {}}, {"False": False})  # a literal of Python, by definition
+    code = {"<f8": "d", "<i8": "q"}[header["descr"]]
+    values = list(struct.unpack(f"<{(len(data) - 10 - length) // 8}{code}", data[10 + length:]))
+    return header["descr"], header["shape"], values
+
+
+class Commands(AppTest):
+    def setUp(self):
+        super().setUp()
+        self.write("grid.yaml", GRID)
+
+    def test_run(self):
+        self.write("run.yaml", """
+mpipe: 1
+functions:
+  - {output: c, expr: "a + b"}
+  - {output: d, expr: "c * c"}
+inputs: {a: 1, b: 2}
+""")
+        self.assertEqual(self.app("run", "run.yaml", "d").out, "d = 9.0\n")
+        self.assertEqual(self.app("run", "run.yaml", "d", "c", "--set", "a=2.5").out, "d = 20.25\nc = 4.5\n")
+        outputs = self.app("run", "run.yaml", "d", "--set", "c=[1, 2]", "--json").json["outputs"]
+        self.assertEqual(outputs, {"d": {"shape": [2], "dtype": "float64", "data": [1, 4]}})
+        self.refused("run", "run.yaml", "e", words=["'e'"])
+        self.refused("run", "run.yaml", "d", "--set", "q=1", words=["q"])
+        self.refused("run", "run.yaml", words=["OUTPUT"])
+        self.assertEqual(self.app("run", "run.yaml", "d", ranks=3).out, "d = 9.0\n")
+
+    def test_run_of_a_mapped_function_is_refused(self):
+        self.refused("run", "grid.yaml", "top", words=["map"])
+
+    def test_run_tells_which_function_failed(self):
+        self.write("bad.yaml", """
+mpipe: 1
+functions: [{output: y, plugin: libe2e_functions.so, function: throws_at}]
+inputs: {x: 1, bad: 1}
+""")
+        self.refused("run", "bad.yaml", "y", code=1, words=["y", "no solution for this x"])
+
+    def test_describe(self):
+        described = self.app("describe", "grid.yaml", "--json").json
+        self.assertEqual([f["name"] for f in described["functions"]], ["z", "total", "top"])
+        self.assertEqual(described["functions"][0]["mapspec"], "x[i], y[j] -> z[i, j]")
+        self.assertEqual(described["inputs"]["required"], ["x", "y"])
+        self.assertEqual(described["axes"], {"i": 3, "j": 5})
+        self.assertEqual(described["generations"], [["z"], ["total"], ["top"]])
+        self.assertEqual([stage["functions"] for stage in described["stages"]], [["z"], ["total"], ["top"]])
+        self.assertEqual(described["leaf_outputs"], ["top"])
+        text = self.app("describe", "grid.yaml").out
+        for word in ("x[i], y[j] -> z[i, j]", "i = 3", "required"):
+            self.assertIn(word, text)
+        self.assertEqual(self.app("describe", "grid.yaml", ranks=2).out, text)
+
+    def test_describe_without_inputs(self):
+        self.write("open.yaml", """
+mpipe: 1
+functions: [{output: y, expr: "x + a", mapspec: "x[i] -> y[i]", defaults: {a: 5}}]
+""")
+        described = self.app("describe", "open.yaml", "--json").json
+        self.assertEqual(described["inputs"], {"required": ["x"], "optional": {"a": 5}, "given": []})
+        self.assertEqual((described["axes"], described["stages"]), ({"i": None}, None))
+        self.assertIn("x", described["stages_unknown_because"])
+        self.assertIn("not known", self.app("describe", "open.yaml").out)
+        self.refused("describe", "absent.yaml", words=["absent.yaml"])
+
+    def test_show(self):
+        self.app("map", "grid.yaml", "--run-folder", "run")
+        table = [line.split() for line in self.app("show", "run", "z", "total").out.splitlines()]
+        self.assertEqual(table[0], ["i", "j", "x", "y", "z"])
+        self.assertEqual(table[1], ["0", "0", "1", "0.0", "10.0"])
+        self.assertEqual(len(table), 1 + 15 + 1 + 1 + 3)
+        rows = list(csv.DictReader(io.StringIO(self.app("show", "run", "z", "--csv").out)))
+        self.assertEqual(len(rows), 15)
+        for row in rows:
+            self.assertEqual(float(row["z"]), float(row["x"]) * 10 + float(row["y"]))
+        self.app("show", "run", "z", "--npy", "z.npy")
+        kind, shape, values = read_npy(self.folder / "z.npy")
+        self.assertEqual((kind, shape, values[:2]), ("<f8", (3, 5), [10, 10.25]))
+        outputs = self.app("show", "run", "--json", "total").json["outputs"]
+        self.assertEqual(list(outputs), ["total"])
+        self.assertEqual(outputs["total"]["data"], [52.5, 102.5, 152.5])
+        self.assertIn("12 rows more", self.app("show", "run", "z", "--max-print", 3).out)
+        self.refused("show", "run", "zz", words=["zz"])
+        self.refused("show", "run", "--npy", "all.npy", words=["one output"])
+        self.refused("show", "run", "z", "--npy", "no/folder/z.npy", code=4, words=["no/folder/z.npy"])
+
+    def test_text_in_csv_is_quoted(self):
+        self.write("words.yaml", """
+mpipe: 1
+functions: [{output: word, plugin: libe2e_functions.so, function: word, mapspec: "k[i] -> word[i]"}]
+inputs: {k: [4, 5]}
+""")
+        self.app("map", "words.yaml", "--run-folder", "run")
+        rows = list(csv.DictReader(io.StringIO(self.app("show", "run", "--csv").out)))
+        self.assertEqual([row["word"] for row in rows], ['word "4"', 'word "5"'])
+        self.refused("show", "run", "--npy", "w.npy", words=["not supported by this version"])
+
+    def test_of_what_is_no_run(self):
+        self.write("file", "text")
+        (self.folder / "empty").mkdir()
+        for command in ("show", "status", "verify"):
+            for path in ("absent", "file", "empty"):
+                with self.subTest(command=command, path=path):
+                    self.refused(command, path, code=3, words=[path, "--run-folder"])
+
+    def test_verify_finds_damage(self):
+        self.app("map", "grid.yaml", "--run-folder", "run", ranks=2)
+        path = self.folder / "run" / "results.h5"
+        data = path.read_bytes()
+        value = struct.pack("<d", 20.75)  # z[1][3]
+        self.assertEqual(data.count(value), 1)
+        path.write_bytes(data.replace(value, struct.pack("<d", 20.5)))
+        outcome = self.app("verify", "run", expect=4)
+        self.assertIn("z", outcome.err)
+        path.write_bytes(data)
+        self.app("verify", "run")
+        path.write_bytes(data[:len(data) // 2])
+        self.app("verify", "run", expect=4)
+        os.unlink(path)
+        self.app("verify", "run", expect=4)
+
+    def test_status_says_how_it_ended(self):
+        self.app("map", "grid.yaml", "--run-folder", "run")
+        text = self.app("status", "run").out
+        self.assertIn("completed, 100.0 % done", text)
+        self.assertIn("z", text)
+
+    def test_results_that_cannot_be_written(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("no /dev/full")
+        for arguments in (("describe", "grid.yaml"), ("map", "grid.yaml", "--json")):
+            outcome = self.app(*arguments, before=("sh", "-c", 'exec "$@" > /dev/full', "sh"), expect=4)
+            self.assertEqual(len(outcome.errors), 1, outcome)
+            self.assertIn("standard output", outcome.err)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs that are ended from outside: what was done is there, the rest is computed by --resume."""
+import os
+import shutil
+import signal
+import time
+import unittest
+
+from support import AppTest, children_of
+
+SLOW = """
+mpipe: 1
+functions:
+  - {output: y, plugin: libe2e_functions.so, function: slow_square, mapspec: "x[i] -> y[i]"}
+  - {output: total, expr: "sum(y)"}
+inputs: {x: {arange: [0, 90, 1]}, seconds: 0.1}
+"""
+ELEMENTS = 90
+
+
+class Interrupted(AppTest):
+    def setUp(self):
+        super().setUp()
+        self.write("slow.yaml", SLOW)
+
+    def start_and_wait(self, ranks, done=5):
+        """A run with some elements done, and how many of them its status tells."""
+        process = self.start("map", "slow.yaml", "--run-folder", "run", "--json", ranks=ranks)
+        path = self.folder / "run" / "status.json"
+        self.wait_until(lambda: path.exists() and self.status_file("run")["outputs"]["y"]["done"] >= done, "some elements are done")
+        return process
+
+    def resume(self, ranks):
+        """Completes the run; returns how many elements that took."""
+        result = self.app("map", "slow.yaml", "--run-folder", "run", "--resume", "--json", ranks=ranks).json
+        self.assertEqual(result["outputs"]["y"]["data"], [x * x for x in range(ELEMENTS)])
+        self.assertEqual(result["outputs"]["total"]["data"], sum(x * x for x in range(ELEMENTS)))
+        self.app("verify", "run")
+        self.assertEqual(self.app("status", "run", "--json", "--exit-code").json["state"], "completed")
+        return result["functions"]["y"]["calls"]
+
+    def check_what_is_there(self, told):
+        """Elements that were told to be done can be read, and are right."""
+        self.app("verify", "run")
+        y = self.app("show", "run", "--json").json["outputs"]["y"]
+        self.assertGreaterEqual(y["done"], told)
+        for x, value in enumerate(y["data"]):
+            self.assertIn(value, (None, x * x))
+        self.assertEqual(sum(value is not None for value in y["data"]), y["done"])
+
+    def test_kill_9_loses_nothing_that_was_told(self):
+        for ranks, again in ((0, 3), (1, 0), (3, 2)):
+            with self.subTest(ranks=ranks):
+                process = self.start_and_wait(ranks)
+                self.kill_9(process)
+                self.wait_until(lambda: self.app("status", "run", "--json").json["state"] == "stale", "the run is stale")
+                status = self.app("status", "run", "--json", "--exit-code", expect=5).json
+                told = status["outputs"]["y"]["done"]
+                self.assertTrue(5 <= told < ELEMENTS, status)
+                self.check_what_is_there(told)
+                self.assertLessEqual(self.resume(again), ELEMENTS - told)
+                shutil.rmtree(self.folder / "run")
+
+    def test_killed_again_and_again(self):
+        told = 0
+        for ranks in (2, 0, 3):
+            command = ["map", "slow.yaml", "--run-folder", "run", "--resume"]
+            process = self.start(*command, ranks=ranks)
+            path = self.folder / "run" / "status.json"
+            self.wait_until(lambda: path.exists() and self.status_file("run")["outputs"]["y"]["done"] >= told + 4, "more is done")
+            self.kill_9(process)
+            now = self.status_file("run")["outputs"]["y"]["done"]
+            self.check_what_is_there(now)
+            told = now
+        self.assertLessEqual(self.resume(2), ELEMENTS - told)
+
+    def end_by(self, number, name):
+        process = self.start_and_wait(0)
+        begin = time.monotonic()
+        process.send_signal(number)
+        outcome = self.finish(process)
+        self.assertLess(time.monotonic() - begin, 1)
+        self.assertEqual(outcome.code, -number, outcome)  # a shell says 128 + number
+        self.assertEqual(len(outcome.errors), 1, outcome)
+        self.assertIn(name, outcome.errors[0])
+        self.assertIn("--resume", outcome.errors[0])
+        self.assertEqual(outcome.json["state"], "cancelled")
+        status = self.app("status", "run", "--json", "--exit-code", expect=128 + number).json
+        self.assertEqual((status["state"], status["exit_code"]), ("cancelled", 128 + number))
+        told = status["outputs"]["y"]["done"]
+        self.check_what_is_there(told)
+        self.assertLessEqual(self.resume(2), ELEMENTS - told)
+
+    def test_sigterm(self):
+        self.end_by(signal.SIGTERM, "Terminated")
+
+    def test_sigint(self):
+        self.end_by(signal.SIGINT, "Interrupt")
+
+    def test_sigterm_to_mpirun(self):
+        process = self.start_and_wait(3)
+        process.send_signal(signal.SIGTERM)
+        outcome = self.finish(process)
+        self.assertNotEqual(outcome.code, 0)
+        status = self.app("status", "run", "--json", "--exit-code", expect=143).json
+        self.assertEqual(status["state"], "cancelled")
+        told = status["outputs"]["y"]["done"]
+        self.check_what_is_there(told)
+        self.assertLessEqual(self.resume(0), ELEMENTS - told)
+
+    def test_a_rank_that_dies_ends_the_run(self):
+        process = self.start_and_wait(3)
+        others = [pid for pid in children_of(process.pid) if pid != self.status_file("run")["pid"]]
+        self.assertEqual(len(others), 2, others)
+        os.kill(others[0], signal.SIGKILL)
+        outcome = self.finish(process)
+        self.assertNotEqual(outcome.code, 0)
+        status = self.app("status", "run", "--json").json
+        self.assertIn((status["state"], status["exit_code"]), (("cancelled", 143), ("failed", 5)))
+        told = status["outputs"]["y"]["done"]
+        self.check_what_is_there(told)
+        self.assertLessEqual(self.resume(3), ELEMENTS - told)
+
+    def test_sigusr1_ends_nothing(self):
+        process = self.start_and_wait(0)
+        process.send_signal(signal.SIGUSR1)
+        self.assertEqual(self.finish(process).json["state"], "completed")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`map` from a document to results, on no launcher, 1 and 3 ranks."""
+import math
+import unittest
+
+from support import GRID, AppTest
+
+RANKS = (0, 1, 3)
+
+
+class Map(AppTest):
+    def setUp(self):
+        super().setUp()
+        self.write("grid.yaml", GRID)
+
+    def test_prints_the_results(self):
+        expected = [[x * 10 + k / 4 for k in range(5)] for x in (1, 2, 3)]
+        for ranks in RANKS:
+            with self.subTest(ranks=ranks):
+                before = self.tree()
+                result = self.app("map", "grid.yaml", "--json", ranks=ranks).json
+                self.assertEqual(result["state"], "completed")
+                self.assertIsNone(result["run_folder"])
+                self.assertEqual(result["ranks"], max(1, ranks))
+                z = result["outputs"]["z"]
+                self.assertEqual((z["shape"], z["dims"], z["dtype"]), ([3, 5], ["i", "j"], "float64"))
+                self.assertEqual((z["done"], z["failed"], z["blocked"], z["pending"]), (15, 0, 0, 0))
+                self.assertEqual(z["data"], expected)
+                self.assertEqual(result["outputs"]["total"]["data"], [sum(row) for row in expected])
+                top = result["outputs"]["top"]
+                self.assertEqual((top["shape"], top["dims"], top["data"]), ([], [], sum(expected[2])))
+                self.assertEqual({name: f["calls"] for name, f in result["functions"].items()},
+                                 {"z": 15, "total": 3, "top": 1})
+                self.assertEqual(result["errors"], [])
+                self.assertGreater(result["wall_seconds"], 0)
+                for part in ("workers", "all_ranks"):
+                    self.assertTrue(0 <= result["utilisation"][part] <= 1.01, result["utilisation"])
+                self.assertEqual(self.tree(), before)
+
+    def test_says_what_it_found_and_what_it_used(self):
+        outcome = self.app("map", "grid.yaml", "--json", ranks=3)
+        lines = outcome.err.splitlines()
+        self.assertIn("3 ranks on 1 host", lines[0])
+        self.assertIn("executor mpi", lines[0])
+        self.assertIn("completed: 19 elements", lines[-1])
+        self.assertIn("of all ranks", lines[-1])
+        self.assertEqual(len(lines), 2, outcome)
+        self.assertNotIn("\033", outcome.err)
+        self.assertEqual(self.app("map", "grid.yaml", "--json", "--progress", "none").err, "")
+
+    def test_leaves_a_run_folder_that_can_be_trusted(self):
+        shown = {}
+        for ranks in RANKS:
+            with self.subTest(ranks=ranks):
+                run = f"runs/{ranks}"
+                result = self.app("map", "grid.yaml", "--json", "--run-folder", run, ranks=ranks).json
+                self.assertEqual(result["run_folder"], run)
+                logs = {f"logs/rank-{rank:04}.log" for rank in range(max(1, ranks))}
+                self.assertEqual(set(self.tree(self.folder / run)),
+                                 {"run.json", "status.json", "store.json", "results.h5", "results.extents", "logs"} | logs)
+                for log in logs:
+                    self.assertIn(f"rank={int(log[-8:-4])} ", (self.folder / run / log).read_text())
+                status = self.app("status", run, "--json", "--exit-code").json
+                self.assertEqual((status["state"], status["progress_fraction"]), ("completed", 1))
+                self.app("verify", run)
+                shown[ranks] = self.app("show", run, "--json").json["outputs"]
+                self.assertEqual(shown[ranks], result["outputs"])
+        self.assertEqual(shown[0], shown[1])
+        self.assertEqual(shown[0], shown[3])
+
+    def test_random_numbers_do_not_depend_on_ranks(self):
+        self.write("random.yaml", """
+mpipe: 1
+functions: [{output: r, expr: "x + random() + normal()", mapspec: "x[i] -> r[i]"}]
+inputs: {x: {arange: [0, 40, 1]}}
+""")
+        data = [self.app("map", "random.yaml", "--seed", 7, "--json", ranks=n).json["outputs"]["r"]["data"] for n in RANKS]
+        self.assertEqual(data[0], data[1])
+        self.assertEqual(data[0], data[2])
+        other = self.app("map", "random.yaml", "--seed", 8, "--json").json["outputs"]["r"]["data"]
+        self.assertNotEqual(data[0], other)
+
+    def test_keeps_what_is_not_finite(self):
+        self.write("nan.yaml", """
+mpipe: 1
+functions: [{output: y, expr: "2 * x", mapspec: "x[i] -> y[i]"}]
+inputs: {x: [.nan, .inf, -.inf, 1]}
+""")
+        for ranks in RANKS:
+            outcome = self.app("map", "nan.yaml", "--json", "--run-folder", f"run{ranks}", ranks=ranks)
+            self.assertIn("[NaN, Infinity, -Infinity, 2.0]", outcome.out)
+            y = self.app("show", f"run{ranks}", "--json").json["outputs"]["y"]["data"]
+            self.assertTrue(math.isnan(y[0]) and y[1] == math.inf and y[2] == -math.inf)
+            self.app("verify", f"run{ranks}")
+
+    def test_empty_axis_is_legal(self):
+        self.write("empty.yaml", """
+mpipe: 1
+functions:
+  - {output: y, expr: "2 * x", mapspec: "x[i] -> y[i]"}
+  - {output: n, expr: "sum(y)"}
+inputs: {x: []}
+""")
+        for ranks in RANKS:
+            outputs = self.app("map", "empty.yaml", "--json", "--run-folder", f"run{ranks}", ranks=ranks).json["outputs"]
+            self.assertEqual((outputs["y"]["shape"], outputs["y"]["data"], outputs["n"]["data"]), ([0], [], 0))
+            self.app("verify", f"run{ranks}")
+
+    def test_types(self):
+        functions = "\n".join(f'  - {{output: {name}, plugin: libe2e_functions.so, function: {name}, mapspec: "k[i] -> {name}[i]"}}'
+                              for name in ("word", "complex_number", "is_even", "cube"))
+        self.write("types.yaml", f"mpipe: 1\nfunctions:\n{functions}\ninputs: {{k: [0, 1, 2]}}\n")
+        for ranks in RANKS:
+            outputs = self.app("map", "types.yaml", "--json", "--run-folder", f"run{ranks}", ranks=ranks).json["outputs"]
+            got = {name: (output["dtype"], output["data"]) for name, output in outputs.items()}
+            self.assertEqual(got, {"word": ("str", [f'word "{k}"' for k in range(3)]),
+                                   "complex_number": ("complex128", [[k, -1] for k in range(3)]),
+                                   "is_even": ("bool", [True, False, True]), "cube": ("int64", [0, 1, 8])})
+            self.assertEqual(self.app("show", f"run{ranks}", "--json").json["outputs"], outputs)
+            self.app("verify", f"run{ranks}")
+
+    def test_failure_is_told_exactly(self):
+        self.write("fails.yaml", """
+mpipe: 1
+functions:
+  - {output: y, plugin: libe2e_functions.so, function: throws_at, mapspec: "x[i] -> y[i]"}
+  - {output: s, expr: "sum(y)"}
+inputs: {x: {arange: [0, 20, 1]}, bad: 13}
+""")
+        for ranks in RANKS:
+            with self.subTest(ranks=ranks):
+                run = f"run{ranks}"
+                outcome = self.app("map", "fails.yaml", "--json", "--run-folder", run, ranks=ranks, expect=1)
+                self.assertEqual(len(outcome.errors), 1, outcome)
+                for word in ("y[13]", "no solution for this x", "x=13", "--resume"):
+                    self.assertIn(word, outcome.errors[0])
+                result = outcome.json
+                self.assertEqual(result["state"], "failed")
+                self.assertEqual(len(result["errors"]), 1)
+                error = result["errors"][0]
+                self.assertEqual((error["output"], error["index"]), ("y", [13]))
+                self.assertEqual(error["message"], "no solution for this x")
+                self.assertEqual(error["type"], "std::runtime_error")
+                y = result["outputs"]["y"]
+                self.assertEqual(y["failed"], 1)
+                self.assertEqual(y["done"] + y["failed"] + y["pending"], 20)
+                self.assertIsNone(y["data"][13])
+                for k, value in enumerate(y["data"]):
+                    self.assertIn(value, (None, 2 * k))
+                self.assertEqual(result["outputs"]["s"]["done"], 0)
+                status = self.app("status", run, "--json", "--exit-code", expect=1).json
+                self.assertEqual((status["state"], status["exit_code"]), ("failed", 1))
+                self.app("verify", run)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Functions that take time, throw, or return values of types that expressions have not.
+#include <mpipe/document/plugin.hpp>
+
+#include <chrono>
+#include <complex>
+#include <stdexcept>
+#include <thread>
+
+namespace {
+
+double slow_square(double x, double seconds) {
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  return x * x;
+}
+
+double throws_at(double x, double bad) {
+  if (x == bad) throw std::runtime_error("no solution for this x");
+  return 2 * x;
+}
+
+std::string word(std::int64_t k) { return "word \"" + std::to_string(k) + "\""; }
+std::complex<double> complex_number(std::int64_t k) { return {static_cast<double>(k), -1.0}; }
+bool is_even(std::int64_t k) { return k % 2 == 0; }
+std::int64_t cube(std::int64_t k) { return k * k * k; }
+
+}  // namespace
+
+MPIPE_PLUGIN(registry) {
+  registry.add("slow_square", mpipe::function("y", slow_square).parameters("x", "seconds").thread_safe());
+  registry.add("throws_at", mpipe::function("y", throws_at).parameters("x", "bad").thread_safe());
+  registry.add("word", mpipe::function("word", word).parameters("k").thread_safe());
+  registry.add("complex_number", mpipe::function("complex_number", complex_number).parameters("k").thread_safe());
+  registry.add("is_even", mpipe::function("is_even", is_even).parameters("k").thread_safe());
+  registry.add("cube", mpipe::function("cube", cube).parameters("k").thread_safe());
+}
