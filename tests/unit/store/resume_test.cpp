@@ -193,6 +193,30 @@ TEST(Resume, DamagedValuesComeFromJournalsThatAreStillThere) {
   expect_no_faults(folder.path());
 }
 
+TEST(Resume, AJournalDamagedWhileTheRunGoesOn) {
+  const SharedFolder folder(comm());
+  TestRun run(one(plain_output("x", element_type(Kind::string), {"i"}, {50})));
+  run.create(folder.path());
+  run.compute_all(0, {0, 50}, 5);
+  run.commit();
+  if (comm().is_root())
+    damage(folder.path() / "journal" / "rank-0000.kept-01.log",
+           expected_value(element_type(Kind::string), 0, 2, 0));
+  comm().barrier();
+  expect_error(Category::storage_failed, [&] { run.finish(); });
+  run.drop();
+  comm().barrier();
+  TestRun again(run.layout());
+  again.resume(folder.path());
+  const RangeSet rest = RangeSet{{0, 50}}.difference(again.store().stored()[0]);
+  EXPECT_TRUE(rest.contains(Index{2}));
+  for (const IndexRange& range : rest.ranges()) again.compute_all(0, range, 5);
+  again.commit();
+  again.expect_stored(0, RangeSet{{0, 50}});
+  again.finish();
+  expect_no_faults(folder.path());
+}
+
 TEST(Resume, ATornFrameIsNotBelieved) {
   const SharedFolder folder(comm());
   TestRun run(one(plain_output("x", f64(), {"i"}, {50})));
