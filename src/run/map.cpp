@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/core/hash.hpp>
 #include <mpipe/run/map.hpp>
 
 #include "run/agreement.hpp"
@@ -20,12 +21,6 @@ std::string text_of(const std::vector<Failure>& failures) {
                       first.rank, first.host);
   if (failures.size() > 1) text += fmt::format(" and {} more", failures.size() - 1);
   return text;
-}
-
-std::uint64_t hash_of(const std::string& text) {
-  std::uint64_t hash = 14695981039346656037u;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  return hash;
 }
 
 }  // namespace
@@ -73,7 +68,7 @@ const Value& Results::value(const std::string& output) const {
 
 Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs, const MapOptions& options) {
   const Communicator own = comm.size() > 1 ? comm.duplicate() : comm;
-  if (!own.all_agree(hash_of(pipeline.digest_text())))
+  if (!own.all_agree(fnv1a(pipeline.digest_text())))
     throw Error(Category::bad_option, "the ranks brought different pipelines to one map (functions, mapspecs, defaults or bound "
                                       "values differ). Build the same pipeline on every rank.");
   // Rank 0 finds what is wrong before anybody else does anything.

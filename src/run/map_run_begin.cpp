@@ -5,6 +5,7 @@
 #include "run/map_run_sink.hpp"
 
 #include <mpipe/core/error.hpp>
+#include <mpipe/core/hash.hpp>
 #include <mpipe/core/version.hpp>
 
 #include <fmt/chrono.h>
@@ -20,17 +21,8 @@
 namespace mpipe {
 namespace {
 
-/// 64-bit FNV-1a as 16 hexadecimal digits: tells whether two things are the same, nothing more.
-std::string digest(const void* data, std::size_t size, std::uint64_t hash = 14695981039346656037u) {
-  const auto* bytes = static_cast<const unsigned char*>(data);
-  for (std::size_t k = 0; k < size; ++k) hash = (hash ^ bytes[k]) * 1099511628211u;
-  return fmt::format("{:016x}", hash);
-}
-
-std::string digest(const Value& value) {
-  const Bytes bytes = value.to_wire();
-  return digest(bytes.data(), bytes.size());
-}
+/// Tells whether two things are the same, nothing more.
+std::string digest(std::span<const std::byte> bytes) { return fmt::format("{:016x}", fnv1a(bytes)); }
 
 std::string attribute(const Function& function, const std::string& output, const std::string& key) {
   const auto of_output = function.attributes().find(output);
@@ -93,7 +85,7 @@ RunDescription MapRun::describe() const {
   description.run_id = random_id();
   description.document = options_.document;
   const std::string text = pipeline_.digest_text();
-  description.pipeline_digest = digest(text.data(), text.size());
+  description.pipeline_digest = digest(std::as_bytes(std::span(text)));
   description.error_handling = options_.error_handling;
   description.seed = options_.seed;
   description.command_line = options_.command_line;
@@ -107,7 +99,7 @@ RunDescription MapRun::describe() const {
                                    settings_.storage[k] == Storage::hdf5 ? "hdf5" : "memory"});
   }
   for (const auto& [name, value] : inputs_)
-    description.inputs.push_back({name, std::string(value.type().dtype()), value.shape(), digest(value)});
+    description.inputs.push_back({name, std::string(value.type().dtype()), value.shape(), digest(value.to_wire())});
   return description;
 }
 

@@ -230,14 +230,14 @@ TEST(Map, InputsAndOptionsAreThoseOfRankZero) {
 }
 
 TEST(Map, RanksThatBringDifferentPipelinesAreRefused) {
-  if (world().size() == 1) GTEST_SKIP() << "takes two ranks";
   const std::string spec = world().rank() == 1 ? "x[j] -> y[j]" : "x[i] -> y[i]";
   const Pipeline pipeline{function("y", [](double x) { return x; }).parameters("x").mapspec(spec)};
-  EXPECT_TRUE(contains(error_message(Category::bad_option,
-                                     [&] {
-                                       run(pipeline, {{"x", {1.0}}});
-                                     }),
-                       "different pipelines"));
+  const auto attempt = [&] { run(pipeline, {{"x", {1.0}}}); };
+  if (world().size() == 1) {
+    EXPECT_NO_THROW(attempt());
+  } else {
+    EXPECT_TRUE(contains(error_message(Category::bad_option, attempt), "different pipelines"));
+  }
 }
 
 TEST(Map, ManyRunsOneAfterTheOther) {
