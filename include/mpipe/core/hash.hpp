@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// A hash that is the same on every machine and in every version: it names random streams, and tells whether two things
-/// are equal. Not for anybody who wants to deceive.
+/// A hash that is the same on every machine and in every version: it names random streams, and tells whether
+/// two things are equal. Not for anybody who wants to deceive.
 #pragma once
 
 #include <cstddef>
