@@ -2,6 +2,7 @@
 #include "map_job.hpp"
 
 #include <mpipe/core/clock.hpp>
+#include <mpipe/store/run_reader.hpp>
 
 #include "launch.hpp"
 #include "map_report.hpp"
@@ -10,12 +11,14 @@
 #include "output.hpp"
 #include "plan_text.hpp"
 #include "signals.hpp"
+#include "table.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
@@ -103,17 +106,41 @@ void MapJob::choose() {
   inputs_ = document_->inputs_for_map(*pipeline_, options_.outputs);
   options_.document = document_->text();
   options_.command_line = command_line_;
-  options_.return_results = wants_results();
+  choose_results();
 }
 
-/// Values are brought to rank 0 to be printed only.
-bool MapJob::wants_results() const {
-  if (!flags_.json || max_print_ == 0 || flags_.dry_run) return false;
+/// Values are wanted at rank 0 to be printed only. Where they are many they are not brought there, but those
+/// to be printed are read from the run folder afterwards.
+void MapJob::choose_results() {
+  options_.return_results = false;
+  if (!flags_.json || max_print_ == 0 || flags_.dry_run) return;
   const Plan plan(*pipeline_, {inputs_, options_.outputs, options_.fixed});
-  for (const PlannedOutput& output : plan.outputs())
-    if (!is_known(output.layout.shape) || element_count(known_shape(output.layout.shape)) <= max_print_)
-      return true;
-  return false;
+  const bool some =
+      std::any_of(plan.outputs().begin(), plan.outputs().end(),
+                  [&](const PlannedOutput& output) { return may_be_printed(output.layout.shape); });
+  if (!some) return;
+  constexpr std::uint64_t kMostBytes = std::uint64_t{256} << 20;
+  options_.return_results = plan.known_bytes() <= kMostBytes;
+  reads_back_ = !options_.return_results && !options_.run_folder.empty();
+  if (!options_.return_results && !reads_back_)
+    print_note(
+        fmt::format("data are left out, as the results take {} and there is no run folder (--run-folder) to "
+                    "read them from",
+                    bytes_text(plan.known_bytes())));
+}
+
+bool MapJob::may_be_printed(const PartialShape& shape) const {
+  return !is_known(shape) || element_count(known_shape(shape)) <= max_print_;
+}
+
+void MapJob::read_back(Results& results) const {
+  if (!reads_back_) return;
+  RunReader reader(options_.run_folder);
+  for (auto& [name, result] : results.outputs) {
+    const auto found = reader.find(name);
+    if (found && is_known(result.layout.shape) && may_be_printed(result.layout.shape))
+      result.value = reader.read_all(*found);
+  }
 }
 
 int MapJob::show_plan() {
@@ -190,9 +217,14 @@ int MapJob::tell_completed(const Results& results) {
     print_note(text + (options_.run_folder.empty()
                            ? ""
                            : fmt::format("; results in {}", options_.run_folder.string())));
+  return print_json([&] { return json_of(results, {}); });
+}
+
+/// Throws nothing: the others go on to the end, and so does rank 0. Returns the exit code.
+int MapJob::print_json(const std::function<std::string()>& text) const {
   if (!flags_.json) return 0;
   try {
-    print_result(results_json(*pipeline_, results, {}, options_.run_folder, max_print_));
+    print_result(text());
   } catch (const Error& error) {
     print_error(error.what());
     return exit_code(error.category());
@@ -200,13 +232,16 @@ int MapJob::tell_completed(const Results& results) {
   return 0;
 }
 
+std::string MapJob::json_of(Results results, const std::vector<Failure>& failures) const {
+  read_back(results);
+  return results_json(*pipeline_, results, failures, options_.run_folder, max_print_);
+}
+
 void MapJob::tell_failed(const FunctionError& error) {
   end(RunState::failed, exit_code(error.category()), error.what());
   logging_->error_to_file(error.what());
   print_error(error.what() + kept_text());
-  if (flags_.json)
-    print_result(
-        results_json(*pipeline_, error.partial(), error.failures(), options_.run_folder, max_print_));
+  print_json([&] { return json_of(error.partial(), error.failures()); });
 }
 
 void MapJob::tell_error(const Error& error) {
@@ -218,8 +253,9 @@ void MapJob::tell_error(const Error& error) {
   if (begun) end(RunState::failed, code, text);
   if (logging_) logging_->error_to_file(text);
   print_error(text + (begun ? kept_text() : ""));
-  if (begun && flags_.json)
-    print_result(status_as_results_json(status_->status(), "failed", options_.run_folder, elapsed()));
+  if (begun)
+    print_json(
+        [&] { return status_as_results_json(status_->status(), "failed", options_.run_folder, elapsed()); });
 }
 
 std::string MapJob::kept_text() const {
@@ -236,8 +272,10 @@ void MapJob::end_by_signal(int number) {
   status_->finish(RunState::cancelled, kFirstSignalCode + number, text);
   logging_->error_to_file(text);
   print_error(text + (status_->started() ? kept_text() : ""));
-  if (flags_.json && status_->started())
-    print_result(status_as_results_json(status_->status(), "cancelled", options_.run_folder, elapsed()));
+  if (status_->started())
+    print_json([&] {
+      return status_as_results_json(status_->status(), "cancelled", options_.run_folder, elapsed());
+    });
 }
 
 }  // namespace mpipe::app

@@ -13,6 +13,7 @@
 #include "map_flags.hpp"
 #include "progress.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -36,7 +37,11 @@ class MapJob {
 
   // Rank 0.
   void choose();
-  bool wants_results() const;
+  void choose_results();
+  bool may_be_printed(const PartialShape& shape) const;
+  void read_back(Results& results) const;
+  std::string json_of(Results results, const std::vector<Failure>& failures) const;
+  int print_json(const std::function<std::string()>& text) const;
   void observe();
   void end_by_signal(int number);
   void end(RunState state, int code, const std::string& message);
@@ -54,6 +59,7 @@ class MapJob {
   Inputs inputs_;  ///< rank 0, like the rest
   MapOptions options_;
   Index max_print_ = 0;
+  bool reads_back_ = false;  ///< what is printed comes from the run folder
   ProgressStyle style_ = ProgressStyle::none;
   std::optional<Logging> logging_;  ///< on every rank
   std::shared_ptr<StatusWriter> status_;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <sched.h>
 #include <time.h>
 
 #include <algorithm>
@@ -60,7 +61,12 @@ Duration Waiter::look_at_clock() {
     since_ = now;
   }
   waited_ = now - since_;
-  if (!sleeping()) return Duration::zero();
+  if (!sleeping()) {
+    // Where ranks share a core, the one that is waited for may need this one; elsewhere it costs next to
+    // nothing.
+    if (options_.mode == WaitMode::backoff) sched_yield();
+    return Duration::zero();
+  }
   return std::clamp<Duration>(waited_ / waits_per_pause, shortest_pause, longest_pause);
 }
 

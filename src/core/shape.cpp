@@ -108,8 +108,9 @@ std::string to_string(const Shape& shape) {
 }
 
 std::string to_string(const PartialShape& shape) {
-  return as_tuple(join(shape, [](const auto& extent) { return extent ? std::to_string(*extent) : std::string("?"); }),
-                  shape.size());
+  return as_tuple(
+      join(shape, [](const auto& extent) { return extent ? std::to_string(*extent) : std::string("?"); }),
+      shape.size());
 }
 
 std::string index_to_string(const MultiIndex& index) {

@@ -6,7 +6,8 @@
 namespace mpipe::detail {
 namespace {
 
-/// A shape has at most `limit` items. Of one without any the other extents are bounded too, as strides are made of them.
+/// A shape has at most `limit` items. Of one without any the other extents are bounded too, as strides are
+/// made of them.
 bool fits(const Shape& shape, Index limit) {
   const bool has_items = std::find(shape.begin(), shape.end(), 0) == shape.end();
   if (!has_items) limit = Index{1} << 62;
@@ -38,12 +39,14 @@ ReadBuffer::ReadBuffer(std::span<const std::byte> bytes) {
 }
 
 void throw_bad_encoding(const ElementType& type, const char* what) {
-  throw Error(Category::storage_failed, "the bytes of a value of type " + type.name + " cannot be read: " + what +
+  throw Error(Category::storage_failed, "the bytes of a value of type " + type.name +
+                                            " cannot be read: " + what +
                                             " (the value is damaged, or was written for another type).");
 }
 
 void check_booleans(std::span<const std::byte> bytes, const ElementType& type) {
-  const bool valid = std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return std::to_integer<int>(byte) <= 1; });
+  const bool valid =
+      std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return std::to_integer<int>(byte) <= 1; });
   if (!valid) throw_bad_encoding(type, "a bool is neither 0 nor 1");
 }
 

@@ -33,18 +33,29 @@ const std::array<ElementType, 14>& basic_types() {
 /// Bits of the significand, or of an integer without its sign.
 int precision_bits(Kind kind) {
   switch (kind) {
-    case Kind::boolean: return 1;
-    case Kind::int8: return 7;
-    case Kind::int16: return 15;
-    case Kind::int32: return 31;
-    case Kind::int64: return 63;
-    case Kind::uint8: return 8;
-    case Kind::uint16: return 16;
-    case Kind::uint32: return 32;
-    case Kind::uint64: return 64;
+    case Kind::boolean:
+      return 1;
+    case Kind::int8:
+      return 7;
+    case Kind::int16:
+      return 15;
+    case Kind::int32:
+      return 31;
+    case Kind::int64:
+      return 63;
+    case Kind::uint8:
+      return 8;
+    case Kind::uint16:
+      return 16;
+    case Kind::uint32:
+      return 32;
+    case Kind::uint64:
+      return 64;
     case Kind::float32:
-    case Kind::complex64: return 24;
-    default: return 53;
+    case Kind::complex64:
+      return 24;
+    default:
+      return 53;
   }
 }
 

@@ -13,10 +13,12 @@ namespace {
 
 /// Address space for `size` bytes that read as zero; pages cost memory when they are first written.
 std::shared_ptr<void> reserve_pages(std::size_t size) {
-  void* address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* address =
+      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (address == MAP_FAILED)
     throw Error(Category::too_large, "no address space for an array of " + std::to_string(size) + " bytes (" +
-                                         std::strerror(errno) + "). Use smaller axes or a selection (--fixed).");
+                                         std::strerror(errno) +
+                                         "). Use smaller axes or a selection (--fixed).");
 #ifdef MADV_HUGEPAGE
   constexpr std::size_t kWorthHugePages = std::size_t{64} << 20;
   if (size >= kWorthHugePages) ::madvise(address, size, MADV_HUGEPAGE);
@@ -37,9 +39,9 @@ PartialArray::~PartialArray() = default;
 
 void PartialArray::set_internal(const Shape& internal) {
   if (internal_ && *internal_ != internal)
-    throw Error(Category::internal_shape_mismatch, "an element has the shape " + to_string(internal) +
-                                                       " where others have the shape " + to_string(*internal_) +
-                                                       " (one output is one array). Return equal shapes.");
+    throw Error(Category::internal_shape_mismatch,
+                "an element has the shape " + to_string(internal) + " where others have the shape " +
+                    to_string(*internal_) + " (one output is one array). Return equal shapes.");
   if (internal_) return;
   internal_ = internal;
   per_element_ = element_count(internal);
@@ -69,12 +71,14 @@ void PartialArray::release(IndexRange range) {
   if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
 }
 
-void PartialArray::put(IndexRange range, std::span<const std::byte> bytes, std::span<const std::uint64_t> offsets) {
+void PartialArray::put(IndexRange range, std::span<const std::byte> bytes,
+                       std::span<const std::uint64_t> offsets) {
   if (range.begin < 0 || range.size() < 0 || range.end > total_)
     throw Bug("PartialArray::put: no range of elements of this array");
   if (offsets.size() != static_cast<std::size_t>(range.size() * per_element_) + 1)
     throw Bug("PartialArray::put: the offsets do not fit the range");
-  if (offsets.front() != 0 || offsets.back() != bytes.size() || !std::is_sorted(offsets.begin(), offsets.end()))
+  if (offsets.front() != 0 || offsets.back() != bytes.size() ||
+      !std::is_sorted(offsets.begin(), offsets.end()))
     throw Bug("PartialArray::put: the offsets do not fit the bytes");
   if (range.empty()) return;
   cut_blocks(range);
@@ -130,7 +134,8 @@ PartialArray::Piece PartialArray::piece(IndexRange range) const {
     const auto end = static_cast<std::size_t>((last - block.range.begin) * per_element_);
     const std::uint64_t shift = block.offsets[begin] - piece.owned.size();
     for (std::size_t k = begin + 1; k <= end; ++k) piece.offsets.push_back(block.offsets[k] - shift);
-    piece.owned.insert(piece.owned.end(), block.bytes.begin() + static_cast<std::ptrdiff_t>(block.offsets[begin]),
+    piece.owned.insert(piece.owned.end(),
+                       block.bytes.begin() + static_cast<std::ptrdiff_t>(block.offsets[begin]),
                        block.bytes.begin() + static_cast<std::ptrdiff_t>(block.offsets[end]));
     next = last;
   }

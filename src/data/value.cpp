@@ -15,30 +15,46 @@ namespace {
 template <class Visitor>
 auto visit_numeric(Kind kind, Visitor&& visit) {
   switch (kind) {
-    case Kind::boolean: return visit(static_cast<bool*>(nullptr));
-    case Kind::int8: return visit(static_cast<std::int8_t*>(nullptr));
-    case Kind::int16: return visit(static_cast<std::int16_t*>(nullptr));
-    case Kind::int32: return visit(static_cast<std::int32_t*>(nullptr));
-    case Kind::int64: return visit(static_cast<std::int64_t*>(nullptr));
-    case Kind::uint8: return visit(static_cast<std::uint8_t*>(nullptr));
-    case Kind::uint16: return visit(static_cast<std::uint16_t*>(nullptr));
-    case Kind::uint32: return visit(static_cast<std::uint32_t*>(nullptr));
-    case Kind::uint64: return visit(static_cast<std::uint64_t*>(nullptr));
-    case Kind::float32: return visit(static_cast<float*>(nullptr));
-    case Kind::float64: return visit(static_cast<double*>(nullptr));
-    case Kind::complex64: return visit(static_cast<std::complex<float>*>(nullptr));
-    case Kind::complex128: return visit(static_cast<std::complex<double>*>(nullptr));
-    default: throw Bug("visit_numeric on a type that is not numeric");
+    case Kind::boolean:
+      return visit(static_cast<bool*>(nullptr));
+    case Kind::int8:
+      return visit(static_cast<std::int8_t*>(nullptr));
+    case Kind::int16:
+      return visit(static_cast<std::int16_t*>(nullptr));
+    case Kind::int32:
+      return visit(static_cast<std::int32_t*>(nullptr));
+    case Kind::int64:
+      return visit(static_cast<std::int64_t*>(nullptr));
+    case Kind::uint8:
+      return visit(static_cast<std::uint8_t*>(nullptr));
+    case Kind::uint16:
+      return visit(static_cast<std::uint16_t*>(nullptr));
+    case Kind::uint32:
+      return visit(static_cast<std::uint32_t*>(nullptr));
+    case Kind::uint64:
+      return visit(static_cast<std::uint64_t*>(nullptr));
+    case Kind::float32:
+      return visit(static_cast<float*>(nullptr));
+    case Kind::float64:
+      return visit(static_cast<double*>(nullptr));
+    case Kind::complex64:
+      return visit(static_cast<std::complex<float>*>(nullptr));
+    case Kind::complex128:
+      return visit(static_cast<std::complex<double>*>(nullptr));
+    default:
+      throw Bug("visit_numeric on a type that is not numeric");
   }
 }
 
 template <class T>
-constexpr bool is_complex_v = std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>;
+constexpr bool is_complex_v =
+    std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>;
 
 template <class To, class From>
 bool convert_one(From from, To& to) {
   if constexpr (is_complex_v<To> && is_complex_v<From>) {
-    to = To(static_cast<typename To::value_type>(from.real()), static_cast<typename To::value_type>(from.imag()));
+    to = To(static_cast<typename To::value_type>(from.real()),
+            static_cast<typename To::value_type>(from.imag()));
     return sizeof(To) >= sizeof(From);
   } else if constexpr (is_complex_v<From>) {
     return false;
@@ -70,26 +86,31 @@ Value convert_all(const Value& value, const ElementType& type) {
     std::memcpy(&from, value.data() + k * sizeof(From), sizeof(From));
     To to{};
     if (!convert_one(from, to))
-      throw Error(Category::type_mismatch,
-                  fmt::format("the value {} (number {} of {}) cannot be held exactly by the type {} that is wanted here. "
-                              "Give a value of that type.",
-                              describe_element(value.type(), value.element(static_cast<Index>(k))), k, describe(value),
-                              type.name));
+      throw Error(
+          Category::type_mismatch,
+          fmt::format(
+              "the value {} (number {} of {}) cannot be held exactly by the type {} that is wanted here. "
+              "Give a value of that type.",
+              describe_element(value.type(), value.element(static_cast<Index>(k))), k, describe(value),
+              type.name));
     std::memcpy(bytes.get() + k * sizeof(To), &to, sizeof(To));
   }
   return Value::from_bytes(type, value.shape(), std::move(bytes));
 }
 
 bool same_family(const ElementType& from, const ElementType& to) {
-  // A fraction never becomes an integer, a complex number never a real one, and booleans are not numbers to be made.
-  if (from.kind == Kind::float32 || from.kind == Kind::float64) return !to.is_integer() && to.kind != Kind::boolean;
+  // A fraction never becomes an integer, a complex number never a real one, and booleans are not numbers to
+  // be made.
+  if (from.kind == Kind::float32 || from.kind == Kind::float64)
+    return !to.is_integer() && to.kind != Kind::boolean;
   if (to.kind == Kind::boolean) return from.kind == Kind::boolean;
   return true;
 }
 
 }  // namespace
 
-Value::Value(const ElementType& type, Shape shape) : type_(&type), shape_(std::move(shape)), count_(element_count(shape_)) {}
+Value::Value(const ElementType& type, Shape shape)
+    : type_(&type), shape_(std::move(shape)), count_(element_count(shape_)) {}
 
 std::byte* Value::allocate(std::size_t size) {
   byte_size_ = size;
@@ -130,11 +151,13 @@ std::span<const std::byte> Value::element(Index k) const {
 Value Value::converted(const ElementType& type) const {
   if (*type_ == type) return *this;
   if (!type_->is_numeric() || !type.is_numeric() || !same_family(*type_, type))
-    throw Error(Category::type_mismatch, fmt::format("{} was given where {} is wanted. Give a value of that type.",
-                                                     describe(*this), type.name));
+    throw Error(Category::type_mismatch,
+                fmt::format("{} was given where {} is wanted. Give a value of that type.", describe(*this),
+                            type.name));
   return visit_numeric(type_->kind, [&](auto* from) {
     return visit_numeric(type.kind, [&](auto* to) {
-      return convert_all<std::remove_pointer_t<decltype(from)>, std::remove_pointer_t<decltype(to)>>(*this, type);
+      return convert_all<std::remove_pointer_t<decltype(from)>, std::remove_pointer_t<decltype(to)>>(*this,
+                                                                                                     type);
     });
   });
 }
@@ -161,7 +184,8 @@ Bytes Value::to_wire() const {
 namespace {
 
 /// The description of a type that came over the wire. Objects get a description of their own: equal by name.
-const ElementType& wire_type(Kind kind, const std::string& name, const ElementType& error_type, int depth = 0) {
+const ElementType& wire_type(Kind kind, const std::string& name, const ElementType& error_type,
+                             int depth = 0) {
   constexpr int kMaxNesting = 16;  // arrays of arrays of ..; the bytes must not decide how deep this goes
   if (kind == Kind::object) {
     static std::mutex mutex;
@@ -171,7 +195,8 @@ const ElementType& wire_type(Kind kind, const std::string& name, const ElementTy
   }
   if (kind == Kind::array) {
     constexpr std::string_view prefix = "array<";
-    if (depth == kMaxNesting || name.size() <= prefix.size() + 1 || !name.starts_with(prefix) || !name.ends_with('>'))
+    if (depth == kMaxNesting || name.size() <= prefix.size() + 1 || !name.starts_with(prefix) ||
+        !name.ends_with('>'))
       detail::throw_bad_encoding(error_type, "unknown type");
     const std::string item = name.substr(prefix.size(), name.size() - prefix.size() - 1);
     if (const ElementType* basic = find_element_type(item)) return array_type(*basic);
@@ -205,7 +230,8 @@ Value Value::from_wire(std::span<const std::byte> bytes) {
   offsets.reserve(count + 1);
   while (!numbers.at_end()) offsets.push_back(numbers.number());
   const auto values = reader.take(reader.remaining());
-  if (offsets.front() != 0 || offsets.back() != values.size() || !std::is_sorted(offsets.begin(), offsets.end()))
+  if (offsets.front() != 0 || offsets.back() != values.size() ||
+      !std::is_sorted(offsets.begin(), offsets.end()))
     detail::throw_bad_encoding(type, "its offsets are wrong");
   return copy_of(type, shape, values, offsets);
 }
@@ -221,14 +247,17 @@ Value linspace(double first, double last, Index count) {
   if (count < 0) throw Error(Category::too_large, "linspace cannot have a negative number of points.");
   Array<double> points(Shape{count});
   for (Index k = 0; k < count; ++k)
-    points[k] = k == count - 1 && k > 0 ? last : first + static_cast<double>(k) * (last - first) / static_cast<double>(std::max<Index>(count - 1, 1));
+    points[k] = k == count - 1 && k > 0 ? last
+                                        : first + static_cast<double>(k) * (last - first) /
+                                                      static_cast<double>(std::max<Index>(count - 1, 1));
   return points;
 }
 
 std::string describe_element(const ElementType& type, std::span<const std::byte> bytes) {
   constexpr std::size_t kMaxText = 200;
   if (type.kind == Kind::string) {
-    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), kMaxText));
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()),
+                                std::min(bytes.size(), kMaxText));
     return fmt::format("\"{}{}\"", text, bytes.size() > kMaxText ? ".." : "");
   }
   if (!type.is_numeric()) return "<" + type.name + ">";

@@ -19,10 +19,12 @@ void check_known(const Inputs& values, const std::vector<std::string>& parameter
                  const std::string& function) {
   for (const auto& [name, unused] : values)
     if (!contains(parameters, name))
-      throw Error(Category::unknown_name,
-                  fmt::format("{} of function '{}' name '{}', which is not one of its parameters ({}). Correct the name "
-                              "(after renames) or remove it.",
-                              what, function, name, fmt::join(parameters, ", ")));
+      throw Error(
+          Category::unknown_name,
+          fmt::format(
+              "{} of function '{}' name '{}', which is not one of its parameters ({}). Correct the name "
+              "(after renames) or remove it.",
+              what, function, name, fmt::join(parameters, ", ")));
 }
 
 }  // namespace
@@ -97,44 +99,55 @@ void Function::check() const {
 
 void Function::check_names() const {
   if (parameters_.size() != body_->parameters().size())
-    throw Error(Category::unknown_name,
-                fmt::format("function '{}' takes {} parameters but {} names were given ({}). Name each of them once, in the "
-                            "order of the signature, with .parameters(..).",
-                            outputs_.front(), body_->parameters().size(), parameters_.size(), fmt::join(parameters_, ", ")));
+    throw Error(
+        Category::unknown_name,
+        fmt::format(
+            "function '{}' takes {} parameters but {} names were given ({}). Name each of them once, in the "
+            "order of the signature, with .parameters(..).",
+            outputs_.front(), body_->parameters().size(), parameters_.size(), fmt::join(parameters_, ", ")));
   if (outputs_.size() != body_->output_count())
-    throw Error(Category::unknown_name,
-                fmt::format("function '{}' returns {} values but {} outputs were named ({}).", outputs_.front(),
-                            body_->output_count(), outputs_.size(), fmt::join(outputs_, ", ")));
+    throw Error(
+        Category::unknown_name,
+        fmt::format("function '{}' returns {} values but {} outputs were named ({}).", outputs_.front(),
+                    body_->output_count(), outputs_.size(), fmt::join(outputs_, ", ")));
   for (const auto& [own, name] : renames_) {
     if (!contains(parameters_, own) && !contains(outputs_, own))
-      throw Error(Category::unknown_name,
-                  fmt::format("renames of function '{}' name '{}', which is neither a parameter ({}) nor an output ({}).",
-                              outputs_.front(), own, fmt::join(parameters_, ", "), fmt::join(outputs_, ", ")));
+      throw Error(
+          Category::unknown_name,
+          fmt::format(
+              "renames of function '{}' name '{}', which is neither a parameter ({}) nor an output ({}).",
+              outputs_.front(), own, fmt::join(parameters_, ", "), fmt::join(outputs_, ", ")));
   }
   std::set<std::string> seen;
   const auto outputs = output_names();
   for (const std::string& name : parameter_names()) {
     if (!is_identifier(name))
-      throw Error(Category::bad_identifier, fmt::format("'{}' cannot be the name of a parameter of function '{}': use "
-                                                        "letters, digits and _, not starting with a digit.",
-                                                        name, outputs_.front()));
+      throw Error(Category::bad_identifier,
+                  fmt::format("'{}' cannot be the name of a parameter of function '{}': use "
+                              "letters, digits and _, not starting with a digit.",
+                              name, outputs_.front()));
     if (!seen.insert(name).second)
-      throw Error(Category::rename_collision, fmt::format("two parameters of function '{}' are called '{}'. Rename one.",
-                                                          outputs_.front(), name));
+      throw Error(Category::rename_collision,
+                  fmt::format("two parameters of function '{}' are called '{}'. Rename one.",
+                              outputs_.front(), name));
     if (contains(outputs, name))
-      throw Error(Category::output_is_parameter,
-                  fmt::format("'{}' is both an output and a parameter of one function (it would need its own result). "
-                              "Rename one of them.",
-                              name));
+      throw Error(
+          Category::output_is_parameter,
+          fmt::format(
+              "'{}' is both an output and a parameter of one function (it would need its own result). "
+              "Rename one of them.",
+              name));
   }
   std::set<std::string> seen_outputs;
   for (const std::string& name : outputs) {
     if (!is_identifier(name))
-      throw Error(Category::bad_identifier, fmt::format("'{}' cannot be the name of an output: use letters, digits and _, "
-                                                        "not starting with a digit.",
-                                                        name));
+      throw Error(Category::bad_identifier,
+                  fmt::format("'{}' cannot be the name of an output: use letters, digits and _, "
+                              "not starting with a digit.",
+                              name));
     if (!seen_outputs.insert(name).second)
-      throw Error(Category::duplicate_output, fmt::format("a function has two outputs called '{}'. Rename one.", name));
+      throw Error(Category::duplicate_output,
+                  fmt::format("a function has two outputs called '{}'. Rename one.", name));
   }
 }
 
@@ -144,10 +157,12 @@ void Function::check_values() const {
   check_known(bound_, parameters, "the bound values", outputs_.front());
   for (const auto& [name, unused] : bound_)
     if (defaults_.contains(name))
-      throw Error(Category::default_and_bound,
-                  fmt::format("parameter '{}' of function '{}' has both a default and a bound value (the default could "
-                              "never be used). Remove one.",
-                              name, outputs_.front()));
+      throw Error(
+          Category::default_and_bound,
+          fmt::format(
+              "parameter '{}' of function '{}' has both a default and a bound value (the default could "
+              "never be used). Remove one.",
+              name, outputs_.front()));
 }
 
 void Function::check_mapspec() const {
@@ -156,23 +171,29 @@ void Function::check_mapspec() const {
   const auto outputs = output_names();
   for (const ArraySpec& input : mapspec_->inputs()) {
     if (!contains(parameters, input.name))
-      throw Error(Category::mapspec_name_mismatch,
-                  fmt::format("the mapspec '{}' has the input '{}', which is not a parameter of function '{}' ({}). Mapspecs "
-                              "use the names after renames.",
-                              mapspec_->to_string(), input.name, outputs.front(), fmt::join(parameters, ", ")));
+      throw Error(
+          Category::mapspec_name_mismatch,
+          fmt::format(
+              "the mapspec '{}' has the input '{}', which is not a parameter of function '{}' ({}). Mapspecs "
+              "use the names after renames.",
+              mapspec_->to_string(), input.name, outputs.front(), fmt::join(parameters, ", ")));
     if (bound_.contains(input.name))
-      throw Error(Category::bound_in_mapspec,
-                  fmt::format("parameter '{}' of function '{}' is bound, so the mapspec '{}' cannot index it. Remove it "
-                              "from one of the two.",
-                              input.name, outputs.front(), mapspec_->to_string()));
+      throw Error(
+          Category::bound_in_mapspec,
+          fmt::format(
+              "parameter '{}' of function '{}' is bound, so the mapspec '{}' cannot index it. Remove it "
+              "from one of the two.",
+              input.name, outputs.front(), mapspec_->to_string()));
   }
   std::vector<std::string> named;
   for (const ArraySpec& output : mapspec_->outputs()) named.push_back(output.name);
   if (named != outputs)
-    throw Error(Category::mapspec_name_mismatch,
-                fmt::format("the mapspec '{}' has the outputs ({}) but the function has ({}). Name all of them, in the "
-                            "function's order.",
-                            mapspec_->to_string(), fmt::join(named, ", "), fmt::join(outputs, ", ")));
+    throw Error(
+        Category::mapspec_name_mismatch,
+        fmt::format(
+            "the mapspec '{}' has the outputs ({}) but the function has ({}). Name all of them, in the "
+            "function's order.",
+            mapspec_->to_string(), fmt::join(named, ", "), fmt::join(outputs, ", ")));
 }
 
 }  // namespace mpipe

@@ -53,7 +53,8 @@ void OutputColumn::check_items(const Shape& shape) {
     throw Error(Category::internal_shape_rank,
                 "the function returned an array of shape " + to_string(shape) + " where the mapspec names " +
                     std::to_string(*item_rank) + (*item_rank == 1 ? " axis" : " axes") +
-                    " of its own (its internal shape " + (shape.size() < *item_rank ? "is too short" : "has too many axes") +
+                    " of its own (its internal shape " +
+                    (shape.size() < *item_rank ? "is too short" : "has too many axes") +
                     "). Return an array of that rank, or name its axes in the mapspec.");
   bool fits = !internal || *internal == shape;
   for (std::size_t axis = 0; axis < declared.size() && axis < shape.size(); ++axis)
@@ -63,13 +64,17 @@ void OutputColumn::check_items(const Shape& shape) {
                 "the function returned an array of shape " + to_string(shape) +
                     ", which does not match the expected internal shape " +
                     (internal ? to_string(*internal) : to_string(declared)) +
-                    " (all elements of an output have one shape). Return arrays of that shape, or correct the declared "
+                    " (all elements of an output have one shape). Return arrays of that shape, or correct "
+                    "the declared "
                     "internal_shape.");
   if (!internal) internal = shape;
 }
 
 RowWalker::RowWalker(const BlockCall& call)
-    : call_(call), linear_(call.range.begin), positions_(call.arguments.size()), steps_(call.arguments.size(), 0) {
+    : call_(call),
+      linear_(call.range.begin),
+      positions_(call.arguments.size()),
+      steps_(call.arguments.size(), 0) {
   const std::size_t rank = call.external->size();
   if (!call.range.empty()) index_ = multi_index(call.range.begin, *call.external);
   for (std::size_t a = 0; a < call.arguments.size(); ++a) {
@@ -88,7 +93,8 @@ bool RowWalker::next() {
     if (linear_ >= call_.range.end) return false;
     // A row that is not the last one ended at its axis' end: go to the start of the next row.
     std::size_t axis = rank - 1;
-    for (std::size_t a = 0; a < positions_.size(); ++a) positions_[a] -= index_[axis] * call_.arguments[a].strides[axis];
+    for (std::size_t a = 0; a < positions_.size(); ++a)
+      positions_[a] -= index_[axis] * call_.arguments[a].strides[axis];
     index_[axis] = 0;
     while (axis-- > 0) {
       for (std::size_t a = 0; a < positions_.size(); ++a) positions_[a] += call_.arguments[a].strides[axis];

@@ -41,9 +41,11 @@ void Pipeline::number_names() {
     for (std::size_t k = 0; k < node.outputs.size(); ++k) {
       const std::uint32_t slot = slot_of(node.outputs[k]);
       if (producers_[slot])
-        throw Error(Category::duplicate_output,
-                    fmt::format("two functions have the output '{}' (nobody could say which one is meant). Rename one.",
-                                node.outputs[k]));
+        throw Error(
+            Category::duplicate_output,
+            fmt::format(
+                "two functions have the output '{}' (nobody could say which one is meant). Rename one.",
+                node.outputs[k]));
       producers_[slot] = Producer{FunctionId{id}, k};
       node.output_slots.push_back(slot);
     }
@@ -71,13 +73,15 @@ void Pipeline::order() {
   std::vector<std::size_t> waiting(nodes_.size(), 0);
   for (std::uint32_t id = 0; id < nodes_.size(); ++id)
     for (const ParameterNode& parameter : nodes_[id].parameters)
-      if (parameter.source == Source::output && consumers[parameter.producer.value].insert(id).second) ++waiting[id];
+      if (parameter.source == Source::output && consumers[parameter.producer.value].insert(id).second)
+        ++waiting[id];
   std::vector<FunctionId> ready;
   for (std::uint32_t id = 0; id < nodes_.size(); ++id)
     if (waiting[id] == 0) ready.push_back({id});
   std::size_t ordered = 0;
   while (!ready.empty()) {
-    std::sort(ready.begin(), ready.end(), [&](FunctionId a, FunctionId b) { return function(a).outputs < function(b).outputs; });
+    std::sort(ready.begin(), ready.end(),
+              [&](FunctionId a, FunctionId b) { return function(a).outputs < function(b).outputs; });
     ordered += ready.size();
     std::vector<FunctionId> next;
     for (const FunctionId id : ready)
@@ -89,10 +93,12 @@ void Pipeline::order() {
   std::vector<std::string> stuck;
   for (std::uint32_t id = 0; id < nodes_.size(); ++id)
     if (waiting[id] != 0) stuck.push_back(nodes_[id].name());
-  throw Error(Category::cycle,
-              fmt::format("the functions {} need each other's outputs in a circle (or stand behind one), so none could run "
-                          "first. Break the circle.",
-                          fmt::join(stuck, ", ")));
+  throw Error(
+      Category::cycle,
+      fmt::format(
+          "the functions {} need each other's outputs in a circle (or stand behind one), so none could run "
+          "first. Break the circle.",
+          fmt::join(stuck, ", ")));
 }
 
 void Pipeline::check_defaults() {
@@ -100,10 +106,12 @@ void Pipeline::check_defaults() {
     for (const auto& [name, value] : node.function.default_values()) {
       const Value*& known = defaults_[slots_.at(name)];
       if (known != nullptr && !(*known == value))
-        throw Error(Category::defaults_inconsistent,
-                    fmt::format("parameter '{}' has different defaults in different functions ({} and {}, the latter in "
-                                "'{}'), but it is one input of the pipeline. Use one default.",
-                                name, describe(*known), describe(value), node.name()));
+        throw Error(
+            Category::defaults_inconsistent,
+            fmt::format(
+                "parameter '{}' has different defaults in different functions ({} and {}, the latter in "
+                "'{}'), but it is one input of the pipeline. Use one default.",
+                name, describe(*known), describe(value), node.name()));
       known = &value;
     }
   }
@@ -205,7 +213,8 @@ std::string Pipeline::digest_text() const {
   };
   std::string text;
   for (const FunctionNode& node : nodes_) {
-    text += fmt::format("{}({}) {} {}|", fmt::join(node.outputs, ","), fmt::join(node.function.parameter_names(), ","),
+    text += fmt::format("{}({}) {} {}|", fmt::join(node.outputs, ","),
+                        fmt::join(node.function.parameter_names(), ","),
                         node.mapspec ? node.mapspec->to_string() : "", node.function.body().identity());
     text += values(node.function.default_values()) + "|" + values(node.function.bound_values()) + "\n";
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/core/hash.hpp>
 #include <mpipe/pipeline/random.hpp>
 
 #include <Random123/philox.h>
@@ -29,10 +30,6 @@ double Random::normal() {
   return radius * std::cos(angle);
 }
 
-std::uint64_t stream_of(const char* first_output) {
-  std::uint64_t hash = 14695981039346656037u;
-  for (const char* c = first_output; *c != '\0'; ++c) hash = (hash ^ static_cast<unsigned char>(*c)) * 1099511628211u;
-  return hash;
-}
+std::uint64_t stream_of(const char* first_output) { return fnv1a(first_output); }
 
 }  // namespace mpipe

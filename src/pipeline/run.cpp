@@ -19,10 +19,14 @@ std::string describe_arguments(const FunctionNode& node, std::span<const Value* 
 /// One `Pipeline::run`: finds what is needed and whether all of it can be had before any body runs.
 class Evaluation {
  public:
-  Evaluation(const Pipeline& pipeline, const std::unordered_map<std::string, std::uint32_t>& slots, const Inputs& inputs,
-             std::span<const Value* const> defaults)
-      : pipeline_(pipeline), inputs_(inputs), defaults_(defaults), values_(slots.size(), nullptr),
-        given_used_(slots.size(), false), visited_(pipeline.functions().size(), false) {
+  Evaluation(const Pipeline& pipeline, const std::unordered_map<std::string, std::uint32_t>& slots,
+             const Inputs& inputs, std::span<const Value* const> defaults)
+      : pipeline_(pipeline),
+        inputs_(inputs),
+        defaults_(defaults),
+        values_(slots.size(), nullptr),
+        given_used_(slots.size(), false),
+        visited_(pipeline.functions().size(), false) {
     for (const auto& [name, value] : inputs) {
       const auto slot = slots.find(name);
       if (slot == slots.end()) {
@@ -60,15 +64,16 @@ class Evaluation {
     if (!missing_.empty())
       throw Error(Category::missing_input,
                   fmt::format("no value for {}: {}. Give {} as input, or set a default.",
-                              missing_.size() == 1 ? "the argument" : "the arguments", fmt::join(missing_, ", "),
-                              missing_.size() == 1 ? "it" : "them"));
+                              missing_.size() == 1 ? "the argument" : "the arguments",
+                              fmt::join(missing_, ", "), missing_.size() == 1 ? "it" : "them"));
     auto unused = unknown_;
     for (const auto& [slot, name] : given_)
       if (!given_used_[slot]) unused.push_back(*name);
     if (!unused.empty())
-      throw Error(Category::unused_argument,
-                  fmt::format("unused keyword arguments: {} (what was asked for does not need them). Remove them.",
-                              fmt::join(unused, ", ")));
+      throw Error(
+          Category::unused_argument,
+          fmt::format("unused keyword arguments: {} (what was asked for does not need them). Remove them.",
+                      fmt::join(unused, ", ")));
   }
 
   void compute() {
@@ -87,16 +92,18 @@ class Evaluation {
       if (!node.mapspec) continue;
       for (const std::string& output : upstream.outputs)
         if (node.mapspec->find_input(output) != nullptr || node.mapspec->find_output(output) != nullptr)
-          throw Error(Category::run_needs_map,
-                      fmt::format("'{}' lies upstream and is mapped ({}), but `run` computes single elements. Use "
-                                  "Pipeline::map instead, or give '{}' as an input.",
-                                  output, node.mapspec->to_string(), output));
+          throw Error(
+              Category::run_needs_map,
+              fmt::format("'{}' lies upstream and is mapped ({}), but `run` computes single elements. Use "
+                          "Pipeline::map instead, or give '{}' as an input.",
+                          output, node.mapspec->to_string(), output));
     }
   }
 
   void call(const FunctionNode& node);
   void bind(const FunctionNode& node);
-  void collect(const FunctionNode& node, std::span<OutputColumn> columns, std::span<const std::uint64_t> scalars);
+  void collect(const FunctionNode& node, std::span<OutputColumn> columns,
+               std::span<const std::uint64_t> scalars);
 
   const Pipeline& pipeline_;
   const Inputs& inputs_;
@@ -110,7 +117,7 @@ class Evaluation {
   std::vector<FunctionId> order_;
   std::vector<Value> results_;  ///< never reallocated: `values_` points into it
 
-  std::vector<const Value*> bound_;        ///< arguments of the call at hand
+  std::vector<const Value*> bound_;  ///< arguments of the call at hand
   std::vector<Value> converted_;
   std::vector<ArgumentView> views_;
 };
@@ -131,10 +138,12 @@ void Evaluation::bind(const FunctionNode& node) {
       value = defaults_[parameter.slot];
     if (wanted[k].element != nullptr && value->type() != *wanted[k].element)
       value = &converted_.emplace_back(value->converted(*wanted[k].element));
-    const bool fits = wanted[k].any_rank || (wanted[k].rank ? value->rank() == *wanted[k].rank : value->rank() >= 1);
+    const bool fits =
+        wanted[k].any_rank || (wanted[k].rank ? value->rank() == *wanted[k].rank : value->rank() >= 1);
     if (!fits)
-      throw Error(Category::rank_mismatch, fmt::format("parameter '{}' of function '{}' is {} but {} was given.", parameter.name,
-                                                       node.name(), wanted[k].to_string(), describe(*value)));
+      throw Error(Category::rank_mismatch,
+                  fmt::format("parameter '{}' of function '{}' is {} but {} was given.", parameter.name,
+                              node.name(), wanted[k].to_string(), describe(*value)));
     bound_.push_back(value);
     ArgumentView& view = views_[k];
     view.type = &value->type();
@@ -162,18 +171,21 @@ void Evaluation::call(const FunctionNode& node) {
   try {
     node.function.body().call(block);
   } catch (const std::exception& error) {
-    throw Error(Category::function_raised, fmt::format("function '{}' failed: {} (called with {})", node.name(), error.what(),
-                                                       describe_arguments(node, bound_)));
+    throw Error(Category::function_raised,
+                fmt::format("function '{}' failed: {} (called with {})", node.name(), error.what(),
+                            describe_arguments(node, bound_)));
   }
   collect(node, columns, scalars);
 }
 
-void Evaluation::collect(const FunctionNode& node, std::span<OutputColumn> columns, std::span<const std::uint64_t> scalars) {
+void Evaluation::collect(const FunctionNode& node, std::span<OutputColumn> columns,
+                         std::span<const std::uint64_t> scalars) {
   for (std::size_t k = 0; k < columns.size(); ++k) {
     const OutputColumn& column = columns[k];
     const bool scalar_in_place = !column.internal && column.type->fixed_size();
     const std::span<const std::byte> bytes =
-        scalar_in_place ? std::as_bytes(scalars.subspan(2 * k, 2)).first(column.type->size) : std::span<const std::byte>(column.bytes);
+        scalar_in_place ? std::as_bytes(scalars.subspan(2 * k, 2)).first(column.type->size)
+                        : std::span<const std::byte>(column.bytes);
     std::span<const std::uint64_t> offsets = column.offsets;
     static constexpr std::uint64_t kNoValues[] = {0};
     if (!column.type->fixed_size() && offsets.empty()) offsets = kNoValues;
@@ -191,7 +203,8 @@ std::vector<Value> Pipeline::run(const std::vector<std::string>& outputs, const 
   for (const std::string& output : outputs) {
     const FunctionId id = producer_of(output);
     if (inputs.contains(output))
-      throw Error(Category::output_given, fmt::format("the output '{}' cannot be asked for and given at once.", output));
+      throw Error(Category::output_given,
+                  fmt::format("the output '{}' cannot be asked for and given at once.", output));
     evaluation.need(id, slots_.at(output));
   }
   evaluation.check_arguments();

@@ -20,8 +20,8 @@ ValueType seen_by(const FunctionNode& node, const std::string& name, ValueType w
   for (const auto& axis : spec->axes) slice_rank += axis ? 0 : 1;
   if (whole.rank && *whole.rank != spec->rank())
     throw Error(Category::rank_mismatch,
-                fmt::format("'{}' is {}, but the mapspec of function '{}' indexes it as {}.", name, whole.to_string(), node.name(),
-                            spec->to_string()));
+                fmt::format("'{}' is {}, but the mapspec of function '{}' indexes it as {}.", name,
+                            whole.to_string(), node.name(), spec->to_string()));
   // Elements of a type that is not known yet may turn out to be arrays themselves.
   if (slice_rank == 0 && whole.element == nullptr) return {nullptr, kUnknownRank, false};
   return {whole.element, slice_rank, false};
@@ -39,20 +39,23 @@ bool element_fits(const ElementType& given, const ValueType& wanted) {
   return widens(given, *wanted.element);
 }
 
-/// A known type of unknown rank is that of an array, unless it is an expression's (`any_rank`), which may be a number.
+/// A known type of unknown rank is that of an array, unless it is an expression's (`any_rank`), which may be
+/// a number.
 bool rank_fits(const ValueType& given, const ValueType& wanted) {
   if (wanted.any_rank) return true;
   if (!given.rank) return given.element == nullptr || given.any_rank || wanted.rank != std::size_t{0};
   return wanted.rank ? *given.rank == *wanted.rank : *given.rank >= 1;
 }
 
-void check_argument(const FunctionNode& node, const std::string& name, const ValueType& given, const ValueType& wanted) {
-  const bool fits = (given.element == nullptr || element_fits(*given.element, wanted)) && rank_fits(given, wanted);
+void check_argument(const FunctionNode& node, const std::string& name, const ValueType& given,
+                    const ValueType& wanted) {
+  const bool fits =
+      (given.element == nullptr || element_fits(*given.element, wanted)) && rank_fits(given, wanted);
   if (fits) return;
-  throw Error(Category::type_mismatch,
-              fmt::format("parameter '{}' of function '{}' is {} but gets {}. Change the type, or the mapspec (an index takes "
-                          "elements, ':' a slice, no mention the whole array).",
-                          name, node.name(), wanted.to_string(), given.to_string()));
+  throw Error(Category::type_mismatch, fmt::format("parameter '{}' of function '{}' is {} but gets {}. "
+                                                   "Change the type, or the mapspec (an index takes "
+                                                   "elements, ':' a slice, no mention the whole array).",
+                                                   name, node.name(), wanted.to_string(), given.to_string()));
 }
 
 /// The type of an output as a whole from what one call returns.
@@ -67,12 +70,14 @@ ValueType whole_output(const FunctionNode& node, const std::string& name, const 
   if (internal > 0) {
     if (returned.rank && *returned.rank != internal && returned.element != nullptr)
       throw Error(Category::internal_shape_rank,
-                  fmt::format("function '{}' returns {} for '{}', but its mapspec '{}' names {} axes of its own (its internal "
+                  fmt::format("function '{}' returns {} for '{}', but its mapspec '{}' names {} axes of its "
+                              "own (its internal "
                               "shape is too short or too long). Return an array of that rank.",
                               node.name(), returned.to_string(), name, node.mapspec->to_string(), internal));
     return {returned.element, full_rank, false};
   }
-  if (returned.rank == std::size_t{0} || returned.element == nullptr) return {returned.element, full_rank, false};
+  if (returned.rank == std::size_t{0} || returned.element == nullptr)
+    return {returned.element, full_rank, false};
   // An expression of arguments whose rank nobody knows yet: its elements are numbers or arrays.
   if (!returned.rank && returned.any_rank) return {nullptr, full_rank, false};
   return {&array_type(*returned.element), full_rank, false};

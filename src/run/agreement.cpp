@@ -23,9 +23,11 @@ std::optional<Outcome> attempt(const Step& step) {
   } catch (const Error& error) {
     return Outcome{error.category(), error.what()};
   } catch (const std::bad_alloc&) {
-    return Outcome{Category::too_large, "the memory of a rank is used up. Use smaller axes, a selection, or more memory."};
+    return Outcome{Category::too_large,
+                   "the memory of a rank is used up. Use smaller axes, a selection, or more memory."};
   } catch (const std::exception& error) {
-    return Outcome{Category::internal_error, std::string("internal error: ") + error.what() + " (this should not happen; please report it)."};
+    return Outcome{Category::internal_error, std::string("internal error: ") + error.what() +
+                                                 " (this should not happen; please report it)."};
   }
 }
 
@@ -50,7 +52,8 @@ Bytes decode_outcome(const Bytes& bytes) {
   std::uint32_t category = 0;
   std::memcpy(&category, bytes.data() + sizeof(kind), sizeof(category));
   const std::size_t text = sizeof(kind) + sizeof(category);
-  throw Error(static_cast<Category>(category), std::string(reinterpret_cast<const char*>(bytes.data()) + text, bytes.size() - text));
+  throw Error(static_cast<Category>(category),
+              std::string(reinterpret_cast<const char*>(bytes.data()) + text, bytes.size() - text));
 }
 
 }  // namespace

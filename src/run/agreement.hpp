@@ -11,11 +11,12 @@
 
 namespace mpipe {
 
-/// Collective. Runs `step` on rank 0 and returns its bytes everywhere; what it throws there is thrown on every rank, as an
-/// `Error` of the same category and text.
+/// Collective. Runs `step` on rank 0 and returns its bytes everywhere; what it throws there is thrown on
+/// every rank, as an `Error` of the same category and text.
 Bytes on_root(const Communicator& comm, const std::function<Bytes()>& step);
 
-/// Collective. Runs `step` on every rank; when it throws on any, every rank throws what the lowest of those threw.
+/// Collective. Runs `step` on every rank; when it throws on any, every rank throws what the lowest of those
+/// threw.
 void together(const Communicator& comm, const std::function<void()>& step);
 
 }  // namespace mpipe

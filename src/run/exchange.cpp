@@ -51,20 +51,24 @@ std::vector<RangeSet> all_elements(const Communicator& comm, const RangeSet& her
 /// Moves bytes of a range list from one rank to others; `bytes` is source there and destination here.
 using Transfer = std::function<void(std::span<std::byte> bytes, int from)>;
 
-/// Sends the elements in `ranges` of a fixed-size array from rank `from`, in rounds: many small ranges together through a
-/// buffer, large ones in place. Every rank that takes part calls it with the same ranges.
+/// Sends the elements in `ranges` of a fixed-size array from rank `from`, in rounds: many small ranges
+/// together through a buffer, large ones in place. Every rank that takes part calls it with the same ranges.
 class RoundTrip {
  public:
   RoundTrip(PartialArray& array, const Transfer& transfer) : array_(array), transfer_(transfer) {}
 
   void run(const RangeSet& ranges, int from, bool is_source, bool wants) {
-    const auto per_round = static_cast<Index>(std::max<std::size_t>(1, kRoundBytes / std::max<std::size_t>(1, array_.element_bytes())));
+    const auto per_round = static_cast<Index>(
+        std::max<std::size_t>(1, kRoundBytes / std::max<std::size_t>(1, array_.element_bytes())));
     std::vector<IndexRange> together;
     Index waiting = 0;
     for (IndexRange rest : ranges.ranges()) {
       if (rest.size() >= per_round) {
-        // Every rank owns the address space of the whole array, so a rank that has these elements already may take them again.
-        transfer_({array_.destination(rest.begin), static_cast<std::size_t>(rest.size()) * array_.element_bytes()}, from);
+        // Every rank owns the address space of the whole array, so a rank that has these elements already may
+        // take them again.
+        transfer_(
+            {array_.destination(rest.begin), static_cast<std::size_t>(rest.size()) * array_.element_bytes()},
+            from);
         continue;
       }
       together.push_back(rest);
@@ -80,9 +84,13 @@ class RoundTrip {
  private:
   void flush(std::vector<IndexRange>& together, Index elements, int from, bool is_source, bool wants) {
     buffer_.resize(static_cast<std::size_t>(elements) * array_.element_bytes());
-    if (is_source) copy(together, [](std::byte* packed, std::byte* place, std::size_t size) { std::memcpy(packed, place, size); });
+    if (is_source)
+      copy(together,
+           [](std::byte* packed, std::byte* place, std::size_t size) { std::memcpy(packed, place, size); });
     transfer_(buffer_, from);
-    if (wants) copy(together, [](std::byte* packed, std::byte* place, std::size_t size) { std::memcpy(place, packed, size); });
+    if (wants)
+      copy(together,
+           [](std::byte* packed, std::byte* place, std::size_t size) { std::memcpy(place, packed, size); });
     together.clear();
   }
 
@@ -118,7 +126,8 @@ void unpack(PartialArray& array, const RangeSet& ranges, std::span<const std::by
   detail::ByteReader reader(bytes, array.type());
   for (const IndexRange& range : ranges.ranges()) {
     const std::uint64_t size = reader.number();
-    std::vector<std::uint64_t> offsets(static_cast<std::size_t>(range.size() * array.values_per_element()) + 1);
+    std::vector<std::uint64_t> offsets(static_cast<std::size_t>(range.size() * array.values_per_element()) +
+                                       1);
     const auto raw = reader.take(offsets.size() * sizeof(std::uint64_t));
     std::memcpy(offsets.data(), raw.data(), raw.size());
     array.put(range, reader.take(size), offsets);

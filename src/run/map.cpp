@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/core/hash.hpp>
 #include <mpipe/run/map.hpp>
 
 #include "run/agreement.hpp"
@@ -16,22 +17,18 @@ std::string text_of(const std::vector<Failure>& failures) {
   std::string text = fmt::format("function '{}' failed", first.output);
   if (!first.index.empty()) text += " at " + first.output + index_to_string(first.index);
   text += fmt::format(": {}", first.message);
-  text += fmt::format(" ({}; called with {}; on rank {}, {})", first.type, first.arguments.empty() ? "nothing" : first.arguments,
-                      first.rank, first.host);
+  text += fmt::format(" ({}; called with {}; on rank {}, {})", first.type,
+                      first.arguments.empty() ? "nothing" : first.arguments, first.rank, first.host);
   if (failures.size() > 1) text += fmt::format(" and {} more", failures.size() - 1);
   return text;
-}
-
-std::uint64_t hash_of(const std::string& text) {
-  std::uint64_t hash = 14695981039346656037u;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  return hash;
 }
 
 }  // namespace
 
 FunctionError::FunctionError(std::vector<Failure> failures, std::shared_ptr<const Results> partial)
-    : Error(failures.front().category, text_of(failures)), failures_(std::move(failures)), partial_(std::move(partial)) {}
+    : Error(failures.front().category, text_of(failures)),
+      failures_(std::move(failures)),
+      partial_(std::move(partial)) {}
 
 std::vector<bool> OutputResult::mask() const {
   Shape outer;
@@ -55,27 +52,33 @@ const OutputResult& Results::at(const std::string& output) const {
   if (found != outputs.end()) return found->second;
   std::vector<std::string> known;
   for (const auto& [name, unused] : outputs) known.push_back(name);
-  throw Error(Category::unknown_output, fmt::format("this run has no output '{}'.{}", output, did_you_mean(output, known)));
+  throw Error(Category::unknown_output,
+              fmt::format("this run has no output '{}'.{}", output, did_you_mean(output, known)));
 }
 
 const Value& Results::value(const std::string& output) const {
   const OutputResult& result = at(output);
   if (!result.value.has_value())
-    throw Error(Category::missing_input,
-                fmt::format("the values of '{}' are not here: they are brought to rank 0 only, with return_results.", output));
+    throw Error(
+        Category::missing_input,
+        fmt::format("the values of '{}' are not here: they are brought to rank 0 only, with return_results.",
+                    output));
   const Shape outer = known_shape(result.layout.external_shape());
   if (!result.done.contains(IndexRange{0, element_count(outer)}))
-    throw Error(Category::missing_input,
-                fmt::format("'{}' is not complete: {} of {} elements are done. Look at Results::at(\"{}\").done.", output,
-                            result.done.count(), element_count(outer), output));
+    throw Error(
+        Category::missing_input,
+        fmt::format("'{}' is not complete: {} of {} elements are done. Look at Results::at(\"{}\").done.",
+                    output, result.done.count(), element_count(outer), output));
   return result.value;
 }
 
-Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs, const MapOptions& options) {
+Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,
+            const MapOptions& options) {
   const Communicator own = comm.size() > 1 ? comm.duplicate() : comm;
-  if (!own.all_agree(hash_of(pipeline.digest_text())))
-    throw Error(Category::bad_option, "the ranks brought different pipelines to one map (functions, mapspecs, defaults or bound "
-                                      "values differ). Build the same pipeline on every rank.");
+  if (!own.all_agree(fnv1a(pipeline.digest_text())))
+    throw Error(Category::bad_option,
+                "the ranks brought different pipelines to one map (functions, mapspecs, defaults or bound "
+                "values differ). Build the same pipeline on every rank.");
   // Rank 0 finds what is wrong before anybody else does anything.
   const Bytes bytes = on_root(own, [&] {
     const Plan plan(pipeline, {inputs, options.outputs, options.fixed});

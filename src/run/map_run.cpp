@@ -2,12 +2,12 @@
 // The waves of a map run: what all ranks do together.
 #include "run/map_run.hpp"
 
+#include <mpipe/core/error.hpp>
+
 #include "run/agreement.hpp"
 #include "run/exchange.hpp"
 #include "run/map_run_sink.hpp"
 #include "run/outcome.hpp"
-
-#include <mpipe/core/error.hpp>
 
 #include <algorithm>
 
@@ -23,18 +23,28 @@ MapOptions without_observer_elsewhere(const Communicator& comm, MapOptions optio
 }  // namespace
 
 MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs, MapOptions options)
-    : comm_(comm), pipeline_(pipeline), options_(without_observer_elsewhere(comm, std::move(options))), inputs_(inputs),
-      plan_(pipeline, {inputs, options_.outputs, options_.fixed}), settings_(make_settings(plan_, options_, comm.size())),
-      planned_shapes_(plan_.shapes()), stored_(plan_.outputs().size()), done_(plan_.outputs().size()),
-      resolved_in_store_(plan_.outputs().size(), false), arrays_(plan_), began_(clock_.now()) {
+    : comm_(comm),
+      pipeline_(pipeline),
+      options_(without_observer_elsewhere(comm, std::move(options))),
+      inputs_(inputs),
+      plan_(pipeline, {inputs, options_.outputs, options_.fixed}),
+      settings_(make_settings(plan_, options_, comm.size())),
+      planned_shapes_(plan_.shapes()),
+      stored_(plan_.outputs().size()),
+      done_(plan_.outputs().size()),
+      resolved_in_store_(plan_.outputs().size(), false),
+      arrays_(plan_),
+      began_(clock_.now()) {
   machine_ = look_at_machine();
   choose_workers();
   open_store();
-  const bool threads = comm_.is_root() && (settings_.executor.kind == ExecutorKind::threads || rank0_has_thread_);
+  const bool threads =
+      comm_.is_root() && (settings_.executor.kind == ExecutorKind::threads || rank0_has_thread_);
   if (store_) sink_ = std::make_unique<Sink>(*store_);
   appends_late_ = store_ && threads;
-  runner_ = std::make_unique<BlockRunner>(plan_, arrays_, appends_late_ ? nullptr : sink_.get(),
-                                          BlockRunnerOptions{options_.seed, comm_.rank(), host_name(), !threads});
+  runner_ =
+      std::make_unique<BlockRunner>(plan_, arrays_, appends_late_ ? nullptr : sink_.get(),
+                                    BlockRunnerOptions{options_.seed, comm_.rank(), host_name(), !threads});
 }
 
 MapRun::~MapRun() = default;
@@ -77,7 +87,8 @@ void MapRun::prepare_wave(std::size_t wave) {
 void MapRun::load_stored(std::size_t wave) {
   if (!store_) return;
   for (const OutputId output : outputs_of_wave(wave))
-    if (!stored_[output.value].empty()) store_->load(output.value, stored_[output.value], *arrays_.find(output));
+    if (!stored_[output.value].empty())
+      store_->load(output.value, stored_[output.value], *arrays_.find(output));
 }
 
 void MapRun::resolve_in_store() {

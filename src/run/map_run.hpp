@@ -3,9 +3,6 @@
 /// One map run on one rank, from the plan to the results.
 #pragma once
 
-#include "run/outcome.hpp"
-#include "run/settings.hpp"
-
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/exec/block_runner.hpp>
 #include <mpipe/exec/dispatch.hpp>
@@ -14,10 +11,13 @@
 #include <mpipe/run/run_folder.hpp>
 #include <mpipe/store/run_store.hpp>
 
+#include "run/outcome.hpp"
+#include "run/settings.hpp"
+
 namespace mpipe {
 
-/// The ranks of a run walk through its waves together: `prepare_wave`, blocks, `finish_wave`. All methods marked collective
-/// are called by every rank in the same order, and throw alike everywhere.
+/// The ranks of a run walk through its waves together: `prepare_wave`, blocks, `finish_wave`. All methods
+/// marked collective are called by every rank in the same order, and throw alike everywhere.
 class MapRun {
  public:
   /// Collective. `options` and `inputs` are the same everywhere.
@@ -55,7 +55,8 @@ class MapRun {
   // computing
   void lead();    ///< rank 0
   void follow();  ///< the others
-  void lead_wave(std::size_t wave, Scheduler& scheduler, Pool& pool, RemotePool* remote, std::uint32_t local_from);
+  void lead_wave(std::size_t wave, Scheduler& scheduler, Pool& pool, RemotePool* remote,
+                 std::uint32_t local_from);
   std::unique_ptr<Pool> local_pool();
   std::vector<WorkerTraits> worker_traits(bool remote) const;
   RangeSet todo(StageId stage) const;
@@ -85,12 +86,12 @@ class MapRun {
   std::unique_ptr<BlockRunner> runner_;
   bool rank0_computes_ = true;
   bool rank0_has_thread_ = false;
-  bool appends_late_ = false;        ///< blocks are computed by other threads than the one that may use the store
-  std::uint32_t commits_ = 0;        ///< number of the last commit within a wave
+  bool appends_late_ = false;  ///< blocks are computed by other threads than the one that may use the store
+  std::uint32_t commits_ = 0;  ///< number of the last commit within a wave
 
-  WaveOutcome outcome_;              ///< of the wave at hand; rank 0 fills it while dispatching
+  WaveOutcome outcome_;  ///< of the wave at hand; rank 0 fills it while dispatching
   TimePoint began_;
-  Duration busy_{};                  ///< of all workers, rank 0 only
+  Duration busy_{};  ///< of all workers, rank 0 only
   std::uint32_t workers_ = 1;
 };
 

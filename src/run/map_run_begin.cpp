@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The beginning of a map run: the machine, the run folder and its store.
+#include <mpipe/core/error.hpp>
+#include <mpipe/core/hash.hpp>
+#include <mpipe/core/version.hpp>
+
 #include "run/agreement.hpp"
 #include "run/map_run.hpp"
 #include "run/map_run_sink.hpp"
-
-#include <mpipe/core/error.hpp>
-#include <mpipe/core/version.hpp>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -20,17 +21,8 @@
 namespace mpipe {
 namespace {
 
-/// 64-bit FNV-1a as 16 hexadecimal digits: tells whether two things are the same, nothing more.
-std::string digest(const void* data, std::size_t size, std::uint64_t hash = 14695981039346656037u) {
-  const auto* bytes = static_cast<const unsigned char*>(data);
-  for (std::size_t k = 0; k < size; ++k) hash = (hash ^ bytes[k]) * 1099511628211u;
-  return fmt::format("{:016x}", hash);
-}
-
-std::string digest(const Value& value) {
-  const Bytes bytes = value.to_wire();
-  return digest(bytes.data(), bytes.size());
-}
+/// Tells whether two things are the same, nothing more.
+std::string digest(std::span<const std::byte> bytes) { return fmt::format("{:016x}", fnv1a(bytes)); }
 
 std::string attribute(const Function& function, const std::string& output, const std::string& key) {
   const auto of_output = function.attributes().find(output);
@@ -93,7 +85,7 @@ RunDescription MapRun::describe() const {
   description.run_id = random_id();
   description.document = options_.document;
   const std::string text = pipeline_.digest_text();
-  description.pipeline_digest = digest(text.data(), text.size());
+  description.pipeline_digest = digest(std::as_bytes(std::span(text)));
   description.error_handling = options_.error_handling;
   description.seed = options_.seed;
   description.command_line = options_.command_line;
@@ -102,12 +94,13 @@ RunDescription MapRun::describe() const {
   for (std::size_t k = 0; k < plan_.outputs().size(); ++k) {
     const PlannedOutput& output = plan_.outputs()[k];
     const auto& spec = pipeline_.function(output.function).mapspec;
-    description.outputs.push_back({output.name, std::string(output.layout.type->dtype()), spec ? spec->to_string() : "",
-                                   output.layout.axes, output.layout.shape,
+    description.outputs.push_back({output.name, std::string(output.layout.type->dtype()),
+                                   spec ? spec->to_string() : "", output.layout.axes, output.layout.shape,
                                    settings_.storage[k] == Storage::hdf5 ? "hdf5" : "memory"});
   }
   for (const auto& [name, value] : inputs_)
-    description.inputs.push_back({name, std::string(value.type().dtype()), value.shape(), digest(value)});
+    description.inputs.push_back(
+        {name, std::string(value.type().dtype()), value.shape(), digest(value.to_wire())});
   return description;
 }
 
@@ -118,7 +111,8 @@ RunLayout MapRun::layout() const {
     const FunctionNode& node = pipeline_.function(output.function);
     if (!output.layout.rank_known)
       throw Error(Category::not_supported,
-                  fmt::format("'{0}' is an array whose rank nobody knows before it is computed, so the file has no place for it. Name its "
+                  fmt::format("'{0}' is an array whose rank nobody knows before it is computed, so the file "
+                              "has no place for it. Name its "
                               "axes with a mapspec, as in `... -> {0}[i, j]`.",
                               output.name));
     OutputLayout out;
@@ -131,7 +125,8 @@ RunLayout MapRun::layout() const {
     out.durable = settings_.storage[k] == Storage::hdf5;
     out.units = attribute(node.function, output.name, "units");
     out.long_name = attribute(node.function, output.name, "long_name");
-    if (plan_.is_selection() && is_known(plan_.external_shape(output.stage))) out.selected = plan_.selected(output.stage);
+    if (plan_.is_selection() && is_known(plan_.external_shape(output.stage)))
+      out.selected = plan_.selected(output.stage);
     layout.outputs.push_back(std::move(out));
   }
   std::vector<MapSpec> specs;
@@ -173,8 +168,10 @@ void MapRun::open_store() {
   const bool goes_on = id.front() != std::byte{0};
   files.run_id.assign(reinterpret_cast<const char*>(id.data()) + 1, id.size() - 1);
   try {
-    store_ = goes_on ? resume_run_store(comm_, options_.run_folder, files, {}) : create_run_store(comm_, options_.run_folder, files, {});
-    // The folder becomes a run when its files are there: a start that fails before leaves nothing to go on with.
+    store_ = goes_on ? resume_run_store(comm_, options_.run_folder, files, {})
+                     : create_run_store(comm_, options_.run_folder, files, {});
+    // The folder becomes a run when its files are there: a start that fails before leaves nothing to go on
+    // with.
     on_root(comm_, [&] {
       if (!goes_on) folder_->write_description(description_);
       return Bytes{};

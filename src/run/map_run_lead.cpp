@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Computing the blocks of a wave: rank 0 directs, the others follow.
-#include "run/map_run.hpp"
-#include "run/map_run_sink.hpp"
-
 #include <mpipe/core/error.hpp>
 #include <mpipe/exec/serve.hpp>
+
+#include "run/map_run.hpp"
+#include "run/map_run_sink.hpp"
 
 #include <algorithm>
 
@@ -26,7 +26,12 @@ class WaveDirector final : public DispatchObserver {
  public:
   /// Workers from `local_from` on are in this process.
   WaveDirector(MapRun& run, Scheduler& scheduler, Pool& pool, RemotePool* remote, std::uint32_t local_from)
-      : run_(run), scheduler_(scheduler), pool_(pool), remote_(remote), local_from_(local_from), commit_at_(pool.worker_count(), kJournalLimit) {}
+      : run_(run),
+        scheduler_(scheduler),
+        pool_(pool),
+        remote_(remote),
+        local_from_(local_from),
+        commit_at_(pool.worker_count(), kJournalLimit) {}
 
   void on_block_done(WorkerId worker, const Block& block, BlockReport& report, TimePoint now) override {
     note(worker, block, report, block.range.size(), now);
@@ -66,7 +71,8 @@ class WaveDirector final : public DispatchObserver {
 
   void note_shape(const Block& block, LateShape late, TimePoint now) {
     auto& shapes = run_.outcome_.shapes;
-    const auto known = std::find_if(shapes.begin(), shapes.end(), [&](const LateShape& s) { return s.output == late.output; });
+    const auto known = std::find_if(shapes.begin(), shapes.end(),
+                                    [&](const LateShape& s) { return s.output == late.output; });
     if (known == shapes.end()) {
       shapes.push_back(std::move(late));
     } else if (known->internal != late.internal) {
@@ -76,7 +82,8 @@ class WaveDirector final : public DispatchObserver {
       failure.index = multi_index(block.range.begin, known_shape(run_.plan_.external_shape(block.stage)));
       failure.category = Category::internal_shape_mismatch;
       failure.type = "mpipe::Error";
-      failure.message = "Output shape " + to_string(late.internal) + " of '" + run_.plan_.output(late.output).name +
+      failure.message = "Output shape " + to_string(late.internal) + " of '" +
+                        run_.plan_.output(late.output).name +
                         "' does not match the expected internal shape " + to_string(known->internal) +
                         " of other elements (one output is one array). Return equal shapes.";
       run_.outcome_.failures.push_back(std::move(failure));
@@ -131,8 +138,10 @@ void MapRun::follow() {
 std::unique_ptr<Pool> MapRun::local_pool() {
   const Place place{0, host_name()};
   if (settings_.executor.kind == ExecutorKind::threads)
-    return std::make_unique<ThreadPool>(std::vector<BlockHandler*>(settings_.executor.threads, runner_.get()), clock_, place);
-  if (rank0_has_thread_) return std::make_unique<ThreadPool>(std::vector<BlockHandler*>{runner_.get()}, clock_, place);
+    return std::make_unique<ThreadPool>(std::vector<BlockHandler*>(settings_.executor.threads, runner_.get()),
+                                        clock_, place);
+  if (rank0_has_thread_)
+    return std::make_unique<ThreadPool>(std::vector<BlockHandler*>{runner_.get()}, clock_, place);
   return std::make_unique<InlinePool>(*runner_, clock_, place);
 }
 
@@ -162,7 +171,7 @@ void MapRun::lead() {
   Scheduler scheduler({}, worker_traits(with_others));
   workers_ = pool.worker_count();
   prepare_wave(0);
-  for (std::size_t wave = 0; ; ++wave) {
+  for (std::size_t wave = 0;; ++wave) {
     lead_wave(wave, scheduler, pool, remote ? &*remote : nullptr, with_others ? remote->worker_count() : 0);
     if (remote) remote->send_barrier(static_cast<std::uint32_t>(wave));
     if (!finish_wave(wave)) break;
@@ -177,12 +186,14 @@ RangeSet MapRun::todo(StageId stage) const {
   const RangeSet selected = plan_.selected(stage);
   RangeSet todo;
   for (const FunctionId id : plan_.stages()[stage.value].functions)
-    for (const OutputId output : plan_.function(id)->outputs) todo = todo.united(selected.difference(stored_[output.value]));
+    for (const OutputId output : plan_.function(id)->outputs)
+      todo = todo.united(selected.difference(stored_[output.value]));
   return todo;
 }
 
 /// Whatever goes wrong here is told to the others at the end of the wave: none of them is left waiting.
-void MapRun::lead_wave(std::size_t wave, Scheduler& scheduler, Pool& pool, RemotePool* remote, std::uint32_t local_from) {
+void MapRun::lead_wave(std::size_t wave, Scheduler& scheduler, Pool& pool, RemotePool* remote,
+                       std::uint32_t local_from) {
   try {
     for (const StageId stage : plan_.stages_of_wave(wave))
       scheduler.on_stage_ready(stage, todo(stage), clock_.now(), settings_.block_of_stage[stage.value]);
@@ -194,7 +205,8 @@ void MapRun::lead_wave(std::size_t wave, Scheduler& scheduler, Pool& pool, Remot
   }
   for (const Failure& failure : outcome_.failures)
     if (exit_code(failure.category) != 1 && !outcome_.error)
-      outcome_.error = {failure.category, failure.message + " (on rank " + std::to_string(failure.rank) + ", " + failure.host + ")"};
+      outcome_.error = {failure.category, failure.message + " (on rank " + std::to_string(failure.rank) +
+                                              ", " + failure.host + ")"};
 }
 
 }  // namespace mpipe

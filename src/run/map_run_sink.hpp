@@ -9,7 +9,9 @@ namespace mpipe {
 class MapRun::Sink final : public BlockSink {
  public:
   explicit Sink(RunStore& store) : store_(store) {}
-  void append(OutputId output, IndexRange range, const PartialArray& array) override { store_.append(output.value, range, array); }
+  void append(OutputId output, IndexRange range, const PartialArray& array) override {
+    store_.append(output.value, range, array);
+  }
   std::uint64_t journal_bytes() const override { return store_.journal_bytes(); }
 
  private:

@@ -9,9 +9,15 @@ namespace {
 using Json = nlohmann::json;
 
 Json encode_failure(const Failure& failure) {
-  return {{"output", failure.output},       {"element", failure.element}, {"index", failure.index},
-          {"message", failure.message},     {"type", failure.type},       {"arguments", failure.arguments},
-          {"host", failure.host},           {"rank", failure.rank},       {"category", static_cast<int>(failure.category)}};
+  return {{"output", failure.output},
+          {"element", failure.element},
+          {"index", failure.index},
+          {"message", failure.message},
+          {"type", failure.type},
+          {"arguments", failure.arguments},
+          {"host", failure.host},
+          {"rank", failure.rank},
+          {"category", static_cast<int>(failure.category)}};
 }
 
 Failure decode_failure(const Json& json) {
@@ -32,7 +38,8 @@ std::string encode(const WaveOutcome& outcome) {
   Json json{{"error", nullptr}, {"failures", Json::array()}, {"shapes", Json::array()}};
   if (outcome.error) json["error"] = {static_cast<int>(outcome.error->first), outcome.error->second};
   for (const Failure& failure : outcome.failures) json["failures"].push_back(encode_failure(failure));
-  for (const LateShape& late : outcome.shapes) json["shapes"].push_back(Json::array({late.output.value, late.internal}));
+  for (const LateShape& late : outcome.shapes)
+    json["shapes"].push_back(Json::array({late.output.value, late.internal}));
   // What functions throw may hold any bytes; they are shown, so they are made valid text here.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -43,7 +50,8 @@ WaveOutcome decode(const std::string& text) {
   if (!json["error"].is_null())
     outcome.error = {static_cast<Category>(json["error"][0].get<int>()), json["error"][1].get<std::string>()};
   for (const Json& failure : json["failures"]) outcome.failures.push_back(decode_failure(failure));
-  for (const Json& late : json["shapes"]) outcome.shapes.push_back({{late[0].get<std::uint32_t>()}, late[1].get<Shape>()});
+  for (const Json& late : json["shapes"])
+    outcome.shapes.push_back({{late[0].get<std::uint32_t>()}, late[1].get<Shape>()});
   return outcome;
 }
 

@@ -13,9 +13,10 @@ namespace mpipe {
 
 /// What a wave ended with, decided by rank 0 and told to all.
 struct WaveOutcome {
-  std::optional<std::pair<Category, std::string>> error;  ///< the run cannot go on, for a reason other than an element
+  std::optional<std::pair<Category, std::string>>
+      error;  ///< the run cannot go on, for a reason other than an element
   std::vector<Failure> failures;
-  std::vector<LateShape> shapes;                          ///< found in this wave
+  std::vector<LateShape> shapes;  ///< found in this wave
   bool stopped() const { return error || !failures.empty(); }
 };
 

@@ -31,7 +31,8 @@ FixedIndices decode_fixed(const Json& json) {
   FixedIndices fixed;
   for (const auto& [axis, position] : json.items()) {
     if (position.is_array())
-      fixed[axis] = Slice{to_optional_index(position[0]), to_optional_index(position[1]), to_optional_index(position[2])};
+      fixed[axis] = Slice{to_optional_index(position[0]), to_optional_index(position[1]),
+                          to_optional_index(position[2])};
     else
       fixed[axis] = position.get<Index>();
   }

@@ -12,7 +12,8 @@
 namespace mpipe {
 namespace {
 
-/// A per-output option, spread over functions: any output of a function speaks for all of them, but only one may.
+/// A per-output option, spread over functions: any output of a function speaks for all of them, but only one
+/// may.
 template <class T>
 class PerFunction {
  public:
@@ -24,9 +25,9 @@ class PerFunction {
       }
       const FunctionId id = pipeline.producer_of(name);
       if (!values_.try_emplace(id.value, &value).second)
-        throw Error(Category::duplicate_entry,
-                    fmt::format("the {} of function '{}' is given twice: by more than one of its outputs ('{}' is one). Keep one.",
-                                what, pipeline.function(id).name(), name));
+        throw Error(Category::duplicate_entry, fmt::format("the {} of function '{}' is given twice: by more "
+                                                           "than one of its outputs ('{}' is one). Keep one.",
+                                                           what, pipeline.function(id).name(), name));
     }
   }
   /// nullptr when nothing is said for this function.
@@ -44,21 +45,27 @@ ExecutorChoice parse_executor(const std::string& text, const Plan& plan) {
   const std::size_t colon = text.find(':');
   const std::string kind = text.substr(0, colon);
   ExecutorChoice choice;
-  if (kind == "sequential") choice.kind = ExecutorKind::sequential;
-  else if (kind == "threads") choice.kind = ExecutorKind::threads;
-  else if (kind == "mpi") choice.kind = ExecutorKind::mpi;
+  if (kind == "sequential")
+    choice.kind = ExecutorKind::sequential;
+  else if (kind == "threads")
+    choice.kind = ExecutorKind::threads;
+  else if (kind == "mpi")
+    choice.kind = ExecutorKind::mpi;
   else if (kind == "processes")
-    throw Error(Category::not_supported, "the executor 'processes' is not supported yet. Use mpi, threads or sequential.");
+    throw Error(Category::not_supported,
+                "the executor 'processes' is not supported yet. Use mpi, threads or sequential.");
   else
-    throw Error(Category::bad_option, fmt::format("there is no executor '{}'.{} Use mpi, threads[:n] or sequential.", text,
-                                                  did_you_mean(kind, {"mpi", "threads", "sequential"})));
+    throw Error(Category::bad_option,
+                fmt::format("there is no executor '{}'.{} Use mpi, threads[:n] or sequential.", text,
+                            did_you_mean(kind, {"mpi", "threads", "sequential"})));
   if (choice.kind == ExecutorKind::threads) {
     choice.threads = std::max(1u, std::thread::hardware_concurrency());
     for (const auto& stage : plan.stages())
       for (const FunctionId id : stage.functions)
         if (!plan.pipeline().function(id).function.is_thread_safe())
           throw Error(Category::bad_option,
-                      fmt::format("the executor '{}' needs functions that several threads may call at once, which function '{}' does "
+                      fmt::format("the executor '{}' needs functions that several threads may call at once, "
+                                  "which function '{}' does "
                                   "not promise. Declare it with .thread_safe(), or use another executor.",
                                   text, plan.pipeline().function(id).name()));
   }
@@ -67,9 +74,11 @@ ExecutorChoice parse_executor(const std::string& text, const Plan& plan) {
     const char* end = text.data() + text.size();
     constexpr std::uint32_t kMaxThreads = 4096;
     const auto parsed = std::from_chars(begin, end, choice.threads);
-    if (choice.kind != ExecutorKind::threads || parsed.ec != std::errc{} || parsed.ptr != end || choice.threads == 0 ||
-        choice.threads > kMaxThreads)
-      throw Error(Category::bad_option, fmt::format("'{}' is not an executor: only threads takes a number, from 1 to {}.", text, kMaxThreads));
+    if (choice.kind != ExecutorKind::threads || parsed.ec != std::errc{} || parsed.ptr != end ||
+        choice.threads == 0 || choice.threads > kMaxThreads)
+      throw Error(Category::bad_option,
+                  fmt::format("'{}' is not an executor: only threads takes a number, from 1 to {}.", text,
+                              kMaxThreads));
   }
   return choice;
 }
@@ -79,20 +88,25 @@ ExecutorChoice choose_executor(const Plan& plan, const MapOptions& options, int 
   for (const auto& [output, unused] : options.executor) {
     if (output.empty()) continue;
     plan.pipeline().producer_of(output);
-    throw Error(Category::not_supported,
-                fmt::format("an executor of its own for the output '{}' is not supported yet. Give one executor for all.", output));
+    throw Error(
+        Category::not_supported,
+        fmt::format(
+            "an executor of its own for the output '{}' is not supported yet. Give one executor for all.",
+            output));
   }
   return parse_executor(options.executor.at(""), plan);
 }
 
 Storage parse_storage(const std::string& text, const MapOptions& options) {
   if (text == "memory") return Storage::memory;
-  if (text == "file") throw Error(Category::not_supported, "the storage 'file' is not supported yet. Use hdf5 or memory.");
+  if (text == "file")
+    throw Error(Category::not_supported, "the storage 'file' is not supported yet. Use hdf5 or memory.");
   if (text != "hdf5")
-    throw Error(Category::unknown_storage,
-                fmt::format("there is no storage '{}'.{} Use hdf5 or memory.", text, did_you_mean(text, {"hdf5", "memory"})));
+    throw Error(Category::unknown_storage, fmt::format("there is no storage '{}'.{} Use hdf5 or memory.",
+                                                       text, did_you_mean(text, {"hdf5", "memory"})));
   if (options.run_folder.empty())
-    throw Error(Category::bad_option, "the storage 'hdf5' needs a run folder to write to. Give one (--run-folder), or use memory.");
+    throw Error(Category::bad_option,
+                "the storage 'hdf5' needs a run folder to write to. Give one (--run-folder), or use memory.");
   return Storage::hdf5;
 }
 
@@ -104,8 +118,10 @@ std::vector<Storage> choose_storage(const Plan& plan, const MapOptions& options)
   for (const PlannedOutput& output : plan.outputs()) {
     const std::string* text = entries.of(output.function);
     if (text == nullptr && !options.storage.empty())
-      throw Error(Category::no_storage,
-                  fmt::format("no storage is given for the output '{}', nor a default (\"\"). Give one of them.", output.name));
+      throw Error(
+          Category::no_storage,
+          fmt::format("no storage is given for the output '{}', nor a default (\"\"). Give one of them.",
+                      output.name));
     storage.push_back(text == nullptr ? fallback : parse_storage(*text, options));
   }
   return storage;
@@ -114,8 +130,9 @@ std::vector<Storage> choose_storage(const Plan& plan, const MapOptions& options)
 std::vector<std::optional<Index>> choose_blocks(const Plan& plan, const MapOptions& options) {
   for (const auto& [output, size] : options.chunksizes)
     if (size <= 0)
-      throw Error(Category::bad_chunksize, fmt::format("Invalid chunksize {} for '{}': blocks have at least 1 element.", size,
-                                                       output.empty() ? "all outputs" : output));
+      throw Error(Category::bad_chunksize,
+                  fmt::format("Invalid chunksize {} for '{}': blocks have at least 1 element.", size,
+                              output.empty() ? "all outputs" : output));
   const PerFunction<Index> entries(plan.pipeline(), options.chunksizes, "chunk size");
   std::vector<std::optional<Index>> blocks(plan.stages().size());
   for (const auto& stage : plan.stages())
@@ -131,9 +148,12 @@ std::vector<std::optional<Index>> choose_blocks(const Plan& plan, const MapOptio
 
 std::string ExecutorChoice::to_string() const {
   switch (kind) {
-    case ExecutorKind::sequential: return "sequential";
-    case ExecutorKind::threads: return fmt::format("threads:{}", threads);
-    case ExecutorKind::mpi: return "mpi";
+    case ExecutorKind::sequential:
+      return "sequential";
+    case ExecutorKind::threads:
+      return fmt::format("threads:{}", threads);
+    case ExecutorKind::mpi:
+      return "mpi";
   }
   return {};
 }
@@ -142,11 +162,13 @@ Settings make_settings(const Plan& plan, const MapOptions& options, int ranks) {
   if (options.error_handling == "continue")
     throw Error(Category::not_supported, "error_handling: continue is not supported yet. Use raise.");
   if (options.error_handling != "raise")
-    throw Error(Category::bad_option, fmt::format("error_handling is raise or continue, not '{}'.", options.error_handling));
+    throw Error(Category::bad_option,
+                fmt::format("error_handling is raise or continue, not '{}'.", options.error_handling));
   if (options.run_folder.empty() && (options.resume || options.overwrite))
     throw Error(Category::bad_option, "resume and overwrite need a run folder. Give one (--run-folder).");
   if (options.resume && options.overwrite)
-    throw Error(Category::bad_option, "resume keeps what is in the run folder and overwrite deletes it. Give one of them.");
+    throw Error(Category::bad_option,
+                "resume keeps what is in the run folder and overwrite deletes it. Give one of them.");
   return {choose_executor(plan, options, ranks), choose_storage(plan, options), choose_blocks(plan, options)};
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "schedule/plan_builder.hpp"
-
 #include <mpipe/core/error.hpp>
 #include <mpipe/schedule/plan.hpp>
+
+#include "schedule/plan_builder.hpp"
 
 #include <fmt/format.h>
 
@@ -24,8 +24,9 @@ Positions positions_of(const std::variant<Index, Slice>& fixed, const std::strin
   if (const Index* index = std::get_if<Index>(&fixed)) {
     const Index position = *index < 0 ? *index + extent : *index;
     if (position < 0 || position >= extent)
-      throw Error(Category::index_out_of_bounds,
-                  fmt::format("the position {} along '{}' is out of bounds: the axis has {}.", *index, axis, extent));
+      throw Error(
+          Category::index_out_of_bounds,
+          fmt::format("the position {} along '{}' is out of bounds: the axis has {}.", *index, axis, extent));
     return {position, 1, 1};
   }
   const Slice& slice = std::get<Slice>(fixed);
@@ -44,8 +45,8 @@ Positions positions_of(const std::variant<Index, Slice>& fixed, const std::strin
 }
 
 /// Adds the elements with the given positions along axes `axis`.. , whose earlier axes give `prefix`.
-void insert_selected(const std::vector<Positions>& axes, const Shape& shape, std::size_t axis, std::size_t last_fixed, Index prefix,
-                     Index tail, RangeSet& selected) {
+void insert_selected(const std::vector<Positions>& axes, const Shape& shape, std::size_t axis,
+                     std::size_t last_fixed, Index prefix, Index tail, RangeSet& selected) {
   if (axis == last_fixed) {
     const Positions& along = axes[axis];
     const Index base = prefix * shape[axis];
@@ -60,8 +61,8 @@ void insert_selected(const std::vector<Positions>& axes, const Shape& shape, std
     return;
   }
   for (Index k = 0; k < axes[axis].count; ++k)
-    insert_selected(axes, shape, axis + 1, last_fixed, prefix * shape[axis] + axes[axis].first + k * axes[axis].step, tail,
-                    selected);
+    insert_selected(axes, shape, axis + 1, last_fixed,
+                    prefix * shape[axis] + axes[axis].first + k * axes[axis].step, tail, selected);
 }
 
 }  // namespace
@@ -111,11 +112,13 @@ RangeSet Plan::selected(StageId stage) const {
   for (std::size_t axis = 0; axis < names.size(); ++axis) {
     const auto fixed = request_fixed_.find(names[axis]);
     if (fixed != request_fixed_.end()) last_fixed = axis;
-    axes.push_back(fixed == request_fixed_.end() ? all_of(shape[axis]) : positions_of(fixed->second, names[axis], shape[axis]));
+    axes.push_back(fixed == request_fixed_.end() ? all_of(shape[axis])
+                                                 : positions_of(fixed->second, names[axis], shape[axis]));
   }
   if (!last_fixed) return RangeSet{{0, element_count(shape)}};
   RangeSet selected;
-  const Index tail = element_count(Shape(shape.begin() + static_cast<std::ptrdiff_t>(*last_fixed) + 1, shape.end()));
+  const Index tail =
+      element_count(Shape(shape.begin() + static_cast<std::ptrdiff_t>(*last_fixed) + 1, shape.end()));
   insert_selected(axes, shape, 0, *last_fixed, 0, tail, selected);
   return selected;
 }
@@ -153,7 +156,8 @@ void Plan::resolve(OutputId id, const Shape& internal) {
   PlannedOutput& output = outputs_[id.value];
   ArrayLayout& layout = output.layout;
   if (!layout.rank_known) {
-    for (std::size_t axis = 0; axis < internal.size(); ++axis) layout.axes.push_back(fmt::format("{}_dim{}", output.name, axis));
+    for (std::size_t axis = 0; axis < internal.size(); ++axis)
+      layout.axes.push_back(fmt::format("{}_dim{}", output.name, axis));
     layout.external.assign(internal.size(), false);
     layout.shape.assign(internal.size(), std::nullopt);
     layout.rank_known = true;
@@ -165,10 +169,12 @@ void Plan::resolve(OutputId id, const Shape& internal) {
   }
   const PartialShape expected = layout.internal_shape();
   bool fits = expected.size() == internal.size();
-  for (std::size_t axis = 0; fits && axis < internal.size(); ++axis) fits = !expected[axis] || *expected[axis] == internal[axis];
+  for (std::size_t axis = 0; fits && axis < internal.size(); ++axis)
+    fits = !expected[axis] || *expected[axis] == internal[axis];
   if (!fits)
     throw Error(Category::internal_shape_mismatch,
-                fmt::format("Output shape {} of '{}' does not match the expected internal shape {} (all elements of an output "
+                fmt::format("Output shape {} of '{}' does not match the expected internal shape {} (all "
+                            "elements of an output "
                             "have one shape). Return arrays of that shape, or correct the declared one.",
                             to_string(internal), output.name, to_string(expected)));
   std::size_t next = 0;
@@ -204,7 +210,8 @@ std::uint64_t Plan::known_bytes() const {
   std::uint64_t bytes = 0;
   for (const PlannedOutput& output : outputs_)
     if (output.layout.rank_known && is_known(output.layout.shape))
-      bytes += static_cast<std::uint64_t>(element_count(known_shape(output.layout.shape))) * output.layout.type->size;
+      bytes += static_cast<std::uint64_t>(element_count(known_shape(output.layout.shape))) *
+               output.layout.type->size;
   return bytes;
 }
 

@@ -11,7 +11,10 @@
 namespace mpipe {
 
 PlanBuilder::PlanBuilder(Plan& plan, PlanRequest request)
-    : plan_(plan), pipeline_(*plan.pipeline_), request_(std::move(request)), needed_(pipeline_.needed_for(request_.outputs)) {}
+    : plan_(plan),
+      pipeline_(*plan.pipeline_),
+      request_(std::move(request)),
+      needed_(pipeline_.needed_for(request_.outputs)) {}
 
 void PlanBuilder::build() {
   check_inputs();
@@ -41,13 +44,15 @@ void PlanBuilder::check_inputs() const {
   for (const std::string& name : wanted)
     if (!request_.inputs.contains(name) && pipeline_.default_of(name) == nullptr) missing.push_back(name);
   if (!missing.empty())
-    throw Error(Category::missing_input, fmt::format("Missing inputs: {} (no function makes them and they have no default). "
-                                                     "Give them a value.",
-                                                     fmt::join(missing, ", ")));
+    throw Error(Category::missing_input,
+                fmt::format("Missing inputs: {} (no function makes them and they have no default). "
+                            "Give them a value.",
+                            fmt::join(missing, ", ")));
   const std::vector<std::string> known(wanted.begin(), wanted.end());
   for (const auto& [name, unused] : request_.inputs) {
     if (wanted.contains(name)) continue;
-    const char* why = pipeline_.has_output(name) ? "it is computed by the pipeline" : "nothing that is computed takes it";
+    const char* why =
+        pipeline_.has_output(name) ? "it is computed by the pipeline" : "nothing that is computed takes it";
     throw Error(Category::extra_input,
                 fmt::format("Got extra inputs: {} ({}).{} Remove it.", name, why, did_you_mean(name, known)));
   }
@@ -67,13 +72,16 @@ void PlanBuilder::check_arrays() const {
       if (spec == nullptr || parameter.source != Source::root) continue;
       const Value& value = root_value(parameter.name);
       if (value.is_scalar())
-        throw Error(Category::not_an_array,
-                    fmt::format("the input '{}' is the single value {}, but the mapspec '{}' of function '{}' maps over it. "
-                                "Give an array.",
-                                parameter.name, describe(value), node.mapspec->to_string(), node.name()));
+        throw Error(
+            Category::not_an_array,
+            fmt::format(
+                "the input '{}' is the single value {}, but the mapspec '{}' of function '{}' maps over it. "
+                "Give an array.",
+                parameter.name, describe(value), node.mapspec->to_string(), node.name()));
       if (value.rank() != spec->rank())
-        throw Error(Category::rank_mismatch, fmt::format("Expecting an array of rank {}, but got {} for `{}` of function '{}'.",
-                                                         spec->rank(), describe(value), spec->to_string(), node.name()));
+        throw Error(Category::rank_mismatch,
+                    fmt::format("Expecting an array of rank {}, but got {} for `{}` of function '{}'.",
+                                spec->rank(), describe(value), spec->to_string(), node.name()));
     }
   }
 }
@@ -109,10 +117,12 @@ void PlanBuilder::plan_output(const FunctionNode& node, FunctionId id, std::size
   output.mapped = node.is_mapped();
   const ValueType& type = types_.at(output.name);
   if (type.element == nullptr || (output.mapped && !type.rank))
-    throw Error(Category::type_mismatch,
-                fmt::format("the type of output '{}' cannot be found before running (it depends on arrays of unknown rank). "
-                            "Name the axes of what it is computed from in a mapspec.",
-                            output.name));
+    throw Error(
+        Category::type_mismatch,
+        fmt::format(
+            "the type of output '{}' cannot be found before running (it depends on arrays of unknown rank). "
+            "Name the axes of what it is computed from in a mapspec.",
+            output.name));
   ArrayLayout& layout = output.layout;
   layout.type = type.element;
   if (node.mapspec) {
@@ -120,11 +130,13 @@ void PlanBuilder::plan_output(const FunctionNode& node, FunctionId id, std::size
     layout.external = node.mapspec->external_mask();
     if (!node.is_mapped() && type.rank && *type.rank != layout.axes.size())
       throw Error(Category::internal_shape_rank,
-                  fmt::format("function '{}' returns {} for '{}', which is indexed as '{}' (the internal shape is too short or "
+                  fmt::format("function '{}' returns {} for '{}', which is indexed as '{}' (the internal "
+                              "shape is too short or "
                               "too long). Return an array of that rank.",
                               node.name(), type.to_string(), output.name, node.mapspec->to_string()));
   } else if (type.rank) {
-    for (std::size_t axis = 0; axis < *type.rank; ++axis) layout.axes.push_back(fmt::format("{}_dim{}", output.name, axis));
+    for (std::size_t axis = 0; axis < *type.rank; ++axis)
+      layout.axes.push_back(fmt::format("{}_dim{}", output.name, axis));
     layout.external.assign(*type.rank, false);
   } else {
     layout.rank_known = false;
@@ -138,19 +150,22 @@ void PlanBuilder::plan_output(const FunctionNode& node, FunctionId id, std::size
 void PlanBuilder::declare_internal_shape(const FunctionNode& node, ArrayLayout& layout) const {
   const auto& declared = node.function.declared_internal_shape();
   if (!declared) return;
-  const auto internal = static_cast<std::size_t>(std::count(layout.external.begin(), layout.external.end(), false));
+  const auto internal =
+      static_cast<std::size_t>(std::count(layout.external.begin(), layout.external.end(), false));
   if (declared->size() != internal)
-    throw Error(Category::internal_shape_rank,
-                fmt::format("the internal_shape {} of function '{}' is too {}: its mapspec{} has {} internal axes.",
-                            to_string(*declared), node.name(), declared->size() < internal ? "short" : "long",
-                            node.mapspec ? " '" + node.mapspec->to_string() + "'" : "", internal));
+    throw Error(
+        Category::internal_shape_rank,
+        fmt::format("the internal_shape {} of function '{}' is too {}: its mapspec{} has {} internal axes.",
+                    to_string(*declared), node.name(), declared->size() < internal ? "short" : "long",
+                    node.mapspec ? " '" + node.mapspec->to_string() + "'" : "", internal));
   std::size_t next = 0;
   for (std::size_t axis = 0; axis < layout.axes.size(); ++axis) {
     if (layout.external[axis]) continue;
     const auto extent = (*declared)[next++];
     if (extent && *extent < 0)
       throw Error(Category::internal_shape_type,
-                  fmt::format("the internal_shape of function '{}' has the negative extent {}.", node.name(), *extent));
+                  fmt::format("the internal_shape of function '{}' has the negative extent {}.", node.name(),
+                              *extent));
     layout.shape[axis] = extent;
   }
 }
@@ -158,11 +173,13 @@ void PlanBuilder::declare_internal_shape(const FunctionNode& node, ArrayLayout& 
 void PlanBuilder::plan_function(FunctionId id) {
   const FunctionNode& node = pipeline_.function(id);
   PlannedFunction& planned = *plan_.functions_[id.value];
-  for (std::size_t k = 0; k < node.parameters.size(); ++k) planned.arguments.push_back(plan_argument(node, k, planned.axes));
+  for (std::size_t k = 0; k < node.parameters.size(); ++k)
+    planned.arguments.push_back(plan_argument(node, k, planned.axes));
   assign_stage(planned);
 }
 
-PlannedArgument PlanBuilder::plan_argument(const FunctionNode& node, std::size_t position, const std::vector<std::string>& axes) {
+PlannedArgument PlanBuilder::plan_argument(const FunctionNode& node, std::size_t position,
+                                           const std::vector<std::string>& axes) {
   const ParameterNode& parameter = node.parameters[position];
   PlannedArgument argument;
   argument.name = parameter.name;
@@ -185,14 +202,16 @@ PlannedArgument PlanBuilder::plan_argument(const FunctionNode& node, std::size_t
   return argument;
 }
 
-std::size_t PlanBuilder::constant_for(const FunctionNode& node, const ParameterNode& parameter, const ValueType& wanted) {
+std::size_t PlanBuilder::constant_for(const FunctionNode& node, const ParameterNode& parameter,
+                                      const ValueType& wanted) {
   const bool bound = parameter.source == Source::bound;
   const Value& value = bound ? node.function.bound_values().at(parameter.name) : root_value(parameter.name);
   const bool opened = value.type().kind == Kind::array;  // elements that are arrays are taken as they are
   const bool convert = wanted.element != nullptr && !opened && value.type() != *wanted.element;
   if (wanted.element == nullptr && !opened && !value.type().is_real())
-    throw Error(Category::type_mismatch, fmt::format("parameter '{}' of function '{}' is {} but gets {}.", parameter.name,
-                                                     node.name(), wanted.to_string(), describe(value)));
+    throw Error(Category::type_mismatch,
+                fmt::format("parameter '{}' of function '{}' is {} but gets {}.", parameter.name, node.name(),
+                            wanted.to_string(), describe(value)));
   std::string key = bound ? node.name() + "." + parameter.name : parameter.name;
   if (convert) key += " as " + wanted.element->name;
   const auto [at, inserted] = plan_.constant_by_name_.try_emplace(key, plan_.constants_.size());
@@ -200,13 +219,14 @@ std::size_t PlanBuilder::constant_for(const FunctionNode& node, const ParameterN
   try {
     plan_.constants_.emplace_back(key, convert ? value.converted(*wanted.element) : value);
   } catch (const Error& error) {
-    throw Error(error.category(),
-                fmt::format("parameter '{}' of function '{}': {}", parameter.name, node.name(), error.what()));
+    throw Error(error.category(), fmt::format("parameter '{}' of function '{}': {}", parameter.name,
+                                              node.name(), error.what()));
   }
   return at->second;
 }
 
-bool PlanBuilder::reads_same_elements(const PlannedFunction& function, const PlannedArgument& argument) const {
+bool PlanBuilder::reads_same_elements(const PlannedFunction& function,
+                                      const PlannedArgument& argument) const {
   const PlannedOutput& source = plan_.output(*argument.output);
   if (plan_.functions_[source.function.value]->axes != function.axes) return false;
   std::size_t next = 0;
@@ -225,7 +245,9 @@ bool PlanBuilder::may_join(const PlannedFunction& function, const Stage& stage) 
   for (const PlannedArgument& argument : function.arguments) {
     if (!argument.output) continue;
     const StageId source = plan_.output(*argument.output).stage;
-    if (source == stage.id ? !reads_same_elements(function, argument) : plan_.stages_[source.value].wave >= stage.wave) return false;
+    if (source == stage.id ? !reads_same_elements(function, argument)
+                           : plan_.stages_[source.value].wave >= stage.wave)
+      return false;
   }
   return true;
 }
@@ -255,7 +277,8 @@ void PlanBuilder::mark_crossings() {
   for (const auto& function : plan_.functions_) {
     if (!function) continue;
     for (const PlannedArgument& argument : function->arguments)
-      if (argument.output && !argument.same_block) plan_.outputs_[argument.output->value].crosses_waves = true;
+      if (argument.output && !argument.same_block)
+        plan_.outputs_[argument.output->value].crosses_waves = true;
   }
 }
 
@@ -275,7 +298,8 @@ void PlanBuilder::check_fixed() const {
                               did_you_mean(axis, {axes.begin(), axes.end()})));
     if (const Index* index = std::get_if<Index>(&position)) check_fixed_bounds(axis, *index);
     if (const Slice* slice = std::get_if<Slice>(&position); slice != nullptr && slice->step == Index{0})
-      throw Error(Category::bad_option, fmt::format("the step of the slice along '{}' is 0. Use 1 or more.", axis));
+      throw Error(Category::bad_option,
+                  fmt::format("the step of the slice along '{}' is 0. Use 1 or more.", axis));
     check_not_reduced(axis);
   }
 }
@@ -290,8 +314,8 @@ void PlanBuilder::check_fixed_bounds(const std::string& axis, Index index) const
       const Index extent = root_value(parameter.name).shape()[*spec->position(axis)];
       if (index >= extent || index < -extent)
         throw Error(Category::index_out_of_bounds,
-                    fmt::format("the position {} along '{}' is out of bounds: '{}' has {} there.", index, axis,
-                                spec->to_string(), extent));
+                    fmt::format("the position {} along '{}' is out of bounds: '{}' has {} there.", index,
+                                axis, spec->to_string(), extent));
     }
   }
 }
@@ -310,10 +334,12 @@ void PlanBuilder::check_not_reduced(const std::string& axis) const {
       if (position == array->second.end()) continue;
       const ArraySpec* spec = node.mapspec ? node.mapspec->find_input(parameter.name) : nullptr;
       if (spec != nullptr && spec->axes[static_cast<std::size_t>(position - array->second.begin())]) continue;
-      throw Error(Category::fixed_reduced_axis,
-                  fmt::format("the axis '{}' is reduced by function '{}' (it takes all of '{}' along it), so no single position "
-                              "of it can be fixed. Fix another axis, or ask for outputs that do not reduce it.",
-                              axis, node.name(), parameter.name));
+      throw Error(
+          Category::fixed_reduced_axis,
+          fmt::format("the axis '{}' is reduced by function '{}' (it takes all of '{}' along it), so no "
+                      "single position "
+                      "of it can be fixed. Fix another axis, or ask for outputs that do not reduce it.",
+                      axis, node.name(), parameter.name));
     }
   }
 }

@@ -21,7 +21,8 @@ class PlanBuilder {
   void plan_output(const FunctionNode& node, FunctionId id, std::size_t position);
   void declare_internal_shape(const FunctionNode& node, ArrayLayout& layout) const;
   void plan_function(FunctionId id);
-  PlannedArgument plan_argument(const FunctionNode& node, std::size_t position, const std::vector<std::string>& axes);
+  PlannedArgument plan_argument(const FunctionNode& node, std::size_t position,
+                                const std::vector<std::string>& axes);
   std::size_t constant_for(const FunctionNode& node, const ParameterNode& parameter, const ValueType& wanted);
   const Value& root_value(const std::string& name) const;
   void assign_stage(PlannedFunction& function);

@@ -140,10 +140,10 @@ std::vector<Extent> read_extents(const fs::path& path, const RunKey& key) {
   }
 }
 
-void write_extents(const fs::path& path, const RunKey& key, std::span<const Extent> extents) {
+void write_extents(const fs::path& path, const RunKey& key, std::span<const Extent> extents, bool sync) {
   std::vector<std::byte> bytes = encode_header(key);
   encode(extents, bytes);
-  write_file_atomically(path, bytes);
+  write_file_atomically(path, bytes, sync);
 }
 
 }  // namespace mpipe

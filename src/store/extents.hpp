@@ -47,6 +47,7 @@ class ExtentWriter {
 std::vector<Extent> read_extents(const fs::path& path, const RunKey& key);
 
 /// Replaces the file at once.
-void write_extents(const fs::path& path, const RunKey& key, std::span<const Extent> extents);
+void write_extents(const fs::path& path, const RunKey& key, std::span<const Extent> extents,
+                   bool sync = true);
 
 }  // namespace mpipe

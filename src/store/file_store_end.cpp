@@ -2,7 +2,6 @@
 // The end of a run: one complete file, and nothing beside it but checksums and the description.
 #include "store/file_store.hpp"
 #include "store/folder_files.hpp"
-#include "store/manifest.hpp"
 #include "store/rewrite.hpp"
 #include "store/trusted_extents.hpp"
 
@@ -53,8 +52,7 @@ void FileStore::finish_folder() {
     });
     add_mark_extents(progress_, extents);
   }
-  write_extents(extents_path(folder_), key_, extents);
-  write_manifest(folder_, layout_);
+  write_extents(extents_path(folder_), key_, extents, options_.sync);
   remove_working_files(folder_);
 }
 

@@ -61,7 +61,6 @@ void remove_working_files(const fs::path& folder) {
     if (is_segment_file(name)) remove_file(segment_folder(folder) / name);
   remove_folder(journal_folder(folder));
   remove_folder(segment_folder(folder));
-  sync_folder(folder);
 }
 
 void remove_all_files(const fs::path& folder) {

@@ -218,18 +218,18 @@ void remove_temporaries(const fs::path& path) {
       remove_file(path.parent_path() / found);
 }
 
-void write_file_atomically(const fs::path& path, std::span<const std::byte> bytes) {
+void write_file_atomically(const fs::path& path, std::span<const std::byte> bytes, bool sync) {
   const fs::path temporary = temporary_path(path);
   try {
     PosixFile file(temporary, PosixFile::Mode::create);
     file.write_at(0, bytes);
-    file.sync();
+    if (sync) file.sync();
     rename_file(temporary, path);
   } catch (...) {
     ::unlink(temporary.c_str());
     throw;
   }
-  sync_folder(path.parent_path());
+  if (sync) sync_folder(path.parent_path());
 }
 
 std::optional<std::vector<std::byte>> read_whole_file(const fs::path& path, std::uint64_t limit) {

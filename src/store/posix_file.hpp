@@ -77,8 +77,8 @@ std::vector<std::string> list_folder(const fs::path& folder);
 fs::path temporary_path(const fs::path& path);
 /// Removes what earlier calls of `temporary_path(path)` left behind when their process died.
 void remove_temporaries(const fs::path& path);
-/// Either the old or the new content is there, whatever happens.
-void write_file_atomically(const fs::path& path, std::span<const std::byte> bytes);
+/// Either the old or the new content is there, whatever happens (without `sync`: but a power failure).
+void write_file_atomically(const fs::path& path, std::span<const std::byte> bytes, bool sync = true);
 /// Nothing when there is no such file; refuses files of more than `limit` bytes.
 std::optional<std::vector<std::byte>> read_whole_file(const fs::path& path, std::uint64_t limit);
 

@@ -82,6 +82,6 @@ int main(int argc, char** argv) {
   mpipe::Environment environment(argc, argv);
   const mpipe::Communicator& comm = environment.world();
   compare(comm, true, 10'000'000, 9, 2);
-  compare(comm, false, 200'000, 9, 3);
+  compare(comm, false, 50'000, 5, 3);
   return 0;
 }

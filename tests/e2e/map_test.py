@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`map` from a document to results, on no launcher, 1 and 3 ranks."""
 import math
+import os
+import subprocess
 import unittest
 
-from support import GRID, AppTest
+from support import APP, GRID, LONGEST, AppTest
 
 RANKS = (0, 1, 3)
 
@@ -151,6 +153,58 @@ inputs: {x: {arange: [0, 20, 1]}, bad: 13}
                 status = self.app("status", run, "--json", "--exit-code", expect=1).json
                 self.assertEqual((status["state"], status["exit_code"]), ("failed", 1))
                 self.app("verify", run)
+
+    def test_many_values_are_not_brought_together_to_print_few(self):
+        """64 million values take 512 MB, of which only a run folder keeps what is to be printed."""
+        self.write("large.yaml", """
+mpipe: 1
+functions:
+  - {output: z, expr: "x + y", mapspec: "x[i], y[j] -> z[i, j]"}
+  - {output: w, expr: "2 * x", mapspec: "x[i] -> w[i]"}
+inputs: {x: {arange: [0, 8, 1]}, y: {linspace: [0, 1, 8000000]}}
+""")
+        fixed = ("--fixed", "j=0:10", "--json", "--max-print", 8)
+        outcome = self.app("map", "large.yaml", *fixed, "--run-folder", "run", ranks=2)
+        outputs = outcome.json["outputs"]
+        self.assertEqual((outputs["z"]["data"], outputs["w"]["data"]), (None, [2 * x for x in range(8)]))
+        self.assertEqual((outputs["z"]["shape"], outputs["z"]["done"]), ([8, 8000000], 80))
+        outcome = self.app("map", "large.yaml", *fixed)
+        self.assertIn("data are left out", outcome.err)
+        self.assertEqual([output["data"] for output in outcome.json["outputs"].values()], [None, None])
+
+    def test_bar_on_a_terminal(self):
+        self.write("slow.yaml", """
+mpipe: 1
+functions: [{output: y, plugin: libe2e_functions.so, function: slow_square, mapspec: "x[i] -> y[i]"}]
+inputs: {x: {arange: [0, 20, 1]}, seconds: 0.02}
+""")
+        for variables, colour in (({}, True), ({"NO_COLOR": "1"}, False)):
+            seen = self.on_terminal("map", "slow.yaml", "--json", env=variables)
+            self.assertIn("\r", seen)
+            self.assertRegex(seen, r"\[#+\.*\]")
+            self.assertEqual("\033[32m" in seen, colour, seen)
+        self.assertNotIn("[#", self.on_terminal("map", "slow.yaml", "--json", "--progress", "plain"))
+        self.assertNotIn("[#", self.app("map", "slow.yaml", "--json").err)
+
+    def on_terminal(self, *arguments, env=None):
+        """What a command writes to a terminal as its standard error."""
+        ours, its = os.openpty()
+        process = subprocess.Popen([APP, *arguments], cwd=self.folder, env=self.environment(env), stdout=subprocess.PIPE, stderr=its)
+        self.running.append(process)
+        os.close(its)
+        seen = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # its end is closed
+                break
+            if not piece:
+                break
+            seen += piece
+        os.close(ours)
+        process.communicate(timeout=LONGEST)
+        self.assertEqual(process.returncode, 0)
+        return seen.decode()
 
 
 if __name__ == "__main__":

@@ -141,6 +141,8 @@ class AppTest(unittest.TestCase):
     def refused(self, *arguments, code=2, words=(), **options):
         """One message with these words, nothing on standard output, nothing new in the folder."""
         before = self.tree()
+        # mpirun kills what is left of a job whose exit code is not 0 at once, not after a second.
+        options["env"] = {"OMPI_MCA_odls_base_sigkill_timeout": "0", **options.get("env", {})}
         outcome = self.app(*arguments, expect=code, **options)
         self.assertEqual(outcome.out, "", outcome)
         self.assertEqual(outcome.errors, [outcome.err], outcome)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The main function of GoogleTest programs that run on several ranks.
 //
-// Every rank runs every test. Rank 0 prints as usual, the others only what fails, each line with its rank. At the
-// end all ranks agree on the result and rank 0 names those that failed, so that a failure on one is a failure of
-// all. An ASSERT that leaves a collective call early leaves the others waiting for it, until mpirun's time limit:
-// use EXPECT before a collective call and ASSERT after it.
-#include <mpi.h>
-
+// Every rank runs every test. Rank 0 prints as usual, the others only what fails, each line with its rank. At
+// the end all ranks agree on the result and rank 0 names those that failed, so that a failure on one is a
+// failure of all. An ASSERT that leaves a collective call early leaves the others waiting for it, until
+// mpirun's time limit: use EXPECT before a collective call and ASSERT after it.
 #include <gtest/gtest.h>
+
+#include <mpi.h>
 
 #include <cstdio>
 #include <string>
@@ -31,8 +31,8 @@ class FailurePrinter : public testing::EmptyTestEventListener {
   void OnTestPartResult(const testing::TestPartResult& result) override {
     if (!result.failed()) return;
     const char* file = result.file_name() ? result.file_name() : "?";
-    std::fprintf(stderr, "%s%s failed at %s:%d\n%s\n", prefix_.c_str(), test_.c_str(), file, result.line_number(),
-                 prefixed_lines(result.message()).c_str());
+    std::fprintf(stderr, "%s%s failed at %s:%d\n%s\n", prefix_.c_str(), test_.c_str(), file,
+                 result.line_number(), prefixed_lines(result.message()).c_str());
   }
 
  private:
@@ -71,7 +71,8 @@ int report(const std::vector<Outcome>& outcomes) {
     if (!same) failed += " (ran " + std::to_string(outcomes[rank].tests_run) + " tests)";
   }
   if (failed.empty()) {
-    std::printf("mpi_main: passed on all %zu rank(s), %d tests each\n", outcomes.size(), outcomes[0].tests_run);
+    std::printf("mpi_main: passed on all %zu rank(s), %d tests each\n", outcomes.size(),
+                outcomes[0].tests_run);
   } else {
     std::printf("mpi_main: FAILED on rank(s) %s of %zu\n", failed.c_str(), outcomes.size());
   }

@@ -33,9 +33,10 @@ void sleep_for(Duration duration);
 ///     while (!poll()) waiter.idle();
 ///     waiter.reset();
 ///
-/// For about a millisecond `idle` returns at once: a sleep of any length costs a task of a microsecond two
-/// hundred times its own duration. After that it sleeps for a fiftieth of what it waited already, from 20 us
-/// up to 1 ms: an answer is late by at most some 2 % of the wait. One thread owns a waiter.
+/// For about a millisecond `idle` returns at once, or lets others have the core every few microseconds: a
+/// sleep of any length costs a task of a microsecond two hundred times its own duration. After that it sleeps
+/// for a fiftieth of what it waited already, from 20 us up to 1 ms: an answer is late by at most some 2 % of
+/// the wait. One thread owns a waiter.
 class Waiter {
  public:
   explicit Waiter(WaitOptions options = {}) : options_(options) {}

@@ -11,8 +11,8 @@
 
 namespace mpipe {
 
-/// Elements are numbered by their C-order linear index: the last axis changes fastest. Signed, so that differences
-/// of indices are safe.
+/// Elements are numbered by their C-order linear index: the last axis changes fastest. Signed, so that
+/// differences of indices are safe.
 using Index = std::int64_t;
 
 /// A typed small number: ids of different things do not mix.
@@ -38,8 +38,9 @@ struct IndexRange {
   friend auto operator<=>(const IndexRange&, const IndexRange&) = default;
 };
 
-/// A set of linear indices, kept as sorted, disjoint, non-adjacent ranges: 10^9 finished elements cost one entry.
-/// Value type; no thread rule of its own. `insert` and `erase` at the end of the set are O(1), elsewhere O(ranges).
+/// A set of linear indices, kept as sorted, disjoint, non-adjacent ranges: 10^9 finished elements cost one
+/// entry. Value type; no thread rule of its own. `insert` and `erase` at the end of the set are O(1),
+/// elsewhere O(ranges).
 class RangeSet {
  public:
   RangeSet() = default;

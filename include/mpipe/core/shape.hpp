@@ -19,8 +19,8 @@ using PartialShape = std::vector<std::optional<Index>>;
 using Strides = std::vector<Index>;
 using MultiIndex = std::vector<Index>;
 
-/// Number of elements of `shape` (1 for a scalar). Throws `Error` (too_large) when it exceeds 2^62, so that sizes
-/// derived from untrusted documents cannot wrap.
+/// Number of elements of `shape` (1 for a scalar). Throws `Error` (too_large) when it exceeds 2^62, so that
+/// sizes derived from untrusted documents cannot wrap.
 Index element_count(const Shape& shape);
 
 /// Strides of a dense C-order array: for shape (2, 3, 4) they are (12, 4, 1).

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
 /// N-D arrays of one type: `Array` owns its values, `ArrayView` looks at values of somebody else.
-/// Both are dense and in C order: of an array of shape (2, 3), value (0, 1) is the second and (1, 0) the fourth.
+/// Both are dense and in C order: of an array of shape (2, 3), value (0, 1) is the second and (1, 0) the
+/// fourth.
 #pragma once
 
 #include <mpipe/core/shape.hpp>
@@ -14,8 +15,8 @@
 
 namespace mpipe {
 
-/// Non-owning view of a dense C-order array. Cheap to copy; valid while the values and the shape it was made from are
-/// (for a parameter of a function: during the call).
+/// Non-owning view of a dense C-order array. Cheap to copy; valid while the values and the shape it was made
+/// from are (for a parameter of a function: during the call).
 template <class T>
 class ArrayView {
  public:
@@ -62,7 +63,9 @@ class Array {
   Array() : shape_{0} {}
   /// Value-initialised.
   explicit Array(Shape shape)
-      : shape_(std::move(shape)), size_(element_count(shape_)), data_(new T[static_cast<std::size_t>(size_)]()) {}
+      : shape_(std::move(shape)),
+        size_(element_count(shape_)),
+        data_(new T[static_cast<std::size_t>(size_)]()) {}
   /// From values in C order; as many as `shape` has elements.
   template <class Iterator>
   Array(Shape shape, Iterator first) : Array(std::move(shape)) {
@@ -73,7 +76,9 @@ class Array {
 
   Array(const Array& other) : Array(other.shape_, other.begin()) {}
   Array(Array&& other) noexcept
-      : shape_(std::exchange(other.shape_, Shape{0})), size_(std::exchange(other.size_, 0)), data_(std::move(other.data_)) {}
+      : shape_(std::exchange(other.shape_, Shape{0})),
+        size_(std::exchange(other.size_, 0)),
+        data_(std::move(other.data_)) {}
   Array& operator=(Array other) noexcept {
     std::swap(shape_, other.shape_);
     std::swap(size_, other.size_);

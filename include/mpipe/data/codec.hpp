@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// Bytes of values that vary in size. Each element is encoded on its own, without any header, so that elements can be
-/// cut out, put into other blocks and compared without decoding:
+/// Bytes of values that vary in size. Each element is encoded on its own, without any header, so that
+/// elements can be cut out, put into other blocks and compared without decoding:
 ///   string   its UTF-8 bytes;
-///   array    rank (u64), extents (u64 each), then the items: raw bytes, or for items that vary in size their lengths
+///   array    rank (u64), extents (u64 each), then the items: raw bytes, or for items that vary in size their
+///   lengths
 ///            (u64 each) followed by their bytes;
 ///   object   a header-less Boost binary archive.
 /// All integers are little-endian as on every machine that this library supports.
@@ -63,7 +64,8 @@ class ByteReader {
   const ElementType& type_;
 };
 
-/// The shape in front of an encoded array; refuses ranks over 64 and shapes with more items than there are bytes
+/// The shape in front of an encoded array; refuses ranks over 64 and shapes with more items than there are
+/// bytes
 /// (`item_bytes` each at least).
 Shape read_shape(ByteReader& reader, std::size_t item_bytes);
 void write_shape(std::span<const Index> shape, Bytes& out);
@@ -80,7 +82,8 @@ Shape shape_of(const A& array) {
 /// Makes an array-like of `shape`; refuses a rank or a length that the C++ type cannot have.
 template <class A>
 A make_array(const Shape& shape, const ElementType& type) {
-  if constexpr (requires { A(shape); } && !requires(A a) { a.push_back(a[0]); }) {
+  if constexpr (
+      requires { A(shape); } && !requires(A a) { a.push_back(a[0]); }) {
     return A(shape);
   } else {
     if (shape.size() != 1) throw_bad_encoding(type, "its rank is not 1");
@@ -88,7 +91,8 @@ A make_array(const Shape& shape, const ElementType& type) {
       return A(static_cast<std::size_t>(shape[0]));
     } else {
       A array{};
-      if (shape[0] != static_cast<Index>(array.size())) throw_bad_encoding(type, "its length is not the declared one");
+      if (shape[0] != static_cast<Index>(array.size()))
+        throw_bad_encoding(type, "its length is not the declared one");
       return array;
     }
   }
@@ -128,8 +132,9 @@ void encode(const T& value, Bytes& out) {
   }
 }
 
-/// The inverse of `encode`. Throws `Error` (storage_failed) when the bytes are not an encoding of a `T`; objects are
-/// only as safe as Boost's archives, so they are decoded only from bytes whose checksum was right.
+/// The inverse of `encode`. Throws `Error` (storage_failed) when the bytes are not an encoding of a `T`;
+/// objects are only as safe as Boost's archives, so they are decoded only from bytes whose checksum was
+/// right.
 template <ElementValue T>
 T decode(std::span<const std::byte> bytes) {
   const ElementType& type = element_type<T>();
@@ -153,7 +158,8 @@ T decode(std::span<const std::byte> bytes) {
       if constexpr (requires { array.data(); }) {
         if (count != 0) std::memcpy(array.data(), raw.data(), raw.size());
       } else {
-        for (std::size_t k = 0; k < count; ++k) array[k] = decode<Item>(raw.subspan(k * sizeof(Item), sizeof(Item)));
+        for (std::size_t k = 0; k < count; ++k)
+          array[k] = decode<Item>(raw.subspan(k * sizeof(Item), sizeof(Item)));
       }
     } else {
       auto lengths = detail::ByteReader(reader.take(count * sizeof(std::uint64_t)), type);

@@ -36,8 +36,8 @@ enum class Kind : std::uint8_t {
   object,  ///< a user type, as a Boost archive
 };
 
-/// Run-time description of the type of an element. One per type and program; compare with `==`, which also holds
-/// across shared libraries.
+/// Run-time description of the type of an element. One per type and program; compare with `==`, which also
+/// holds across shared libraries.
 struct ElementType {
   Kind kind = Kind::float64;
   std::string name;                   ///< `float64`, `string`, `array<float64>`, or the user type's C++ name
@@ -51,7 +51,9 @@ struct ElementType {
   /// numpy's name of the type, as shown to users: `float64`, `bool`, `str`, `object`.
   std::string_view dtype() const;
 
-  friend bool operator==(const ElementType& a, const ElementType& b) { return a.kind == b.kind && a.name == b.name; }
+  friend bool operator==(const ElementType& a, const ElementType& b) {
+    return a.kind == b.kind && a.name == b.name;
+  }
 };
 
 /// The description of a numeric or string kind. Throws `Bug` for array and object.
@@ -62,7 +64,8 @@ const ElementType* find_element_type(std::string_view dtype);
 const ElementType& array_type(const ElementType& item);
 
 /// True when every value of `from` is a value of `to` up to floating point rounding of 64-bit integers: the
-/// conversions that happen by themselves on an edge (integer to wider integer, integer or float to double, ..).
+/// conversions that happen by themselves on an edge (integer to wider integer, integer or float to double,
+/// ..).
 bool widens(const ElementType& from, const ElementType& to);
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -70,9 +73,9 @@ bool widens(const ElementType& from, const ElementType& to);
 
 /// Values whose bytes are stored and sent as they are.
 template <class T>
-concept FixedValue = std::is_same_v<T, bool> || (std::is_integral_v<T> && !std::is_same_v<T, char>) ||
-                     std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, std::complex<float>> ||
-                     std::is_same_v<T, std::complex<double>>;
+concept FixedValue = std::is_same_v<T, bool> ||(std::is_integral_v<T> && !std::is_same_v<T, char>) ||
+                     std::is_same_v<T, float> || std::is_same_v<T, double> ||
+                     std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>;
 
 template <class T>
 struct ArrayItem {
@@ -99,11 +102,11 @@ struct ArrayItem<ArrayView<T>> {
 template <class T>
 concept ArrayLike = !std::is_void_v<typename ArrayItem<T>::type>;
 
-/// A type that can be an element: a number, a string, an array of such, or a class with Boost.Serialization support.
+/// A type that can be an element: a number, a string, an array of such, or a class with Boost.Serialization
+/// support.
 template <class T>
-concept ElementValue =
-    FixedValue<T> || std::is_same_v<T, std::string> || ArrayLike<T> ||
-    (std::is_class_v<T> && std::is_default_constructible_v<T> && std::is_copy_constructible_v<T>);
+concept ElementValue = FixedValue<T> || std::is_same_v<T, std::string> || ArrayLike<T> ||
+    (std::is_class_v<T>&& std::is_default_constructible_v<T>&& std::is_copy_constructible_v<T>);
 
 template <class T>
 consteval Kind fixed_kind() {

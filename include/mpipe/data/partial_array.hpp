@@ -11,14 +11,16 @@
 
 namespace mpipe {
 
-/// The values of some elements of an output, numbered by the linear index over its external axes. Each element has
-/// `internal` extents of its own (`{}` for a plain value), its values dense behind one another: *element-major* layout.
+/// The values of some elements of an output, numbered by the linear index over its external axes. Each
+/// element has `internal` extents of its own (`{}` for a plain value), its values dense behind one another:
+/// *element-major* layout.
 ///
-/// Of fixed-size types the whole array has its address from the start, and pages that were never written cost nothing:
-/// 10^9 elements can be declared anywhere, blocks are written in place. Values that vary in size are kept per block.
+/// Of fixed-size types the whole array has its address from the start, and pages that were never written cost
+/// nothing: 10^9 elements can be declared anywhere, blocks are written in place. Values that vary in size are
+/// kept per block.
 ///
-/// Thread rule: `destination` and writes behind it may happen from several threads for disjoint ranges; everything else
-/// from one thread at a time.
+/// Thread rule: `destination` and writes behind it may happen from several threads for disjoint ranges;
+/// everything else from one thread at a time.
 class PartialArray {
  public:
   /// `internal` may be given later with `set_internal` when it is not known yet.
@@ -36,7 +38,8 @@ class PartialArray {
   /// Values per element. Precondition: `internal_known()`.
   Index values_per_element() const { return per_element_; }
   std::size_t element_bytes() const { return static_cast<std::size_t>(per_element_) * type_->size; }
-  /// Fixes the internal shape once; again with the same is fine, with another throws `Error` (internal_shape_mismatch).
+  /// Fixes the internal shape once; again with the same is fine, with another throws `Error`
+  /// (internal_shape_mismatch).
   void set_internal(const Shape& internal);
 
   /// The elements that are here.
@@ -46,13 +49,18 @@ class PartialArray {
   /// Gives the memory of these elements back to the machine and forgets them (whole pages only).
   void release(IndexRange range);
 
-  /// Fixed-size types: where the elements of a range are (to be) written; `mark` says when they are. Precondition:
-  /// internal shape known.
-  std::byte* destination(Index element) { return data_ + static_cast<std::size_t>(element) * element_bytes(); }
-  const std::byte* data(Index element) const { return data_ + static_cast<std::size_t>(element) * element_bytes(); }
+  /// Fixed-size types: where the elements of a range are (to be) written; `mark` says when they are.
+  /// Precondition: internal shape known.
+  std::byte* destination(Index element) {
+    return data_ + static_cast<std::size_t>(element) * element_bytes();
+  }
+  const std::byte* data(Index element) const {
+    return data_ + static_cast<std::size_t>(element) * element_bytes();
+  }
 
-  /// Types that vary in size: the encoded values of `range` (values_per_element of them each), `offsets` from 0; marks.
-  /// Elements of it that are here already are replaced. Throws `Bug` when the offsets do not fit the range or the bytes.
+  /// Types that vary in size: the encoded values of `range` (values_per_element of them each), `offsets` from
+  /// 0; marks. Elements of it that are here already are replaced. Throws `Bug` when the offsets do not fit
+  /// the range or the bytes.
   void put(IndexRange range, std::span<const std::byte> bytes, std::span<const std::uint64_t> offsets);
 
   /// The bytes of a range of elements that are all here, with offsets (from 0) for types that vary in size.
@@ -63,9 +71,9 @@ class PartialArray {
   };
   Piece piece(IndexRange range) const;
 
-  /// All elements as one `Value` of shape external + internal. Elements that are not here: zero bytes, empty strings.
-  /// Throws `Bug` when the internal shape is not known.
-  /// Of fixed-size types the value shares this array's memory, which then must not be written any more.
+  /// All elements as one `Value` of shape external + internal. Elements that are not here: zero bytes, empty
+  /// strings. Throws `Bug` when the internal shape is not known. Of fixed-size types the value shares this
+  /// array's memory, which then must not be written any more.
   Value to_value() const;
   /// Keeps the memory alive that `data()` points to.
   std::shared_ptr<const void> owner() const { return memory_; }

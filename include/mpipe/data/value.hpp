@@ -12,10 +12,12 @@
 
 namespace mpipe {
 
-/// A scalar (shape `{}`) or a dense C-order array of elements of one type. Immutable and cheap to copy: arrays share
-/// their bytes, scalars of fixed size live inside. Values of types that vary in size are bytes with offsets.
+/// A scalar (shape `{}`) or a dense C-order array of elements of one type. Immutable and cheap to copy:
+/// arrays share their bytes, scalars of fixed size live inside. Values of types that vary in size are bytes
+/// with offsets.
 ///
-/// An `Array<T>` becomes an N-D value of `T`s; it is an *element* of type `array<T>` only inside of another array.
+/// An `Array<T>` becomes an N-D value of `T`s; it is an *element* of type `array<T>` only inside of another
+/// array.
 class Value {
  public:
   /// No value at all: `!has_value()`.
@@ -26,11 +28,14 @@ class Value {
   Value(const char* text) : Value(std::string(text)) {}  // NOLINT(google-explicit-constructor)
   template <class T>
   Value(std::initializer_list<T> values) : Value(std::vector<T>(values)) {}
-  Value(std::initializer_list<const char*> values) : Value(std::vector<std::string>(values.begin(), values.end())) {}
+  Value(std::initializer_list<const char*> values)
+      : Value(std::vector<std::string>(values.begin(), values.end())) {}
 
-  /// An array whose bytes are `bytes`: of a fixed-size type `element_count(shape) * type.size` bytes, shared, not copied.
+  /// An array whose bytes are `bytes`: of a fixed-size type `element_count(shape) * type.size` bytes, shared,
+  /// not copied.
   static Value from_bytes(const ElementType& type, Shape shape, std::shared_ptr<const std::byte[]> bytes);
-  /// Of any type, copying; `offsets` (elements + 1 of them, ascending from 0) for types that vary in size, else empty.
+  /// Of any type, copying; `offsets` (elements + 1 of them, ascending from 0) for types that vary in size,
+  /// else empty.
   static Value copy_of(const ElementType& type, Shape shape, std::span<const std::byte> bytes,
                        std::span<const std::uint64_t> offsets = {});
 
@@ -49,19 +54,21 @@ class Value {
   /// The bytes of the k-th element in C order.
   std::span<const std::byte> element(Index k) const;
 
-  /// As `T`: a scalar as a number, string or object, an array as `Array<U>`, `std::vector<U>`, `std::array<U, N>`.
-  /// Throws `Error` (type_mismatch, rank_mismatch) when this is something else; integers convert to double.
+  /// As `T`: a scalar as a number, string or object, an array as `Array<U>`, `std::vector<U>`, `std::array<U,
+  /// N>`. Throws `Error` (type_mismatch, rank_mismatch) when this is something else; integers convert to
+  /// double.
   template <ElementValue T>
   T as() const;
 
-  /// The same values as `type`. Checked value by value: throws `Error` (type_mismatch) that names the first value which
-  /// `type` cannot hold exactly (a 64-bit integer beyond 2^53 as double, a negative one as unsigned, a fraction as
-  /// integer is refused altogether).
+  /// The same values as `type`. Checked value by value: throws `Error` (type_mismatch) that names the first
+  /// value which `type` cannot hold exactly (a 64-bit integer beyond 2^53 as double, a negative one as
+  /// unsigned, a fraction as integer is refused altogether).
   Value converted(const ElementType& type) const;
   /// The same elements under another shape of as many elements.
   Value reshaped(Shape shape) const;
 
-  /// Bytes that `from_wire` reads: type, shape, offsets, values. Object types are looked up by the reader's `expected`.
+  /// Bytes that `from_wire` reads: type, shape, offsets, values. Object types are looked up by the reader's
+  /// `expected`.
   Bytes to_wire() const;
   /// Throws `Error` (storage_failed) on malformed bytes.
   static Value from_wire(std::span<const std::byte> bytes);

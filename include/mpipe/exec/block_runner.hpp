@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// Runs the functions of a stage over a block of elements, from the arrays of this rank into the arrays of this rank.
+/// Runs the functions of a stage over a block of elements, from the arrays of this rank into the arrays of
+/// this rank.
 #pragma once
 
 #include <mpipe/exec/block_handler.hpp>
@@ -35,20 +36,21 @@ struct FunctionCost {
   Duration busy{};
 };
 
-/// Computes blocks of the wave that was prepared last. `compute` may be called from several threads if all functions of
-/// the wave are thread-safe; everything else from one thread, while no block is computed.
+/// Computes blocks of the wave that was prepared last. `compute` may be called from several threads if all
+/// functions of the wave are thread-safe; everything else from one thread, while no block is computed.
 class BlockRunner final : public BlockHandler {
  public:
   /// `sink` may be nullptr. All references must outlive the runner.
   BlockRunner(const Plan& plan, RunArrays& arrays, BlockSink* sink, BlockRunnerOptions options);
   ~BlockRunner() override;
 
-  /// Gets ready for the stages of a wave: their arrays, and views of everything that was complete before. `stored`: per
-  /// output, the elements that need not be computed again (their values are in the arrays where anybody reads them).
+  /// Gets ready for the stages of a wave: their arrays, and views of everything that was complete before.
+  /// `stored`: per output, the elements that need not be computed again (their values are in the arrays where
+  /// anybody reads them).
   void prepare_wave(std::size_t wave, const std::vector<RangeSet>& stored);
   BlockReport compute(const Block& block) override;
-  /// Gives `sink` what was computed of a block that has ended, for runners without one: `compute` may run in threads that
-  /// must not touch the sink.
+  /// Gives `sink` what was computed of a block that has ended, for runners without one: `compute` may run in
+  /// threads that must not touch the sink.
   void append(const Block& block, BlockSink& sink) const;
 
   /// By FunctionId.
@@ -79,7 +81,7 @@ class BlockRunner final : public BlockHandler {
   BlockRunnerOptions options_;
   std::vector<std::unique_ptr<PreparedFunction>> functions_;  ///< by FunctionId
   std::vector<FunctionCost> costs_;
-  std::vector<bool> shape_was_known_;                         ///< by output, when the wave began
+  std::vector<bool> shape_was_known_;  ///< by output, when the wave began
   std::vector<std::unique_ptr<Scratch>> free_scratch_;
   mutable std::mutex mutex_;
 };

@@ -16,11 +16,11 @@ class RunArrays {
  public:
   explicit RunArrays(const Plan& plan) : plan_(plan), arrays_(plan.outputs().size()) {}
 
-  /// Makes the array of an output that has none yet, and tells one that has of an internal shape that became known.
-  /// Precondition: its external shape is known to the plan.
+  /// Makes the array of an output that has none yet, and tells one that has of an internal shape that became
+  /// known. Precondition: its external shape is known to the plan.
   void prepare(OutputId output);
-  /// As `prepare`, for an output whose elements here may have turned out to be of another shape than the plan's: then they
-  /// are dropped.
+  /// As `prepare`, for an output whose elements here may have turned out to be of another shape than the
+  /// plan's: then they are dropped.
   void adopt(OutputId output);
   /// nullptr when it has not been prepared.
   PartialArray* find(OutputId output) { return arrays_[output.value].get(); }
@@ -33,8 +33,8 @@ class RunArrays {
   std::vector<std::unique_ptr<PartialArray>> arrays_;
 };
 
-/// The values of `array` as one value in mapspec order (its layout may hold internal axes anywhere). Elements that are not
-/// there are zero bytes.
+/// The values of `array` as one value in mapspec order (its layout may hold internal axes anywhere). Elements
+/// that are not there are zero bytes.
 Value in_mapspec_order(const PartialArray& array, const std::vector<bool>& external);
 
 }  // namespace mpipe

@@ -12,26 +12,27 @@
 
 namespace mpipe {
 
-/// One function of a pipeline. Made by `function(..)` and completed by chained calls; checked when a `Pipeline` takes it.
-/// Copies share the (immutable) body.
+/// One function of a pipeline. Made by `function(..)` and completed by chained calls; checked when a
+/// `Pipeline` takes it. Copies share the (immutable) body.
 ///
-/// Names: `parameters` gives the callable's own names in the order of its signature; `renames` maps own names (of
-/// parameters and outputs) to the names the pipeline uses; defaults, bound values and the mapspec use the new names.
+/// Names: `parameters` gives the callable's own names in the order of its signature; `renames` maps own names
+/// (of parameters and outputs) to the names the pipeline uses; defaults, bound values and the mapspec use the
+/// new names.
 class Function {
  public:
   Function(std::vector<std::string> outputs, std::shared_ptr<const FunctionBody> body);
 
   Function& parameters(std::vector<std::string> names);
   template <class... Names>
-    requires(std::convertible_to<Names, std::string> && ...)
-  Function& parameters(Names... names) {
+  requires(std::convertible_to<Names, std::string>&&...) Function& parameters(Names... names) {
     return parameters(std::vector<std::string>{std::string(names)...});
   }
   /// Throws `Error` (mapspec_syntax and its kin) at once.
   Function& mapspec(std::string_view text);
   /// Values for parameters that nobody gives. Consistent over a pipeline.
   Function& defaults(Inputs values);
-  /// Fixed values: the parameter disappears from the pipeline's inputs and is cut from a producer of that name.
+  /// Fixed values: the parameter disappears from the pipeline's inputs and is cut from a producer of that
+  /// name.
   Function& bound(Inputs values);
   Function& renames(std::map<std::string, std::string> names);
   /// Extents of the internal axes, in their order; unknown ones may be left empty.
@@ -75,26 +76,30 @@ class Function {
   bool thread_safe_ = false;
 };
 
-/// A function with one output, from any callable with one signature: free function, lambda, functor with a const call
-/// operator. Its named parameters are given with `.parameters(..)`.
+/// A function with one output, from any callable with one signature: free function, lambda, functor with a
+/// const call operator. Its named parameters are given with `.parameters(..)`.
 template <class F>
 Function function(std::string output, F callable) {
-  static_assert(detail::HasSignature<F>,
-                "mpipe: your callable has no single signature with a const call operator (generic lambdas, overloaded "
-                "functors and mutable lambdas cannot be used; write out the parameter types)");
+  static_assert(
+      detail::HasSignature<F>,
+      "mpipe: your callable has no single signature with a const call operator (generic lambdas, overloaded "
+      "functors and mutable lambdas cannot be used; write out the parameter types)");
   using Result = typename detail::Signature<F>::Result;
   static_assert(!std::is_void_v<Result>, "mpipe: your function returns nothing; an output needs a value");
-  static_assert(!std::is_reference_v<Result> && !std::is_pointer_v<Result>, "mpipe: return values, not references or pointers");
+  static_assert(!std::is_reference_v<Result> && !std::is_pointer_v<Result>,
+                "mpipe: return values, not references or pointers");
   return Function({std::move(output)},
                   std::make_shared<const detail::TypedBody<F, detail::OneOutput>>(std::move(callable)));
 }
 
-/// A function with several outputs: the callable returns a std::tuple, a std::pair or a plain struct, one field per output.
+/// A function with several outputs: the callable returns a std::tuple, a std::pair or a plain struct, one
+/// field per output.
 template <class F>
 Function function(std::vector<std::string> outputs, F callable) {
-  static_assert(detail::HasSignature<F>,
-                "mpipe: your callable has no single signature with a const call operator (generic lambdas, overloaded "
-                "functors and mutable lambdas cannot be used; write out the parameter types)");
+  static_assert(
+      detail::HasSignature<F>,
+      "mpipe: your callable has no single signature with a const call operator (generic lambdas, overloaded "
+      "functors and mutable lambdas cannot be used; write out the parameter types)");
   return Function(std::move(outputs),
                   std::make_shared<const detail::TypedBody<F, detail::SeveralOutputs>>(std::move(callable)));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// What a function's body sees and does: the boundary between typed user code (or expressions) and everything that
-/// schedules, moves and stores values. It is crossed once per block, never per element.
+/// What a function's body sees and does: the boundary between typed user code (or expressions) and everything
+/// that schedules, moves and stores values. It is crossed once per block, never per element.
 #pragma once
 
 #include <mpipe/core/shape.hpp>
@@ -17,24 +17,26 @@ namespace mpipe {
 
 /// The type of one value as a body takes or returns it; what is not known yet is empty.
 struct ValueType {
-  const ElementType* element = nullptr;   ///< nullptr: not known (a parameter: any real number type)
-  std::optional<std::size_t> rank = 0;    ///< 0: a scalar; empty: not known (a parameter: any rank >= 1 unless `any_rank`)
-  bool any_rank = false;                  ///< a parameter that takes scalars and arrays alike (expressions)
+  const ElementType* element = nullptr;  ///< nullptr: not known (a parameter: any real number type)
+  std::optional<std::size_t> rank =
+      0;                  ///< 0: a scalar; empty: not known (a parameter: any rank >= 1 unless `any_rank`)
+  bool any_rank = false;  ///< a parameter that takes scalars and arrays alike (expressions)
 
-  std::string to_string() const;          ///< `float64`, `array of float64 (rank 2)`
+  std::string to_string() const;  ///< `float64`, `array of float64 (rank 2)`
 };
 
 /// One argument over a block: where its value is for every element.
 ///
-/// The value for external multi-index (i0, i1, ..) starts `origin + i0 * strides[0] + i1 * strides[1] + ..` values into
-/// `data` (stride 0: the same for all, a broadcast). It is a scalar when `slice_shape` is empty, else an array of that
-/// shape whose neighbours are `slice_strides` values apart.
+/// The value for external multi-index (i0, i1, ..) starts `origin + i0 * strides[0] + i1 * strides[1] + ..`
+/// values into `data` (stride 0: the same for all, a broadcast). It is a scalar when `slice_shape` is empty,
+/// else an array of that shape whose neighbours are `slice_strides` values apart.
 struct ArgumentView {
   const ElementType* type = nullptr;
   const std::byte* data = nullptr;
-  const std::uint64_t* offsets = nullptr;  ///< types that vary in size: value k is data[offsets[k] .. offsets[k + 1])
+  const std::uint64_t* offsets =
+      nullptr;  ///< types that vary in size: value k is data[offsets[k] .. offsets[k + 1])
   Index origin = 0;
-  Strides strides;                         ///< one per external axis of the function
+  Strides strides;  ///< one per external axis of the function
   Shape slice_shape;
   Strides slice_strides;
 
@@ -47,32 +49,34 @@ struct ArgumentView {
   bool slice_is_dense() const;
   /// Copies the slice that starts `at` values into the data to `out`, dense, C order. Fixed-size types.
   void copy_slice(Index at, std::byte* out) const;
-  /// Calls `visit(position)` for each value of the slice in C order, position in values from the start of the data.
+  /// Calls `visit(position)` for each value of the slice in C order, position in values from the start of the
+  /// data.
   template <class Visitor>
   void for_each_in_slice(Index at, Visitor&& visit) const;
 };
 
 /// Where a body puts one output of a block, element after element.
 ///
-/// Scalars of fixed size go to `fixed[k - range.begin]`. Everything else is pushed: values of varying size, and arrays,
-/// which are either items of the output itself (`collects_items`: the function has internal axes, or is not mapped) or
-/// elements of type `array<T>`.
+/// Scalars of fixed size go to `fixed[k - range.begin]`. Everything else is pushed: values of varying size,
+/// and arrays, which are either items of the output itself (`collects_items`: the function has internal axes,
+/// or is not mapped) or elements of type `array<T>`.
 class OutputColumn {
  public:
-  const ElementType* type = nullptr;      ///< of the values in the column
-  bool collects_items = false;            ///< arrays are taken apart into their items
-  std::optional<std::size_t> item_rank;   ///< of the arrays, when declared by the mapspec
-  PartialShape declared;                  ///< extents that are known beforehand (empty: none)
-  std::byte* fixed = nullptr;             ///< destination of scalars; not owned
-  std::optional<Shape> internal;          ///< shape of every element's array, from the first one on
-  Bytes bytes;                            ///< pushed values
-  std::vector<std::uint64_t> offsets;     ///< for types that vary in size: as many + 1 as values pushed
+  const ElementType* type = nullptr;     ///< of the values in the column
+  bool collects_items = false;           ///< arrays are taken apart into their items
+  std::optional<std::size_t> item_rank;  ///< of the arrays, when declared by the mapspec
+  PartialShape declared;                 ///< extents that are known beforehand (empty: none)
+  std::byte* fixed = nullptr;            ///< destination of scalars; not owned
+  std::optional<Shape> internal;         ///< shape of every element's array, from the first one on
+  Bytes bytes;                           ///< pushed values
+  std::vector<std::uint64_t> offsets;    ///< for types that vary in size: as many + 1 as values pushed
 
   void clear();
   /// Appends one encoded value of a type that varies in size.
   void push_encoded(std::span<const std::byte> value);
   /// Appends the items of one element's array of fixed-size items. Throws `Error` (internal_shape_rank,
-  /// internal_shape_mismatch) when the shape is not the one of the mapspec, the declaration, or the elements before.
+  /// internal_shape_mismatch) when the shape is not the one of the mapspec, the declaration, or the elements
+  /// before.
   void push_items(const Shape& shape, const std::byte* items);
   /// The same for items that vary in size, to be pushed one by one with `push_encoded` afterwards.
   void check_items(const Shape& shape);
@@ -84,13 +88,13 @@ struct BlockCall {
   const Shape* external = nullptr;
   std::span<const ArgumentView> arguments;
   std::span<OutputColumn> outputs;
-  std::uint64_t seed = 0;         ///< of the run
-  std::uint64_t stream = 0;       ///< of the function: hash of its first output's name
-  Index completed = 0;            ///< set by the body: elements that are complete when it returns or throws
+  std::uint64_t seed = 0;    ///< of the run
+  std::uint64_t stream = 0;  ///< of the function: hash of its first output's name
+  Index completed = 0;       ///< set by the body: elements that are complete when it returns or throws
 };
 
-/// The body of a function: typed C++ code, or an expression. Immutable; `call` may run in several processes at once, and
-/// in several threads when `thread_safe()`.
+/// The body of a function: typed C++ code, or an expression. Immutable; `call` may run in several processes
+/// at once, and in several threads when `thread_safe()`.
 class FunctionBody {
  public:
   virtual ~FunctionBody() = default;

@@ -22,9 +22,9 @@ enum class Source : std::uint8_t { bound, output, root };
 struct ParameterNode {
   std::string name;
   Source source = Source::root;
-  FunctionId producer;             ///< when `source == output`
-  std::size_t producer_output = 0; ///< which of its outputs
-  std::uint32_t slot = 0;          ///< number of the name within the pipeline
+  FunctionId producer;              ///< when `source == output`
+  std::size_t producer_output = 0;  ///< which of its outputs
+  std::uint32_t slot = 0;           ///< number of the name within the pipeline
 };
 
 /// A function in its pipeline.
@@ -41,8 +41,9 @@ struct FunctionNode {
   std::string name() const { return outputs.front(); }
 };
 
-/// An immutable, checked pipeline. Building it finds everything that can be known to be wrong without inputs: names, graph,
-/// mapspecs, axes, defaults and the types on every edge; throws `Error`. Safe to share between threads.
+/// An immutable, checked pipeline. Building it finds everything that can be known to be wrong without inputs:
+/// names, graph, mapspecs, axes, defaults and the types on every edge; throws `Error`. Safe to share between
+/// threads.
 class Pipeline {
  public:
   Pipeline(std::initializer_list<Function> functions) : Pipeline(std::vector<Function>(functions)) {}
@@ -72,14 +73,14 @@ class Pipeline {
   /// Text that is equal on all ranks that built the same pipeline: names, mapspecs, values, types, bodies.
   std::string digest_text() const;
 
-  /// Types of every named array or value as a whole (a mapped output: element type and full rank), as far as they follow
-  /// from the types of the root arguments (`roots`: by name, may be incomplete). `element` is `array<T>` where elements
-  /// are arrays themselves. Throws `Error` (type_mismatch) that names the edge.
+  /// Types of every named array or value as a whole (a mapped output: element type and full rank), as far as
+  /// they follow from the types of the root arguments (`roots`: by name, may be incomplete). `element` is
+  /// `array<T>` where elements are arrays themselves. Throws `Error` (type_mismatch) that names the edge.
   std::map<std::string, ValueType> infer_types(const std::map<std::string, ValueType>& roots) const;
 
-  /// Computes outputs here and now, one element each: sequential, lazy, every needed function once. Any intermediate may
-  /// be given. Throws `Error`: unknown_output, output_given, missing_input, unused_argument, run_needs_map (a mapped
-  /// function lies upstream), function_raised. Local: no MPI.
+  /// Computes outputs here and now, one element each: sequential, lazy, every needed function once. Any
+  /// intermediate may be given. Throws `Error`: unknown_output, output_given, missing_input, unused_argument,
+  /// run_needs_map (a mapped function lies upstream), function_raised. Local: no MPI.
   std::vector<Value> run(const std::vector<std::string>& outputs, const Inputs& inputs) const;
   Value run(const std::string& output, const Inputs& inputs) const;
   template <class T>

@@ -9,16 +9,17 @@
 
 namespace mpipe {
 
-/// A stream of random numbers of one element: counter-based (Philox4x64-10; Salmon et al., "Parallel random numbers: as
-/// easy as 1, 2, 3", SC11), keyed by (seed, stream) and counted from (element, 0). The same numbers on any number of
-/// ranks, in any order, after any resume. Satisfies `std::uniform_random_bit_generator`. Not thread-safe; copying
-/// copies the state.
+/// A stream of random numbers of one element: counter-based (Philox4x64-10; Salmon et al., "Parallel random
+/// numbers: as easy as 1, 2, 3", SC11), keyed by (seed, stream) and counted from (element, 0). The same
+/// numbers on any number of ranks, in any order, after any resume. Satisfies
+/// `std::uniform_random_bit_generator`. Not thread-safe; copying copies the state.
 class Random {
  public:
   using result_type = std::uint64_t;
 
   /// `stream`: of the function, see `stream_of`.
-  Random(std::uint64_t seed, std::uint64_t stream, std::uint64_t element) : key_{seed, stream}, counter_{0, element, 0, 0} {}
+  Random(std::uint64_t seed, std::uint64_t stream, std::uint64_t element)
+      : key_{seed, stream}, counter_{0, element, 0, 0} {}
 
   static constexpr result_type min() { return 0; }
   static constexpr result_type max() { return std::numeric_limits<result_type>::max(); }
@@ -43,8 +44,8 @@ class Random {
   bool has_spare_ = false;
 };
 
-/// The stream number of a function: a hash (64-bit FNV-1a) of the name of its first output, so that it survives edits of
-/// other functions.
+/// The stream number of a function: a hash (64-bit FNV-1a) of the name of its first output, so that it
+/// survives edits of other functions.
 std::uint64_t stream_of(const char* first_output);
 
 }  // namespace mpipe

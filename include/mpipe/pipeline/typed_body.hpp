@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// Bodies made from C++ callables. The callable's signature gives the types; the loop over a block is compiled for it.
+/// Bodies made from C++ callables. The callable's signature gives the types; the loop over a block is
+/// compiled for it.
 #pragma once
 
 #include <mpipe/pipeline/function_body.hpp>
@@ -13,7 +14,8 @@
 
 namespace mpipe::detail {
 
-// ---- the signature of a callable -------------------------------------------------------------------------------
+// ---- the signature of a callable
+// -------------------------------------------------------------------------------
 
 template <class F>
 struct Signature : Signature<decltype(&F::operator())> {};
@@ -30,7 +32,9 @@ template <class C, class R, class... Args>
 struct Signature<R (C::*)(Args...) const noexcept> : Signature<R (*)(Args...)> {};
 
 template <class F>
-concept HasSignature = requires { typename Signature<F>::Result; };
+concept HasSignature = requires {
+  typename Signature<F>::Result;
+};
 
 /// Parameters that the library fills in itself and that have no name.
 template <class P>
@@ -52,16 +56,19 @@ consteval std::size_t field_count() {
     return sizeof...(Fields);
 }
 
-/// The several outputs of one call, as a tuple of references: from a tuple, a pair, or a plain struct of up to 8 fields.
+/// The several outputs of one call, as a tuple of references: from a tuple, a pair, or a plain struct of up
+/// to 8 fields.
 template <class R>
 auto tie_results(const R& result) {
   if constexpr (requires { std::tuple_size<R>::value; }) {
     return std::apply([](const auto&... items) { return std::tie(items...); }, result);
   } else {
-    static_assert(std::is_aggregate_v<R>,
-                  "mpipe: a function with several outputs returns a std::tuple, a std::pair or a plain struct");
+    static_assert(
+        std::is_aggregate_v<R>,
+        "mpipe: a function with several outputs returns a std::tuple, a std::pair or a plain struct");
     constexpr std::size_t n = field_count<R>();
-    static_assert(1 <= n && n <= 8, "mpipe: a struct of several outputs has at most 8 fields; return a std::tuple instead");
+    static_assert(1 <= n && n <= 8,
+                  "mpipe: a struct of several outputs has at most 8 fields; return a std::tuple instead");
     if constexpr (n == 1) {
       const auto& [a] = result;
       return std::tie(a);
@@ -114,7 +121,8 @@ ValueType parameter_type() {
   }
 }
 
-// ---- cursors: one argument along a row -------------------------------------------------------------------------
+// ---- cursors: one argument along a row
+// -------------------------------------------------------------------------
 
 /// A number: read in place.
 template <class P>
@@ -157,11 +165,13 @@ class DecodedCursor {
   P value_{};
 };
 
-/// An array: seen in place where its values lie dense, else copied together, once for all elements that share it.
+/// An array: seen in place where its values lie dense, else copied together, once for all elements that share
+/// it.
 template <class T>
 class SliceCursor {
  public:
-  explicit SliceCursor(const ArgumentView& view) : view_(view), dense_(FixedValue<T> && view.slice_is_dense()) {}
+  explicit SliceCursor(const ArgumentView& view)
+      : view_(view), dense_(FixedValue<T> && view.slice_is_dense()) {}
   void start_row(Index position, Index step) {
     position_ = position;
     step_ = step;
@@ -228,7 +238,8 @@ struct CursorOf<P> {
   using type = OwnedArrayCursor<P>;
 };
 
-// ---- outputs ---------------------------------------------------------------------------------------------------
+// ---- outputs
+// ---------------------------------------------------------------------------------------------------
 
 /// Puts one output of the element number `k` of the block into its column.
 template <class T>
@@ -261,7 +272,8 @@ void write_output(OutputColumn& column, Index k, const T& value) {
   }
 }
 
-// ---- the body --------------------------------------------------------------------------------------------------
+// ---- the body
+// --------------------------------------------------------------------------------------------------
 
 template <class F, class Outputs>
 class TypedBody final : public FunctionBody {
@@ -293,10 +305,12 @@ class TypedBody final : public FunctionBody {
   }
   template <class P>
   void add_parameter() {
-    static_assert(Parameter<P>,
-                  "mpipe: a parameter of your function has a type that is not supported: use numbers, std::string, "
-                  "std::complex, std::vector, mpipe::Array, mpipe::ArrayView<const T>, or a default constructible class "
-                  "with Boost.Serialization support");
+    static_assert(
+        Parameter<P>,
+        "mpipe: a parameter of your function has a type that is not supported: use numbers, std::string, "
+        "std::complex, std::vector, mpipe::Array, mpipe::ArrayView<const T>, or a default constructible "
+        "class "
+        "with Boost.Serialization support");
     if constexpr (!Injected<P>) parameters_.push_back(parameter_type<P>());
   }
   template <std::size_t... I>
@@ -311,7 +325,8 @@ class TypedBody final : public FunctionBody {
   static constexpr std::size_t argument_index() {
     return []<std::size_t... J>(std::index_sequence<J...>) {
       return (std::size_t{0} + ... + (Injected<std::tuple_element_t<J, Parameters>> ? 0 : 1));
-    }(std::make_index_sequence<I>{});
+    }
+    (std::make_index_sequence<I>{});
   }
 
   template <std::size_t I>
@@ -364,7 +379,8 @@ class TypedBody final : public FunctionBody {
     const auto tied = Outputs::tie(result);
     [&]<std::size_t... O>(std::index_sequence<O...>) {
       (write_output(columns[O], k, std::get<O>(tied)), ...);
-    }(std::make_index_sequence<kOutputs>{});
+    }
+    (std::make_index_sequence<kOutputs>{});
   }
 
   F callable_;

@@ -28,7 +28,8 @@ struct MapOptions {
   std::filesystem::path run_folder = {};
   bool resume = false;     ///< go on with the run in `run_folder`
   bool overwrite = false;  ///< replace the run in `run_folder`
-  /// Output -> `hdf5` or `memory`; "" is the default of all others. Without: `hdf5` with a run folder, else `memory`.
+  /// Output -> `hdf5` or `memory`; "" is the default of all others. Without: `hdf5` with a run folder, else
+  /// `memory`.
   std::map<std::string, std::string> storage = {};
   /// "" -> `sequential`, `threads[:n]` or `mpi`. Without: `mpi` on several ranks, `sequential` on one.
   std::map<std::string, std::string> executor = {};
@@ -39,19 +40,19 @@ struct MapOptions {
   FixedIndices fixed = {};
   std::uint64_t seed = 0;
   Rank0 rank0 = Rank0::automatic;
-  bool return_results = true;             ///< bring the values of all outputs to rank 0
+  bool return_results = true;                  ///< bring the values of all outputs to rank 0
   std::shared_ptr<RunObserver> observer = {};  ///< rank 0
-  std::string document = {};              ///< kept in run.json as what the run is made from
-  std::string command_line = {};          ///< likewise
+  std::string document = {};                   ///< kept in run.json as what the run is made from
+  std::string command_line = {};               ///< likewise
 };
 
 /// One output of a finished run.
 struct OutputResult {
   std::string name;
-  ArrayLayout layout;     ///< its shape is known here (what could never be known: 0)
+  ArrayLayout layout;  ///< its shape is known here (what could never be known: 0)
   bool mapped = false;
-  RangeSet selected;      ///< elements that this run was to compute, numbered over the external axes
-  RangeSet done;          ///< elements that have a value
+  RangeSet selected;  ///< elements that this run was to compute, numbered over the external axes
+  RangeSet done;      ///< elements that have a value
   /// Values in mapspec order, elements that are not done hold no meaningful bytes; only on rank 0, only with
   /// `return_results`.
   Value value;
@@ -61,8 +62,8 @@ struct OutputResult {
 };
 
 struct FunctionStatistics {
-  Index calls = 0;      ///< elements computed in this start
-  double seconds = 0;   ///< summed over ranks
+  Index calls = 0;     ///< elements computed in this start
+  double seconds = 0;  ///< summed over ranks
 };
 
 /// What a `map` brought back.
@@ -87,8 +88,9 @@ class Results {
   const Value& value(const std::string& output) const;
 };
 
-/// The failure that ended a run (`error_handling = "raise"`), thrown on every rank alike. Everything that was done before is
-/// stored. `failures().front()` is the element that failed first in the order of outputs and indices.
+/// The failure that ended a run (`error_handling = "raise"`), thrown on every rank alike. Everything that was
+/// done before is stored. `failures().front()` is the element that failed first in the order of outputs and
+/// indices.
 class FunctionError : public Error {
  public:
   FunctionError(std::vector<Failure> failures, std::shared_ptr<const Results> partial);
@@ -101,9 +103,10 @@ class FunctionError : public Error {
   std::shared_ptr<const Results> partial_;
 };
 
-/// Runs `pipeline` over `inputs`. Collective over `comm`, which is duplicated: the caller's messages are not disturbed.
-/// Every rank brings the same pipeline (checked); inputs and options are rank 0's. Either every rank returns, or every rank
-/// throws an `Error` of the same category and text.
-Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs, const MapOptions& options = {});
+/// Runs `pipeline` over `inputs`. Collective over `comm`, which is duplicated: the caller's messages are not
+/// disturbed. Every rank brings the same pipeline (checked); inputs and options are rank 0's. Either every
+/// rank returns, or every rank throws an `Error` of the same category and text.
+Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,
+            const MapOptions& options = {});
 
 }  // namespace mpipe

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// What the scheduler hands out and what comes back: blocks, the unit of scheduling, messages, storage and errors.
+/// What the scheduler hands out and what comes back: blocks, the unit of scheduling, messages, storage and
+/// errors.
 #pragma once
 
 #include <mpipe/core/clock.hpp>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// `Plan`: what a map run will do, found before any function body runs: types, shapes, stages, waves, elements, bytes.
+/// `Plan`: what a map run will do, found before any function body runs: types, shapes, stages, waves,
+/// elements, bytes.
 #pragma once
 
 #include <mpipe/pipeline/pipeline.hpp>
@@ -11,7 +12,8 @@
 
 namespace mpipe {
 
-/// `start:stop:step` along an axis, as in Python: empty ends, negative positions count from the end. step may not be 0.
+/// `start:stop:step` along an axis, as in Python: empty ends, negative positions count from the end. step may
+/// not be 0.
 struct Slice {
   std::optional<Index> start;
   std::optional<Index> stop;
@@ -24,9 +26,10 @@ using FixedIndices = std::map<std::string, std::variant<Index, Slice>>;
 struct ArrayLayout {
   const ElementType* type = nullptr;  ///< of its values (`array<T>`: every element is an array of its own)
   std::vector<std::string> axes;      ///< in mapspec order; `NAME_dim0`, .. where nobody names them
-  std::vector<bool> external;         ///< per axis: elements are numbered over it (true), or it lies inside an element
-  PartialShape shape;                 ///< per axis; unknown extents are filled in while running
-  bool rank_known = true;             ///< false: a single value whose rank shows when it is computed
+  std::vector<bool>
+      external;            ///< per axis: elements are numbered over it (true), or it lies inside an element
+  PartialShape shape;      ///< per axis; unknown extents are filled in while running
+  bool rank_known = true;  ///< false: a single value whose rank shows when it is computed
 
   PartialShape external_shape() const;
   PartialShape internal_shape() const;
@@ -38,31 +41,32 @@ struct PlannedOutput {
   std::size_t position = 0;  ///< among the function's outputs
   StageId stage;
   ArrayLayout layout;
-  bool mapped = false;       ///< one value per element; false: a single value
-  bool crosses_waves = false;///< a later wave reads it
+  bool mapped = false;         ///< one value per element; false: a single value
+  bool crosses_waves = false;  ///< a later wave reads it
 };
 
 /// An argument of a planned function.
 struct PlannedArgument {
   std::string name;
-  std::optional<OutputId> output;  ///< made by this run; empty: an input, default or bound value (`Plan::constant`)
+  std::optional<OutputId>
+      output;  ///< made by this run; empty: an input, default or bound value (`Plan::constant`)
   std::size_t constant = 0;
-  /// Per axis of the array: which external axis of the function indexes it; empty for `:`. All empty when the function
-  /// takes it whole.
+  /// Per axis of the array: which external axis of the function indexes it; empty for `:`. All empty when the
+  /// function takes it whole.
   std::vector<std::optional<std::size_t>> indexed_by;
-  bool same_block = false;         ///< made by the same stage: the same elements of the same block
+  bool same_block = false;  ///< made by the same stage: the same elements of the same block
 };
 
 struct PlannedFunction {
   FunctionId id;
   std::vector<OutputId> outputs;
   std::vector<PlannedArgument> arguments;
-  std::vector<std::string> axes;   ///< external axes; empty: called once
+  std::vector<std::string> axes;  ///< external axes; empty: called once
   StageId stage;
 };
 
-/// Functions with one external index space that run block by block together: an element of one needs only the same element
-/// of the others, and arrays that were complete before.
+/// Functions with one external index space that run block by block together: an element of one needs only the
+/// same element of the others, and arrays that were complete before.
 struct Stage {
   StageId id;
   std::size_t wave = 0;
@@ -71,17 +75,18 @@ struct Stage {
 };
 
 struct PlanRequest {
-  Inputs inputs;                          ///< root arguments by name
-  std::vector<std::string> outputs;       ///< what to compute; empty: everything
+  Inputs inputs;                     ///< root arguments by name
+  std::vector<std::string> outputs;  ///< what to compute; empty: everything
   FixedIndices fixed;
 };
 
-/// The plan of one map run. Deterministic: every rank that plans the same request of the same pipeline gets the same plan.
-/// Shapes that nobody can know beforehand are filled in with `resolve` while the run goes on.
+/// The plan of one map run. Deterministic: every rank that plans the same request of the same pipeline gets
+/// the same plan. Shapes that nobody can know beforehand are filled in with `resolve` while the run goes on.
 class Plan {
  public:
   /// Throws `Error` for everything that is wrong with the request: missing_input, extra_input, not_an_array,
-  /// rank_mismatch, dimension_mismatch, type_mismatch, unknown_axis, index_out_of_bounds, fixed_reduced_axis, too_large, ..
+  /// rank_mismatch, dimension_mismatch, type_mismatch, unknown_axis, index_out_of_bounds, fixed_reduced_axis,
+  /// too_large, ..
   Plan(const Pipeline& pipeline, PlanRequest request);
 
   const Pipeline& pipeline() const { return *pipeline_; }
@@ -103,8 +108,9 @@ class Plan {
   RangeSet selected(StageId stage) const;
   bool is_selection() const { return !request_fixed_.empty(); }
 
-  /// Fills in the internal extents of an output (every extent of a single value) and all that follows from them. Throws
-  /// `Error`: dimension_mismatch when a zip turns out wrong, internal_shape_rank, internal_shape_mismatch.
+  /// Fills in the internal extents of an output (every extent of a single value) and all that follows from
+  /// them. Throws `Error`: dimension_mismatch when a zip turns out wrong, internal_shape_rank,
+  /// internal_shape_mismatch.
   void resolve(OutputId output, const Shape& internal);
 
   /// Shapes of all arrays that occur in mapspecs (inputs too), by name; and which axes are external.

@@ -30,7 +30,8 @@ MPIPE_PLUGIN(registry) {
   registry.add("slow_square", mpipe::function("y", slow_square).parameters("x", "seconds").thread_safe());
   registry.add("throws_at", mpipe::function("y", throws_at).parameters("x", "bad").thread_safe());
   registry.add("word", mpipe::function("word", word).parameters("k").thread_safe());
-  registry.add("complex_number", mpipe::function("complex_number", complex_number).parameters("k").thread_safe());
+  registry.add("complex_number",
+               mpipe::function("complex_number", complex_number).parameters("k").thread_safe());
   registry.add("is_even", mpipe::function("is_even", is_even).parameters("k").thread_safe());
   registry.add("cube", mpipe::function("cube", cube).parameters("k").thread_safe());
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A plugin as another version of mpipe would have made it: were one of its functions called, the program would end.
+// A plugin as another version of mpipe would have made it: were one of its functions called, the program
+// would end.
 #include <mpipe/document/plugin.hpp>
 
 #include <cstdlib>

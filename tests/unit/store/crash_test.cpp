@@ -139,10 +139,10 @@ class FullDisk {
   try {
     TestRun run(every_kind());
     run.create(folder);
-    run.set_shape(10, {7, 4});
+    run.set_late_shapes({7, 4});
     for (std::size_t k = 0; k < run.layout().outputs.size(); ++k)
       run.compute(k, {0, element_count(known_shape(external_shape(run.layout().outputs[k], true)))});
-    run.store().resolve(10, {7, 4});
+    run.resolve_late_shapes({7, 4});
     run.finish();
     if (!verify_run_store(folder).empty()) code = 1;
   } catch (const Error& error) {

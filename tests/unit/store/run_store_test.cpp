@@ -10,9 +10,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kLate = 10;
-constexpr std::size_t kVolatile = 11;
-
 Index elements_of(const OutputLayout& output) {
   return element_count(known_shape(external_shape(output, true)));
 }
@@ -21,10 +18,9 @@ RangeSet all_of(const OutputLayout& output) { return RangeSet{{0, elements_of(ou
 
 /// Everything, but for the late output in a shape that is told in between.
 void compute_everything(TestRun& run, Index block) {
-  for (std::size_t k = 0; k < run.layout().outputs.size(); ++k) {
-    if (k == kLate) run.set_shape(k, {7, 4});
+  run.set_late_shapes({7, 4});
+  for (std::size_t k = 0; k < run.layout().outputs.size(); ++k)
     run.compute_all(k, {0, elements_of(run.layout().outputs[k])}, block);
-  }
 }
 
 /// Values of a whole output as `RunReader` gives them: with the axes as the mapspec has them.
@@ -60,7 +56,7 @@ TEST(RunStore, WhatWasStoredIsThereAfterACompleteRun) {
   TestRun run(every_kind());
   run.create(folder.path());
   compute_everything(run, 5);
-  run.store().resolve(kLate, {7, 4});
+  run.resolve_late_shapes({7, 4});
   run.commit();
   for (std::size_t k = 0; k < run.layout().outputs.size(); ++k)
     EXPECT_EQ(run.store().stored()[k], all_of(run.layout().outputs[k])) << run.layout().outputs[k].name;

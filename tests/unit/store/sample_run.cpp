@@ -11,9 +11,9 @@ using namespace mpipe;
 void make(const std::filesystem::path& folder) {
   test::TestRun run(test::every_kind());
   run.create(folder);
+  run.set_late_shapes({7, 4});
   for (std::size_t k = 0; k < run.layout().outputs.size(); ++k) {
     const OutputLayout& output = run.layout().outputs[k];
-    if (!is_known(output.shape)) run.set_shape(k, {7, 4});
     const Index elements = element_count(known_shape(test::external_shape(output, true)));
     // The last element stays pending where there are some, the two before failed and are blocked.
     const bool all = elements < 7;
@@ -22,8 +22,7 @@ void make(const std::filesystem::path& folder) {
     run.store().mark(k, {elements - 3, elements - 2}, ElementStatus::failed);
     run.store().mark(k, {elements - 2, elements - 1}, ElementStatus::blocked);
   }
-  for (std::size_t k = 0; k < run.layout().outputs.size(); ++k)
-    if (!is_known(run.layout().outputs[k].shape)) run.store().resolve(k, {7, 4});
+  run.resolve_late_shapes({7, 4});
   run.finish();
 }
 

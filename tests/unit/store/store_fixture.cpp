@@ -64,9 +64,11 @@ RunLayout every_kind() {
       plain_output("ragged", array_type(f64), {"i"}, {7}),
       output("late", f64, {"i", "u"}, {true, false}, {{7}, {}}),
       plain_output("volatile", f64, {"i", "j"}, {7, 11}),
+      plain_output("volatile_text", element_type(Kind::string), {"i"}, {7}),
+      output("volatile_late", element_type(Kind::int32), {"i", "u"}, {true, false}, {{7}, {}}),
   };
   layout.outputs[0].units = "m";
-  layout.outputs[11].durable = false;
+  for (const std::size_t k : {11, 12, 13}) layout.outputs[k].durable = false;
   for (OutputLayout& output : layout.outputs) {
     if (!output.dims.empty()) output.mapspec = "i -> " + output.name;
   }

@@ -106,6 +106,15 @@ class TestRun {
     if (!arrays_[k]) arrays_[k] = std::make_unique<PartialArray>(*at.type, outer, inner);
   }
 
+  void set_late_shapes(const Shape& shape) {
+    for (std::size_t k = 0; k < arrays_.size(); ++k)
+      if (!arrays_[k]) set_shape(k, shape);
+  }
+  void resolve_late_shapes(const Shape& shape) {
+    for (std::size_t k = 0; k < arrays_.size(); ++k)
+      if (!is_known(store_->shape(k))) store_->resolve(k, shape);
+  }
+
   /// Computes elements on this rank, and appends them.
   void compute(std::size_t k, IndexRange range) {
     if (range.empty()) return;

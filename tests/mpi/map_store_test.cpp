@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Maps into run folders: what is stored, resumed and refused, on any number of ranks.
+#include <mpipe/mpipe.hpp>
+#include <mpipe/store/run_reader.hpp>
+
+#include "mpi/world.hpp"
+#include "support/expect_error.hpp"
+
+#include <gtest/gtest.h>
+
+#include <stdlib.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+
+namespace mpipe {
+namespace {
+
+namespace fs = std::filesystem;
+using test::contains;
+using test::error_message;
+using test::world;
+
+/// A temporary folder that all ranks know.
+class MapStore : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string path = (fs::temp_directory_path() / "mpipe-map-XXXXXX").string();
+    if (world().is_root() && ::mkdtemp(path.data()) == nullptr) path.clear();
+    folder_ = world().broadcast_text(path);
+    ASSERT_FALSE(folder_.empty());
+  }
+  void TearDown() override {
+    world().barrier();
+    if (world().is_root()) fs::remove_all(folder_);
+  }
+
+  fs::path folder_;
+};
+
+/// Fails at `x == bad`, and counts its calls.
+Pipeline fragile(double bad, std::atomic<int>& calls) {
+  return {function("y",
+                   [bad, &calls](double x) {
+                     ++calls;
+                     if (x == bad) throw std::runtime_error("bad x");
+                     return 2 * x;
+                   })
+              .parameters("x")
+              .mapspec("x[i] -> y[i]"),
+          function("s", [](ArrayView<const double> y) {
+            double sum = 0;
+            for (const double value : y) sum += value;
+            return sum;
+          }).parameters("y")};
+}
+
+std::int64_t calls_everywhere(const std::atomic<int>& calls) {
+  return world().all_reduce(std::int64_t{calls.load()}, ReduceOp::sum);
+}
+
+TEST_F(MapStore, StoresWhatItReturns) {
+  std::atomic<int> calls{0};
+  const Inputs inputs{{"x", linspace(0, 99, 100)}};
+  map(fragile(-1, calls), world(), inputs, {.run_folder = folder_ / "run"});
+  if (world().is_root()) {
+    RunReader reader(folder_ / "run");
+    EXPECT_TRUE(reader.complete());
+    EXPECT_EQ(reader.read_all(*reader.find("s")).as<double>(), 9900);
+    EXPECT_EQ(reader.read_all(*reader.find("y")).as<std::vector<double>>()[37], 74);
+    EXPECT_EQ(verify_run_store(folder_ / "run"), std::vector<std::string>());
+  }
+}
+
+TEST_F(MapStore, ResumeComputesWhatIsMissing) {
+  const Inputs inputs{{"x", linspace(0, 99, 100)}};
+  const MapOptions first{.run_folder = folder_ / "run", .chunksizes = {{"", 5}}};
+  std::atomic<int> calls{0};
+  EXPECT_THROW(map(fragile(60, calls), world(), inputs, first), FunctionError);
+  MapOptions second = first;
+  second.resume = true;
+  std::atomic<int> more{0};
+  Index kept = 0;
+  if (world().is_root()) {
+    RunReader reader(folder_ / "run");
+    EXPECT_FALSE(reader.complete());
+    kept = reader.progress(*reader.find("y")).done.count();
+    EXPECT_GE(kept, 1);
+    EXPECT_LT(kept, 100);
+  }
+  kept = world().broadcast_value(kept);
+  const Results results = map(fragile(-1, more), world(), inputs, second);
+  EXPECT_EQ(calls_everywhere(more), 100 - kept);
+  EXPECT_EQ(results.functions.at("y").calls, 100 - kept);
+  if (world().is_root()) {
+    EXPECT_EQ(results.get<double>("s"), 9900);
+  }
+  std::atomic<int> none{0};
+  const Results again = map(fragile(-1, none), world(), inputs, second);
+  EXPECT_EQ(calls_everywhere(none), 0);
+  if (world().is_root()) {
+    EXPECT_EQ(again.get<double>("s"), 9900);
+  }
+}
+
+TEST_F(MapStore, ResumeOfAnotherRunIsRefused) {
+  std::atomic<int> calls{0};
+  MapOptions options{.run_folder = folder_ / "run"};
+  map(fragile(-1, calls), world(), {{"x", {1.0, 2.0}}}, options);
+  options.resume = true;
+  error_message(Category::resume_mismatch, [&] {
+    map(fragile(-1, calls), world(), {{"x", {1.0, 3.0}}}, options);
+  });
+  options.seed = 9;
+  error_message(Category::resume_mismatch, [&] {
+    map(fragile(-1, calls), world(), {{"x", {1.0, 2.0}}}, options);
+  });
+  if (world().is_root()) {
+    EXPECT_EQ(verify_run_store(folder_ / "run"), std::vector<std::string>());
+  }
+}
+
+TEST_F(MapStore, AFolderWithARunIsKept) {
+  std::atomic<int> calls{0};
+  MapOptions options{.run_folder = folder_ / "run"};
+  map(fragile(-1, calls), world(), {{"x", {1.0, 2.0}}}, options);
+  error_message(Category::folder_refused, [&] { map(fragile(-1, calls), world(), {{"x", {1.0}}}, options); });
+  options.overwrite = true;
+  map(fragile(-1, calls), world(), {{"x", {5.0}}}, options);
+  if (world().is_root()) {
+    RunReader reader(folder_ / "run");
+    EXPECT_EQ(reader.read_all(*reader.find("y")).as<std::vector<double>>(), std::vector<double>{10});
+  }
+}
+
+TEST_F(MapStore, AFolderOfSomethingElseIsNeverTouched) {
+  if (world().is_root()) std::ofstream(folder_ / "letter.txt") << "dear";
+  world().barrier();
+  std::atomic<int> calls{0};
+  error_message(Category::folder_refused, [&] {
+    map(fragile(-1, calls), world(), {{"x", {1.0}}}, {.run_folder = folder_, .overwrite = true});
+  });
+  EXPECT_TRUE(fs::exists(folder_ / "letter.txt"));
+  world().barrier();
+}
+
+TEST_F(MapStore, MemoryIsPersistedToo) {
+  std::atomic<int> calls{0};
+  map(fragile(-1, calls), world(), {{"x", {1.0, 2.0}}},
+      {.run_folder = folder_ / "run", .storage = {{"", "hdf5"}, {"y", "memory"}}});
+  if (world().is_root()) {
+    RunReader reader(folder_ / "run");
+    EXPECT_EQ(reader.read_all(*reader.find("y")).as<std::vector<double>>(), (std::vector<double>{2, 4}));
+  }
+}
+
+TEST_F(MapStore, LateShapesStringsAndSelections) {
+  const Pipeline pipeline{
+      function("x", [](std::int64_t n) { return std::vector<double>(static_cast<std::size_t>(n), 1.5); })
+          .parameters("n")
+          .mapspec("... -> x[i]"),
+      function("name", [](double x) { return "x is " + std::to_string(x); })
+          .parameters("x")
+          .mapspec("x[i] -> name[i]"),
+      function("both",
+               [](double x) {
+                 return std::vector<double>{x, 2 * x};
+               })
+          .parameters("x")
+          .mapspec("x[i] -> both[i, k]")};
+  map(pipeline, world(), {{"n", std::int64_t{5}}}, {.run_folder = folder_ / "late"});
+  if (world().is_root()) {
+    RunReader reader(folder_ / "late");
+    EXPECT_EQ(reader.read_all(*reader.find("both")).shape(), (Shape{5, 2}));
+    EXPECT_EQ(reader.read_all(*reader.find("name")).as<std::vector<std::string>>()[4], "x is 1.500000");
+    EXPECT_EQ(verify_run_store(folder_ / "late"), std::vector<std::string>());
+  }
+  std::atomic<int> calls{0};
+  MapOptions options{.run_folder = folder_ / "some", .outputs = {"y"}, .fixed = {{"i", Slice{10, 20, 3}}}};
+  map(fragile(-1, calls), world(), {{"x", linspace(0, 99, 100)}}, options);
+  EXPECT_EQ(calls_everywhere(calls), 4);
+  if (world().is_root()) {
+    RunReader reader(folder_ / "some");
+    EXPECT_EQ(reader.progress(*reader.find("y")).done.count(), 4);
+    EXPECT_EQ(verify_run_store(folder_ / "some"), std::vector<std::string>());
+  }
+}
+
+}  // namespace
+}  // namespace mpipe
