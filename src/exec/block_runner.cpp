@@ -250,11 +250,11 @@ bool BlockRunner::call_function(const PreparedFunction& function, IndexRange ran
       failure = failure_of(function, range.begin, *scratch);
     }
   }
+  const bool done = !failure;  // of this call: one that came before in the stage may have failed further on
   if (failure) {
     report.completed = range.begin + call.completed - report.block.range.begin;
     report.failure = std::move(failure);
   }
-  const bool done = !report.failure;
   return_scratch(std::move(scratch));
   return done;
 }

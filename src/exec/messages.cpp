@@ -232,7 +232,9 @@ std::vector<LateShape> get_late_shapes(Reader& reader) {
 }
 
 void get_details(const Frame& frame, Reader& body, std::uint8_t flags, BlockReport& report) {
-  if (flags > (has_failure | has_late_shapes | details_in_payload)) body.fail("unknown flags");
+  constexpr std::uint8_t details_of_something = has_failure | has_late_shapes;
+  if (flags > (details_of_something | details_in_payload) || (flags & details_of_something) == 0)
+    body.fail("unknown flags");
   Reader details(frame.kind, (flags & details_in_payload) ? frame.payload : body.rest());
   if (flags & has_failure) report.failure = get_failure(details);
   if (flags & has_late_shapes) report.late_shapes = get_late_shapes(details);

@@ -21,7 +21,7 @@ void RunArrays::adopt(OutputId output) {
   const ArrayLayout& layout = plan_.output(output).layout;
   auto& array = arrays_[output.value];
   const bool known = layout.rank_known && is_known(layout.internal_shape());
-  if (known && array->internal_known() && array->internal() != known_shape(layout.internal_shape()))
+  if (array && known && array->internal_known() && array->internal() != known_shape(layout.internal_shape()))
     array.reset();
   prepare(output);
 }
