@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Messages between rank 0 and the workers, there and back.
+#include <mpipe/exec/messages.hpp>
+
+#include "support/expect_error.hpp"
+#include "unit/exec/printing.hpp"
+
+#include <limits>
+#include <string>
+
+namespace mpipe {
+namespace {
+
+constexpr Index largest = std::numeric_limits<Index>::max();
+
+Frame frame_of(const EncodedMessage& message) {
+  return {.worker = {3}, .kind = message.kind, .body = message.body(), .payload = message.payload};
+}
+
+template <class Message>
+Message to_worker(const EncodedMessage& message) {
+  return std::get<Message>(decode_to_worker(frame_of(message)));
+}
+
+BlockReport round_trip(const BlockReport& report) {
+  const EncodedMessage message = encode(report);
+  return std::get<DoneMessage>(decode_to_root(frame_of(message))).report;
+}
+
+BlockReport plain_report() {
+  BlockReport report;
+  report.block = {.id = 0xfedcba9876543210, .stage = {7}, .range = {100, 350}};
+  report.completed = 250;
+  report.busy = std::chrono::seconds(5000);
+  report.journal_bytes = std::uint64_t{1} << 40;
+  return report;
+}
+
+Failure sample_failure() {
+  return {.output = "energy",
+          .element = 120,
+          .index = {1, 20},
+          .message = "größer als erlaubt",
+          .type = "std::domain_error",
+          .arguments = "x=1.5, name=\"a\"",
+          .host = "node17",
+          .rank = 42,
+          .category = Category::internal_shape_mismatch};
+}
+
+TEST(Messages, to_a_worker) {
+  for (const Block& block : {Block{.id = 1, .stage = {0}, .range = {0, 1}},
+                             Block{.id = ~BlockId{0}, .stage = {~0U}, .range = {largest - 1, largest}}}) {
+    EXPECT_EQ(to_worker<ComputeMessage>(encode(block)).block, block);
+    EXPECT_EQ(to_worker<ComputeMessage>(encode(ToWorker(ComputeMessage{block}))).block, block);
+    EXPECT_EQ(to_worker<RetractMessage>(encode(ToWorker(RetractMessage{block.id}))).block, block.id);
+  }
+  EXPECT_EQ(to_worker<BarrierMessage>(encode(ToWorker(BarrierMessage{~0U}))).wave, ~0U);
+  EXPECT_EQ(to_worker<CommitMessage>(encode(ToWorker(CommitMessage{17}))).number, 17U);
+  to_worker<StopMessage>(encode(ToWorker(StopMessage{})));
+}
+
+TEST(Messages, retracted) {
+  const RetractedBlock sent{.block = 9, .rest = {5, largest}};
+  const EncodedMessage message = encode(ToRoot(RetractedMessage{sent}));
+  EXPECT_EQ(std::get<RetractedMessage>(decode_to_root(frame_of(message))).retracted, sent);
+}
+
+TEST(Messages, done) {
+  const BlockReport report = plain_report();
+  EXPECT_EQ(round_trip(report), report);
+  EXPECT_EQ(encode(report).body().size(), encode(ToRoot(DoneMessage{report})).body().size());
+  EXPECT_TRUE(encode(report).payload.empty());
+}
+
+// All that most blocks say is small: it goes out at once, however busy the receiver is.
+TEST(Messages, without_details_fit_into_a_small_body) {
+  EXPECT_LE(encode(plain_report().block).body().size(), 64U);
+  EXPECT_LE(encode(plain_report()).body().size(), 64U);
+}
+
+TEST(Messages, done_with_a_failure) {
+  BlockReport report = plain_report();
+  report.failure = sample_failure();
+  for (const Index completed : {0, 20, 249}) {
+    report.completed = completed;
+    EXPECT_EQ(round_trip(report), report);
+  }
+  EXPECT_TRUE(encode(report).payload.empty());  // short ones lie in the body
+}
+
+TEST(Messages, done_with_late_shapes) {
+  BlockReport report = plain_report();
+  report.late_shapes = {{{0}, {}}, {{5}, {3, 0, largest}}};
+  EXPECT_EQ(round_trip(report), report);
+  report.failure = sample_failure();
+  report.completed = 3;
+  EXPECT_EQ(round_trip(report), report);
+}
+
+TEST(Messages, details_that_do_not_fit_travel_as_a_payload) {
+  BlockReport report = plain_report();
+  report.completed = 1;
+  bool in_body = false;
+  bool in_payload = false;
+  for (std::size_t length = 0; length < 300; ++length) {  // across the boundary, byte by byte
+    report.failure = sample_failure();
+    report.failure->message = std::string(length, 'm');
+    const EncodedMessage message = encode(report);
+    ASSERT_LE(message.body().size(), max_body_bytes);
+    (message.payload.empty() ? in_body : in_payload) = true;
+    ASSERT_EQ(round_trip(report), report) << length;
+  }
+  EXPECT_TRUE(in_body);
+  EXPECT_TRUE(in_payload);
+  report.late_shapes.assign(1000, {{1}, {2, 3}});
+  EXPECT_EQ(round_trip(report), report);
+}
+
+TEST(Messages, texts_of_a_failure_may_be_empty_or_hold_any_byte) {
+  BlockReport report = plain_report();
+  report.completed = 0;
+  report.failure = Failure();
+  EXPECT_EQ(round_trip(report), report);
+  report.failure->message = std::string("a\0b\xff\n", 5);
+  EXPECT_EQ(round_trip(report), report);
+  report.failure->message = std::string(max_failure_text_bytes, 'm');
+  EXPECT_EQ(round_trip(report), report);
+}
+
+TEST(Messages, longer_texts_are_cut_between_characters) {
+  BlockReport report = plain_report();
+  report.completed = 0;
+  report.failure = sample_failure();
+  for (const std::string shift : {"", "a", "ab"}) {
+    std::string text = shift;
+    while (text.size() <= max_failure_text_bytes) text += "\u4e2d";  // three bytes
+    report.failure->arguments = text;
+    const std::string cut = round_trip(report).failure->arguments;
+    EXPECT_LE(cut.size(), max_failure_text_bytes);
+    EXPECT_GT(cut.size(), max_failure_text_bytes - 16);
+    const std::string mark = " .. (cut)";
+    ASSERT_TRUE(cut.ends_with(mark));
+    const std::size_t kept = cut.size() - mark.size();
+    EXPECT_EQ((kept - shift.size()) % 3, 0U);  // whole characters
+    EXPECT_EQ(cut.substr(0, kept), text.substr(0, kept));
+  }
+  report.failure->arguments =
+      std::string(2 * max_failure_text_bytes, '\x80');  // no character begins anywhere
+  EXPECT_EQ(round_trip(report).failure->arguments, " .. (cut)");
+}
+
+TEST(Messages, each_category_travels) {
+  BlockReport report = plain_report();
+  report.completed = 0;
+  report.failure = sample_failure();
+  for (int number = 0; number <= static_cast<int>(Category::storage_failed); ++number) {
+    report.failure->category = static_cast<Category>(number);
+    EXPECT_EQ(round_trip(report).failure->category, static_cast<Category>(number));
+  }
+}
+
+}  // namespace
+}  // namespace mpipe
