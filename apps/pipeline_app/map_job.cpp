@@ -2,12 +2,12 @@
 #include "map_job.hpp"
 
 #include <mpipe/core/clock.hpp>
+#include <mpipe/run/observer.hpp>
 #include <mpipe/store/run_reader.hpp>
 
 #include "launch.hpp"
 #include "map_report.hpp"
 #include "map_settings.hpp"
-#include "observers.hpp"
 #include "output.hpp"
 #include "plan_text.hpp"
 #include "signals.hpp"
@@ -63,8 +63,9 @@ int MapJob::run() {
     read();
     return flags_.dry_run ? show_plan() : compute();
   } catch (const Error& error) {
-    if (world_.is_root() || error.category() == Category::rank_lost) tell_error(error);
-    if (error.category() != Category::rank_lost) return exit_code(error.category());
+    const bool lost = error.category() == Category::rank_lost;
+    const int code = world_.is_root() || lost ? tell_error(error) : exit_code(error.category());
+    if (!lost) return code;
   } catch (const std::exception& error) {
     tell_error(Error(Category::internal_error,
                      fmt::format("internal error on rank {}: {} (this should not happen; please report it).",
@@ -176,8 +177,7 @@ int MapJob::map_and_tell() {
     return exit_code(error.category());
   } catch (const Error& error) {
     if (error.category() == Category::rank_lost) throw;
-    if (world_.is_root()) tell_error(error);
-    return exit_code(error.category());
+    return world_.is_root() ? tell_error(error) : exit_code(error.category());
   }
 }
 
@@ -190,6 +190,7 @@ void MapJob::observe() {
                                        options_.run_folder.empty() && !flags_.json));
   all->add(progress_);
   options_.observer = std::move(all);
+  options_.keep_status = false;  // kept here, where the exit code is known also when a signal ends the run
 }
 
 /// The others make their logs when the folder is known to be the run's.
@@ -244,18 +245,21 @@ void MapJob::tell_failed(const FunctionError& error) {
   print_json([&] { return json_of(error.partial(), error.failures()); });
 }
 
-void MapJob::tell_error(const Error& error) {
-  const int code = exit_code(error.category());
-  const std::string text = code == exit_code(Category::bad_document) && document_
-                               ? document_->located(error).what()
-                               : error.what();
+/// Returns the exit code: a shape that is wrong before anything ran is a matter of the input, later of a
+/// function.
+int MapJob::tell_error(const Error& error) {
   const bool begun = status_ && status_->started();
+  const int refused = exit_code(Category::bad_document);
+  int code = exit_code(error.category());
+  if (!begun && code == exit_code(Category::function_raised)) code = refused;
+  const std::string text = code == refused && document_ ? document_->located(error).what() : error.what();
   if (begun) end(RunState::failed, code, text);
   if (logging_) logging_->error_to_file(text);
   print_error(text + (begun ? kept_text() : ""));
   if (begun)
     print_json(
         [&] { return status_as_results_json(status_->status(), "failed", options_.run_folder, elapsed()); });
+  return code;
 }
 
 std::string MapJob::kept_text() const {

@@ -47,7 +47,7 @@ class MapJob {
   void end(RunState state, int code, const std::string& message);
   int tell_completed(const Results& results);
   void tell_failed(const FunctionError& error);
-  void tell_error(const Error& error);
+  int tell_error(const Error& error);
   std::string kept_text() const;
   double elapsed() const;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <mpipe/core/hash.hpp>
 #include <mpipe/run/map.hpp>
+#include <mpipe/run/status.hpp>
 
 #include "run/agreement.hpp"
 #include "run/map_run.hpp"
@@ -20,7 +21,7 @@ std::string text_of(const std::vector<Failure>& failures) {
   text += fmt::format(" ({}; called with {}; on rank {}, {})", first.type,
                       first.arguments.empty() ? "nothing" : first.arguments, first.rank, first.host);
   if (failures.size() > 1) text += fmt::format(" and {} more", failures.size() - 1);
-  return text;
+  return text + ".";
 }
 
 }  // namespace
@@ -72,6 +73,30 @@ const Value& Results::value(const std::string& output) const {
   return result.value;
 }
 
+namespace {
+
+/// Rank 0's run, with its state in status.json where nobody else writes it.
+Results run_and_keep_status(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs,
+                            MapOptions options) {
+  if (options.run_folder.empty() || !options.keep_status)
+    return MapRun(comm, pipeline, inputs, options).run();
+  const auto status = std::make_shared<StatusWriter>(options.run_folder);
+  const auto all = std::make_shared<ObserverList>();
+  all->add(status);
+  if (options.observer) all->add(options.observer);
+  options.observer = all;
+  try {
+    Results results = MapRun(comm, pipeline, inputs, std::move(options)).run();
+    status->finish(RunState::completed, 0, "");
+    return results;
+  } catch (const Error& error) {
+    status->finish(RunState::failed, exit_code(error.category()), error.what());
+    throw;
+  }
+}
+
+}  // namespace
+
 Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,
             const MapOptions& options) {
   const Communicator own = comm.size() > 1 ? comm.duplicate() : comm;
@@ -85,7 +110,7 @@ Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& in
     make_settings(plan, options, own.size());
     return own.size() > 1 ? encode_request(inputs, options) : Bytes{};
   });
-  if (own.is_root()) return MapRun(own, pipeline, inputs, options).run();
+  if (own.is_root()) return run_and_keep_status(own, pipeline, inputs, options);
   Request request = decode_request(bytes);
   return MapRun(own, pipeline, request.inputs, std::move(request.options)).run();
 }

@@ -51,7 +51,11 @@ MapRun::~MapRun() = default;
 
 Results MapRun::run() {
   std::vector<Index> kept;
-  for (const RangeSet& stored : stored_) kept.push_back(stored.count());
+  for (std::size_t k = 0; k < stored_.size(); ++k) {
+    const StageId stage = plan_.outputs()[k].stage;
+    const bool known = is_known(plan_.external_shape(stage));
+    kept.push_back((known ? stored_[k].intersection(plan_.selected(stage)) : stored_[k]).count());
+  }
   options_.observer->on_start(plan_, machine_, kept);
   if (plan_.wave_count() > 0) {
     if (comm_.is_root())

@@ -168,7 +168,7 @@ void MapRun::open_store() {
   const bool goes_on = id.front() != std::byte{0};
   files.run_id.assign(reinterpret_cast<const char*>(id.data()) + 1, id.size() - 1);
   try {
-    store_ = goes_on ? resume_run_store(comm_, options_.run_folder, files, {})
+    store_ = goes_on ? resume_run_store(comm_, options_.run_folder, files, {.keep_failed = false})
                      : create_run_store(comm_, options_.run_folder, files, {});
     // The folder becomes a run when its files are there: a start that fails before leaves nothing to go on
     // with.

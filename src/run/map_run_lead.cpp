@@ -39,6 +39,7 @@ class WaveDirector final : public DispatchObserver {
 
   void on_block_failed(WorkerId worker, const Block& block, BlockReport& report, TimePoint now) override {
     note(worker, block, report, report.completed, now);
+    mark_failed(*report.failure);
     run_.options_.observer->on_failure(*report.failure);
     run_.outcome_.failures.push_back(std::move(*report.failure));
   }
@@ -67,6 +68,14 @@ class WaveDirector final : public DispatchObserver {
     } else if (report.journal_bytes + kJournalLimit < limit) {
       limit = report.journal_bytes + kJournalLimit;
     }
+  }
+
+  /// The file tells which elements failed; a resume tries them again.
+  void mark_failed(const Failure& failure) {
+    if (!run_.store_ || exit_code(failure.category) != exit_code(Category::function_raised)) return;
+    const FunctionId id = run_.plan_.pipeline().producer_of(failure.output);
+    for (const OutputId output : run_.plan_.function(id)->outputs)
+      run_.store_->mark(output.value, {failure.element, failure.element + 1}, ElementStatus::failed);
   }
 
   void note_shape(const Block& block, LateShape late, TimePoint now) {

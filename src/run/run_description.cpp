@@ -162,7 +162,7 @@ void compare(const RunDescription::Input& stored, const RunDescription::Input& n
                 [](const Shape& shape) { return to_string(shape); });
   require_equal("the type" + of, stored.dtype, now.dtype, quoted);
   require_equal("the value" + of, stored.digest, now.digest,
-                [](const std::string& digest) { return "another one (digest " + digest + ")"; });
+                [](const std::string& digest) { return "one with digest " + digest; });
 }
 
 template <class T>
@@ -217,7 +217,7 @@ void check_same_run(const RunDescription& stored, const RunDescription& now) {
   compare_lists("the list of outputs", stored.outputs, now.outputs);
   compare_lists("the list of inputs", stored.inputs, now.inputs);
   require_equal("the pipeline", stored.pipeline_digest, now.pipeline_digest,
-                [](const std::string& digest) { return "another one (digest " + digest + ")"; });
+                [](const std::string& digest) { return "one with digest " + digest; });
 }
 
 }  // namespace mpipe

@@ -42,8 +42,10 @@ struct MapOptions {
   Rank0 rank0 = Rank0::automatic;
   bool return_results = true;                  ///< bring the values of all outputs to rank 0
   std::shared_ptr<RunObserver> observer = {};  ///< rank 0
-  std::string document = {};                   ///< kept in run.json as what the run is made from
-  std::string command_line = {};               ///< likewise
+  /// Write status.json into the run folder; false: the observer does it (see StatusWriter).
+  bool keep_status = true;
+  std::string document = {};      ///< kept in run.json as what the run is made from
+  std::string command_line = {};  ///< likewise
 };
 
 /// One output of a finished run.

@@ -7,7 +7,9 @@
 #include <mpipe/core/index.hpp>
 #include <mpipe/exec/failure.hpp>
 
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mpipe {
@@ -40,6 +42,34 @@ class RunObserver {
   /// Now and then while waiting, at least ten times a second unless a wait lasts.
   virtual void on_tick(TimePoint) {}
   virtual void on_end(const std::string& /*state*/, const std::string& /*message*/) {}
+};
+
+/// Several observers, each of which is told everything, in the order in which they were added.
+class ObserverList final : public RunObserver {
+ public:
+  void add(std::shared_ptr<RunObserver> observer) { observers_.push_back(std::move(observer)); }
+
+  void on_start(const Plan& plan, const MachineInfo& machine, const std::vector<Index>& kept) override {
+    for (const auto& each : observers_) each->on_start(plan, machine, kept);
+  }
+  void on_progress(const Stage& stage, Index elements, TimePoint now) override {
+    for (const auto& each : observers_) each->on_progress(stage, elements, now);
+  }
+  void on_resolved(const Plan& plan) override {
+    for (const auto& each : observers_) each->on_resolved(plan);
+  }
+  void on_failure(const Failure& failure) override {
+    for (const auto& each : observers_) each->on_failure(failure);
+  }
+  void on_tick(TimePoint now) override {
+    for (const auto& each : observers_) each->on_tick(now);
+  }
+  void on_end(const std::string& state, const std::string& message) override {
+    for (const auto& each : observers_) each->on_end(state, message);
+  }
+
+ private:
+  std::vector<std::shared_ptr<RunObserver>> observers_;
 };
 
 }  // namespace mpipe
