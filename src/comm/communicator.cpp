@@ -98,8 +98,18 @@ void CommState::give_up(const Waiter& waiter, const char* operation) const {
           rank, size, host_name(), seconds(waiter.waited()), operation));
 }
 
+namespace {
+
+/// The others may need this core to get to the call.
+Waiter collective_waiter(WaitOptions options) {
+  options.yields = true;
+  return Waiter(options);
+}
+
+}  // namespace
+
 void CommState::wait(MPI_Request& request, const char* operation) const {
-  Waiter waiter(wait_options);
+  Waiter waiter = collective_waiter(wait_options);
   for (;;) {
     int done = 0;
     check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), operation);
@@ -110,7 +120,7 @@ void CommState::wait(MPI_Request& request, const char* operation) const {
 }
 
 void CommState::wait_all(std::vector<MPI_Request>& requests, const char* operation) const {
-  Waiter waiter(wait_options);
+  Waiter waiter = collective_waiter(wait_options);
   for (;;) {
     int done = 0;
     check(MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE),

@@ -62,9 +62,7 @@ Duration Waiter::look_at_clock() {
   }
   waited_ = now - since_;
   if (!sleeping()) {
-    // Where ranks share a core, the one that is waited for may need this one; elsewhere it costs next to
-    // nothing.
-    if (options_.mode == WaitMode::backoff) sched_yield();
+    if (options_.yields && options_.mode == WaitMode::backoff) sched_yield();
     return Duration::zero();
   }
   return std::clamp<Duration>(waited_ / waits_per_pause, shortest_pause, longest_pause);

@@ -19,6 +19,10 @@ struct WaitOptions {
   WaitMode mode = WaitMode::backoff;
   /// A wait that sees nothing happen for this long gives up with an `Error` (rank_lost); zero: never.
   Duration limit = Duration::zero();
+  /// With `backoff`: let others have the core between polls. For waits for ranks that may need this very
+  /// core, as in collective calls; the one who hands out work keeps its core, or others take it for
+  /// milliseconds.
+  bool yields = false;
 };
 
 /// `MPIPE_WAIT` (`spin` or `backoff`) and `MPIPE_WAIT_LIMIT` (seconds), where they are set. Throws `Error`
@@ -33,7 +37,7 @@ void sleep_for(Duration duration);
 ///     while (!poll()) waiter.idle();
 ///     waiter.reset();
 ///
-/// For about a millisecond `idle` returns at once, or lets others have the core every few microseconds: a
+/// For about a millisecond `idle` returns at once (see also `WaitOptions::yields`): a
 /// sleep of any length costs a task of a microsecond two hundred times its own duration. After that it sleeps
 /// for a fiftieth of what it waited already, from 20 us up to 1 ms: an answer is late by at most some 2 % of
 /// the wait. One thread owns a waiter.
