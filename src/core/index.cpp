@@ -67,6 +67,7 @@ RangeSet RangeSet::intersection(IndexRange with) const {
 }
 
 RangeSet RangeSet::intersection(const RangeSet& with) const {
+  if (with.empty()) return *this;
   RangeSet result;
   auto a = ranges_.begin();
   auto b = with.ranges_.begin();
@@ -81,8 +82,13 @@ RangeSet RangeSet::intersection(const RangeSet& with) const {
 }
 
 RangeSet RangeSet::united(const RangeSet& with) const {
-  RangeSet result = *this;
-  for (const IndexRange& range : with.ranges_) result.insert(range);
+  RangeSet result;
+  auto a = ranges_.begin();
+  auto b = with.ranges_.begin();
+  while (a != ranges_.end() || b != with.ranges_.end()) {
+    const bool take_a = b == with.ranges_.end() || (a != ranges_.end() && a->begin <= b->begin);
+    result.insert(take_a ? *a++ : *b++);  // at the end, so nothing is moved
+  }
   return result;
 }
 
