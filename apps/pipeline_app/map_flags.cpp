@@ -45,8 +45,15 @@ void add_map_flags(CLI::App& command, MapFlags& flags) {
   add_repeatable(command, "--storage", flags.storage, "[OUT=]KIND", "hdf5 or memory [MPIPE_STORAGE]");
   add_repeatable(command, "--chunksizes", flags.chunksizes, "[OUT=]N",
                  "Elements per block, or auto [MPIPE_CHUNKSIZES]");
-  add_one(command, "--error-handling", flags.error_handling, "raise",
-          "What happens when a function fails [MPIPE_ERROR_HANDLING]");
+  add_one(command, "--error-handling", flags.error_handling, "raise|continue",
+          "What happens when a function fails: stop, or compute all that does not need it "
+          "[MPIPE_ERROR_HANDLING]");
+  add_one(command, "--max-failures", flags.max_failures, "N",
+          "With continue: stop when more than N elements have failed [MPIPE_MAX_FAILURES]");
+  add_one(command, "--retries", flags.retries, "N",
+          "Try an element that fails again at most N times [MPIPE_RETRIES]");
+  command.add_flag("--retry-failed", flags.retry_failed,
+                   "With --resume: compute again what failed, and what that blocked");
   add_one(command, "--rank0", flags.rank0, "schedule|work|auto",
           "What rank 0 does beside scheduling [MPIPE_RANK0]");
   add_one(command, "--seed", flags.seed, "N", "Of random numbers [MPIPE_SEED]");
@@ -56,9 +63,9 @@ void add_map_flags(CLI::App& command, MapFlags& flags) {
           "trace, debug, info, warn, error, critical or off [MPIPE_LOG_LEVEL]");
   add_one(command, "--max-print", flags.max_print, "N",
           "With --json: no data of outputs with more values than this; 0: never any data [MPIPE_MAX_PRINT]");
-  add_unsupported_flags(command, {"--explain", "--retry-failed", "--survive"});
-  add_unsupported_options(command, {"--max-failures", "--retries", "--max-concurrent", "--deadline",
-                                    "--trace", "--isolate", "--pilot", "--for-ranks"});
+  add_unsupported_flags(command, {"--explain", "--survive"});
+  add_unsupported_options(
+      command, {"--max-concurrent", "--deadline", "--trace", "--isolate", "--pilot", "--for-ranks"});
 }
 
 }  // namespace mpipe::app

@@ -26,6 +26,9 @@ struct MapFlags {
   std::vector<std::string> storage;     ///< likewise
   std::vector<std::string> chunksizes;  ///< `[OUT=]N`
   std::optional<std::string> error_handling;
+  std::optional<std::string> max_failures;
+  std::optional<std::string> retries;
+  bool retry_failed = false;
   std::optional<std::string> rank0;
   std::optional<std::string> seed;
   std::optional<std::string> progress;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "map_job.hpp"
 
+#include <mpipe/comm/agreement.hpp>
 #include <mpipe/core/clock.hpp>
 #include <mpipe/run/observer.hpp>
 #include <mpipe/store/run_reader.hpp>
@@ -37,7 +38,7 @@ class Beginning final : public RunObserver {
  public:
   Beginning(Logging& logging, std::filesystem::path run_folder, bool warns)
       : logging_(logging), run_folder_(std::move(run_folder)), warns_(warns) {}
-  void on_start(const Plan&, const MachineInfo& machine, const std::vector<Index>&) override {
+  void on_start(const Plan&, const MachineInfo& machine, const std::vector<ElementCounts>&) override {
     if (!run_folder_.empty()) logging_.open(run_folder_);
     spdlog::info("{}", machine_text(machine));
     if (warns_)
@@ -211,14 +212,25 @@ void MapJob::end(RunState state, int code, const std::string& message) {
 }
 
 int MapJob::tell_completed(const Results& results) {
-  end(RunState::completed, 0, "");
+  const bool failed = results.failed_elements > 0;
+  const int code = failed ? exit_code(Category::function_raised) : 0;
+  end(RunState::completed, code, failed ? failures_text(results) : "");
   const std::string text = fmt::format("completed: {}", usage_text(results));
   spdlog::info("{}", text);
   if (style_ != ProgressStyle::none)
     print_note(text + (options_.run_folder.empty()
                            ? ""
                            : fmt::format("; results in {}", options_.run_folder.string())));
-  return print_json([&] { return json_of(results, {}); });
+  if (failed) tell_failures(results);
+  const int printed = print_json([&] { return json_of(results, "completed", results.failures); });
+  return printed != 0 ? printed : code;
+}
+
+void MapJob::tell_failures(const Results& results) {
+  std::string text;
+  for (const std::string& line : failure_lines(results)) text += (text.empty() ? "" : "\n") + line;
+  logging_->error_to_file(text);
+  print_error(text);
 }
 
 /// Throws nothing: the others go on to the end, and so does rank 0. Returns the exit code.
@@ -233,16 +245,17 @@ int MapJob::print_json(const std::function<std::string()>& text) const {
   return 0;
 }
 
-std::string MapJob::json_of(Results results, const std::vector<Failure>& failures) const {
+std::string MapJob::json_of(Results results, const std::string& state,
+                            const std::vector<Failure>& failures) const {
   read_back(results);
-  return results_json(*pipeline_, results, failures, options_.run_folder, max_print_);
+  return results_json(results, state, failures, options_.run_folder, max_print_);
 }
 
 void MapJob::tell_failed(const FunctionError& error) {
   end(RunState::failed, exit_code(error.category()), error.what());
   logging_->error_to_file(error.what());
   print_error(error.what() + kept_text());
-  print_json([&] { return json_of(error.partial(), error.failures()); });
+  print_json([&] { return json_of(error.partial(), "failed", error.failures()); });
 }
 
 /// Returns the exit code: a shape that is wrong before anything ran is a matter of the input, later of a

@@ -40,7 +40,8 @@ class MapJob {
   void choose_results();
   bool may_be_printed(const PartialShape& shape) const;
   void read_back(Results& results) const;
-  std::string json_of(Results results, const std::vector<Failure>& failures) const;
+  std::string json_of(Results results, const std::string& state, const std::vector<Failure>& failures) const;
+  void tell_failures(const Results& results);
   int print_json(const std::function<std::string()>& text) const;
   void observe();
   void end_by_signal(int number);

@@ -5,6 +5,7 @@
 #include "table.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -32,25 +33,15 @@ json failure_json(const Failure& failure) {
           {"arguments", failure.arguments}};
 }
 
-/// Failed elements by output: a function fails with all of its outputs.
-std::map<std::string, Index> failed_by_output(const Pipeline& pipeline,
-                                              const std::vector<Failure>& failures) {
-  std::map<std::string, Index> failed;
-  for (const Failure& failure : failures)
-    for (const std::string& output : pipeline.function(pipeline.producer_of(failure.output)).outputs)
-      ++failed[output];
-  return failed;
-}
-
-std::string result_json(const OutputResult& result, Index failed, Index max_print) {
+std::string result_json(const OutputResult& result, Index max_print) {
   OutputReport report{result.layout.axes,
                       result.layout.shape,
                       std::string(result.layout.type->dtype()),
-                      result.done.intersection(result.selected).count(),
-                      failed,
-                      0,
+                      result.done.count(),
+                      result.failed.count(),
+                      result.blocked.count(),
                       0};
-  report.pending = std::max<Index>(0, result.selected.count() - report.done - failed);
+  report.pending = result.selected.count() - report.done - report.failed - report.blocked;
   const bool complete =
       is_known(result.layout.external_shape()) &&
       result.done.contains(IndexRange{0, element_count(known_shape(result.layout.external_shape()))});
@@ -64,9 +55,15 @@ std::string result_json(const OutputResult& result, Index failed, Index max_prin
 std::string functions_json(const Results& results) {
   JsonObject functions;
   for (const auto& [name, statistics] : results.functions)
-    functions.add(name, {{"calls", statistics.calls}, {"seconds", statistics.seconds}});
+    functions.add(name, {{"calls", statistics.calls},
+                         {"seconds", statistics.seconds},
+                         {"mean_seconds", statistics.mean_seconds},
+                         {"max_seconds", statistics.max_seconds}});
   return functions.text();
 }
+
+/// `[3, 7]`, or nothing for a single value.
+std::string place_text(const MultiIndex& index) { return index.empty() ? "" : index_to_string(index); }
 
 json utilisation_json(double workers, double all_ranks) {
   return {{"workers", workers}, {"all_ranks", all_ranks}};
@@ -92,18 +89,16 @@ std::string data_json(const Value& value, const std::vector<bool>& mask, Index m
   return json_text(value, mask);
 }
 
-std::string results_json(const Pipeline& pipeline, const Results& results,
+std::string results_json(const Results& results, const std::string& state,
                          const std::vector<Failure>& failures, const std::filesystem::path& run_folder,
                          Index max_print) {
-  const auto failed = failed_by_output(pipeline, failures);
   JsonObject outputs;
-  for (const auto& [name, result] : results.outputs)
-    outputs.add_text(name, result_json(result, failed.contains(name) ? failed.at(name) : 0, max_print));
+  for (const auto& [name, result] : results.outputs) outputs.add_text(name, result_json(result, max_print));
   json errors = json::array();
   for (std::size_t k = 0; k < std::min(failures.size(), kMostErrors); ++k)
     errors.push_back(failure_json(failures[k]));
   JsonObject root;
-  root.add("state", failures.empty() ? "completed" : "failed");
+  root.add("state", state);
   root.add("run_folder", folder_json(run_folder));
   root.add_text("outputs", outputs.text());
   root.add_text("functions", functions_json(results));
@@ -137,6 +132,43 @@ std::string status_as_results_json(const RunStatus& status, const std::string& s
                                    {"host", status.owner.host},
                                    {"arguments", nullptr}}}));
   return root.text() + "\n";
+}
+
+std::vector<std::string> failure_lines(const Results& results) {
+  constexpr std::size_t kShown = 5;
+  constexpr std::size_t kCausesShown = 3;
+  std::vector<std::string> lines{failures_text(results) + ":"};
+  const std::size_t shown = std::min(results.failures.size(), kShown);
+  for (std::size_t k = 0; k < shown; ++k) {
+    const Failure& failure = results.failures[k];
+    lines.push_back(fmt::format("  failed: {}{}: {} ({}; called with {}; on rank {}, {})", failure.output,
+                                place_text(failure.index), failure.message, failure.type,
+                                failure.arguments.empty() ? "nothing" : failure.arguments, failure.rank,
+                                failure.host));
+  }
+  const Index more = results.new_failures - static_cast<Index>(shown);
+  if (more > 0) lines.push_back(fmt::format("  failed: {} more", more));
+  const Index kept = results.failed_elements - results.new_failures;
+  if (kept > 0)
+    lines.push_back(
+        fmt::format("  failed in an earlier start: {} (--retry-failed computes them again)", kept));
+  for (const auto& [name, output] : results.outputs) {
+    if (output.blocked.empty()) continue;
+    const Index first = output.blocked.ranges().front().begin;
+    const auto causes = results.root_causes(name, first, kCausesShown + 1);
+    std::vector<std::string> texts;
+    for (const RootCause& cause : causes) texts.push_back(cause.output + place_text(cause.index));
+    if (texts.size() > kCausesShown) texts.back() = "..";
+    const bool sized = is_known(output.layout.external_shape());
+    const std::string where =
+        sized ? place_text(multi_index(first, known_shape(output.layout.external_shape()))) : "";
+    lines.push_back(sized ? fmt::format("  blocked: {} of {} in '{}'; {}{} by {}", output.blocked.count(),
+                                        count_text(output.selected.count(), "element"), name, name, where,
+                                        fmt::join(texts, ", "))
+                          : fmt::format("  blocked: all of '{}', whose shape is not known, by {}", name,
+                                        fmt::join(texts, ", ")));
+  }
+  return lines;
 }
 
 std::string usage_text(const Results& results) {

@@ -13,7 +13,7 @@
 namespace mpipe::app {
 
 /// The object of `map --json`, and a line break.
-std::string results_json(const Pipeline& pipeline, const Results& results,
+std::string results_json(const Results& results, const std::string& state,
                          const std::vector<Failure>& failures, const std::filesystem::path& run_folder,
                          Index max_print);
 
@@ -36,6 +36,9 @@ std::string output_json(const OutputReport& output, const std::string& data);
 
 /// `value` as JSON, or null when it has more than `max_print` values; `mask`: see json_text.hpp.
 std::string data_json(const Value& value, const std::vector<bool>& mask, Index max_print);
+
+/// What failed and what that blocked, for people: a few lines, however much it is.
+std::vector<std::string> failure_lines(const Results& results);
 
 /// `1200 elements in 3.2 s (375/s); utilisation 93 % of the workers, 62 % of all ranks`
 std::string usage_text(const Results& results);

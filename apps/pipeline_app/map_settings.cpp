@@ -150,12 +150,24 @@ std::string choose_error_handling(const MapFlags& flags, const Environ& environm
   if (!value && document.map().error_handling)
     value = Said{*document.map().error_handling, place_in(document, "error_handling")};
   if (!value) return "raise";
-  if (value->text == "continue") refuse_unsupported(value->by + ": error_handling 'continue'", "Use raise.");
-  if (value->text != "raise")
+  if (value->text != "raise" && value->text != "continue")
     throw Error(Category::bad_option,
                 fmt::format("{}: error_handling is raise or continue, not '{}'.{}", value->by, value->text,
                             did_you_mean(value->text, {"raise", "continue"})));
   return value->text;
+}
+
+/// A number of failures or of tries: a flag, a variable, or a key of the document's section `map`.
+std::optional<Index> choose_count(const std::optional<std::string>& flag, const std::string& name,
+                                  const char* variable, const Environ& environment,
+                                  const std::optional<Index>& in_document) {
+  const auto value = said(flag, name, variable, environment);
+  if (!value) return in_document;
+  const Index count = number_from<Index>(*value, "a whole number");
+  if (count < 0)
+    throw Error(Category::bad_option,
+                fmt::format("{}: {} is less than 0. Give 0 or more.", value->by, count));
+  return count;
 }
 
 Rank0 choose_rank0(const MapFlags& flags, const Environ& environment) {
@@ -240,6 +252,11 @@ MapOptions map_options(const MapFlags& flags, const Environ& environment, const 
   options.executor = choose_executor(flags, environment, document);
   options.chunksizes = choose_chunks(flags, environment, document);
   options.error_handling = choose_error_handling(flags, environment, document);
+  options.max_failures = choose_count(flags.max_failures, "--max-failures", "MPIPE_MAX_FAILURES", environment,
+                                      section.max_failures);
+  options.retries =
+      choose_count(flags.retries, "--retries", "MPIPE_RETRIES", environment, section.retries).value_or(0);
+  options.retry_failed = flags.retry_failed;
   options.outputs = flags.outputs;
   options.fixed = parse_fixed(flags.fixed);
   options.seed = section.seed.value_or(0);

@@ -60,13 +60,14 @@ void Progress::read_plan(const Plan& plan) {
       functions_[output.function.value].total = plan.selected(output.stage).count();
 }
 
-void Progress::on_start(const Plan& plan, const MachineInfo& machine, const std::vector<Index>& kept) {
+void Progress::on_start(const Plan& plan, const MachineInfo& machine,
+                        const std::vector<ElementCounts>& kept) {
   functions_.assign(plan.pipeline().functions().size(), {});
   read_plan(plan);
   Index all_kept = 0;
   for (std::size_t k = 0; k < kept.size(); ++k) {
     Counter& function = functions_[plan.outputs()[k].function.value];
-    function.done = std::max(function.done, kept[k]);
+    function.done = std::max(function.done, kept[k].done + kept[k].failed);
   }
   for (const Counter& function : functions_) all_kept += function.done;
   started_ = true;
@@ -77,17 +78,14 @@ void Progress::on_start(const Plan& plan, const MachineInfo& machine, const std:
     fmt::print(stderr, "resuming: {} kept from earlier starts\n", count_text(all_kept, "element"));
 }
 
-void Progress::on_progress(const Stage& stage, Index elements, TimePoint now) {
-  for (const FunctionId function : stage.functions) {
-    functions_[function.value].done += elements;
-    calls_ += elements;
-  }
+void Progress::on_progress(FunctionId function, const ElementCounts& counts, TimePoint now) {
+  functions_[function.value].done += counts.done + counts.failed + counts.blocked;
+  calls_ += counts.done + counts.failed;
+  failures_ += counts.failed;
   show(now);
 }
 
 void Progress::on_resolved(const Plan& plan) { read_plan(plan); }
-
-void Progress::on_failure(const Failure&) { ++failures_; }
 
 void Progress::on_tick(TimePoint now) { show(now); }
 

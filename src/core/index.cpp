@@ -81,8 +81,14 @@ RangeSet RangeSet::intersection(const RangeSet& with) const {
 }
 
 RangeSet RangeSet::united(const RangeSet& with) const {
-  RangeSet result = *this;
-  for (const IndexRange& range : with.ranges_) result.insert(range);
+  if (with.empty()) return *this;
+  RangeSet result;
+  auto a = ranges_.begin();
+  auto b = with.ranges_.begin();
+  while (a != ranges_.end() || b != with.ranges_.end()) {
+    const bool take_a = b == with.ranges_.end() || (a != ranges_.end() && a->begin <= b->begin);
+    result.insert(take_a ? *a++ : *b++);  // at the end, so nothing is moved
+  }
   return result;
 }
 

@@ -30,6 +30,11 @@ class ExpressionBody final : public FunctionBody {
   const std::vector<ValueType>& parameters() const override { return parameters_; }
   std::size_t output_count() const override { return trees_.roots.size(); }
   bool thread_safe() const override { return true; }
+  bool draws_random_numbers() const override {
+    return std::any_of(trees_.nodes.begin(), trees_.nodes.end(), [](const detail::ExpressionNode& node) {
+      return node.op == detail::Op::random || node.op == detail::Op::normal;
+    });
+  }
   std::string identity() const override {
     return fmt::format("expression 1 ({}) -> [{}]", fmt::join(trees_.names, ", "),
                        fmt::join(trees_.texts, "; "));

@@ -164,6 +164,8 @@ class FunctionReader {
       const std::string text = read_text(*mapspec, "a mapspec such as \"x[i] -> y[i]\"");
       at_place(*mapspec, [&] { function.mapspec(text); });
     }
+    if (const auto cache = find("cache"))
+      function.cache(read_integer(*cache, 0, "a number of results to keep, 0 or more"));
     if (const auto shape = find("internal_shape")) function.internal_shape(read_internal_shape(*shape));
   }
 
@@ -240,6 +242,8 @@ class FunctionReader {
         return "bound";
       case Category::rename_collision:
         return "renames";
+      case Category::bad_option:
+        return "cache";
       case Category::unknown_name:
         if (text.starts_with("the defaults")) return "defaults";
         if (text.starts_with("the bound")) return "bound";

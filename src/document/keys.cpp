@@ -15,7 +15,7 @@ constexpr std::string_view kDocumentLater[] = {"runs", "axes", "scope"};
 
 constexpr std::string_view kFunction[] = {"output",    "expr",      "plugin",  "function",   "mapspec",
                                           "defaults",  "bound",     "renames", "parameters", "internal_shape",
-                                          "resources", "isolation", "units",   "long_name"};
+                                          "resources", "isolation", "units",   "long_name",  "cache"};
 constexpr std::string_view kFunctionLater[] = {"command", "returns", "timeout", "retries", "env",
                                                "workdir", "stdin",   "dtype",   "scope"};
 
@@ -26,8 +26,9 @@ constexpr std::string_view kInput[] = {"data", "linspace", "arange", "geomspace"
                                        "json", "hdf5",     "npy",    "column",    "columns", "dataset"};
 constexpr std::string_view kRandom[] = {"uniform", "normal", "n", "seed"};
 
-constexpr std::string_view kMap[] = {"run_folder",     "storage",        "executor", "chunksizes",
-                                     "error_handling", "max_concurrent", "seed"};
+constexpr std::string_view kMap[] = {"run_folder", "storage",        "executor",
+                                     "chunksizes", "error_handling", "max_failures",
+                                     "retries",    "max_concurrent", "seed"};
 
 bool contains(std::span<const std::string_view> keys, std::string_view key) {
   return std::find(keys.begin(), keys.end(), key) != keys.end();

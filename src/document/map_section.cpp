@@ -88,6 +88,10 @@ MapSection read_map_section(const Yaml& spec, const std::vector<std::string>& ou
     section.chunksizes = read_per_output(*sizes, outputs, read_chunksize);
   if (const auto handling = spec.find("error_handling"))
     section.error_handling = read_word(*handling, {"raise", "continue"}, "raise or continue");
+  if (const auto most = spec.find("max_failures"))
+    section.max_failures = read_integer(*most, 0, "a number of failures, 0 or more");
+  if (const auto retries = spec.find("retries"))
+    section.retries = read_integer(*retries, 0, "a number of tries, 0 or more");
   if (const auto most = spec.find("max_concurrent"))
     section.max_concurrent = read_integer(*most, 1, "a number of runs, 1 or more");
   if (const auto seed = spec.find("seed"))

@@ -24,6 +24,14 @@ class BlockQueue {
     return first;
   }
 
+  /// Takes all of them out: nothing of them will be computed here.
+  std::vector<RetractedBlock> give_back() {
+    std::vector<RetractedBlock> given;
+    for (const Block& block : blocks_) given.push_back({block.id, block.range});
+    blocks_.clear();
+    return given;
+  }
+
   /// Takes a block out; nothing when it is not here.
   std::optional<RetractedBlock> retract(BlockId id) {
     for (auto block = blocks_.begin(); block != blocks_.end(); ++block) {

@@ -2,8 +2,11 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/exec/block_runner.hpp>
 
+#include "exec/result_cache.hpp"
+
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <exception>
 
@@ -78,7 +81,16 @@ struct BlockRunner::PreparedFunction {
   std::vector<PreparedArgument> arguments;
   std::vector<ArgumentView> views;  ///< of all arguments, in place where possible
   bool per_block = false;           ///< some view must be made for each block
-  RangeSet stored;                  ///< elements that need no call
+  RangeSet stored;                  ///< elements that have values already
+  RangeSet settled;                 ///< those, and those that cannot be computed: none of them is called
+  std::unique_ptr<ResultCache> cache;
+};
+
+/// What came of calling a function for a range of elements.
+struct BlockRunner::Attempt {
+  Index completed = 0;
+  Index calls = 0;
+  std::optional<Failure> failure;  ///< of the element behind the completed ones
 };
 
 /// Buffers of one call, used again by later ones.
@@ -118,35 +130,53 @@ void BlockRunner::return_scratch(std::unique_ptr<Scratch> scratch) {
   free_scratch_.push_back(std::move(scratch));
 }
 
-void BlockRunner::prepare_wave(std::size_t wave, const std::vector<RangeSet>& stored) {
+void BlockRunner::prepare_wave(std::size_t wave, const std::vector<RangeSet>& stored,
+                               const std::vector<RangeSet>& lost) {
   for (auto& function : functions_) function.reset();
   for (const StageId stage : plan_.stages_of_wave(wave)) {
+    if (!is_known(plan_.external_shape(stage))) continue;
     for (const FunctionId id : plan_.stages()[stage.value].functions)
       for (const OutputId output : plan_.function(id)->outputs) {
         arrays_.prepare(output);
         shape_was_known_[output.value] = arrays_.find(output)->internal_known();
       }
-    for (const FunctionId id : plan_.stages()[stage.value].functions) prepare_function(id, stored);
+    const RangeSet selected = plan_.selected(stage);
+    for (const FunctionId id : plan_.stages()[stage.value].functions) {
+      auto settled = settle_function(id, stored, lost);
+      if (selected.difference(settled->settled).empty()) continue;
+      prepare_function(*settled);
+      functions_[id.value] = std::move(settled);
+    }
   }
 }
 
-void BlockRunner::prepare_function(FunctionId id, const std::vector<RangeSet>& stored) {
+/// Finds out what need not, or cannot, be computed.
+std::unique_ptr<BlockRunner::PreparedFunction> BlockRunner::settle_function(
+    FunctionId id, const std::vector<RangeSet>& stored, const std::vector<RangeSet>& lost) const {
   auto prepared = std::make_unique<PreparedFunction>();
   prepared->planned = &*plan_.function(id);
   prepared->node = &plan_.pipeline().function(id);
-  prepared->external = known_shape(plan_.external_shape(prepared->planned->stage));
-  prepared->stream = stream_of(prepared->node->name().c_str());
-  // They stay where they are from here on: views point into them.
-  prepared->arguments.resize(prepared->planned->arguments.size());
-  for (std::size_t k = 0; k < prepared->arguments.size(); ++k) {
-    prepare_argument(*prepared->planned, k, prepared->arguments[k]);
-    prepared->views.push_back(prepared->arguments[k].view);
-    prepared->per_block = prepared->per_block || prepared->arguments[k].per_block;
-  }
-  prepared->stored = stored.empty() ? RangeSet{} : stored[prepared->planned->outputs.front().value];
-  for (const OutputId output : prepared->planned->outputs)
+  const auto& outputs = prepared->planned->outputs;
+  if (!stored.empty()) prepared->stored = stored[outputs.front().value];
+  for (const OutputId output : outputs)
     if (!stored.empty()) prepared->stored = prepared->stored.intersection(stored[output.value]);
-  functions_[id.value] = std::move(prepared);
+  prepared->settled = prepared->stored;
+  if (!lost.empty()) prepared->settled = prepared->stored.united(lost[outputs.front().value]);
+  return prepared;
+}
+
+void BlockRunner::prepare_function(PreparedFunction& prepared) {
+  prepared.external = known_shape(plan_.external_shape(prepared.planned->stage));
+  prepared.stream = stream_of(prepared.node->name().c_str());
+  if (const Index entries = prepared.node->function.cache_entries(); entries > 0)
+    prepared.cache = std::make_unique<ResultCache>(entries);
+  // They stay where they are from here on: views point into them.
+  prepared.arguments.resize(prepared.planned->arguments.size());
+  for (std::size_t k = 0; k < prepared.arguments.size(); ++k) {
+    prepare_argument(*prepared.planned, k, prepared.arguments[k]);
+    prepared.views.push_back(prepared.arguments[k].view);
+    prepared.per_block = prepared.per_block || prepared.arguments[k].per_block;
+  }
 }
 
 void BlockRunner::prepare_argument(const PlannedFunction& function, std::size_t position,
@@ -190,14 +220,19 @@ BlockReport BlockRunner::compute(const Block& block) {
   report.completed = block.range.size();
   const TimePoint begin = now();
   TimePoint last = begin;
+  std::vector<FailedElements> losses;  // what of the block has no value, failed or blocked
   for (const FunctionId id : plan_.stages()[block.stage.value].functions) {
-    // Behind a failed element nothing of this block can be complete.
-    const IndexRange range{block.range.begin, block.range.begin + report.completed};
+    if (!functions_[id.value]) continue;
     const PreparedFunction& function = *functions_[id.value];
-    run_function(function, range, report);
+    // Behind an element that ends the run nothing of this block can be complete.
+    const IndexRange range{block.range.begin, block.range.begin + report.completed};
+    RangeSet lost = losses.empty() ? RangeSet{} : lost_arguments(function, losses);
+    const Index calls = run_function(function, range, lost, report);
+    if (!report.failed.empty() && report.failed.back().function == id)
+      lost = lost.united(report.failed.back().elements);
+    if (!lost.empty()) losses.push_back({id, std::move(lost)});
     const TimePoint end = now();
-    const auto guard = lock();
-    costs_[id.value].busy += end - last;
+    note_cost(id, calls, end - last);
     last = end;
   }
   report.busy = last - begin;
@@ -205,9 +240,38 @@ BlockReport BlockRunner::compute(const Block& block) {
   return report;
 }
 
+/// A long call among short ones shows by the time of the slice that it is in.
+void BlockRunner::note_cost(FunctionId id, Index calls, Duration took) {
+  const auto guard = lock();
+  FunctionCost& cost = costs_[id.value];
+  if (calls > 0) {
+    cost.longest = std::max(cost.longest, took / calls);
+    if (cost.calls > 0) {
+      const Duration expected = cost.busy / cost.calls * calls;
+      if (took > 2 * expected) cost.longest = std::max(cost.longest, took - expected);
+    }
+  }
+  cost.calls += calls;
+  cost.busy += took;
+}
+
+/// The elements whose arguments from this block have no value. Those that have values of their own are none.
+RangeSet BlockRunner::lost_arguments(const PreparedFunction& function,
+                                     const std::vector<FailedElements>& losses) const {
+  RangeSet lost;
+  for (const PreparedArgument& argument : function.arguments) {
+    if (!argument.planned->same_block) continue;
+    const FunctionId maker = plan_.output(*argument.planned->output).function;
+    for (const FailedElements& loss : losses)
+      if (loss.function == maker) lost = lost.united(loss.elements);
+  }
+  return lost.difference(function.stored);
+}
+
 void BlockRunner::append(const Block& block, BlockSink& sink) const {
   const auto guard = lock();
   for (const FunctionId id : plan_.stages()[block.stage.value].functions) {
+    if (!functions_[id.value]) continue;
     for (const OutputId output : plan_.function(id)->outputs) {
       const PartialArray& array = *arrays_.find(output);
       const RangeSet fresh = array.have().intersection(block.range).difference(functions_[id.value]->stored);
@@ -216,47 +280,107 @@ void BlockRunner::append(const Block& block, BlockSink& sink) const {
   }
 }
 
-void BlockRunner::run_function(const PreparedFunction& function, IndexRange range, BlockReport& report) {
-  if (function.stored.empty()) {
-    if (!range.empty()) call_function(function, range, report);
-    return;
+/// Returns how often the function was called.
+Index BlockRunner::run_function(const PreparedFunction& function, IndexRange range, const RangeSet& lost,
+                                BlockReport& report) {
+  if (function.settled.empty() && lost.empty())
+    return range.empty() ? 0 : call_function(function, range, report);
+  const RangeSet missing = RangeSet{range}.difference(function.settled).difference(lost);
+  Index calls = 0;
+  for (const IndexRange& part : missing.ranges()) {
+    if (report.failure && report.block.range.begin + report.completed <= part.begin) break;
+    calls += call_function(function, part, report);
   }
-  const RangeSet missing = RangeSet{range}.difference(function.stored);
-  for (const IndexRange& part : missing.ranges())
-    if (!call_function(function, part, report)) return;
+  return calls;
 }
 
-bool BlockRunner::call_function(const PreparedFunction& function, IndexRange range, BlockReport& report) {
+/// Calls the body for the whole range, and after an element that failed for the rest.
+Index BlockRunner::call_function(const PreparedFunction& function, IndexRange range, BlockReport& report) {
   auto scratch = take_scratch();
-  bind_arguments(function, range, *scratch);
-  bind_outputs(function, range, *scratch);
-  BlockCall call{range, &function.external, scratch->bound, scratch->columns, options_.seed, function.stream,
-                 0};
-  std::optional<Failure> failure;
-  try {
-    function.node->function.body().call(call);
-  } catch (...) {
-    failure = failure_of(function, range.begin + call.completed, *scratch);
-  }
-  {
-    const auto guard = lock();
-    costs_[function.planned->id.value].calls += call.completed + (failure ? 1 : 0);
-    try {
-      keep(function, {range.begin, range.begin + call.completed}, *scratch, report);
-    } catch (const Error& error) {
-      if (error.category() != Category::internal_shape_mismatch) throw;
-      // Another block gave the elements another shape: then the first element here is the one that differs.
-      call.completed = 0;
-      failure = failure_of(function, range.begin, *scratch);
+  Index calls = 0;
+  Index failing = range.begin - 1;
+  int tries = 0;
+  while (!range.empty()) {
+    Attempt tried = attempt(function, range, *scratch, report);
+    calls += tried.calls;
+    range.begin += tried.completed;
+    if (!tried.failure) break;
+    if (failing != range.begin) tries = 0;
+    failing = range.begin;
+    if (tries++ < options_.retries) continue;
+    if (!options_.keep_going || ends_the_run(function, *tried.failure)) {
+      report.completed = failing - report.block.range.begin;
+      // What another function of the stage failed at comes first in the order of outputs.
+      if (!report.failure) report.failure = std::move(tried.failure);
+      break;
     }
-  }
-  const bool done = !failure;  // of this call: one that came before in the stage may have failed further on
-  if (failure) {
-    report.completed = range.begin + call.completed - report.block.range.begin;
-    report.failure = std::move(failure);
+    note_failed(function, std::move(*tried.failure), report);
+    ++range.begin;
   }
   return_scratch(std::move(scratch));
-  return done;
+  return calls;
+}
+
+BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, IndexRange range,
+                                          Scratch& scratch, BlockReport& report) {
+  bind_arguments(function, range, scratch);
+  bind_outputs(function, range, scratch);
+  BlockCall call{range, &function.external, scratch.bound, scratch.columns, options_.seed, function.stream,
+                 0};
+  Attempt attempt;
+  try {
+    call_body(function, call, attempt.calls);
+  } catch (...) {
+    attempt.failure = failure_of(function, range.begin + call.completed, scratch);
+  }
+  try {
+    const auto guard = lock();
+    keep(function, {range.begin, range.begin + call.completed}, scratch, report);
+  } catch (const Error& error) {
+    if (error.category() != Category::internal_shape_mismatch) throw;
+    // Another block gave the elements another shape: then the first element here is the one that differs.
+    call.completed = 0;
+    attempt.failure = failure_of(function, range.begin, scratch);
+  }
+  attempt.completed = call.completed;
+  return attempt;
+}
+
+void BlockRunner::call_body(const PreparedFunction& function, BlockCall& call, Index& calls) {
+  const FunctionBody& body = function.node->function.body();
+  if (function.cache) return function.cache->call(body, call, calls);
+  try {
+    body.call(call);
+  } catch (...) {
+    calls = call.completed + 1;
+    throw;
+  }
+  calls = call.completed;
+}
+
+/// Elements that disagree about their shape, which nobody declared: it would depend on the order in which
+/// they are computed which of them are wrong.
+bool BlockRunner::ends_the_run(const PreparedFunction& function, const Failure& failure) const {
+  if (failure.category != Category::internal_shape_mismatch || element_count(function.external) == 1)
+    return false;
+  const auto& outputs = function.planned->outputs;
+  return std::any_of(outputs.begin(), outputs.end(),
+                     [&](OutputId output) { return !shape_was_known_[output.value]; });
+}
+
+bool BlockRunner::describes_failures() const {
+  const auto guard = lock();
+  return !options_.keep_going || details_left_ > 0;
+}
+
+void BlockRunner::note_failed(const PreparedFunction& function, Failure failure, BlockReport& report) {
+  if (report.failed.empty() || report.failed.back().function != function.planned->id)
+    report.failed.push_back({function.planned->id, {}});
+  report.failed.back().elements.insert({failure.element, failure.element + 1});
+  const auto guard = lock();
+  if (details_left_ == 0) return;
+  --details_left_;
+  report.details.push_back(std::move(failure));
 }
 
 void BlockRunner::bind_arguments(const PreparedFunction& function, IndexRange range, Scratch& scratch) const {
@@ -357,7 +481,7 @@ Failure BlockRunner::failure_of(const PreparedFunction& function, Index element,
   failure.index = multi_index(element, function.external);
   failure.host = options_.host;
   failure.rank = options_.rank;
-  for (std::size_t k = 0; k < scratch.bound.size(); ++k)
+  for (std::size_t k = 0; describes_failures() && k < scratch.bound.size(); ++k)
     failure.arguments += fmt::format("{}{}={}", k == 0 ? "" : ", ", function.arguments[k].planned->name,
                                      describe_argument(scratch.bound[k], function.external, element));
   try {

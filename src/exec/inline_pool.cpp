@@ -14,7 +14,7 @@ struct InlinePool::Impl {
   std::deque<PoolEvent> answers = {};  // to retracts
 };
 
-InlinePool::InlinePool(BlockHandler& handler, const Clock& clock, Place place, Duration slice)
+InlinePool::InlinePool(BlockHandler& handler, const Clock& clock, ProcessPlace place, Duration slice)
     : impl_(new Impl{SlicedBlock(handler, clock, std::move(place), slice)}) {}
 
 InlinePool::~InlinePool() = default;
@@ -43,6 +43,8 @@ std::optional<PoolEvent> InlinePool::poll() {
     current.begin(impl_->queue.pop());
   }
   if (!current.step()) return std::nullopt;
+  if (current.report().failure)  // the run ends: nobody needs what waits here
+    for (const RetractedBlock& block : impl_->queue.give_back()) impl_->answers.push_back({{0}, block});
   return PoolEvent{{0}, std::move(current.report())};
 }
 

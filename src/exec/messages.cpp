@@ -24,7 +24,7 @@ enum class Kind : FrameKind {
   retracted = 66
 };
 
-enum DoneFlag : std::uint8_t { has_failure = 1, has_late_shapes = 2, details_in_payload = 4 };
+enum DoneFlag : std::uint8_t { has_failure = 1, has_late_shapes = 2, details_in_payload = 4, has_failed = 8 };
 
 constexpr std::string_view cut_mark = " .. (cut)";
 constexpr Category last_category = Category::storage_failed;
@@ -113,6 +113,20 @@ void put_late_shapes(DetailWriter& writer, const std::vector<LateShape>& late_sh
   }
 }
 
+void put_failed(DetailWriter& writer, const BlockReport& report) {
+  writer.put(static_cast<std::uint32_t>(report.failed.size()));
+  for (const FailedElements& failed : report.failed) {
+    writer.put(failed.function.value);
+    writer.put(static_cast<std::uint32_t>(failed.elements.ranges().size()));
+    for (const IndexRange& range : failed.elements.ranges()) {
+      writer.put(range.begin);
+      writer.put(range.end);
+    }
+  }
+  writer.put(static_cast<std::uint32_t>(report.details.size()));
+  for (const Failure& failure : report.details) put_failure(writer, failure);
+}
+
 /// What most reports do not have.
 void put_details(EncodedMessage& message, std::size_t flags_at, const BlockReport& report) {
   DetailWriter details;
@@ -124,6 +138,10 @@ void put_details(EncodedMessage& message, std::size_t flags_at, const BlockRepor
   if (!report.late_shapes.empty()) {
     flags |= has_late_shapes;
     put_late_shapes(details, report.late_shapes);
+  }
+  if (!report.failed.empty()) {
+    flags |= has_failed;
+    put_failed(details, report);
   }
   if (message.size + details.bytes.size() <= max_body_bytes) {
     std::memcpy(message.bytes.data() + message.size, details.bytes.data(), details.bytes.size());
@@ -231,13 +249,37 @@ std::vector<LateShape> get_late_shapes(Reader& reader) {
   return late_shapes;
 }
 
+/// Elements of the block, in order, and no more failures than are told.
+void get_failed(Reader& reader, BlockReport& report) {
+  const auto functions = reader.get<std::uint32_t>();
+  if (functions == 0) reader.fail("no failed elements, though they are announced");
+  for (std::uint32_t k = 0; k < functions; ++k) {
+    FailedElements& failed = report.failed.emplace_back();
+    failed.function.value = reader.get<std::uint32_t>();
+    const auto count = reader.get<std::uint32_t>();
+    if (count == 0) reader.fail("a function without failed elements");
+    Index end = report.block.range.begin;
+    for (std::uint32_t r = 0; r < count; ++r) {
+      const IndexRange range = reader.get_range();
+      if (range.begin < end || range.end > report.block.range.end)
+        reader.fail("failed elements that are not in the block, or not in order");
+      failed.elements.insert(range);
+      end = range.end;
+    }
+  }
+  const auto count = reader.get<std::uint32_t>();
+  if (count > max_failure_details) reader.fail("more failures than are ever told");
+  for (std::uint32_t k = 0; k < count; ++k) report.details.push_back(get_failure(reader));
+}
+
 void get_details(const Frame& frame, Reader& body, std::uint8_t flags, BlockReport& report) {
-  constexpr std::uint8_t details_of_something = has_failure | has_late_shapes;
+  constexpr std::uint8_t details_of_something = has_failure | has_late_shapes | has_failed;
   if (flags > (details_of_something | details_in_payload) || (flags & details_of_something) == 0)
     body.fail("unknown flags");
   Reader details(frame.kind, (flags & details_in_payload) ? frame.payload : body.rest());
   if (flags & has_failure) report.failure = get_failure(details);
   if (flags & has_late_shapes) report.late_shapes = get_late_shapes(details);
+  if (flags & has_failed) get_failed(details, report);
   details.expect_end();
 }
 
@@ -272,7 +314,8 @@ EncodedMessage encode(const BlockReport& report) {
   writer.put(report.journal_bytes);
   const std::size_t flags_at = message.size;
   writer.put(std::uint8_t{0});
-  if (report.failure || !report.late_shapes.empty()) put_details(message, flags_at, report);
+  if (report.failure || !report.late_shapes.empty() || !report.failed.empty())
+    put_details(message, flags_at, report);
   return message;
 }
 

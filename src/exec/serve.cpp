@@ -52,13 +52,18 @@ struct WorkerLoop::Impl {
 
   void compute() {
     if (!current.active()) current.begin(queue.pop());
-    if (current.step()) send_report();
+    if (current.step()) {
+      send_report();
+      // The run ends: nobody needs what waits here.
+      if (current.report().failure)
+        for (const RetractedBlock& block : queue.give_back()) send(encode(ToRoot(RetractedMessage{block})));
+    }
     events.on_turn(current.last_end());
   }
 };
 
 WorkerLoop::WorkerLoop(WorkerTransport& transport, BlockHandler& handler, WorkerEvents& events,
-                       const Clock& clock, Place place)
+                       const Clock& clock, ProcessPlace place)
     : impl_(new Impl{transport, events, SlicedBlock(handler, clock, std::move(place), default_slice)}) {}
 
 WorkerLoop::~WorkerLoop() = default;
@@ -79,7 +84,7 @@ WorkerLoop::Turn WorkerLoop::turn() {
 }
 
 void serve(WorkerTransport& transport, BlockHandler& handler, WorkerEvents& events, const Clock& clock,
-           const Place& place, const WaitOptions& wait) {
+           const ProcessPlace& place, const WaitOptions& wait) {
   WorkerLoop loop(transport, handler, events, clock, place);
   Waiter waiter(wait);
   for (;;) {

@@ -2,6 +2,7 @@
 #include "exec/sliced_block.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace mpipe {
@@ -41,12 +42,26 @@ void SlicedBlock::absorb(BlockReport& part, Duration took) {
   report_.busy += took;
   report_.journal_bytes = part.journal_bytes;
   if (part.failure) report_.failure = std::move(part.failure);
+  if (!part.failed.empty()) absorb_failed(part);
   for (LateShape& late : part.late_shapes) {
     // Every slice tells the shapes that it met: one of each is enough.
     const bool known =
         std::find(report_.late_shapes.begin(), report_.late_shapes.end(), late) != report_.late_shapes.end();
     if (!known) report_.late_shapes.push_back(std::move(late));
   }
+}
+
+void SlicedBlock::absorb_failed(BlockReport& part) {
+  for (FailedElements& failed : part.failed) {
+    const auto known =
+        std::find_if(report_.failed.begin(), report_.failed.end(),
+                     [&](const FailedElements& each) { return each.function == failed.function; });
+    if (known == report_.failed.end())
+      report_.failed.push_back(std::move(failed));
+    else
+      known->elements = known->elements.united(failed.elements);
+  }
+  std::move(part.details.begin(), part.details.end(), std::back_inserter(report_.details));
 }
 
 IndexRange SlicedBlock::give_back() {

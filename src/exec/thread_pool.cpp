@@ -123,9 +123,15 @@ class Lane {
     if (!current_.active()) current_.begin(queue_.pop());
     computing_ = true;
     lock.unlock();
-    if (current_.step()) events_.push({worker_, std::move(current_.report())});
+    const bool over = current_.step();
+    const bool failed = over && current_.report().failure.has_value();
+    if (over && !failed) events_.push({worker_, std::move(current_.report())});
     lock.lock();
     computing_ = false;
+    if (failed) {  // the run ends: nobody needs what waited here before that is known
+      events_.push({worker_, std::move(current_.report())});
+      for (const RetractedBlock& block : queue_.give_back()) events_.push({worker_, block});
+    }
     if (paused_) rested_.notify_all();
   }
 
@@ -180,7 +186,8 @@ struct ThreadPool::Impl {
   }
 };
 
-ThreadPool::ThreadPool(std::vector<BlockHandler*> handlers, const Clock& clock, Place place, Duration slice)
+ThreadPool::ThreadPool(std::vector<BlockHandler*> handlers, const Clock& clock, ProcessPlace place,
+                       Duration slice)
     : impl_(std::make_unique<Impl>()) {
   for (BlockHandler* handler : handlers) {
     const WorkerId worker{static_cast<std::uint32_t>(impl_->lanes.size())};

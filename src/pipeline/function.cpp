@@ -69,6 +69,14 @@ Function& Function::thread_safe(bool promise) {
   return *this;
 }
 
+Function& Function::cache(Index entries) {
+  if (entries < 0)
+    throw Error(Category::bad_option,
+                fmt::format("a cache of {} results cannot be. Give their number, or 0 for none.", entries));
+  cache_entries_ = entries;
+  return *this;
+}
+
 Function& Function::attribute(const std::string& output, const std::string& key, const std::string& text) {
   attributes_[output][key] = text;
   return *this;
@@ -95,6 +103,12 @@ void Function::check() const {
   check_names();
   check_values();
   check_mapspec();
+  if (cache_entries_ > 0 && body_->draws_random_numbers())
+    throw Error(
+        Category::bad_option,
+        fmt::format("function '{}' draws random numbers, so equal arguments give it different results "
+                    "and they cannot be cached. Remove the cache.",
+                    name()));
 }
 
 void Function::check_names() const {

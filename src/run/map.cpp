@@ -1,51 +1,74 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/comm/agreement.hpp>
 #include <mpipe/core/hash.hpp>
 #include <mpipe/run/map.hpp>
 #include <mpipe/run/status.hpp>
 
-#include "run/agreement.hpp"
 #include "run/map_run.hpp"
 #include "run/request.hpp"
 #include "run/settings.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace mpipe {
 namespace {
 
-std::string text_of(const std::vector<Failure>& failures) {
+std::string text_of(const std::vector<Failure>& failures, Index count, const std::string& why) {
   const Failure& first = failures.front();
-  std::string text = fmt::format("function '{}' failed", first.output);
+  std::string text = fmt::format("{}function '{}' failed", why, first.output);
   if (!first.index.empty()) text += " at " + first.output + index_to_string(first.index);
   text += fmt::format(": {}", first.message);
   text += fmt::format(" ({}; called with {}; on rank {}, {})", first.type,
                       first.arguments.empty() ? "nothing" : first.arguments, first.rank, first.host);
-  if (failures.size() > 1) text += fmt::format(" and {} more", failures.size() - 1);
+  if (count > 1) text += fmt::format(" and {} more", count - 1);
   return text + ".";
 }
 
 }  // namespace
 
-FunctionError::FunctionError(std::vector<Failure> failures, std::shared_ptr<const Results> partial)
-    : Error(failures.front().category, text_of(failures)),
+FunctionError::FunctionError(std::vector<Failure> failures, std::shared_ptr<const Results> partial,
+                             Index count, const std::string& why)
+    : Error(failures.front().category, text_of(failures, count, why)),
       failures_(std::move(failures)),
       partial_(std::move(partial)) {}
 
-std::vector<bool> OutputResult::mask() const {
+std::vector<Index> OutputResult::elements_of_values() const {
   Shape outer;
-  for (std::size_t axis = 0; axis < layout.axes.size(); ++axis)
-    if (layout.external[axis]) outer.push_back(layout.shape[axis].value_or(0));
-  const Shape shape = known_shape(layout.shape);
-  const auto count = static_cast<std::size_t>(element_count(shape));
-  std::vector<bool> mask(count);
-  for (std::size_t k = 0; k < count; ++k) {
+  Shape shape;
+  for (std::size_t axis = 0; axis < layout.axes.size(); ++axis) {
+    shape.push_back(layout.shape[axis].value_or(0));
+    if (layout.external[axis]) outer.push_back(shape.back());
+  }
+  std::vector<Index> elements(static_cast<std::size_t>(element_count(shape)));
+  for (std::size_t k = 0; k < elements.size(); ++k) {
     const MultiIndex index = multi_index(static_cast<Index>(k), shape);
     MultiIndex element;
     for (std::size_t axis = 0; axis < index.size(); ++axis)
       if (layout.external[axis]) element.push_back(index[axis]);
-    mask[k] = done.contains(linear_index(element, outer));
+    elements[k] = linear_index(element, outer);
   }
+  return elements;
+}
+
+std::vector<bool> OutputResult::mask() const {
+  std::vector<bool> mask;
+  for (const Index element : elements_of_values()) mask.push_back(done.contains(element));
   return mask;
+}
+
+ValueState OutputResult::state(Index element) const {
+  if (done.contains(element)) return ValueState::done;
+  if (failed.contains(element)) return ValueState::failed;
+  if (blocked_by_array.contains(element)) return ValueState::blocked_by_array;
+  return blocked.contains(element) ? ValueState::blocked_by_value : ValueState::missing;
+}
+
+std::vector<ValueState> OutputResult::states() const {
+  std::vector<ValueState> states;
+  for (const Index element : elements_of_values()) states.push_back(state(element));
+  return states;
 }
 
 const OutputResult& Results::at(const std::string& output) const {
@@ -55,6 +78,28 @@ const OutputResult& Results::at(const std::string& output) const {
   for (const auto& [name, unused] : outputs) known.push_back(name);
   throw Error(Category::unknown_output,
               fmt::format("this run has no output '{}'.{}", output, did_you_mean(output, known)));
+}
+
+std::vector<RootCause> Results::root_causes(const std::string& output, Index element,
+                                            std::size_t most) const {
+  std::vector<RootCause> causes;
+  if (!at(output).blocked.contains(element)) return causes;
+  std::vector<RangeSet> failed;
+  std::vector<RangeSet> blocked;
+  for (const std::string& name : names_) {
+    failed.push_back(outputs.at(name).failed);
+    blocked.push_back(outputs.at(name).blocked);
+  }
+  const auto id = std::find(names_.begin(), names_.end(), output) - names_.begin();
+  const auto found = lineage_.root_causes({static_cast<std::uint32_t>(id)}, element, failed, blocked);
+  for (std::size_t k = 0; k < found.size(); ++k) {
+    if (found[k].empty()) continue;
+    const Shape shape = known_shape(outputs.at(names_[k]).layout.external_shape());
+    for (const IndexRange& range : found[k].ranges())
+      for (Index cause = range.begin; cause < range.end && causes.size() < most; ++cause)
+        causes.push_back({names_[k], cause, multi_index(cause, shape)});
+  }
+  return causes;
 }
 
 const Value& Results::value(const std::string& output) const {
@@ -73,6 +118,14 @@ const Value& Results::value(const std::string& output) const {
   return result.value;
 }
 
+std::string failures_text(const Results& results) {
+  Index blocked = 0;
+  for (const auto& [name, output] : results.outputs) blocked += output.blocked.count();
+  return fmt::format("{} element{} failed, {} element{} of outputs {} blocked by that",
+                     results.failed_elements, results.failed_elements == 1 ? "" : "s", blocked,
+                     blocked == 1 ? "" : "s", blocked == 1 ? "is" : "are");
+}
+
 namespace {
 
 /// Rank 0's run, with its state in status.json where nobody else writes it.
@@ -87,7 +140,9 @@ Results run_and_keep_status(const Communicator& comm, const Pipeline& pipeline, 
   options.observer = all;
   try {
     Results results = MapRun(comm, pipeline, inputs, std::move(options)).run();
-    status->finish(RunState::completed, 0, "");
+    const bool failed = results.failed_elements > 0;
+    status->finish(RunState::completed, failed ? exit_code(Category::function_raised) : 0,
+                   failed ? failures_text(results) : "");
     return results;
   } catch (const Error& error) {
     status->finish(RunState::failed, exit_code(error.category()), error.what());

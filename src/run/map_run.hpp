@@ -34,6 +34,8 @@ class MapRun {
 
   // beginning
   void open_store();
+  bool keeps_failed() const;
+  void keep_failed();
   RunDescription describe() const;
   RunLayout layout() const;
   void choose_workers();
@@ -46,6 +48,11 @@ class MapRun {
   void resolve_in_store();
   /// Returns false when the run ends here.
   bool finish_wave(std::size_t wave);
+  void take_failed();
+  void sort_failures(std::vector<Failure>& failures) const;
+  void block(std::size_t wave);
+  void mark_blocked(std::size_t wave);
+  bool is_sized(OutputId output) const { return is_known(plan_.external_shape(plan_.output(output).stage)); }
   void apply_shapes(std::size_t wave);
   void commit();
   void note_done(std::size_t wave);
@@ -59,10 +66,13 @@ class MapRun {
                  std::uint32_t local_from);
   std::unique_ptr<Pool> local_pool();
   std::vector<WorkerTraits> worker_traits(bool remote) const;
-  RangeSet todo(StageId stage) const;
+  RangeSet todo(FunctionId function) const;
+  void begin_stage(const Stage& stage, Scheduler& scheduler);
 
   // end (collective)
   Results collect();
+  OutputResult result_of(OutputId output);
+  void collect_failures(Results& results);
   void collect_statistics(Results& results);
   [[noreturn]] void throw_outcome(Results partial);
 
@@ -80,6 +90,16 @@ class MapRun {
   std::unique_ptr<RunStore> store_;  ///< null without a run folder
   std::vector<RangeSet> stored_;     ///< by output: kept from an earlier start
   std::vector<RangeSet> done_;       ///< by output, on every rank: have a value, since the end of their wave
+  // By output, on every rank: what has no value because of failures. Of outputs without a known number of
+  // elements the one element 0 stands for all (see Lineage).
+  std::vector<RangeSet> failed_;
+  std::vector<RangeSet> blocked_;
+  std::vector<RangeSet> blocked_by_array_;  ///< part of `blocked_`
+  std::vector<RangeSet> lost_;              ///< failed or blocked
+  Lineage lineage_;                         ///< with the shapes that are known in the wave at hand
+  std::vector<Failure> details_;            ///< of failed elements that the run went on after, the first ones
+  Index new_failures_ = 0;                  ///< in this start
+  std::vector<RangeSet> todo_;              ///< by function, on rank 0: of the wave at hand
   std::vector<bool> resolved_in_store_;
   RunArrays arrays_;
   std::unique_ptr<Sink> sink_;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The beginning of a map run: the machine, the run folder and its store.
+#include <mpipe/comm/agreement.hpp>
 #include <mpipe/core/error.hpp>
 #include <mpipe/core/hash.hpp>
 #include <mpipe/core/version.hpp>
 
-#include "run/agreement.hpp"
 #include "run/map_run.hpp"
 #include "run/map_run_sink.hpp"
 
@@ -145,6 +145,29 @@ RunLayout MapRun::layout() const {
   return layout;
 }
 
+/// A run that goes on after failures does not try them again, unless it is told to; one that stopped at a
+/// failure does.
+bool MapRun::keeps_failed() const { return options_.error_handling == "continue" && !options_.retry_failed; }
+
+/// What earlier starts failed at. A call fails with all of its outputs, whatever of that was noted before a
+/// start was killed.
+void MapRun::keep_failed() {
+  if (!keeps_failed()) return;
+  const std::vector<OutputProgress>& progress = store_->progress();
+  for (std::uint32_t id = 0; id < pipeline_.functions().size(); ++id) {
+    const auto& function = plan_.function({id});
+    if (!function) continue;
+    RangeSet failed;
+    RangeSet done = stored_[function->outputs.front().value];
+    for (const OutputId output : function->outputs) {
+      failed = failed.united(progress[output.value].failed);
+      done = done.intersection(stored_[output.value]);
+    }
+    for (const OutputId output : function->outputs)
+      lost_[output.value] = failed_[output.value] = failed.difference(done);
+  }
+}
+
 void MapRun::open_store() {
   if (options_.run_folder.empty()) return;
   RunLayout files = layout();
@@ -168,7 +191,7 @@ void MapRun::open_store() {
   const bool goes_on = id.front() != std::byte{0};
   files.run_id.assign(reinterpret_cast<const char*>(id.data()) + 1, id.size() - 1);
   try {
-    store_ = goes_on ? resume_run_store(comm_, options_.run_folder, files, {.keep_failed = false})
+    store_ = goes_on ? resume_run_store(comm_, options_.run_folder, files, {.keep_failed = keeps_failed()})
                      : create_run_store(comm_, options_.run_folder, files, {});
     // The folder becomes a run when its files are there: a start that fails before leaves nothing to go on
     // with.
@@ -181,6 +204,8 @@ void MapRun::open_store() {
     throw;
   }
   stored_ = store_->stored();
+  done_ = stored_;
+  keep_failed();
   for (std::size_t k = 0; k < plan_.outputs().size(); ++k) {
     const PartialShape shape = store_->shape(k);
     const ArrayLayout& planned = plan_.outputs()[k].layout;

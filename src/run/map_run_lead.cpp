@@ -35,11 +35,15 @@ class WaveDirector final : public DispatchObserver {
 
   void on_block_done(WorkerId worker, const Block& block, BlockReport& report, TimePoint now) override {
     note(worker, block, report, block.range.size(), now);
+    if (!report.failed.empty()) note_failed(report, now);
   }
 
   void on_block_failed(WorkerId worker, const Block& block, BlockReport& report, TimePoint now) override {
     note(worker, block, report, report.completed, now);
+    if (!report.failed.empty()) note_failed(report, now);
     mark_failed(*report.failure);
+    const FunctionId function = run_.plan_.pipeline().producer_of(report.failure->output);
+    run_.options_.observer->on_progress(function, {0, 1, 0}, now);
     run_.options_.observer->on_failure(*report.failure);
     run_.outcome_.failures.push_back(std::move(*report.failure));
   }
@@ -59,8 +63,7 @@ class WaveDirector final : public DispatchObserver {
       report.journal_bytes = run_.sink_->journal_bytes();
     }
     for (LateShape& late : report.late_shapes) note_shape(block, std::move(late), now);
-    const Stage& stage = run_.plan_.stages()[block.stage.value];
-    if (done > 0) run_.options_.observer->on_progress(stage, done, now);
+    if (done > 0) tell_progress(block, done, report, now);
     std::uint64_t& limit = commit_at_[worker.value];
     if (report.journal_bytes > limit) {
       wants_commit_ = true;
@@ -70,12 +73,69 @@ class WaveDirector final : public DispatchObserver {
     }
   }
 
-  /// The file tells which elements failed; a resume tries them again.
+  /// Tells what became of the first `handled` elements of a block.
+  void tell_progress(const Block& block, Index handled, const BlockReport& report, TimePoint now) {
+    const IndexRange range{block.range.begin, block.range.begin + handled};
+    std::vector<RangeSet> lost;  // by output: in this block
+    if (!report.failed.empty()) lost.resize(run_.plan_.outputs().size());
+    for (const FunctionId id : run_.plan_.stages()[block.stage.value].functions) {
+      ElementCounts counts{count_in(run_.todo_[id.value], range), 0, 0};
+      if (!lost.empty()) {
+        const RangeSet todo = run_.todo_[id.value].intersection(range);
+        const RangeSet failed = failed_of(report, id);
+        const RangeSet blocked = run_.lineage_.blocked(id, lost).all().intersection(todo).difference(failed);
+        for (const OutputId output : run_.plan_.function(id)->outputs)
+          lost[output.value] = failed.united(blocked);
+        counts.failed = failed.count();
+        counts.blocked = blocked.count();
+        counts.done -= counts.failed + counts.blocked;
+      }
+      run_.options_.observer->on_progress(id, counts, now);
+    }
+  }
+
+  static Index count_in(const RangeSet& elements, IndexRange range) {
+    return elements.contains(range) ? range.size() : elements.intersection(range).count();
+  }
+
+  static RangeSet failed_of(const BlockReport& report, FunctionId function) {
+    for (const FailedElements& failed : report.failed)
+      if (failed.function == function) return failed.elements;
+    return {};
+  }
+
+  /// Elements that failed, and after which the run goes on: unless there are too many of them.
+  void note_failed(BlockReport& report, TimePoint now) {
+    auto& all = run_.outcome_.failed;
+    for (FailedElements& failed : report.failed) {
+      failures_ += failed.elements.count();
+      for (const IndexRange& range : failed.elements.ranges()) mark_failed(failed.function, range);
+      const auto known = std::find_if(all.begin(), all.end(),
+                                      [&](const FailedElements& f) { return f.function == failed.function; });
+      if (known == all.end())
+        all.push_back(std::move(failed));
+      else
+        for (const IndexRange& range : failed.elements.ranges()) known->elements.insert(range);
+    }
+    for (Failure& failure : report.details) {
+      run_.options_.observer->on_failure(failure);
+      run_.outcome_.details.push_back(std::move(failure));
+    }
+    const std::optional<Index> most = run_.options_.max_failures;
+    if (!most || run_.new_failures_ + failures_ <= *most || run_.outcome_.too_many_failures) return;
+    run_.outcome_.too_many_failures = true;
+    scheduler_.on_drain(now);
+  }
+
+  /// The file tells which elements failed. A resume under `raise` tries them again.
   void mark_failed(const Failure& failure) {
-    if (!run_.store_ || exit_code(failure.category) != exit_code(Category::function_raised)) return;
-    const FunctionId id = run_.plan_.pipeline().producer_of(failure.output);
-    for (const OutputId output : run_.plan_.function(id)->outputs)
-      run_.store_->mark(output.value, {failure.element, failure.element + 1}, ElementStatus::failed);
+    if (exit_code(failure.category) != exit_code(Category::function_raised)) return;
+    mark_failed(run_.plan_.pipeline().producer_of(failure.output), {failure.element, failure.element + 1});
+  }
+  void mark_failed(FunctionId function, IndexRange range) {
+    if (!run_.store_) return;
+    for (const OutputId output : run_.plan_.function(function)->outputs)
+      run_.store_->mark(output.value, range, ElementStatus::failed);
   }
 
   void note_shape(const Block& block, LateShape late, TimePoint now) {
@@ -117,6 +177,7 @@ class WaveDirector final : public DispatchObserver {
   RemotePool* remote_;
   std::uint32_t local_from_;
   std::vector<std::uint64_t> commit_at_;  ///< by worker
+  Index failures_ = 0;                    ///< in this wave, that the run goes on after
   bool wants_commit_ = false;
   TimePoint last_tick_{};
 };
@@ -145,7 +206,7 @@ void MapRun::follow() {
 }
 
 std::unique_ptr<Pool> MapRun::local_pool() {
-  const Place place{0, host_name()};
+  const ProcessPlace place{0, host_name()};
   if (settings_.executor.kind == ExecutorKind::threads)
     return std::make_unique<ThreadPool>(std::vector<BlockHandler*>(settings_.executor.threads, runner_.get()),
                                         clock_, place);
@@ -191,21 +252,36 @@ void MapRun::lead() {
   if (remote) remote->send_stop();
 }
 
-RangeSet MapRun::todo(StageId stage) const {
-  const RangeSet selected = plan_.selected(stage);
+/// What is to be computed of a function in its wave.
+RangeSet MapRun::todo(FunctionId id) const {
+  const PlannedFunction& function = *plan_.function(id);
+  const RangeSet selected = plan_.selected(function.stage);
   RangeSet todo;
-  for (const FunctionId id : plan_.stages()[stage.value].functions)
-    for (const OutputId output : plan_.function(id)->outputs)
-      todo = todo.united(selected.difference(stored_[output.value]));
-  return todo;
+  for (const OutputId output : function.outputs)
+    todo = todo.united(selected.difference(stored_[output.value]));
+  return todo.difference(lost_[function.outputs.front().value]);
+}
+
+/// Gives the scheduler the elements of a stage, if there is anything known about them.
+void MapRun::begin_stage(const Stage& stage, Scheduler& scheduler) {
+  RangeSet all;
+  const bool sized = is_known(plan_.external_shape(stage.id));
+  for (const FunctionId id : stage.functions) {
+    const RangeSet& blocked = blocked_[plan_.function(id)->outputs.front().value];
+    if (!blocked.empty()) options_.observer->on_progress(id, {0, 0, blocked.count()}, clock_.now());
+    todo_[id.value] = sized ? todo(id) : RangeSet{};
+    all = all.united(todo_[id.value]);
+  }
+  if (sized) scheduler.on_stage_ready(stage.id, all, clock_.now(), settings_.block_of_stage[stage.id.value]);
 }
 
 /// Whatever goes wrong here is told to the others at the end of the wave: none of them is left waiting.
 void MapRun::lead_wave(std::size_t wave, Scheduler& scheduler, Pool& pool, RemotePool* remote,
                        std::uint32_t local_from) {
   try {
+    todo_.resize(pipeline_.functions().size());
     for (const StageId stage : plan_.stages_of_wave(wave))
-      scheduler.on_stage_ready(stage, todo(stage), clock_.now(), settings_.block_of_stage[stage.value]);
+      begin_stage(plan_.stages()[stage.value], scheduler);
     WaveDirector director(*this, scheduler, pool, remote, local_from);
     dispatch(scheduler, pool, clock_, director, comm_.wait_options());
   } catch (const Error& error) {

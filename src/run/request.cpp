@@ -55,6 +55,9 @@ Bytes encode_request(const Inputs& inputs, const MapOptions& options) {
                   {"executor", options.executor},
                   {"chunksizes", options.chunksizes},
                   {"error_handling", options.error_handling},
+                  {"max_failures", optional_index(options.max_failures)},
+                  {"retries", options.retries},
+                  {"retry_failed", options.retry_failed},
                   {"outputs", options.outputs},
                   {"fixed", encode_fixed(options.fixed)},
                   {"seed", options.seed},
@@ -87,6 +90,9 @@ Request decode_request(std::span<const std::byte> bytes) {
   options.executor = json["executor"].get<std::map<std::string, std::string>>();
   options.chunksizes = json["chunksizes"].get<std::map<std::string, Index>>();
   options.error_handling = json["error_handling"];
+  options.max_failures = to_optional_index(json["max_failures"]);
+  options.retries = json["retries"];
+  options.retry_failed = json["retry_failed"];
   options.outputs = json["outputs"].get<std::vector<std::string>>();
   options.fixed = decode_fixed(json["fixed"]);
   options.seed = json["seed"];

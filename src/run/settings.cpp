@@ -12,6 +12,8 @@
 namespace mpipe {
 namespace {
 
+constexpr Index kMostRetries = 1'000'000;
+
 /// A per-output option, spread over functions: any output of a function speaks for all of them, but only one
 /// may.
 template <class T>
@@ -144,6 +146,27 @@ std::vector<std::optional<Index>> choose_blocks(const Plan& plan, const MapOptio
   return blocks;
 }
 
+void check_error_handling(const MapOptions& options) {
+  const bool goes_on = options.error_handling == "continue";
+  if (!goes_on && options.error_handling != "raise")
+    throw Error(Category::bad_option,
+                fmt::format("error_handling is raise or continue, not '{}'.", options.error_handling));
+  if (options.max_failures && !goes_on)
+    throw Error(Category::bad_option,
+                "max_failures goes with error_handling continue: under raise the first failure ends the run. "
+                "Give one of them.");
+  if (options.max_failures.value_or(0) < 0)
+    throw Error(Category::bad_option,
+                fmt::format("max_failures is {}. Give 0 or more.", *options.max_failures));
+  if (options.retries < 0 || options.retries > kMostRetries)
+    throw Error(Category::bad_option,
+                fmt::format("retries is {}. Give a number from 0 to {}.", options.retries, kMostRetries));
+  if (options.retry_failed && !options.resume)
+    throw Error(Category::bad_option,
+                "retry_failed computes again what failed in an earlier start, which only resume goes on "
+                "with. Give resume (--resume), too.");
+}
+
 }  // namespace
 
 std::string ExecutorChoice::to_string() const {
@@ -159,11 +182,7 @@ std::string ExecutorChoice::to_string() const {
 }
 
 Settings make_settings(const Plan& plan, const MapOptions& options, int ranks) {
-  if (options.error_handling == "continue")
-    throw Error(Category::not_supported, "error_handling: continue is not supported yet. Use raise.");
-  if (options.error_handling != "raise")
-    throw Error(Category::bad_option,
-                fmt::format("error_handling is raise or continue, not '{}'.", options.error_handling));
+  check_error_handling(options);
   if (options.run_folder.empty() && (options.resume || options.overwrite))
     throw Error(Category::bad_option, "resume and overwrite need a run folder. Give one (--run-folder).");
   if (options.resume && options.overwrite)

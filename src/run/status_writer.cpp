@@ -47,8 +47,7 @@ struct StatusWriter::Impl {
   RunStatus status;
   std::string problem;
   std::vector<std::vector<std::size_t>> outputs_of;  ///< by FunctionId
-  std::map<std::string, std::size_t> output_by_name;
-  std::map<std::size_t, std::size_t> first_output;  ///< by function: its first output counts its calls
+  std::map<std::size_t, std::size_t> first_output;   ///< by function: its first output counts its calls
   RateMeter rate;
   Index calls = 0;
   SteadyTime begin;
@@ -131,7 +130,8 @@ StatusWriter::~StatusWriter() {
   impl_->stop_thread();
 }
 
-void StatusWriter::on_start(const Plan& plan, const MachineInfo& machine, const std::vector<Index>& kept) {
+void StatusWriter::on_start(const Plan& plan, const MachineInfo& machine,
+                            const std::vector<ElementCounts>& kept) {
   std::unique_lock lock(impl_->mutex);
   RunStatus& status = impl_->status;
   status.state = RunState::running;
@@ -143,9 +143,12 @@ void StatusWriter::on_start(const Plan& plan, const MachineInfo& machine, const 
   impl_->outputs_of.resize(plan.pipeline().functions().size());
   for (std::size_t k = 0; k < status.outputs.size(); ++k) {
     const std::size_t function = plan.outputs()[k].function.value;
-    if (k < kept.size()) status.outputs[k].done = kept[k];
+    if (k < kept.size()) {
+      status.outputs[k].done = kept[k].done;
+      status.outputs[k].failed = kept[k].failed;
+      status.outputs[k].blocked = kept[k].blocked;
+    }
     impl_->outputs_of[function].push_back(k);
-    impl_->output_by_name[status.outputs[k].name] = k;
     impl_->first_output.emplace(function, k);
   }
   impl_->begin = std::chrono::steady_clock::now();
@@ -154,13 +157,15 @@ void StatusWriter::on_start(const Plan& plan, const MachineInfo& machine, const 
   if (!impl_->thread.joinable()) impl_->thread = std::thread([impl = impl_.get()] { impl->keep_writing(); });
 }
 
-void StatusWriter::on_progress(const Stage& stage, Index elements, TimePoint) {
+void StatusWriter::on_progress(FunctionId function, const ElementCounts& counts, TimePoint) {
   const std::lock_guard lock(impl_->mutex);
   if (!impl_->started) return;
-  for (const FunctionId function : stage.functions) {
-    impl_->calls += elements;
-    for (const std::size_t output : impl_->outputs_of[function.value])
-      impl_->status.outputs[output].done += elements;
+  impl_->calls += counts.done + counts.failed;
+  for (const std::size_t k : impl_->outputs_of[function.value]) {
+    OutputStatus& output = impl_->status.outputs[k];
+    output.done += counts.done;
+    output.failed += counts.failed;
+    output.blocked += counts.blocked;
   }
   impl_->changed = true;
 }
@@ -169,16 +174,6 @@ void StatusWriter::on_resolved(const Plan& plan) {
   const std::lock_guard lock(impl_->mutex);
   if (!impl_->started) return;
   impl_->read_plan(plan);
-  impl_->changed = true;
-}
-
-void StatusWriter::on_failure(const Failure& failure) {
-  const std::lock_guard lock(impl_->mutex);
-  const auto found = impl_->output_by_name.find(failure.output);
-  if (!impl_->started || found == impl_->output_by_name.end()) return;
-  for (auto& outputs : impl_->outputs_of)
-    if (std::find(outputs.begin(), outputs.end(), found->second) != outputs.end())
-      for (const std::size_t output : outputs) ++impl_->status.outputs[output].failed;
   impl_->changed = true;
 }
 

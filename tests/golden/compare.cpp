@@ -41,9 +41,25 @@ bool close(double got, double wanted) {
 
 double number(const Json& json) { return json.is_null() ? std::nan("") : json.get<double>(); }
 
-/// `mask`: which of the values are there; empty: all.
-void compare_array(const std::string& name, const mpipe::Value& value, const std::vector<bool>& mask,
-                   const Json& wanted) {
+std::string state_name(mpipe::ValueState state) {
+  switch (state) {
+    case mpipe::ValueState::done:
+      return "ok";
+    case mpipe::ValueState::missing:
+      return "missing";
+    case mpipe::ValueState::failed:
+      return "error";
+    case mpipe::ValueState::blocked_by_value:
+      return "propagated:input_is_error";
+    case mpipe::ValueState::blocked_by_array:
+      return "propagated:array_contains_errors";
+  }
+  return "unknown";
+}
+
+/// `known`: the states of the values; empty: all are there.
+void compare_array(const std::string& name, const mpipe::Value& value,
+                   const std::vector<mpipe::ValueState>& known, const Json& wanted) {
   require_equal("the shape of " + name, value.shape(), wanted["shape"]);
   if (wanted.contains("element_shape")) throw Difference(name + ": arrays as elements are not compared yet");
   std::vector<Json> numbers, states;
@@ -52,7 +68,7 @@ void compare_array(const std::string& name, const mpipe::Value& value, const std
   const mpipe::Value doubles = value.converted(mpipe::element_type<double>());
   for (std::size_t k = 0; k < numbers.size(); ++k) {
     const std::string at = fmt::format("{} at {}", name, k);
-    const std::string state = mask.empty() || mask[k] ? "ok" : "missing";
+    const std::string state = known.empty() ? "ok" : state_name(known[k]);
     require_equal("the state of " + at, state, states.empty() ? Json("ok") : states[k]);
     if (state != "ok") continue;
     const auto got = mpipe::decode<double>(doubles.element(static_cast<mpipe::Index>(k)));
@@ -60,13 +76,15 @@ void compare_array(const std::string& name, const mpipe::Value& value, const std
   }
 }
 
-void compare_value(const std::string& name, const mpipe::Value& value, const std::vector<bool>& mask,
-                   const Json& wanted) {
+void compare_value(const std::string& name, const mpipe::Value& value,
+                   const std::vector<mpipe::ValueState>& known, const Json& wanted) {
   const auto kind = wanted["kind"].get<std::string>();
+  if (kind == "error")
+    return require_equal("the state of " + name, known.size() == 1 ? state_name(known[0]) : "not one value",
+                         wanted["state"]);
   if (!value.has_value()) throw Difference(name + " has no value");
-  if (kind == "array") return compare_array(name, value, mask, wanted);
-  if (kind != "scalar")
-    throw Difference(fmt::format("{} has a value, expected one of kind '{}'", name, kind));
+  if (kind == "array") return compare_array(name, value, known, wanted);
+  if (!known.empty()) require_equal("the state of " + name, state_name(known[0]), "ok");
   require_equal("the shape of " + name, value.shape(), Json::array());
   const auto got = value.as<double>();
   require(close(got, number(wanted["data"])), name, got, wanted["data"]);
@@ -115,7 +133,10 @@ void compare_results(const mpipe::Results& results, const Json& expected) {
   for (const auto& [name, wanted] : expected["outputs"].items()) {
     const mpipe::OutputResult& result = results.at(name);
     require_equal("how " + name + " is stored", result.mapped ? "map" : "single", wanted["stored"]);
-    compare_value(name, result.value, result.mask(), wanted);
+    // A single value that failed has one state, whatever shape it would have had.
+    const bool is_error = wanted["kind"] == "error";
+    const auto known = is_error ? std::vector{result.state(0)} : result.states();
+    compare_value(name, result.value, known, wanted);
   }
 }
 

@@ -15,6 +15,7 @@ class CountedBody final : public mpipe::FunctionBody {
     return body_->outputs(arguments);
   }
   bool thread_safe() const override { return body_->thread_safe(); }
+  bool draws_random_numbers() const override { return body_->draws_random_numbers(); }
   std::string identity() const override { return body_->identity(); }
 
   void call(mpipe::BlockCall& call) const override {

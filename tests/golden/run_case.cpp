@@ -132,6 +132,8 @@ class CaseRunner {
     if (options.storage.empty())
       options.storage = {{"", settings_.storage.empty() ? "memory" : settings_.storage}};
     options.run_folder = run_folder(call["run_folder"], options);
+    // The reference empties the folder without asking; this library wants to be told.
+    options.overwrite = !options.run_folder.empty() && !options.resume;
     return options;
   }
 

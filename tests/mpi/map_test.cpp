@@ -215,9 +215,10 @@ TEST(Map, WrongInputsAreRefusedBeforeAnyBodyRuns) {
   });
   error_message(Category::bad_chunksize, [&] { run(pipeline, {{"x", {1.0}}}, {.chunksizes = {{"", -1}}}); });
   error_message(Category::bad_option, [&] { run(pipeline, {{"x", {1.0}}}, {.executor = {{"", "cloud"}}}); });
-  error_message(Category::not_supported, [&] {
-    run(pipeline, {{"x", {1.0}}}, {.error_handling = "continue"});
-  });
+  error_message(Category::bad_option, [&] { run(pipeline, {{"x", {1.0}}}, {.error_handling = "go on"}); });
+  error_message(Category::bad_option, [&] { run(pipeline, {{"x", {1.0}}}, {.max_failures = 3}); });
+  error_message(Category::bad_option, [&] { run(pipeline, {{"x", {1.0}}}, {.retries = -1}); });
+  error_message(Category::bad_option, [&] { run(pipeline, {{"x", {1.0}}}, {.retry_failed = true}); });
   EXPECT_EQ(calls, 0);
 }
 

@@ -168,6 +168,57 @@ TEST(RandomRuns, account_for_everything_when_elements_fail) {
   EXPECT_GT(failures, 50);
 }
 
+// Notes what failed where the run goes on.
+struct Losing final : Ledger {
+  void on_block_done(WorkerId worker, const Block& block, BlockReport& report, TimePoint now) override {
+    Ledger::on_block_done(worker, block, report, now);
+    Index described = 0;
+    for (const FailedElements& of_function : report.failed) {
+      const RangeSet& elements = of_function.elements;
+      EXPECT_TRUE(elements.intersection(lost).empty()) << "lost twice";
+      EXPECT_TRUE(elements.intersection(block.range) == elements);
+      lost = lost.united(elements);
+      described += elements.count();
+    }
+    EXPECT_EQ(static_cast<Index>(report.details.size()), described);
+  }
+  RangeSet lost;
+};
+
+// Elements that fail do not stop a run that goes on: every element is computed once, whatever is split and
+// given back, and all failures arrive.
+TEST(RandomRuns, go_on_after_elements_that_fail) {
+  Index failures = 0;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Draw draw(seed);
+    Farm farm(draw_farm(draw, seed));
+    const Index every = 1 + draw.below(20);
+    const auto loses = [every](Index element) { return element % every == 0; };
+    for (auto& worker : farm.workers) worker.handler.loses = loses;
+    farm.at_rank0.loses = loses;
+    Scheduler scheduler(draw_policy(draw), farm.traits());
+    Losing ledger;
+    const RangeSet todo = draw.elements(300);
+    scheduler.on_stage_ready({0}, todo, farm.clock.now());
+    dispatch(scheduler, farm, farm.clock, ledger, {});
+
+    EXPECT_FALSE(scheduler.stopped());
+    EXPECT_EQ(ledger.stages_done.size(), 1U);
+    EXPECT_TRUE(ledger.done[0] == todo);
+    RangeSet expected;
+    for (const IndexRange& range : todo.ranges())
+      for (Index element = range.begin; element < range.end; ++element)
+        if (loses(element)) expected.insert({element, element + 1});
+    EXPECT_TRUE(ledger.lost == expected);
+    for (const auto& [element, count] : farm.computed(0)) EXPECT_EQ(count, 1) << "element " << element;
+    failures += expected.count();
+    farm.shut_down();
+    if (HasFailure()) break;
+  }
+  EXPECT_GT(failures, 1000);
+}
+
 // Drains when so many events have come.
 struct Draining final : Ledger {
   Draining(Scheduler& scheduler_of_run, int after) : scheduler(scheduler_of_run), events_left(after) {}

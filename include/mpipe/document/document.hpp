@@ -33,6 +33,8 @@ struct MapSection {
   std::map<std::string, std::string> executor;      ///< likewise
   std::map<std::string, std::optional<Index>> chunksizes;  ///< likewise; empty: `auto`
   std::optional<std::string> error_handling;               ///< `raise` or `continue`
+  std::optional<Index> max_failures;
+  std::optional<Index> retries;
   std::optional<Index> max_concurrent;
   std::optional<std::uint64_t> seed;
 };

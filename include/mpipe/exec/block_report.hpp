@@ -21,13 +21,23 @@ struct LateShape {
   friend bool operator==(const LateShape&, const LateShape&) = default;
 };
 
-/// How a block ended. Without a failure all of `block.range` is done; with one its first `completed` elements
-/// are.
+/// Elements of a function that failed, where the run goes on without them.
+struct FailedElements {
+  FunctionId function;
+  RangeSet elements;
+
+  friend bool operator==(const FailedElements&, const FailedElements&) = default;
+};
+
+/// How a block ended. Without a failure all of `block.range` has been dealt with: it is done but for what is
+/// in `failed`, and what in the same block needs that. With one its first `completed` elements are.
 struct BlockReport {
-  Block block;                     ///< as it was handed out, less what was given back
-  Index completed = 0;             ///< elements done, from the beginning of the range on
-  Duration busy{};                 ///< time spent computing it
-  std::optional<Failure> failure;  ///< of the element after the completed ones
+  Block block;                         ///< as it was handed out, less what was given back
+  Index completed = 0;                 ///< elements dealt with, from the beginning of the range on
+  Duration busy{};                     ///< time spent computing it
+  std::optional<Failure> failure;      ///< ends the run: of an element that is not among the completed ones
+  std::vector<FailedElements> failed;  ///< at most one entry per function of the stage
+  std::vector<Failure> details;        ///< of some of the elements in `failed`
   std::vector<LateShape> late_shapes;
   std::uint64_t journal_bytes = 0;  ///< what the journal of the worker holds now
 };

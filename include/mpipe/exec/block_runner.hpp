@@ -5,6 +5,7 @@
 #pragma once
 
 #include <mpipe/exec/block_handler.hpp>
+#include <mpipe/exec/messages.hpp>
 #include <mpipe/exec/run_arrays.hpp>
 #include <mpipe/schedule/plan.hpp>
 
@@ -28,12 +29,16 @@ struct BlockRunnerOptions {
   int rank = 0;
   std::string host = {};
   bool single_thread = true;  ///< `compute` is called by one thread only: no locks
+  bool keep_going = false;    ///< an element that fails costs itself and what needs it, and the rest goes on
+  int retries = 0;            ///< how often a failing element is tried again, with the same random numbers
 };
 
 /// What a function cost on this rank.
 struct FunctionCost {
   Index calls = 0;
   Duration busy{};
+  /// The longest call, as far as the times of slices of blocks tell.
+  Duration longest{};
 };
 
 /// Computes blocks of the wave that was prepared last. `compute` may be called from several threads if all
@@ -46,8 +51,10 @@ class BlockRunner final : public BlockHandler {
 
   /// Gets ready for the stages of a wave: their arrays, and views of everything that was complete before.
   /// `stored`: per output, the elements that need not be computed again (their values are in the arrays where
-  /// anybody reads them).
-  void prepare_wave(std::size_t wave, const std::vector<RangeSet>& stored);
+  /// anybody reads them); `lost`: those that failed or are blocked, which cannot be computed. Functions
+  /// without elements to compute are not prepared at all, as it may not be known what their arguments are.
+  void prepare_wave(std::size_t wave, const std::vector<RangeSet>& stored,
+                    const std::vector<RangeSet>& lost = {});
   BlockReport compute(const Block& block) override;
   /// Gives `sink` what was computed of a block that has ended, for runners without one: `compute` may run in
   /// threads that must not touch the sink.
@@ -60,11 +67,22 @@ class BlockRunner final : public BlockHandler {
   struct PreparedArgument;
   struct PreparedFunction;
   struct Scratch;
+  struct Attempt;
 
-  void prepare_function(FunctionId id, const std::vector<RangeSet>& stored);
+  std::unique_ptr<PreparedFunction> settle_function(FunctionId id, const std::vector<RangeSet>& stored,
+                                                    const std::vector<RangeSet>& lost) const;
+  void prepare_function(PreparedFunction& prepared);
   void prepare_argument(const PlannedFunction& function, std::size_t position, PreparedArgument& argument);
-  void run_function(const PreparedFunction& function, IndexRange range, BlockReport& report);
-  bool call_function(const PreparedFunction& function, IndexRange range, BlockReport& report);
+  Index run_function(const PreparedFunction& function, IndexRange range, const RangeSet& lost,
+                     BlockReport& report);
+  Index call_function(const PreparedFunction& function, IndexRange range, BlockReport& report);
+  Attempt attempt(const PreparedFunction& function, IndexRange range, Scratch& scratch, BlockReport& report);
+  static void call_body(const PreparedFunction& function, BlockCall& call, Index& calls);
+  bool describes_failures() const;
+  void note_failed(const PreparedFunction& function, Failure failure, BlockReport& report);
+  RangeSet lost_arguments(const PreparedFunction& function, const std::vector<FailedElements>& losses) const;
+  bool ends_the_run(const PreparedFunction& function, const Failure& failure) const;
+  void note_cost(FunctionId id, Index calls, Duration took);
   void bind_arguments(const PreparedFunction& function, IndexRange range, Scratch& scratch) const;
   void bind_outputs(const PreparedFunction& function, IndexRange range, Scratch& scratch);
   void keep(const PreparedFunction& function, IndexRange range, Scratch& scratch, BlockReport& report);
@@ -83,6 +101,7 @@ class BlockRunner final : public BlockHandler {
   std::vector<FunctionCost> costs_;
   std::vector<bool> shape_was_known_;  ///< by output, when the wave began
   std::vector<std::unique_ptr<Scratch>> free_scratch_;
+  std::size_t details_left_ = max_failure_details;
   mutable std::mutex mutex_;
 };
 

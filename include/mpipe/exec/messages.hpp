@@ -12,12 +12,14 @@
 ///        4  commit      number u32
 ///        5  stop
 ///       65  done        block u64, stage u32, range, completed i64, busy i64 (ns), journal u64 (bytes),
-///                       flags u8 (1: a failure follows, 2: late shapes follow, 4: in the payload), details
+///                       flags u8 (1: a failure follows, 2: late shapes follow, 4: in the payload,
+///                       8: failed elements follow), details
 ///       66  retracted   block u64, rest range
 ///
 /// Details: the failure (element i64, rank i32, category u16, index as u32 count and i64s, then output,
 /// message, type, arguments and host as u32 length and bytes), then the late shapes (u32 count, each output
-/// u32, u32 count and i64s). They lie in the body where they fit, else in the payload.
+/// u32, u32 count and i64s), then the failed elements (u32 count, each function u32, u32 count and ranges;
+/// u32 count and failures). They lie in the body where they fit, else in the payload.
 #pragma once
 
 #include <mpipe/comm/frame.hpp>
@@ -71,6 +73,8 @@ struct EncodedMessage {
 
 /// Longer texts of a failure are cut, with a mark, at the boundary of a character.
 inline constexpr std::size_t max_failure_text_bytes = 16 * 1024;
+/// So many failures are described by a worker, and kept in all; of the others the elements are known.
+inline constexpr std::size_t max_failure_details = 100;
 
 EncodedMessage encode(const ToWorker& message);
 EncodedMessage encode(const Block& block);  ///< the same as of a `ComputeMessage`

@@ -19,7 +19,8 @@ struct PoolEvent {
 
 /// Workers 0 .. worker_count() - 1, each of which computes its blocks in the order they were started. Each
 /// started block ends in exactly one event: a report, or a retraction of all of it; a retraction of a part
-/// comes before the report of the other part. One thread uses a pool, and workers never call it back.
+/// comes before the report of the other part. A worker whose report has a
+/// failure gives back what waits behind it. One thread uses a pool, and workers never call it back.
 class Pool {
  public:
   virtual ~Pool() = default;

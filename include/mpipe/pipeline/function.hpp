@@ -39,6 +39,10 @@ class Function {
   Function& internal_shape(PartialShape shape);
   /// Promise: the body may be called from several threads of a process at once.
   Function& thread_safe(bool promise = true);
+  /// Keeps the results of so many calls on each rank during a run, those used last: equal arguments are then
+  /// evaluated once. 0: none, which is the default. For functions that take long. Not together with random
+  /// numbers (see `check`); throws `Error` (bad_option) below 0.
+  Function& cache(Index entries);
   /// `units` / `long_name` of an output, by its new name: written to the file.
   Function& attribute(const std::string& output, const std::string& key, const std::string& text);
 
@@ -55,6 +59,7 @@ class Function {
   const Inputs& bound_values() const { return bound_; }
   const std::optional<PartialShape>& declared_internal_shape() const { return internal_shape_; }
   bool is_thread_safe() const { return thread_safe_ || body_->thread_safe(); }
+  Index cache_entries() const { return cache_entries_; }
   const FunctionBody& body() const { return *body_; }
   const std::map<std::string, std::map<std::string, std::string>>& attributes() const { return attributes_; }
 
@@ -74,6 +79,7 @@ class Function {
   std::optional<PartialShape> internal_shape_;
   std::map<std::string, std::map<std::string, std::string>> attributes_;
   bool thread_safe_ = false;
+  Index cache_entries_ = 0;
 };
 
 /// A function with one output, from any callable with one signature: free function, lambda, functor with a

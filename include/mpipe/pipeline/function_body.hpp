@@ -107,6 +107,8 @@ class FunctionBody {
   /// Computes the block. Whatever it throws is the failure of element `range.begin + completed`.
   virtual void call(BlockCall& call) const = 0;
   virtual bool thread_safe() const { return false; }
+  /// Its values depend on random numbers, so on more than the arguments.
+  virtual bool draws_random_numbers() const { return false; }
   /// Text that differs when the body does, as far as that can be known: compared between ranks.
   virtual std::string identity() const = 0;
 };

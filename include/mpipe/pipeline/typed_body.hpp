@@ -297,6 +297,12 @@ class TypedBody final : public FunctionBody {
   std::string identity() const override { return type_name(typeid(F)); }
 
   void call(BlockCall& call) const override { run(call, std::make_index_sequence<kArity>{}); }
+  bool draws_random_numbers() const override {
+    return []<std::size_t... I>(std::index_sequence<I...>) {
+      return (Injected<std::tuple_element_t<I, Parameters>> || ...);
+    }
+    (std::make_index_sequence<kArity>{});
+  }
 
  private:
   template <std::size_t... I>

@@ -7,6 +7,7 @@
 #include <mpipe/exec/failure.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
 #include <mpipe/run/observer.hpp>
+#include <mpipe/schedule/lineage.hpp>
 #include <mpipe/schedule/plan.hpp>
 
 #include <chrono>
@@ -35,7 +36,14 @@ struct MapOptions {
   std::map<std::string, std::string> executor = {};
   /// Output -> elements per block (> 0); "" is the default of all others. Without: automatic.
   std::map<std::string, Index> chunksizes = {};
+  /// What happens when a function throws. `raise`: the run stops, and `map` throws `FunctionError`.
+  /// `continue`: that element is failed, with all outputs of the call; what needs it is blocked and never
+  /// called; everything else is computed, and `map` returns.
   std::string error_handling = "raise";
+  /// With `continue`: stop, as under `raise`, when more elements than this failed in this start.
+  std::optional<Index> max_failures = {};
+  Index retries = 0;          ///< so often is an element that fails tried again, with the same random numbers
+  bool retry_failed = false;  ///< with `resume`: compute again what failed, and what it blocked
   std::vector<std::string> outputs = {};  ///< compute only what these need; empty: everything
   FixedIndices fixed = {};
   std::uint64_t seed = 0;
@@ -48,24 +56,55 @@ struct MapOptions {
   std::string command_line = {};  ///< likewise
 };
 
-/// One output of a finished run.
+/// What is known of a value.
+enum class ValueState : std::uint8_t {
+  done,
+  missing,           ///< not selected, or not reached
+  failed,            ///< the function threw
+  blocked_by_value,  ///< not called: an argument is a value that failed or is blocked
+  blocked_by_array   ///< not called: an argument is an array with such values
+};
+
+/// One output of a finished run. Of an output of which not even the number of elements became known, because
+/// of failures, the one element 0 stands for all: it is selected, and blocked.
 struct OutputResult {
   std::string name;
-  ArrayLayout layout;  ///< its shape is known here (what could never be known: 0)
+  ArrayLayout layout;  ///< its shape is known here, unless the run stopped early or failures kept it unknown
   bool mapped = false;
-  RangeSet selected;  ///< elements that this run was to compute, numbered over the external axes
-  RangeSet done;      ///< elements that have a value
+  RangeSet selected;          ///< elements that this run was to compute, numbered over the external axes
+  RangeSet done;              ///< of those: elements that have a value
+  RangeSet failed;            ///< elements at which the function threw
+  RangeSet blocked;           ///< elements that could not be computed, as something they need failed
+  RangeSet blocked_by_array;  ///< those of them that need an array with missing values, and no such value
   /// Values in mapspec order, elements that are not done hold no meaningful bytes; only on rank 0, only with
   /// `return_results`.
   Value value;
 
   /// Done or not per value in mapspec order (for `value`).
   std::vector<bool> mask() const;
+  /// Of a value, by the element that it belongs to.
+  ValueState state(Index element) const;
+  /// Per value in mapspec order, like `mask`.
+  std::vector<ValueState> states() const;
+
+ private:
+  /// Per value in mapspec order: the element that it belongs to.
+  std::vector<Index> elements_of_values() const;
 };
 
 struct FunctionStatistics {
-  Index calls = 0;     ///< elements computed in this start
-  double seconds = 0;  ///< summed over ranks
+  Index calls = 0;          ///< evaluations in this start, those that failed included
+  double seconds = 0;       ///< summed over ranks
+  double mean_seconds = 0;  ///< of a call
+  /// Of the longest call, as far as the times of slices of blocks tell: exact where calls take over 0.1 ms.
+  double max_seconds = 0;
+};
+
+/// A failed element because of which another one is blocked.
+struct RootCause {
+  std::string output;  ///< the first one of the function that failed
+  Index element = 0;
+  MultiIndex index;
 };
 
 /// What a `map` brought back.
@@ -76,26 +115,41 @@ class Results {
   std::map<std::string, PartialShape> planned_shapes;   ///< of arrays in mapspecs, before the run
   std::map<std::string, PartialShape> resolved_shapes;  ///< after it
   std::map<std::string, std::vector<bool>> masks;       ///< true: external axis
+  /// What is known of elements that failed in this start: at most 100, in the order of outputs and indices.
+  std::vector<Failure> failures;
+  Index failed_elements = 0;  ///< of functions, among those selected; kept from earlier starts or not
+  Index new_failures = 0;     ///< those of this start
   int ranks = 1;
   double wall_seconds = 0;
   double busy_workers = 0;    ///< utilisation, 0..1: busy time / (workers that compute x time)
   double busy_all_ranks = 0;  ///< the same over all ranks
 
   const OutputResult& at(const std::string& output) const;
+  /// Why an element is blocked: the failed elements that it needs, directly or through other blocked ones, in
+  /// the order of outputs and indices, at most so many. Empty for one that is not blocked. Any rank.
+  std::vector<RootCause> root_causes(const std::string& output, Index element, std::size_t most = 100) const;
   /// The value of an output that is complete; throws `Error` (unknown_output, missing_input) otherwise.
   template <class T>
   T get(const std::string& output) const {
     return value(output).template as<T>();
   }
   const Value& value(const std::string& output) const;
+
+ private:
+  friend class MapRun;
+  Lineage lineage_;
+  std::vector<std::string> names_;  ///< by OutputId
 };
 
-/// The failure that ended a run (`error_handling = "raise"`), thrown on every rank alike. Everything that was
-/// done before is stored. `failures().front()` is the element that failed first in the order of outputs and
-/// indices.
+/// The failure that ended a run (`error_handling = "raise"`, or more than `max_failures`), thrown on every
+/// rank alike. Everything that was done before is stored. `failures().front()` is the element that failed
+/// first in the order of outputs and indices.
 class FunctionError : public Error {
  public:
-  FunctionError(std::vector<Failure> failures, std::shared_ptr<const Results> partial);
+  /// `count`: how many elements failed, of which `failures` (not empty) are known; `why` the run stopped,
+  /// where that is not plain.
+  FunctionError(std::vector<Failure> failures, std::shared_ptr<const Results> partial, Index count,
+                const std::string& why = {});
   const std::vector<Failure>& failures() const { return failures_; }
   /// What is known of the run's outputs.
   const Results& partial() const { return *partial_; }
@@ -104,6 +158,9 @@ class FunctionError : public Error {
   std::vector<Failure> failures_;
   std::shared_ptr<const Results> partial_;
 };
+
+/// `3 elements failed, 7 elements of outputs are blocked by that`; for results with failures.
+std::string failures_text(const Results& results);
 
 /// Runs `pipeline` over `inputs`. Collective over `comm`, which is duplicated: the caller's messages are not
 /// disturbed. Every rank brings the same pipeline (checked); inputs and options are rank 0's. Either every

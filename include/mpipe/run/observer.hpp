@@ -15,7 +15,6 @@
 namespace mpipe {
 
 class Plan;
-struct Stage;
 
 /// How the machine looks to a run, found at its start.
 struct MachineInfo {
@@ -28,16 +27,24 @@ struct MachineInfo {
   std::string rank0;               ///< `schedules`, `schedules and works`
 };
 
+/// What became of some elements of a function.
+struct ElementCounts {
+  Index done = 0;
+  Index failed = 0;
+  Index blocked = 0;
+};
+
 /// Called on rank 0, between messages: implementations return quickly and do not throw.
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
-  /// The plan is made, nothing has run. `kept`: elements per output that an earlier start has stored already.
-  virtual void on_start(const Plan&, const MachineInfo&, const std::vector<Index>& /*kept*/) {}
-  /// A block is done: so many more elements of every function of this stage.
-  virtual void on_progress(const Stage&, Index /*elements*/, TimePoint) {}
+  /// The plan is made, nothing has run. `kept`: elements per output that an earlier start has settled.
+  virtual void on_start(const Plan&, const MachineInfo&, const std::vector<ElementCounts>& /*kept*/) {}
+  /// So many more elements of this function are settled.
+  virtual void on_progress(FunctionId, const ElementCounts&, TimePoint) {}
   /// Shapes became known (see `Plan::outputs`).
   virtual void on_resolved(const Plan&) {}
+  /// Details of an element that failed; of so many only that they stay readable. See `on_progress` for all.
   virtual void on_failure(const Failure&) {}
   /// Now and then while waiting, at least ten times a second unless a wait lasts.
   virtual void on_tick(TimePoint) {}
@@ -49,11 +56,12 @@ class ObserverList final : public RunObserver {
  public:
   void add(std::shared_ptr<RunObserver> observer) { observers_.push_back(std::move(observer)); }
 
-  void on_start(const Plan& plan, const MachineInfo& machine, const std::vector<Index>& kept) override {
+  void on_start(const Plan& plan, const MachineInfo& machine,
+                const std::vector<ElementCounts>& kept) override {
     for (const auto& each : observers_) each->on_start(plan, machine, kept);
   }
-  void on_progress(const Stage& stage, Index elements, TimePoint now) override {
-    for (const auto& each : observers_) each->on_progress(stage, elements, now);
+  void on_progress(FunctionId function, const ElementCounts& counts, TimePoint now) override {
+    for (const auto& each : observers_) each->on_progress(function, counts, now);
   }
   void on_resolved(const Plan& plan) override {
     for (const auto& each : observers_) each->on_resolved(plan);

@@ -85,10 +85,10 @@ class StatusWriter final : public RunObserver {
   StatusWriter(const StatusWriter&) = delete;
   StatusWriter& operator=(const StatusWriter&) = delete;
 
-  void on_start(const Plan& plan, const MachineInfo& machine, const std::vector<Index>& kept) override;
-  void on_progress(const Stage& stage, Index elements, TimePoint now) override;
+  void on_start(const Plan& plan, const MachineInfo& machine,
+                const std::vector<ElementCounts>& kept) override;
+  void on_progress(FunctionId function, const ElementCounts& counts, TimePoint now) override;
   void on_resolved(const Plan& plan) override;
-  void on_failure(const Failure& failure) override;
   void on_end(const std::string& state, const std::string& message) override;
 
   /// The last word, synced to the disk; for those who know the exit code. May be called by another thread

@@ -52,6 +52,11 @@ class CountingHandler : public BlockHandler {
         return report;
       }
       ++computed[{block.stage.value, element}];
+      if (loses && loses(element)) {
+        if (report.failed.empty()) report.failed.push_back({{0}, {}});
+        report.failed.front().elements.insert({element, element + 1});
+        report.details.push_back(failure_at(element, "lost"));
+      }
       ++report.completed;
     }
     if (throws_at && block.range.contains(*throws_at)) throw std::runtime_error("thrown");
@@ -63,6 +68,7 @@ class CountingHandler : public BlockHandler {
   std::map<std::pair<std::uint32_t, Index>, int> computed;  ///< how often, by stage and element
   std::optional<Index> fails_at;
   std::optional<Index> throws_at;
+  std::function<bool(Index)> loses;  ///< elements that fail, and after which it goes on
   std::optional<LateShape> late_shape;
   std::uint64_t journal_bytes = 0;
 

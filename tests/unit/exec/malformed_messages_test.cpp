@@ -38,6 +38,7 @@ class Body {
 constexpr std::uint8_t a_failure = 1;
 constexpr std::uint8_t late_shapes = 2;
 constexpr std::uint8_t in_payload = 4;
+constexpr std::uint8_t failed_elements = 8;
 
 Body block_body(Index begin, Index end) {
   return Body().put(std::uint64_t{1}).put(std::uint32_t{2}).put_range(begin, end);
@@ -101,6 +102,10 @@ std::vector<Malformed> malformed_frames_to_workers() {
 
 std::vector<Malformed> malformed_frames_to_root() {
   const auto failed = [](std::uint8_t flags) { return done_body(0, 10, 5, flags); };
+  // Elements of function 1 that failed: a number of ranges, which follow.
+  const auto lost = [](std::uint32_t ranges) {
+    return done_body(0, 10, 10, failed_elements).put(std::uint32_t{1}).put(std::uint32_t{1}).put(ranges);
+  };
   return {
       {"done without a body", 65, {}},
       {"done of an empty range", 65, done_body(5, 5, 0).bytes},
@@ -110,7 +115,7 @@ std::vector<Malformed> malformed_frames_to_root() {
       {"done of nothing, without a failure", 65, done_body(0, 10, 0).bytes},
       {"done of everything, with a failure", 65, failure_body(done_body(0, 10, 10, a_failure)).bytes},
       {"done in negative time", 65, done_body(0, 10, 10, 0, -1).bytes},
-      {"done with unknown flags", 65, done_body(0, 10, 10, 8).bytes},
+      {"done with unknown flags", 65, done_body(0, 10, 10, 16).bytes},
       {"done with details that are none", 65, done_body(0, 10, 10, in_payload).bytes},
       {"done with something behind", 65, done_body(0, 10, 10).put(std::uint8_t{0}).bytes},
       {"done with a payload that is not announced", 65, done_body(0, 10, 10).bytes, Bytes(4)},
@@ -137,6 +142,20 @@ std::vector<Malformed> malformed_frames_to_root() {
            .put(std::uint32_t{1})
            .put(Index{-1})
            .bytes},
+      {"failed elements without a count", 65, done_body(0, 10, 10, failed_elements).bytes},
+      {"failed elements of no function", 65,
+       done_body(0, 10, 10, failed_elements).put(std::uint32_t{0}).put(std::uint32_t{0}).bytes},
+      {"failed elements of more functions than bytes", 65,
+       done_body(0, 10, 10, failed_elements).put(~0U).bytes},
+      {"no failed elements of a function", 65, lost(0).put(std::uint32_t{0}).bytes},
+      {"more failed elements than bytes", 65, lost(~0U).bytes},
+      {"failed elements behind the block", 65, lost(1).put_range(9, 11).put(std::uint32_t{0}).bytes},
+      {"failed elements in disorder", 65,
+       lost(2).put_range(5, 6).put_range(4, 5).put(std::uint32_t{0}).bytes},
+      {"failed elements twice", 65, lost(2).put_range(5, 7).put_range(6, 8).put(std::uint32_t{0}).bytes},
+      {"failed elements without descriptions", 65, lost(1).put_range(5, 6).bytes},
+      {"failed elements with more descriptions than are ever told", 65,
+       lost(1).put_range(5, 6).put(std::uint32_t{101}).bytes},
       {"retracted without a range", 66, Body().put(std::uint64_t{1}).bytes},
       {"retracted of nothing", 66, Body().put(std::uint64_t{1}).put_range(4, 4).bytes},
       {"retracted of a negative range", 66, Body().put(std::uint64_t{1}).put_range(-4, 4).bytes},

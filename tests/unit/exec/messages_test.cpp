@@ -98,6 +98,27 @@ TEST(Messages, done_with_late_shapes) {
   EXPECT_EQ(round_trip(report), report);
 }
 
+TEST(Messages, done_with_elements_that_failed) {
+  BlockReport report = plain_report();
+  report.failed = {{{7}, {{120, 121}}}, {{9}, {{100, 101}, {103, 200}, {349, 350}}}};
+  EXPECT_EQ(round_trip(report), report);
+  EXPECT_TRUE(encode(report).payload.empty());  // a few ranges lie in the body
+  report.details = {sample_failure(), sample_failure()};
+  report.details[1].message = "";
+  EXPECT_EQ(round_trip(report), report);
+  report.late_shapes = {{{5}, {3, 0}}};
+  EXPECT_EQ(round_trip(report), report);
+  report.block.range = {0, 100000};
+  report.completed = 100000;
+  for (Index k = 0; k < 100000; k += 2) report.failed[1].elements.insert({k, k + 1});
+  report.details.assign(max_failure_details, sample_failure());
+  EXPECT_EQ(round_trip(report), report);
+  // Ahead of an element that ends the run, too.
+  report.completed = 5;
+  report.failure = sample_failure();
+  EXPECT_EQ(round_trip(report), report);
+}
+
 TEST(Messages, details_that_do_not_fit_travel_as_a_payload) {
   BlockReport report = plain_report();
   report.completed = 1;

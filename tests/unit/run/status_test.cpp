@@ -30,12 +30,10 @@ struct Sweep {
                     function("s", [](ArrayView<const double> y) { return y.size(); }).parameters("y")};
   Plan plan{pipeline, {{{"x", linspace(0, 1, 10)}}, {}, {}}};
 
-  const Stage& stage_of(const std::string& output) const {
-    return plan.stages()[plan.output(*plan.find_output(output)).stage.value];
-  }
-  std::vector<Index> kept(Index of_y) const {
-    std::vector<Index> kept(plan.outputs().size());
-    for (const std::string name : {"y", "z"}) kept[plan.find_output(name)->value] = of_y;
+  FunctionId function_of(const std::string& output) const { return pipeline.producer_of(output); }
+  std::vector<ElementCounts> kept(Index of_y) const {
+    std::vector<ElementCounts> kept(plan.outputs().size());
+    for (const std::string name : {"y", "z"}) kept[plan.find_output(name)->value].done = of_y;
     return kept;
   }
 };
@@ -79,7 +77,7 @@ TEST(StatusWriter, tells_how_a_run_goes_from_beginning_to_end) {
   EXPECT_EQ(output(status, "y").dims, std::vector<std::string>{"i"});
   EXPECT_EQ(output(status, "s").elements, 1);
 
-  writer.on_progress(sweep.stage_of("y"), 3, {});
+  writer.on_progress(sweep.function_of("y"), {3}, {});
   for (int k = 0; k < 1000 && output(read_status(folder.path()), "z").done != 5; ++k)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   status = read_status(folder.path());
@@ -89,8 +87,8 @@ TEST(StatusWriter, tells_how_a_run_goes_from_beginning_to_end) {
   EXPECT_TRUE(status.eta_seconds);
   EXPECT_NEAR(status.progress_fraction(), 10.0 / 21, 1e-12);
 
-  writer.on_progress(sweep.stage_of("y"), 5, {});
-  writer.on_progress(sweep.stage_of("s"), 1, {});
+  writer.on_progress(sweep.function_of("y"), {5}, {});
+  writer.on_progress(sweep.function_of("s"), {1}, {});
   writer.on_end("completed", "");
   status = read_status(folder.path());
   EXPECT_EQ(status.state, RunState::completed);
@@ -105,9 +103,7 @@ TEST(StatusWriter, has_the_true_exit_code_and_the_reason) {
   const Sweep sweep;
   StatusWriter writer(folder.path());
   writer.on_start(sweep.plan, machine(), {});
-  Failure failure;
-  failure.output = "y";
-  writer.on_failure(failure);
+  writer.on_progress(sweep.function_of("y"), {0, 1, 0}, {});
   writer.on_end("failed", "function 'y' failed");
   EXPECT_EQ(read_status(folder.path()).exit_code, 1);
   writer.finish(RunState::failed, 4, "the disk is full");
@@ -116,6 +112,25 @@ TEST(StatusWriter, has_the_true_exit_code_and_the_reason) {
   EXPECT_EQ(status.script_exit_code(), 4);
   EXPECT_EQ(status.message, "the disk is full");
   EXPECT_EQ(output(status, "z").failed, 1);
+}
+
+TEST(StatusWriter, counts_what_failed_and_what_is_blocked) {
+  const TemporaryFolder folder;
+  const Sweep sweep;
+  StatusWriter writer(folder.path());
+  auto kept = sweep.kept(1);
+  for (ElementCounts& of_output : kept) of_output.failed = 2;
+  writer.on_start(sweep.plan, machine(), kept);
+  writer.on_progress(sweep.function_of("y"), {4, 3, 0}, {});
+  writer.on_progress(sweep.function_of("s"), {0, 0, 1}, {});
+  writer.finish(RunState::completed, 1, "5 elements failed");
+  const RunStatus status = read_status(folder.path());
+  EXPECT_EQ(output(status, "z").done, 5);
+  EXPECT_EQ(output(status, "z").failed, 5);
+  EXPECT_EQ(output(status, "z").pending(), 0);
+  EXPECT_EQ(output(status, "s").blocked, 1);
+  EXPECT_EQ(status.state, RunState::completed);
+  EXPECT_EQ(status.script_exit_code(), 1);
 }
 
 TEST(StatusWriter, leaves_a_folder_alone_that_another_job_has_taken) {
@@ -136,7 +151,7 @@ TEST(StatusWriter, that_cannot_write_stops_nothing) {
   const Sweep sweep;
   StatusWriter writer(folder / "gone");
   writer.on_start(sweep.plan, machine(), {});
-  writer.on_progress(sweep.stage_of("y"), 3, {});
+  writer.on_progress(sweep.function_of("y"), {3}, {});
   writer.on_end("completed", "");
   EXPECT_FALSE(writer.problem().empty());
 }
@@ -148,7 +163,7 @@ TEST(StatusWriter, of_a_run_without_a_folder_tells_and_writes_nothing) {
   const Sweep sweep;
   StatusWriter writer("");
   writer.on_start(sweep.plan, machine(), {});
-  writer.on_progress(sweep.stage_of("y"), 3, {});
+  writer.on_progress(sweep.function_of("y"), {3}, {});
   EXPECT_EQ(output(writer.status(), "z").done, 3);
   EXPECT_EQ(writer.status().state, RunState::running);
   writer.finish(RunState::cancelled, 143, "ended by a signal");

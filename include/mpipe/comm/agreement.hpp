@@ -15,8 +15,8 @@ namespace mpipe {
 /// every rank, as an `Error` of the same category and text.
 Bytes on_root(const Communicator& comm, const std::function<Bytes()>& step);
 
-/// Collective. Runs `step` on every rank; when it throws on any, every rank throws what the lowest of those
-/// threw.
+/// Collective. Runs `step` on every rank; when it throws on any, every rank throws an `Error` of the category
+/// and text of the lowest of those. Where that is not rank 0, the text says which rank on which host.
 void together(const Communicator& comm, const std::function<void()>& step);
 
 }  // namespace mpipe

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "run/agreement.hpp"
+#include <mpipe/comm/agreement.hpp>
+
+#include <fmt/format.h>
 
 #include <cstring>
 #include <limits>
@@ -76,7 +78,11 @@ void together(const Communicator& comm, const std::function<void()>& step) {
   const std::int64_t first = comm.all_reduce(here, ReduceOp::min);
   if (first == std::numeric_limits<std::int64_t>::max()) return;
   Bytes bytes;
-  if (comm.rank() == static_cast<int>(first)) bytes = encode_outcome(outcome, {});
+  if (comm.rank() == static_cast<int>(first)) {
+    Outcome told = *outcome;
+    if (first != 0) told.text = fmt::format("rank {} on {}: {}", first, host_name(), told.text);
+    bytes = encode_outcome(told, {});
+  }
   decode_outcome(comm.broadcast(std::move(bytes), static_cast<int>(first)));
 }
 
