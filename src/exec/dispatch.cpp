@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace mpipe {
 
 namespace {
@@ -22,13 +24,15 @@ struct Actor {
   void operator()(const StageDone& done) const { observer.on_stage_done(done.stage, now); }
 };
 
-[[noreturn]] void give_up(const Scheduler& scheduler, const Waiter& waiter) {
+[[noreturn]] void give_up(std::span<const Dispatcher> dispatchers, const Waiter& waiter) {
+  Index in_flight = 0;
+  for (const Dispatcher& dispatcher : dispatchers) in_flight += dispatcher.scheduler().blocks_in_flight();
   throw Error(
       Category::rank_lost,
       fmt::format(
           "Nothing was heard of {} block(s) for {:.1f} s (a worker is lost, or a function takes longer "
           "than the limit). Look at the logs of the other ranks; the limit is MPIPE_WAIT_LIMIT.",
-          scheduler.blocks_in_flight(), seconds(waiter.waited())));
+          in_flight, seconds(waiter.waited())));
 }
 
 }  // namespace
@@ -70,32 +74,72 @@ void Dispatcher::act(TimePoint now) {
   }
 }
 
+namespace {
+
+bool all_finished(std::span<const Dispatcher> dispatchers) {
+  return std::all_of(dispatchers.begin(), dispatchers.end(),
+                     [](const Dispatcher& d) { return d.scheduler().finished(); });
+}
+
+bool any_computes_inline(std::span<Dispatcher> dispatchers) {
+  return std::any_of(dispatchers.begin(), dispatchers.end(),
+                     [](Dispatcher& d) { return d.pool().computes_inline(); });
+}
+
+void require_progress(std::span<const Dispatcher> dispatchers) {
+  if (std::none_of(dispatchers.begin(), dispatchers.end(),
+                   [](const Dispatcher& d) { return d.scheduler().stuck(); }))
+    return;
+  throw Error(Category::rank_lost,
+              "Work is left, and no worker that could do it (all are lost, or allowed short blocks only). "
+              "Resume the run.");
+}
+
+/// Where something is going on, so that its end also ends the pause.
+Pool& pool_to_wait_for(std::span<Dispatcher> dispatchers) {
+  for (Dispatcher& dispatcher : dispatchers)
+    if (dispatcher.scheduler().blocks_in_flight() > 0) return dispatcher.pool();
+  return dispatchers.front().pool();
+}
+
+void look_around(std::span<Dispatcher> dispatchers) {
+  for (Dispatcher& dispatcher : dispatchers) dispatcher.look_around();
+}
+
+}  // namespace
+
+void dispatch(std::span<Dispatcher> dispatchers, const WaitOptions& wait) {
+  Waiter waiter(wait);
+  look_around(dispatchers);
+  while (!all_finished(dispatchers)) {
+    bool any_event = false;
+    for (Dispatcher& dispatcher : dispatchers) {
+      const bool event = dispatcher.turn();
+      any_event = any_event || event;
+      // What has no event now may be waiting for time to pass, while others are busy.
+      if (!event && any_event) dispatcher.look_around();
+    }
+    if (any_event) {
+      waiter.reset();
+      continue;
+    }
+    if (any_computes_inline(dispatchers)) {  // the poll was a slice of work
+      waiter.reset();
+      look_around(dispatchers);
+      continue;
+    }
+    require_progress(dispatchers);
+    const Duration pause = waiter.next_pause();
+    if (pause > Duration::zero()) pool_to_wait_for(dispatchers).pause(pause);
+    if (waiter.looked()) look_around(dispatchers);
+    if (waiter.expired()) give_up(dispatchers, waiter);
+  }
+}
+
 void dispatch(Scheduler& scheduler, Pool& pool, const Clock& clock, DispatchObserver& observer,
               const WaitOptions& wait) {
   Dispatcher dispatcher(scheduler, pool, clock, observer);
-  Waiter waiter(wait);
-  dispatcher.look_around();
-  while (!scheduler.finished()) {
-    if (dispatcher.turn()) {
-      waiter.reset();
-      continue;
-    }
-    if (pool.computes_inline()) {  // the poll was a slice of work
-      waiter.reset();
-      dispatcher.look_around();
-      continue;
-    }
-    if (scheduler.stuck()) {
-      throw Error(
-          Category::rank_lost,
-          "Work is left, and no worker that could do it (all are lost, or allowed short blocks only). "
-          "Resume the run.");
-    }
-    const Duration pause = waiter.next_pause();
-    if (pause > Duration::zero()) pool.pause(pause);
-    if (waiter.looked()) dispatcher.look_around();
-    if (waiter.expired()) give_up(scheduler, waiter);
-  }
+  dispatch(std::span(&dispatcher, 1), wait);
 }
 
 }  // namespace mpipe

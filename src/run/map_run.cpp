@@ -30,7 +30,8 @@ MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs&
       pipeline_(pipeline),
       options_(without_observer_elsewhere(comm, std::move(options))),
       inputs_(inputs),
-      plan_(pipeline, {inputs, options_.outputs, options_.fixed}),
+      plan_(pipeline,
+            {inputs, options_.outputs, options_.fixed, executor_names(pipeline, options_, comm.size())}),
       settings_(make_settings(plan_, options_, comm.size())),
       planned_shapes_(plan_.shapes()),
       stored_(plan_.outputs().size()),
@@ -45,8 +46,7 @@ MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs&
   machine_ = look_at_machine();
   choose_workers();
   open_store();
-  const bool threads =
-      comm_.is_root() && (settings_.executor.kind == ExecutorKind::threads || rank0_has_thread_);
+  const bool threads = comm_.is_root() && (settings_.uses(ExecutorKind::threads) || rank0_has_thread_);
   if (store_) sink_ = std::make_unique<Sink>(*store_);
   appends_late_ = store_ && threads;
   runner_ = std::make_unique<BlockRunner>(

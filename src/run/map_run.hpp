@@ -29,7 +29,9 @@ class MapRun {
 
  private:
   class Sink;
+  struct Crew;
   friend class WaveDirector;
+  friend class CrewListener;
   friend class WaveFollower;
 
   // beginning
@@ -62,10 +64,8 @@ class MapRun {
   // computing
   void lead();    ///< rank 0
   void follow();  ///< the others
-  void lead_wave(std::size_t wave, Scheduler& scheduler, Pool& pool, RemotePool* remote,
-                 std::uint32_t local_from);
-  std::unique_ptr<Pool> local_pool();
-  std::vector<WorkerTraits> worker_traits(bool remote) const;
+  void lead_wave(std::size_t wave, std::span<const std::unique_ptr<Crew>> crews, RemotePool* remote);
+  std::unique_ptr<Crew> make_crew(const ExecutorChoice& executor, RemotePool* remote) const;
   RangeSet todo(FunctionId function) const;
   void begin_stage(const Stage& stage, Scheduler& scheduler);
 

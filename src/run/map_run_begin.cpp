@@ -49,7 +49,8 @@ int cores_allowed() {
 MachineInfo MapRun::look_at_machine() const {
   MachineInfo machine;
   machine.ranks = comm_.size();
-  machine.executor = settings_.executor.to_string();
+  for (const ExecutorChoice& executor : settings_.executors)
+    machine.executor += (machine.executor.empty() ? "" : ", ") + executor.to_string();
   const auto here = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
   for (const Node& node : comm_.nodes()) machine.hosts.push_back(node.host);
   // Ranks of one node see the same number of cores; the first of each node counts.
@@ -74,7 +75,7 @@ bool MapRun::all_thread_safe() const {
 }
 
 void MapRun::choose_workers() {
-  const bool with_others = settings_.executor.kind == ExecutorKind::mpi && comm_.size() > 1;
+  const bool with_others = settings_.uses(ExecutorKind::mpi) && comm_.size() > 1;
   rank0_computes_ = !with_others || options_.rank0 != Rank0::schedule;
   rank0_has_thread_ = with_others && rank0_computes_ && all_thread_safe() && comm_.threads_allowed();
   machine_.rank0 = rank0_computes_ ? (with_others ? "schedules and works" : "works") : "schedules";

@@ -7,6 +7,7 @@
 #include "run/map_run_sink.hpp"
 
 #include <algorithm>
+#include <deque>
 
 namespace mpipe {
 namespace {
@@ -21,26 +22,46 @@ constexpr std::uint64_t kJournalLimit = std::uint64_t{256} << 20;
 
 }  // namespace
 
-/// What rank 0 does with what it hears while the blocks of a wave are computed.
-class WaveDirector final : public DispatchObserver {
- public:
-  /// Workers from `local_from` on are in this process.
-  WaveDirector(MapRun& run, Scheduler& scheduler, Pool& pool, RemotePool* remote, std::uint32_t local_from)
-      : run_(run),
-        scheduler_(scheduler),
-        pool_(pool),
-        remote_(remote),
-        local_from_(local_from),
-        commit_at_(pool.worker_count(), kJournalLimit) {}
+/// The workers of one executor, and who hands out work to them. Those of `mpi` are the other ranks, then this
+/// one.
+struct MapRun::Crew {
+  Crew(RemotePool* others, std::unique_ptr<Pool> here, std::vector<WorkerTraits> traits)
+      : local(std::move(here)),
+        pool(others == nullptr ? local.get() : others),
+        local_from(others == nullptr ? 0 : others->worker_count()),
+        scheduler({}, std::move(traits)),
+        commit_at(scheduler.worker_count(), kJournalLimit) {
+    if (others != nullptr && local) pool = &both.emplace(*others, *local);
+  }
 
-  void on_block_done(WorkerId worker, const Block& block, BlockReport& report, TimePoint now) override {
-    note(worker, block, report, block.range.size(), now);
+  bool is_local(WorkerId worker) const { return worker.value >= local_from; }
+
+  std::unique_ptr<Pool> local;
+  std::optional<CompositePool> both;
+  Pool* pool;
+  std::uint32_t local_from;  ///< workers from here on are in this process
+  Scheduler scheduler;
+  std::vector<std::uint64_t> commit_at;  ///< by worker: bytes of its journal at which a commit is due
+};
+
+/// What rank 0 does with what it hears while the blocks of a wave are computed.
+class WaveDirector {
+ public:
+  WaveDirector(MapRun& run, std::span<const std::unique_ptr<MapRun::Crew>> crews, RemotePool* remote)
+      : run_(run), crews_(crews), remote_(remote) {}
+
+  void on_block_done(MapRun::Crew& crew, WorkerId worker, const Block& block, BlockReport& report,
+                     TimePoint now) {
+    note(crew, worker, block, report, block.range.size(), now);
     if (!report.failed.empty()) note_failed(report, now);
   }
 
-  void on_block_failed(WorkerId worker, const Block& block, BlockReport& report, TimePoint now) override {
-    note(worker, block, report, report.completed, now);
+  void on_block_failed(MapRun::Crew& crew, WorkerId worker, const Block& block, BlockReport& report,
+                       TimePoint now) {
+    note(crew, worker, block, report, report.completed, now);
     if (!report.failed.empty()) note_failed(report, now);
+    for (const auto& other : crews_)
+      if (other.get() != &crew) other->scheduler.on_drain(now);
     mark_failed(*report.failure);
     const FunctionId function = run_.plan_.pipeline().producer_of(report.failure->output);
     run_.options_.observer->on_progress(function, {0, 1, 0}, now);
@@ -48,7 +69,7 @@ class WaveDirector final : public DispatchObserver {
     run_.outcome_.failures.push_back(std::move(*report.failure));
   }
 
-  void on_turn(TimePoint now) override {
+  void on_turn(TimePoint now) {
     if (wants_commit_) commit();
     if (run_.store_) run_.store_->maintain(now);
     if (now - last_tick_ < kTick) return;
@@ -57,14 +78,15 @@ class WaveDirector final : public DispatchObserver {
   }
 
  private:
-  void note(WorkerId worker, const Block& block, BlockReport& report, Index done, TimePoint now) {
-    if (run_.appends_late_ && is_local(worker)) {
+  void note(MapRun::Crew& crew, WorkerId worker, const Block& block, BlockReport& report, Index done,
+            TimePoint now) {
+    if (run_.appends_late_ && crew.is_local(worker)) {
       run_.runner_->append(block, *run_.sink_);
       report.journal_bytes = run_.sink_->journal_bytes();
     }
     for (LateShape& late : report.late_shapes) note_shape(block, std::move(late), now);
     if (done > 0) tell_progress(block, done, report, now);
-    std::uint64_t& limit = commit_at_[worker.value];
+    std::uint64_t& limit = crew.commit_at[worker.value];
     if (report.journal_bytes > limit) {
       wants_commit_ = true;
       limit = report.journal_bytes + kJournalLimit;  // what stays in the journal does not ask again
@@ -124,7 +146,7 @@ class WaveDirector final : public DispatchObserver {
     const std::optional<Index> most = run_.options_.max_failures;
     if (!most || run_.new_failures_ + failures_ <= *most || run_.outcome_.too_many_failures) return;
     run_.outcome_.too_many_failures = true;
-    scheduler_.on_drain(now);
+    drain(now);
   }
 
   /// The file tells which elements failed. A resume under `raise` tries them again.
@@ -156,30 +178,46 @@ class WaveDirector final : public DispatchObserver {
                         "' does not match the expected internal shape " + to_string(known->internal) +
                         " of other elements (one output is one array). Return equal shapes.";
       run_.outcome_.failures.push_back(std::move(failure));
-      scheduler_.on_drain(now);
+      drain(now);
     }
   }
 
   /// Everybody stops between two elements and commits what there is.
   void commit() {
     wants_commit_ = false;
-    pool_.quiesce();
+    for (const auto& crew : crews_) crew->pool->quiesce();
     if (remote_ != nullptr) remote_->send_commit(++run_.commits_);
     run_.commit();
-    pool_.resume();
+    for (const auto& crew : crews_) crew->pool->resume();
   }
 
-  bool is_local(WorkerId worker) const { return worker.value >= local_from_; }
+  void drain(TimePoint now) {
+    for (const auto& crew : crews_) crew->scheduler.on_drain(now);
+  }
 
   MapRun& run_;
-  Scheduler& scheduler_;
-  Pool& pool_;
+  std::span<const std::unique_ptr<MapRun::Crew>> crews_;
   RemotePool* remote_;
-  std::uint32_t local_from_;
-  std::vector<std::uint64_t> commit_at_;  ///< by worker
-  Index failures_ = 0;                    ///< in this wave, that the run goes on after
+  Index failures_ = 0;  ///< in this wave, that the run goes on after
   bool wants_commit_ = false;
   TimePoint last_tick_{};
+};
+
+/// Tells the director of a wave which crew it hears of.
+class CrewListener final : public DispatchObserver {
+ public:
+  CrewListener(WaveDirector& director, MapRun::Crew& crew) : director_(director), crew_(crew) {}
+  void on_block_done(WorkerId worker, const Block& block, BlockReport& report, TimePoint now) override {
+    director_.on_block_done(crew_, worker, block, report, now);
+  }
+  void on_block_failed(WorkerId worker, const Block& block, BlockReport& report, TimePoint now) override {
+    director_.on_block_failed(crew_, worker, block, report, now);
+  }
+  void on_turn(TimePoint now) override { director_.on_turn(now); }
+
+ private:
+  WaveDirector& director_;
+  MapRun::Crew& crew_;
 };
 
 /// What the other ranks do between blocks.
@@ -205,50 +243,59 @@ void MapRun::follow() {
   serve(*transport, *runner_, follower, clock_, {comm_.rank(), host_name()}, comm_.wait_options());
 }
 
-std::unique_ptr<Pool> MapRun::local_pool() {
+/// `remote`: the other ranks, for an executor that works on all.
+std::unique_ptr<MapRun::Crew> MapRun::make_crew(const ExecutorChoice& executor, RemotePool* remote) const {
   const ProcessPlace place{0, host_name()};
-  if (settings_.executor.kind == ExecutorKind::threads)
-    return std::make_unique<ThreadPool>(std::vector<BlockHandler*>(settings_.executor.threads, runner_.get()),
-                                        clock_, place);
-  if (rank0_has_thread_)
-    return std::make_unique<ThreadPool>(std::vector<BlockHandler*>{runner_.get()}, clock_, place);
-  return std::make_unique<InlinePool>(*runner_, clock_, place);
-}
-
-std::vector<WorkerTraits> MapRun::worker_traits(bool remote) const {
+  BlockHandler* const handler = runner_.get();
+  const auto threads = [&](std::size_t count) {
+    return std::make_unique<ThreadPool>(std::vector<BlockHandler*>(count, handler), clock_, place);
+  };
+  std::unique_ptr<Pool> local;
   std::vector<WorkerTraits> traits;
-  if (remote) traits.resize(static_cast<std::size_t>(comm_.size() - 1));
-  if (!remote) {
-    traits.resize(std::max(1u, settings_.executor.threads));
-  } else if (rank0_computes_) {
-    traits.push_back(rank0_has_thread_ ? WorkerTraits{} : WorkerTraits{kRank0Slice, false});
+  if (remote == nullptr) {
+    if (executor.kind == ExecutorKind::threads)
+      local = threads(executor.threads);
+    else
+      local = std::make_unique<InlinePool>(*handler, clock_, place);
+    traits.resize(local->worker_count());
+  } else {
+    traits.resize(remote->worker_count());
+    if (rank0_has_thread_) {
+      local = threads(1);
+      traits.emplace_back();
+    } else if (rank0_computes_) {
+      local = std::make_unique<InlinePool>(*handler, clock_, place);
+      traits.push_back({kRank0Slice, false});
+    }
   }
-  return traits;
+  return std::make_unique<Crew>(remote, std::move(local), std::move(traits));
 }
 
 void MapRun::lead() {
-  const bool with_others = settings_.executor.kind == ExecutorKind::mpi && comm_.size() > 1;
   std::unique_ptr<RootTransport> transport;
   std::optional<RemotePool> remote;
   if (comm_.size() > 1) {
     transport = make_root_transport(comm_, kRunId);
     remote.emplace(*transport);
   }
-  const auto local = !with_others || rank0_computes_ ? local_pool() : nullptr;
-  std::optional<CompositePool> both;
-  if (with_others && local) both.emplace(*remote, *local);
-  Pool& pool = both ? static_cast<Pool&>(*both) : (with_others ? static_cast<Pool&>(*remote) : *local);
-  Scheduler scheduler({}, worker_traits(with_others));
-  workers_ = pool.worker_count();
+  RemotePool* const others = remote ? &*remote : nullptr;
+  std::vector<std::unique_ptr<Crew>> crews;
+  workers_ = 0;
+  for (const ExecutorChoice& executor : settings_.executors) {
+    crews.push_back(make_crew(executor, executor.kind == ExecutorKind::mpi ? others : nullptr));
+    workers_ += crews.back()->pool->worker_count();
+  }
   prepare_wave(0);
   for (std::size_t wave = 0;; ++wave) {
-    lead_wave(wave, scheduler, pool, remote ? &*remote : nullptr, with_others ? remote->worker_count() : 0);
+    lead_wave(wave, crews, others);
     if (remote) remote->send_barrier(static_cast<std::uint32_t>(wave));
     if (!finish_wave(wave)) break;
     options_.observer->on_resolved(plan_);
     prepare_wave(wave + 1);
   }
-  for (std::uint32_t worker = 0; worker < workers_; ++worker) busy_ += scheduler.tally(WorkerId{worker}).busy;
+  for (const auto& crew : crews)
+    for (std::uint32_t worker = 0; worker < crew->pool->worker_count(); ++worker)
+      busy_ += crew->scheduler.tally(WorkerId{worker}).busy;
   if (remote) remote->send_stop();
 }
 
@@ -276,14 +323,17 @@ void MapRun::begin_stage(const Stage& stage, Scheduler& scheduler) {
 }
 
 /// Whatever goes wrong here is told to the others at the end of the wave: none of them is left waiting.
-void MapRun::lead_wave(std::size_t wave, Scheduler& scheduler, Pool& pool, RemotePool* remote,
-                       std::uint32_t local_from) {
+void MapRun::lead_wave(std::size_t wave, std::span<const std::unique_ptr<Crew>> crews, RemotePool* remote) {
   try {
     todo_.resize(pipeline_.functions().size());
     for (const StageId stage : plan_.stages_of_wave(wave))
-      begin_stage(plan_.stages()[stage.value], scheduler);
-    WaveDirector director(*this, scheduler, pool, remote, local_from);
-    dispatch(scheduler, pool, clock_, director, comm_.wait_options());
+      begin_stage(plan_.stages()[stage.value], crews[settings_.executor_of_stage[stage.value]]->scheduler);
+    WaveDirector director(*this, crews, remote);
+    std::deque<CrewListener> listeners;  // which the dispatchers point to
+    std::vector<Dispatcher> dispatchers;
+    for (const auto& crew : crews)
+      dispatchers.emplace_back(crew->scheduler, *crew->pool, clock_, listeners.emplace_back(director, *crew));
+    dispatch(dispatchers, comm_.wait_options());
   } catch (const Error& error) {
     if (error.category() == Category::rank_lost) throw;  // nobody is there to be told
     outcome_.error = {error.category(), error.what()};

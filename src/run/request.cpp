@@ -53,6 +53,7 @@ Bytes encode_request(const Inputs& inputs, const MapOptions& options) {
                   {"overwrite", options.overwrite},
                   {"storage", options.storage},
                   {"executor", options.executor},
+                  {"parallel", options.parallel},
                   {"chunksizes", options.chunksizes},
                   {"error_handling", options.error_handling},
                   {"max_failures", optional_index(options.max_failures)},
@@ -88,6 +89,7 @@ Request decode_request(std::span<const std::byte> bytes) {
   options.overwrite = json["overwrite"];
   options.storage = json["storage"].get<std::map<std::string, std::string>>();
   options.executor = json["executor"].get<std::map<std::string, std::string>>();
+  options.parallel = json["parallel"].get<bool>();
   options.chunksizes = json["chunksizes"].get<std::map<std::string, Index>>();
   options.error_handling = json["error_handling"];
   options.max_failures = to_optional_index(json["max_failures"]);

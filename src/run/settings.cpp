@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <set>
 #include <thread>
@@ -43,7 +44,7 @@ class PerFunction {
   const T* default_ = nullptr;
 };
 
-ExecutorChoice parse_executor(const std::string& text, const Plan& plan) {
+ExecutorChoice parse_executor(const std::string& text) {
   const std::size_t colon = text.find(':');
   const std::string kind = text.substr(0, colon);
   ExecutorChoice choice;
@@ -60,17 +61,8 @@ ExecutorChoice parse_executor(const std::string& text, const Plan& plan) {
     throw Error(Category::bad_option,
                 fmt::format("there is no executor '{}'.{} Use mpi, threads[:n] or sequential.", text,
                             did_you_mean(kind, {"mpi", "threads", "sequential"})));
-  if (choice.kind == ExecutorKind::threads) {
+  if (choice.kind == ExecutorKind::threads)
     choice.threads = std::max(1u, std::thread::hardware_concurrency());
-    for (const auto& stage : plan.stages())
-      for (const FunctionId id : stage.functions)
-        if (!plan.pipeline().function(id).function.is_thread_safe())
-          throw Error(Category::bad_option,
-                      fmt::format("the executor '{}' needs functions that several threads may call at once, "
-                                  "which function '{}' does "
-                                  "not promise. Declare it with .thread_safe(), or use another executor.",
-                                  text, plan.pipeline().function(id).name()));
-  }
   if (colon != std::string::npos) {
     const char* begin = text.data() + colon + 1;
     const char* end = text.data() + text.size();
@@ -85,18 +77,32 @@ ExecutorChoice parse_executor(const std::string& text, const Plan& plan) {
   return choice;
 }
 
-ExecutorChoice choose_executor(const Plan& plan, const MapOptions& options, int ranks) {
-  if (options.executor.empty()) return {ranks > 1 ? ExecutorKind::mpi : ExecutorKind::sequential, 0};
-  for (const auto& [output, unused] : options.executor) {
-    if (output.empty()) continue;
-    plan.pipeline().producer_of(output);
-    throw Error(
-        Category::not_supported,
-        fmt::format(
-            "an executor of its own for the output '{}' is not supported yet. Give one executor for all.",
-            output));
+void require_thread_safe(const FunctionNode& node, const std::string& executor) {
+  if (node.function.is_thread_safe()) return;
+  throw Error(Category::bad_option,
+              fmt::format("the executor '{}' needs functions that several threads may call at once, which "
+                          "function '{}' does not promise. Declare it with .thread_safe(), or use another "
+                          "executor.",
+                          executor, node.name()));
+}
+
+void choose_executors(const Plan& plan, const MapOptions& options, int ranks, Settings& settings) {
+  for (const auto& [unused, text] : options.executor) parse_executor(text);
+  const std::vector<std::string> names = executor_names(plan.pipeline(), options, ranks);
+  for (const Stage& stage : plan.stages()) {
+    const std::string& name = names[stage.functions.front().value];
+    if (name.empty())
+      throw Error(Category::no_executor,
+                  fmt::format("no executor is given for the output '{}', nor a default (\"\"). Give one of "
+                              "them.",
+                              plan.pipeline().function(stage.functions.front()).name()));
+    const ExecutorChoice choice = parse_executor(name);
+    if (choice.kind == ExecutorKind::threads)
+      for (const FunctionId id : stage.functions) require_thread_safe(plan.pipeline().function(id), name);
+    const auto known = std::find(settings.executors.begin(), settings.executors.end(), choice);
+    settings.executor_of_stage.push_back(static_cast<std::size_t>(known - settings.executors.begin()));
+    if (known == settings.executors.end()) settings.executors.push_back(choice);
   }
-  return parse_executor(options.executor.at(""), plan);
 }
 
 Storage parse_storage(const std::string& text, const MapOptions& options) {
@@ -181,6 +187,20 @@ std::string ExecutorChoice::to_string() const {
   return {};
 }
 
+std::vector<std::string> executor_names(const Pipeline& pipeline, const MapOptions& options, int ranks) {
+  if (!options.parallel && !options.executor.empty())
+    throw Error(Category::executor_not_parallel,
+                "an executor is given for a map that is not to be parallel. Leave out one of them.");
+  const PerFunction<std::string> entries(pipeline, options.executor, "executor");
+  const std::string fallback = ranks > 1 && options.parallel ? "mpi" : "sequential";
+  std::vector<std::string> names;
+  for (std::uint32_t k = 0; k < pipeline.functions().size(); ++k) {
+    const std::string* name = entries.of({k});
+    names.push_back(name != nullptr ? *name : options.executor.empty() ? fallback : std::string());
+  }
+  return names;
+}
+
 Settings make_settings(const Plan& plan, const MapOptions& options, int ranks) {
   check_error_handling(options);
   if (options.run_folder.empty() && (options.resume || options.overwrite))
@@ -188,7 +208,11 @@ Settings make_settings(const Plan& plan, const MapOptions& options, int ranks) {
   if (options.resume && options.overwrite)
     throw Error(Category::bad_option,
                 "resume keeps what is in the run folder and overwrite deletes it. Give one of them.");
-  return {choose_executor(plan, options, ranks), choose_storage(plan, options), choose_blocks(plan, options)};
+  Settings settings;
+  choose_executors(plan, options, ranks, settings);
+  settings.storage = choose_storage(plan, options);
+  settings.block_of_stage = choose_blocks(plan, options);
+  return settings;
 }
 
 }  // namespace mpipe

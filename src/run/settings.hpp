@@ -5,6 +5,8 @@
 
 #include <mpipe/run/map.hpp>
 
+#include <algorithm>
+
 namespace mpipe {
 
 enum class ExecutorKind : std::uint8_t { sequential, threads, mpi };
@@ -13,19 +15,30 @@ struct ExecutorChoice {
   ExecutorKind kind = ExecutorKind::sequential;
   std::uint32_t threads = 0;
   std::string to_string() const;
+  friend bool operator==(const ExecutorChoice&, const ExecutorChoice&) = default;
 };
 
 enum class Storage : std::uint8_t { memory, hdf5 };
 
 /// What the options mean for one run.
 struct Settings {
-  ExecutorChoice executor;
+  bool uses(ExecutorKind kind) const {
+    return std::any_of(executors.begin(), executors.end(), [&](const auto& e) { return e.kind == kind; });
+  }
+
+  std::vector<ExecutorChoice> executors;             ///< those that are used, each once
+  std::vector<std::size_t> executor_of_stage;        ///< by stage: which of them
   std::vector<Storage> storage;                      ///< by output of the plan
   std::vector<std::optional<Index>> block_of_stage;  ///< by stage
 };
 
-/// Checks `options` (of rank 0) for a run of `plan` on `ranks` ranks. Throws `Error`: unknown_storage,
-/// no_storage, no_executor, bad_chunksize, unknown_output, duplicate_entry, bad_option, not_supported.
+/// The executor of each function, by FunctionId, as the options have it; empty where they have none. Throws
+/// `Error`: unknown_output, duplicate_entry, executor_not_parallel.
+std::vector<std::string> executor_names(const Pipeline& pipeline, const MapOptions& options, int ranks);
+
+/// Checks `options` (of rank 0) for a run of `plan`, placed by `executor_names`, on `ranks` ranks. Throws
+/// `Error`: unknown_storage, no_storage, no_executor, bad_chunksize, unknown_output, duplicate_entry,
+/// bad_option, not_supported.
 Settings make_settings(const Plan& plan, const MapOptions& options, int ranks);
 
 }  // namespace mpipe

@@ -242,6 +242,9 @@ bool PlanBuilder::reads_same_elements(const PlannedFunction& function,
 
 bool PlanBuilder::may_join(const PlannedFunction& function, const Stage& stage) const {
   if (stage.axes != function.axes) return false;
+  const auto& placement = request_.placement;
+  if (!placement.empty() && placement[stage.functions.front().value] != placement[function.id.value])
+    return false;
   for (const PlannedArgument& argument : function.arguments) {
     if (!argument.output) continue;
     const StageId source = plan_.output(*argument.output).stage;

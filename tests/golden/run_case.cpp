@@ -117,7 +117,7 @@ class CaseRunner {
     mpipe::MapOptions options;
     refuse_if(!json["internal_shapes"].is_null(), "internal_shapes of a call");
     refuse_if(json["auto_subpipeline"].get<bool>(), "auto_subpipeline");
-    refuse_if(!json["parallel"].is_null(), "parallel");
+    options.parallel = json["parallel"].is_null() || json["parallel"].get<bool>();
     if (!json["fixed_indices"].is_null()) options.fixed = read_fixed(json["fixed_indices"]);
     if (!json["output_names"].is_null())
       options.outputs = json["output_names"].get<std::vector<std::string>>();
@@ -125,7 +125,7 @@ class CaseRunner {
     options.resume = json["resume"].get<bool>();
     options.chunksizes = per_output<mpipe::Index>(json["chunksizes"]);
     options.executor = per_output<std::string>(json["executor"]);
-    if (options.executor.empty() && !settings_.executor.empty())
+    if (options.executor.empty() && options.parallel && !settings_.executor.empty())
       options.executor = {{"", settings_.executor}};
     options.storage = per_output<std::string>(json["storage"]);
     for (auto& [unused, name] : options.storage) name = storage_name(name);

@@ -8,6 +8,8 @@
 #include <mpipe/exec/pool.hpp>
 #include <mpipe/schedule/scheduler.hpp>
 
+#include <span>
+
 namespace mpipe {
 
 /// Hears what happens, after the scheduler was told and before it acts. Called by the dispatching thread; may
@@ -38,6 +40,9 @@ class Dispatcher {
   /// What time alone brings about: to be called now and then while there are no events.
   void look_around();
 
+  const Scheduler& scheduler() const { return scheduler_; }
+  Pool& pool() { return pool_; }
+
  private:
   void tell(PoolEvent& event, TimePoint now);
   void act(TimePoint now);
@@ -48,8 +53,11 @@ class Dispatcher {
   DispatchObserver& observer_;
 };
 
-/// Until the scheduler is finished. Waits as `Waiter` does. Throws `Error` (rank_lost) when work is left that
-/// no worker could do, or when nothing happens for longer than the limit of `wait`, if there is one.
+/// Turn by turn, until all schedulers are finished. Waits as `Waiter` does. Throws `Error` (rank_lost) when
+/// work is left that no worker could do, or when nothing happens for longer than the limit of `wait`, if
+/// there is one.
+void dispatch(std::span<Dispatcher> dispatchers, const WaitOptions& wait);
+/// The same with one.
 void dispatch(Scheduler& scheduler, Pool& pool, const Clock& clock, DispatchObserver& observer,
               const WaitOptions& wait);
 

@@ -32,8 +32,12 @@ struct MapOptions {
   /// Output -> `hdf5` or `memory`; "" is the default of all others. Without: `hdf5` with a run folder, else
   /// `memory`.
   std::map<std::string, std::string> storage = {};
-  /// "" -> `sequential`, `threads[:n]` or `mpi`. Without: `mpi` on several ranks, `sequential` on one.
+  /// Output -> `sequential`, `threads[:n]` (both on rank 0) or `mpi` (on all ranks); "" is the default of all
+  /// others. Without: `mpi` on several ranks, `sequential` on one. Functions with unequal executors run at
+  /// the same time where neither needs the other.
   std::map<std::string, std::string> executor = {};
+  /// false: one call after the other on rank 0; an executor is refused then.
+  bool parallel = true;
   /// Output -> elements per block (> 0); "" is the default of all others. Without: automatic.
   std::map<std::string, Index> chunksizes = {};
   /// What happens when a function throws. `raise`: the run stops, and `map` throws `FunctionError`.

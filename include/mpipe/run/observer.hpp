@@ -23,7 +23,7 @@ struct MachineInfo {
   int cores = 1;                   ///< of all hosts, as far as the ranks may use them
   bool oversubscribed = false;     ///< more ranks than cores
   bool bound = false;              ///< ranks are bound to less than their host's cores
-  std::string executor;            ///< `mpi`, `threads:4`, `sequential`
+  std::string executor;            ///< `mpi`, `threads:4`, `sequential`, or several of them
   std::string rank0;               ///< `schedules`, `schedules and works`
 };
 

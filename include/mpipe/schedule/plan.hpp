@@ -78,6 +78,9 @@ struct PlanRequest {
   Inputs inputs;                     ///< root arguments by name
   std::vector<std::string> outputs;  ///< what to compute; empty: everything
   FixedIndices fixed;
+  /// By FunctionId: functions that are placed differently do not run block by block together. Empty: all
+  /// alike.
+  std::vector<std::string> placement = {};
 };
 
 /// The plan of one map run. Deterministic: every rank that plans the same request of the same pipeline gets
