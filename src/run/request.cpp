@@ -56,6 +56,7 @@ Bytes encode_request(const Inputs& inputs, const MapOptions& options) {
                   {"chunksizes", options.chunksizes},
                   {"error_handling", options.error_handling},
                   {"outputs", options.outputs},
+                  {"auto_subpipeline", options.auto_subpipeline},
                   {"fixed", encode_fixed(options.fixed)},
                   {"seed", options.seed},
                   {"rank0", static_cast<int>(options.rank0)},
@@ -88,6 +89,7 @@ Request decode_request(std::span<const std::byte> bytes) {
   options.chunksizes = json["chunksizes"].get<std::map<std::string, Index>>();
   options.error_handling = json["error_handling"];
   options.outputs = json["outputs"].get<std::vector<std::string>>();
+  options.auto_subpipeline = json["auto_subpipeline"];
   options.fixed = decode_fixed(json["fixed"]);
   options.seed = json["seed"];
   options.rank0 = static_cast<Rank0>(json["rank0"].get<int>());

@@ -37,6 +37,9 @@ struct MapOptions {
   std::map<std::string, Index> chunksizes = {};
   std::string error_handling = "raise";
   std::vector<std::string> outputs = {};  ///< compute only what these need; empty: everything
+  /// Outputs may be among the inputs, and only what lies behind the inputs is computed (see
+  /// `Pipeline::subpipeline`).
+  bool auto_subpipeline = false;
   FixedIndices fixed = {};
   std::uint64_t seed = 0;
   Rank0 rank0 = Rank0::automatic;
