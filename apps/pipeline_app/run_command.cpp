@@ -48,9 +48,8 @@ int run_run(const RunFlags& flags) {
   for (const std::string& file : flags.input_files) document.add_inputs(file);
   for (const std::string& assignment : flags.set) document.set_input(assignment);
   try {
-    const std::vector<std::string> outputs = flags.outputs.empty() ? pipeline.leaf_outputs() : flags.outputs;
-    const Inputs inputs = document.inputs_for_run(pipeline, outputs);
-    print_result(results_text(outputs, pipeline.run(outputs, inputs), flags.json));
+    const Inputs inputs = document.inputs_for_run(pipeline, flags.outputs);
+    print_result(results_text(flags.outputs, pipeline.run(flags.outputs, inputs), flags.json));
   } catch (const Error& error) {
     if (exit_code(error.category()) != exit_code(Category::bad_document)) throw;
     throw document.located(error);
@@ -66,8 +65,7 @@ void add_run_command(CLI::App& app, Program& program) {
   command->add_option("DOC", flags->document, "The pipeline document (YAML or JSON)")
       ->required()
       ->type_name("");
-  command->add_option("OUTPUT", flags->outputs, "What to compute (default: what no function takes)")
-      ->type_name("");
+  command->add_option("OUTPUT", flags->outputs, "What to compute")->required()->type_name("");
   add_input_flags(*command, flags->set, flags->input_files);
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->callback([flags, &program] { program.action = [flags] { return run_run(*flags); }; });

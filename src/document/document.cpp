@@ -125,10 +125,10 @@ void Document::State::read_functions(const Yaml& spec) {
 void Document::State::read_axes(const Yaml& spec) {
   if (!spec.is_map()) spec.refuse_type("a mapping from parameters to the axes that they get");
   for (std::size_t k = 0; k < spec.size(); ++k) {
-    std::string names;
-    for (const Yaml& name : detail::read_one_or_list(spec.value(k), "the name of an axis, or a list of them"))
-      names += (names.empty() ? "" : ", ") + name.text();
-    axes.emplace_back(spec.key(k), std::move(names));
+    std::vector<std::string> added;
+    for (const Yaml& axis : detail::read_one_or_list(spec.value(k), "the name of an axis, or a list of them"))
+      added.push_back(axis.text());
+    axes.emplace_back(spec.key(k), fmt::format("{}", fmt::join(added, ", ")));
   }
 }
 

@@ -211,6 +211,38 @@ INSTANTIATE_TEST_SUITE_P(
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(
+    ScopesAndAxes, Refusals,
+    ::testing::Values(
+        Refusal{"ScopeThatIsAName", "functions:\n- {output: y, expr: x, scope: x}\n", Category::scope_clash,
+                "doc.yaml:2:31: 'x' is the scope and a name of function 'y' at once"},
+        Refusal{"ScopeThatIsNoWord", "functions:\n- {output: y, expr: x, scope: a.b}\n",
+                Category::bad_identifier, "doc.yaml:2:31: 'a.b' cannot be a scope"},
+        Refusal{"ScopeOfAnother",
+                "functions:\n- {output: y, expr: x, scope: foo}\n- {output: foo, expr: q}\n",
+                Category::scope_clash, "doc.yaml:3:12: 'foo' is a name and the scope of"},
+        Refusal{"InputInBothForms",
+                "functions:\n- {output: y, expr: a + b, scope: foo}\ninputs:\n  foo.a: 1\n  foo: {b: 2, a: "
+                "3}\n",
+                Category::scope_conflict, "doc.yaml:5:15: Conflicting definitions for 'foo.a'"},
+        Refusal{"InputWithABadNameInAScope",
+                "functions:\n- {output: y, expr: a, scope: foo}\ninputs:\n  foo: {1a: 2}\n",
+                Category::bad_identifier,
+                "doc.yaml:4:9: '1a' cannot be the name of an input in the scope 'foo'"},
+        Refusal{
+            "InputThatAScopeDoesNotHave",
+            "functions:\n- {output: y, expr: a, scope: foo}\ninputs:\n  foo: {a: 2, linspace: [0, 1, 5]}\n",
+            Category::extra_input, "doc.yaml:4:15: no function takes the input 'foo.linspace'"},
+        Refusal{"InputThatIsMissingInAScope", "functions:\n- {output: y, expr: a, scope: foo}\n",
+                Category::missing_input, "doc.yaml:2:3: Missing inputs: foo.a"},
+        Refusal{"AxisOfNothing", "functions: [{output: y, expr: x}]\naxes: {xx: i}\n", Category::unknown_name,
+                "doc.yaml:2:8: no function takes 'xx', so no axis can be added to it. Did you mean 'x'?"},
+        Refusal{"AxisThatIsNone", "functions: [{output: y, expr: x}]\naxes: {x: 2}\n",
+                Category::bad_identifier, "doc.yaml:2:8: '2' is not the name of an axis"},
+        Refusal{"AxesAsAList", "functions: [{output: y, expr: x}]\naxes: [x]\n", kBad,
+                "doc.yaml:2:7: expected a mapping from parameters to the axes that they get"}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(
     MapSections, Refusals,
     ::testing::Values(
         Refusal{"UnknownKeyOfMap", "functions: [{output: y, expr: x}]\nmap: {run_foldr: a}\n", kBad,
