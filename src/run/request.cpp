@@ -60,6 +60,7 @@ Bytes encode_request(const Inputs& inputs, const MapOptions& options) {
                   {"retries", options.retries},
                   {"retry_failed", options.retry_failed},
                   {"outputs", options.outputs},
+                  {"auto_subpipeline", options.auto_subpipeline},
                   {"fixed", encode_fixed(options.fixed)},
                   {"seed", options.seed},
                   {"rank0", static_cast<int>(options.rank0)},
@@ -96,6 +97,7 @@ Request decode_request(std::span<const std::byte> bytes) {
   options.retries = json["retries"];
   options.retry_failed = json["retry_failed"];
   options.outputs = json["outputs"].get<std::vector<std::string>>();
+  options.auto_subpipeline = json["auto_subpipeline"];
   options.fixed = decode_fixed(json["fixed"]);
   options.seed = json["seed"];
   options.rank0 = static_cast<Rank0>(json["rank0"].get<int>());

@@ -49,6 +49,9 @@ struct MapOptions {
   Index retries = 0;          ///< so often is an element that fails tried again, with the same random numbers
   bool retry_failed = false;  ///< with `resume`: compute again what failed, and what it blocked
   std::vector<std::string> outputs = {};  ///< compute only what these need; empty: everything
+  /// Outputs may be among the inputs, and only what lies behind the inputs is computed (see
+  /// `Pipeline::subpipeline`).
+  bool auto_subpipeline = false;
   FixedIndices fixed = {};
   std::uint64_t seed = 0;
   Rank0 rank0 = Rank0::automatic;
