@@ -27,7 +27,7 @@ MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs&
       pipeline_(pipeline),
       options_(without_observer_elsewhere(comm, std::move(options))),
       inputs_(inputs),
-      plan_(pipeline, {inputs, options_.outputs, options_.fixed}),
+      plan_(pipeline, {inputs, options_.outputs, options_.fixed, options_.internal_shapes}),
       settings_(make_settings(plan_, options_, comm.size())),
       planned_shapes_(plan_.shapes()),
       stored_(plan_.outputs().size()),
