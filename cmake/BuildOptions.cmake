@@ -19,7 +19,7 @@ find_package(Threads REQUIRED)
 add_library(mpipe_build_options INTERFACE)
 target_compile_features(mpipe_build_options INTERFACE cxx_std_20)
 target_compile_definitions(mpipe_build_options INTERFACE
-  MPIPE_VERSION="${PROJECT_VERSION}" $<$<OR:$<CONFIG:Debug>,$<BOOL:${MPIPE_SANITIZE}>>:_GLIBCXX_ASSERTIONS>)
+  MPIPE_VERSION="${PROJECT_VERSION}" $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
 target_compile_options(mpipe_build_options INTERFACE
   # Said for all, because MPI says it for its users: one precompiled header then fits everywhere.
   -pthread
@@ -33,6 +33,7 @@ target_compile_options(mpipe_build_options INTERFACE
 target_link_libraries(mpipe_build_options INTERFACE Threads::Threads)
 
 if(MPIPE_SANITIZE)
+  target_compile_definitions(mpipe_build_options INTERFACE $<$<NOT:$<CONFIG:Debug>>:_GLIBCXX_ASSERTIONS>)
   target_compile_options(mpipe_build_options INTERFACE
     -fsanitize=${MPIPE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
   target_link_options(mpipe_build_options INTERFACE -fsanitize=${MPIPE_SANITIZE})

@@ -233,6 +233,7 @@ void apply_function(Op op, std::span<const Operand> in, double* out, Index n) {
 }  // namespace
 
 void apply_elementwise(Op op, std::span<const Operand> operands, double* out, Index n) {
+  if (n == 0) return;  // an array without elements need not have any memory
   if (!apply_exact(op, operands, out, n)) apply_function(op, operands, out, n);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "run/folder_lock.hpp"
 
+#include <mpipe/core/json_integer.hpp>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -42,14 +44,14 @@ std::optional<FolderOwner> parse_lock(const std::string& text) {
   try {
     FolderOwner owner;
     owner.host = parsed.at("host").get<std::string>();
-    owner.pid = parsed.at("pid").get<std::int64_t>();
-    owner.start_time = parsed.at("start_time").get<std::uint64_t>();
+    owner.pid = detail::json_integer<std::int64_t>(parsed.at("pid"));
+    owner.start_time = detail::json_integer<std::uint64_t>(parsed.at("start_time"));
     owner.job_id = parsed.value("job_id", "");
-    owner.job_restarts = parsed.value("job_restarts", std::int64_t{0});
+    owner.job_restarts = detail::json_integer<std::int64_t>(parsed.value("job_restarts", json(0)));
     owner.since = parsed.value("since", "");
     // Numbers that mean groups of processes to kill(2) are no owner.
     return owner.pid > 0 && owner.pid <= INT32_MAX ? std::optional(owner) : std::nullopt;
-  } catch (const json::exception&) {
+  } catch (const std::exception&) {  // of the JSON library, or a number that is none
     return std::nullopt;
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <mpipe/core/error.hpp>
+#include <mpipe/core/json_integer.hpp>
 #include <mpipe/run/run_folder.hpp>
 
 #include "run/files.hpp"
@@ -28,9 +29,8 @@ json extents(const PartialShape& shape) {
 }
 
 Index extent(const json& value) {
-  const auto number = value.get<Index>();
-  if (!value.is_number_integer() || number < 0)
-    throw std::invalid_argument("an extent that is no number of elements");
+  const auto number = detail::json_integer<Index>(value);
+  if (number < 0) throw std::invalid_argument("an extent that is no number of elements");
   return number;
 }
 
@@ -89,7 +89,7 @@ RunDescription read_fields(const json& root) {
   run.document = root.at("document").get<std::string>();
   run.pipeline_digest = root.at("pipeline_digest").get<std::string>();
   run.error_handling = root.at("error_handling").get<std::string>();
-  run.seed = root.at("seed").get<std::uint64_t>();
+  run.seed = detail::json_integer<std::uint64_t>(root.at("seed"));
   for (const json& output : root.at("outputs")) run.outputs.push_back(read_output(output));
   for (const json& input : root.at("inputs")) run.inputs.push_back(read_input(input));
   run.command_line = root.at("command_line").get<std::string>();

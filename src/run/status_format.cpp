@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "run/status_format.hpp"
 
+#include <mpipe/core/json_integer.hpp>
+
 #include <nlohmann/json.hpp>
 
 #include <time.h>
@@ -47,12 +49,13 @@ OutputStatus read_output(const std::string& name, const json& value) {
   output.name = name;
   output.dims = value.at("dims").get<std::vector<std::string>>();
   for (const json& extent : value.at("shape"))
-    output.shape.push_back(extent.is_null() ? std::optional<Index>() : std::optional(extent.get<Index>()));
+    output.shape.push_back(extent.is_null() ? std::optional<Index>()
+                                            : std::optional(detail::json_integer<Index>(extent)));
   output.dtype = value.at("dtype").get<std::string>();
-  if (!value.at("elements").is_null()) output.elements = value.at("elements").get<Index>();
-  output.done = value.at("done").get<Index>();
-  output.failed = value.at("failed").get<Index>();
-  output.blocked = value.at("blocked").get<Index>();
+  if (!value.at("elements").is_null()) output.elements = detail::json_integer<Index>(value.at("elements"));
+  output.done = detail::json_integer<Index>(value.at("done"));
+  output.failed = detail::json_integer<Index>(value.at("failed"));
+  output.blocked = detail::json_integer<Index>(value.at("blocked"));
   return output;
 }
 
@@ -65,19 +68,19 @@ RunState state_from(const std::string& text) {
 RunStatus read_fields(const json& root) {
   RunStatus status;
   status.state = state_from(root.at("state").get<std::string>());
-  if (!root.at("exit_code").is_null()) status.exit_code = root.at("exit_code").get<int>();
+  if (!root.at("exit_code").is_null()) status.exit_code = detail::json_integer<int>(root.at("exit_code"));
   status.message = text_of(root.at("message"));
   for (const json& name : root.at("order"))
     status.outputs.push_back(
         read_output(name.get<std::string>(), root.at("outputs").at(name.get<std::string>())));
   status.elements_per_second = root.at("elements_per_second").get<double>();
   if (!root.at("eta_seconds").is_null()) status.eta_seconds = root.at("eta_seconds").get<double>();
-  status.ranks = root.at("ranks").get<int>();
+  status.ranks = detail::json_integer<int>(root.at("ranks"));
   status.owner.host = text_of(root.at("host"));
-  status.owner.pid = root.at("pid").get<std::int64_t>();
-  status.owner.start_time = root.at("process_start_time").get<std::uint64_t>();
+  status.owner.pid = detail::json_integer<std::int64_t>(root.at("pid"));
+  status.owner.start_time = detail::json_integer<std::uint64_t>(root.at("process_start_time"));
   status.owner.job_id = text_of(root.at("slurm_job_id"));
-  status.owner.job_restarts = root.at("slurm_restart_count").get<std::int64_t>();
+  status.owner.job_restarts = detail::json_integer<std::int64_t>(root.at("slurm_restart_count"));
   status.started = text_of(root.at("started"));
   status.owner.since = status.started;
   status.heartbeat = text_of(root.at("heartbeat"));

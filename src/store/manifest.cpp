@@ -2,6 +2,7 @@
 #include "store/manifest.hpp"
 
 #include <mpipe/core/error.hpp>
+#include <mpipe/core/json_integer.hpp>
 #include <mpipe/mapspec/mapspec.hpp>
 
 #include "store/format.hpp"
@@ -60,7 +61,7 @@ PartialShape shape_from(const Json& json) {
     if (extent.is_null())
       shape.emplace_back();
     else
-      shape.emplace_back(extent.get<Index>());
+      shape.emplace_back(detail::json_integer<Index>(extent));
   }
   return shape;
 }
@@ -160,15 +161,18 @@ RunLayout layout_from_text(std::string_view text, const fs::path& path) {
   try {
     const Json json = Json::parse(text);
     if (json.at("format").get<std::string>() != kFormatName) throw_bad(path, "it is something else");
-    if (json.at("version").get<int>() != kFormatVersion)
+    const auto version = detail::json_integer<int>(json.at("version"));
+    if (version != kFormatVersion)
       throw_bad(path, fmt::format("it is of version {} of the format, and this program reads version {}",
-                                  json.at("version").get<int>(), kFormatVersion));
+                                  version, kFormatVersion));
     RunLayout layout;
     layout.run_id = json.at("run_id").get<std::string>();
     for (const Json& output : json.at("outputs")) layout.outputs.push_back(output_from(output, path));
     for (const Json& input : json.at("inputs")) layout.inputs.push_back(input_from(input, path));
     return layout;
-  } catch (const Json::exception& error) {
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {  // of the JSON library, or a number that is none
     throw_bad(path, error.what());
   }
 }

@@ -12,6 +12,13 @@
 
 namespace mpipe {
 
+class Value;
+
+/// What a `Value` can be made of. (A value itself is not: whether it can be copied would depend on the
+/// answer.)
+template <class T>
+concept ValueSource = !std::is_same_v<T, Value> && ElementValue<T>;
+
 /// A scalar (shape `{}`) or a dense C-order array of elements of one type. Immutable and cheap to copy:
 /// arrays share their bytes, scalars of fixed size live inside. Values of types that vary in size are bytes
 /// with offsets.
@@ -31,7 +38,7 @@ class Value {
   }
   ~Value() = default;
 
-  template <ElementValue T>
+  template <ValueSource T>
   Value(const T& value);  // NOLINT(google-explicit-constructor): inputs read `{"reynolds", 1e5}`
   Value(const char* text) : Value(std::string(text)) {}  // NOLINT(google-explicit-constructor)
   template <class T>
@@ -119,7 +126,7 @@ std::string describe_element(const ElementType& type, std::span<const std::byte>
 
 // ---------------------------------------------------------------------------------------------------------------
 
-template <ElementValue T>
+template <ValueSource T>
 Value::Value(const T& value) {
   if constexpr (ArrayLike<T>) {
     using Item = typename ArrayItem<T>::type;

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Any bytes as what ranks send each other: a value, and the messages of a run. A value that is read can be
+// used, and its bytes read as the same.
+#include <mpipe/core/error.hpp>
+#include <mpipe/data/value.hpp>
+#include <mpipe/exec/messages.hpp>
+
+#include "fuzz/fuzz_target.hpp"
+
+namespace {
+
+using namespace mpipe;
+
+void read_value(std::span<const std::byte> bytes) {
+  try {
+    const Value value = Value::from_wire(bytes);
+    fuzz::require(Value::from_wire(value.to_wire()) == value, "a value reads as it was written");
+    fuzz::require(!describe(value).empty(), "a value has a description");
+    for (Index k = 0; k < std::min<Index>(value.count(), 100); ++k)
+      (void)describe_element(value.type(), value.element(k));
+  } catch (const Error&) {
+  }
+}
+
+void read_messages(std::span<const std::byte> bytes) {
+  if (bytes.size() < 2) return;
+  const auto body_size = std::min(max_body_bytes, static_cast<std::size_t>(bytes[1]));
+  Frame frame;
+  frame.kind = static_cast<FrameKind>(bytes[0]);
+  frame.body = bytes.subspan(2).first(std::min(body_size, bytes.size() - 2));
+  frame.payload = bytes.subspan(2 + frame.body.size());
+  try {
+    (void)decode_to_worker(frame);
+  } catch (const Bug&) {  // nobody sends this
+  }
+  try {
+    (void)decode_to_root(frame);
+  } catch (const Bug&) {
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto bytes = std::as_bytes(std::span(data, size));
+  read_value(bytes);
+  read_messages(bytes);
+  return 0;
+}
