@@ -139,7 +139,7 @@ void MapJob::read_back(Results& results) const {
   RunReader reader(options_.run_folder);
   for (auto& [name, result] : results.outputs) {
     const auto found = reader.find(name);
-    if (found && is_known(result.layout.shape) && may_be_printed(result.layout.shape))
+    if (found && reader.outputs()[*found].shape_known() && may_be_printed(result.layout.shape))
       result.value = reader.read_all(*found);
   }
 }

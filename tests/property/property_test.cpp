@@ -169,7 +169,7 @@ void try_seed(std::uint64_t seed) {
 
 TEST(Property, RandomPipelinesGiveWhatPlainLoopsGive) {
   if (const auto seed = number_from("MPIPE_PROPERTY_SEED")) return try_seed(*seed);
-  constexpr std::uint64_t kSeeds = 40;
+  constexpr std::uint64_t kSeeds = 20;
   const std::uint64_t seeds = number_from("MPIPE_PROPERTY_SEEDS").value_or(kSeeds);
   // Another number of ranks tries other pipelines.
   const std::uint64_t first = static_cast<std::uint64_t>(world().size()) * 1'000'000;

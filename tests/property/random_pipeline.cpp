@@ -166,7 +166,7 @@ void RandomPipeline::choose_array(Draft& draft, int number) {
   if (chance(30)) {  // nobody names its axes: of a mapped function, elements are arrays
     rule.ragged = !single;
     rule.any_rank = rule.ragged && chance(20);
-    rule.shape.assign(single ? static_cast<std::size_t>(below(4)) : rank, 0);
+    rule.shape.assign(single ? static_cast<std::size_t>(below(5)) : rank, 0);
     for (Index& extent : rule.shape) extent = below(4);
     return;
   }

@@ -85,11 +85,11 @@ Code digest(const T& value) {
 struct ArrayRule {
   Shape shape;
   bool ragged = false;
-  bool any_rank = false;  ///< of ragged ones: from 0 to 3 axes each
+  bool any_rank = false;  ///< of ragged ones: from 0 to 4 axes each
 
   Shape of(Code code) const {
     if (!ragged) return shape;
-    Shape own(any_rank ? code % 4 : shape.size());
+    Shape own(any_rank ? code % 5 : shape.size());
     for (std::size_t axis = 0; axis < own.size(); ++axis) own[axis] = static_cast<Index>(mix(code, axis) % 4);
     return own;
   }
