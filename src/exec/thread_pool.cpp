@@ -180,7 +180,8 @@ struct ThreadPool::Impl {
   }
 };
 
-ThreadPool::ThreadPool(std::vector<BlockHandler*> handlers, const Clock& clock, Place place, Duration slice)
+ThreadPool::ThreadPool(std::vector<BlockHandler*> handlers, const Clock& clock, RankPlace place,
+                       Duration slice)
     : impl_(std::make_unique<Impl>()) {
   for (BlockHandler* handler : handlers) {
     const WorkerId worker{static_cast<std::uint32_t>(impl_->lanes.size())};
