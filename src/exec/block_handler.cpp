@@ -46,7 +46,7 @@ Failure failure_from_current_exception() {
   return failure;
 }
 
-BlockReport compute_guarded(BlockHandler& handler, const Block& block, const RankPlace& place) {
+BlockReport compute_guarded(BlockHandler& handler, const Block& block, const ProcessPlace& place) {
   try {
     BlockReport report = handler.compute(block);
     check_report(report, block);

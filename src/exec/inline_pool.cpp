@@ -14,7 +14,7 @@ struct InlinePool::Impl {
   std::deque<PoolEvent> answers = {};  // to retracts
 };
 
-InlinePool::InlinePool(BlockHandler& handler, const Clock& clock, RankPlace place, Duration slice)
+InlinePool::InlinePool(BlockHandler& handler, const Clock& clock, ProcessPlace place, Duration slice)
     : impl_(new Impl{SlicedBlock(handler, clock, std::move(place), slice)}) {}
 
 InlinePool::~InlinePool() = default;

@@ -58,7 +58,7 @@ struct WorkerLoop::Impl {
 };
 
 WorkerLoop::WorkerLoop(WorkerTransport& transport, BlockHandler& handler, WorkerEvents& events,
-                       const Clock& clock, RankPlace place)
+                       const Clock& clock, ProcessPlace place)
     : impl_(new Impl{transport, events, SlicedBlock(handler, clock, std::move(place), default_slice)}) {}
 
 WorkerLoop::~WorkerLoop() = default;
@@ -79,7 +79,7 @@ WorkerLoop::Turn WorkerLoop::turn() {
 }
 
 void serve(WorkerTransport& transport, BlockHandler& handler, WorkerEvents& events, const Clock& clock,
-           const RankPlace& place, const WaitOptions& wait) {
+           const ProcessPlace& place, const WaitOptions& wait) {
   WorkerLoop loop(transport, handler, events, clock, place);
   Waiter waiter(wait);
   for (;;) {

@@ -13,7 +13,7 @@ namespace mpipe {
 /// thread.
 class SlicedBlock {
  public:
-  SlicedBlock(BlockHandler& handler, const Clock& clock, RankPlace place, Duration slice)
+  SlicedBlock(BlockHandler& handler, const Clock& clock, ProcessPlace place, Duration slice)
       : handler_(handler), clock_(clock), place_(std::move(place)), slice_(slice) {}
 
   /// A block has begun and is not over.
@@ -37,7 +37,7 @@ class SlicedBlock {
 
   BlockHandler& handler_;
   const Clock& clock_;
-  RankPlace place_;
+  ProcessPlace place_;
   Duration slice_;
   bool active_ = false;
   Index next_ = 0;

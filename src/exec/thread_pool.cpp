@@ -180,7 +180,7 @@ struct ThreadPool::Impl {
   }
 };
 
-ThreadPool::ThreadPool(std::vector<BlockHandler*> handlers, const Clock& clock, RankPlace place,
+ThreadPool::ThreadPool(std::vector<BlockHandler*> handlers, const Clock& clock, ProcessPlace place,
                        Duration slice)
     : impl_(std::make_unique<Impl>()) {
   for (BlockHandler* handler : handlers) {

@@ -47,6 +47,7 @@ class MapRun {
   /// Returns false when the run ends here.
   bool finish_wave(std::size_t wave);
   void apply_shapes(std::size_t wave);
+  void assume_shape(OutputId output);
   void commit();
   void note_done(std::size_t wave);
   void share(std::size_t wave);
@@ -81,6 +82,7 @@ class MapRun {
   std::vector<RangeSet> stored_;     ///< by output: kept from an earlier start
   std::vector<RangeSet> done_;       ///< by output, on every rank: have a value, since the end of their wave
   std::vector<bool> resolved_in_store_;
+  std::vector<bool> assumed_;  ///< by output: its shape is not known, and counts as empty
   RunArrays arrays_;
   std::unique_ptr<Sink> sink_;
   std::unique_ptr<BlockRunner> runner_;

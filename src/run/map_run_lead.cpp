@@ -145,7 +145,7 @@ void MapRun::follow() {
 }
 
 std::unique_ptr<Pool> MapRun::local_pool() {
-  const RankPlace place{0, host_name()};
+  const ProcessPlace place{0, host_name()};
   if (settings_.executor.kind == ExecutorKind::threads)
     return std::make_unique<ThreadPool>(std::vector<BlockHandler*>(settings_.executor.threads, runner_.get()),
                                         clock_, place);

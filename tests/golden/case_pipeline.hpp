@@ -22,6 +22,8 @@ using Counters = std::map<std::string, std::shared_ptr<Counter>>;
 mpipe::Value read_value(const Json& json);
 /// Values by name; nested ones by their full names. Throws `mpipe::Error` (scope_conflict).
 mpipe::Inputs read_inputs(const Json& json);
+/// `int | text | list of them`; what is no extent is handed on as its text.
+mpipe::InternalShape read_internal_shape(const Json& json);
 
 /// The pipeline of a case, whose bodies count in `counters`. Throws `mpipe::Error`: what the library says.
 mpipe::Pipeline make_pipeline(const Json& pipeline, Counters& counters);

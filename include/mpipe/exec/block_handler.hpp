@@ -10,7 +10,7 @@
 namespace mpipe {
 
 /// Where blocks are computed, for reports of failures.
-struct RankPlace {
+struct ProcessPlace {
   int rank = 0;
   std::string host;
 };
@@ -32,6 +32,6 @@ class BlockHandler {
 Failure failure_from_current_exception();
 
 /// `handler.compute(block)`, with everything that it throws turned into a failure.
-BlockReport compute_guarded(BlockHandler& handler, const Block& block, const RankPlace& place);
+BlockReport compute_guarded(BlockHandler& handler, const Block& block, const ProcessPlace& place);
 
 }  // namespace mpipe

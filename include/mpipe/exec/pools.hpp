@@ -21,7 +21,7 @@ inline constexpr Duration default_slice = std::chrono::microseconds(100);
 /// One worker: the thread that polls. Sequential runs, and rank 0 computing between messages.
 class InlinePool final : public Pool {
  public:
-  InlinePool(BlockHandler& handler, const Clock& clock, RankPlace place, Duration slice = default_slice);
+  InlinePool(BlockHandler& handler, const Clock& clock, ProcessPlace place, Duration slice = default_slice);
   ~InlinePool() override;
 
   std::uint32_t worker_count() const override { return 1; }
@@ -39,7 +39,7 @@ class InlinePool final : public Pool {
 /// being used by several threads. Threads do not use MPI.
 class ThreadPool final : public Pool {
  public:
-  ThreadPool(std::vector<BlockHandler*> handlers, const Clock& clock, RankPlace place,
+  ThreadPool(std::vector<BlockHandler*> handlers, const Clock& clock, ProcessPlace place,
              Duration slice = default_slice);
   /// Waits for the slices that are being computed; drops everything else.
   ~ThreadPool() override;

@@ -32,7 +32,7 @@ class WorkerLoop {
   enum class Turn { worked, idle, stopped };
 
   WorkerLoop(WorkerTransport& transport, BlockHandler& handler, WorkerEvents& events, const Clock& clock,
-             RankPlace place);
+             ProcessPlace place);
   ~WorkerLoop();
 
   /// Deals with the frames that have arrived, and computes a slice of a block. Never waits. Control messages
@@ -49,6 +49,6 @@ class WorkerLoop {
 /// Serves until rank 0 says stop. Waits as `Waiter` does; throws `Error` (rank_lost) when rank 0 says nothing
 /// for longer than the limit of `wait`, if there is one, and whatever `WorkerLoop::turn` throws.
 void serve(WorkerTransport& transport, BlockHandler& handler, WorkerEvents& events, const Clock& clock,
-           const RankPlace& place, const WaitOptions& wait);
+           const ProcessPlace& place, const WaitOptions& wait);
 
 }  // namespace mpipe
