@@ -116,8 +116,6 @@ class Options(AppTest):
         for command in ("watch", "list-runs", "export", "report", "init", "errors", "replay", "slurm", "merge", "bench"):
             with self.subTest(command=command):
                 self.refused(command, "run", "--json", words=["not supported by this version", command])
-        for option in ("--dot", "--mermaid"):
-            self.refused("describe", "grid.yaml", option, words=["not supported by this version"])
 
     def test_refused_once_on_several_ranks(self):
         self.refused("map", "grid.yaml", "--explain", ranks=3, words=["not supported by this version"])
