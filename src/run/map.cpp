@@ -161,7 +161,7 @@ Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& in
                 "values differ). Build the same pipeline on every rank.");
   // Rank 0 finds what is wrong before anybody else does anything.
   const Bytes bytes = on_root(own, [&] {
-    const Plan plan(pipeline, {inputs, options.outputs, options.fixed});
+    const Plan plan(pipeline, {inputs, options.outputs, options.fixed, options.internal_shapes});
     make_settings(plan, options, own.size());
     return own.size() > 1 ? encode_request(inputs, options) : Bytes{};
   });
