@@ -206,9 +206,11 @@ void MapRun::apply_shapes(std::size_t wave) {
     for (const OutputId output : outputs_of_wave(wave)) {
       const ArrayLayout& layout = plan_.output(output).layout;
       if (!layout.rank_known || is_known(layout.internal_shape()) || outcome_.stopped()) continue;
-      // All failed: nobody saw the shape, and a later start may get further.
-      if (!is_sized(output) || !lost_[output.value].empty()) continue;
-      // Nobody computed an element, so nobody saw its shape.
+      // Nobody computed an element, so nobody saw its shape. Where all failed it stays unknown, as a later
+      // start may get further.
+      if (!is_sized(output) ||
+          !lost_[output.value].intersection(plan_.selected(plan_.output(output).stage)).empty())
+        continue;
       if (element_count(known_shape(layout.external_shape())) != 0) assume_shape(output);
       Shape none;
       for (const auto& extent : layout.internal_shape()) none.push_back(extent.value_or(0));
