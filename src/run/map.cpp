@@ -165,6 +165,13 @@ Pipeline wanted_part(const Pipeline& pipeline, const Inputs& inputs, const MapOp
 
 }  // namespace
 
+void check_map(const Pipeline& pipeline, const Inputs& inputs, const MapOptions& options, int ranks) {
+  const Pipeline part = wanted_part(pipeline, inputs, options);
+  const Plan plan(part, {inputs, options.outputs, options.fixed, options.internal_shapes,
+                         executor_names(part, options, ranks)});
+  make_settings(plan, options, ranks);
+}
+
 Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,
             const MapOptions& options) {
   const Communicator own = comm.size() > 1 ? comm.duplicate() : comm;
@@ -174,9 +181,7 @@ Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& in
                 "values differ). Build the same pipeline on every rank.");
   // Rank 0 finds what is wrong before anybody else does anything.
   const Bytes bytes = on_root(own, [&] {
-    const Pipeline part = wanted_part(pipeline, inputs, options);
-    const Plan plan(part, {inputs, options.outputs, options.fixed, options.internal_shapes});
-    make_settings(plan, options, own.size());
+    check_map(pipeline, inputs, options, own.size());
     return own.size() > 1 ? encode_request(inputs, options) : Bytes{};
   });
   if (own.is_root()) return run_and_keep_status(own, wanted_part(pipeline, inputs, options), inputs, options);

@@ -52,6 +52,7 @@ class Options(AppTest):
             self.assertEqual([stage["elements"] for stage in plan["stages"]], [15, 3, 1])
             self.assertEqual(self.tree(), before)
         self.refused("map", "grid.yaml", "--dry-run", "--set", "x=5", words=["x"])
+        self.refused("map", "grid.yaml", "--dry-run", "--executor", "clouds", words=["clouds", "threads"])
 
     def test_max_print(self):
         z = self.map("--max-print", 4)["outputs"]
