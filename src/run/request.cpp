@@ -74,7 +74,6 @@ Bytes encode_request(const Inputs& inputs, const MapOptions& options) {
                   {"storage", options.storage},
                   {"executor", options.executor},
                   {"parallel", options.parallel},
-                  {"chunksizes", options.chunksizes},
                   {"error_handling", options.error_handling},
                   {"max_failures", optional_index(options.max_failures)},
                   {"retries", options.retries},
@@ -112,7 +111,6 @@ Request decode_request(std::span<const std::byte> bytes) {
   options.storage = json["storage"].get<std::map<std::string, std::string>>();
   options.executor = json["executor"].get<std::map<std::string, std::string>>();
   options.parallel = json["parallel"].get<bool>();
-  options.chunksizes = json["chunksizes"].get<std::map<std::string, Index>>();
   options.error_handling = json["error_handling"];
   options.max_failures = to_optional_index(json["max_failures"]);
   options.retries = json["retries"];

@@ -54,7 +54,6 @@ std::string storage_name(const std::string& name) {
   return name;
 }
 
-
 class CaseRunner {
  public:
   CaseRunner(const mpipe::Communicator& comm, const Json& golden_case, const Settings& settings,
@@ -126,7 +125,8 @@ class CaseRunner {
     options.auto_subpipeline = json["auto_subpipeline"].get<bool>();
     options.error_handling = json["error_handling"].get<std::string>();
     options.resume = json["resume"].get<bool>();
-    options.chunksizes = per_output<mpipe::Index>(json["chunksizes"]);
+    for (const auto& [output, size] : per_output<mpipe::Index>(json["chunksizes"]))
+      options.chunksizes[output] = size;
     options.executor = per_output<std::string>(json["executor"]);
     if (options.executor.empty() && options.parallel && !settings_.executor.empty())
       options.executor = {{"", settings_.executor}};

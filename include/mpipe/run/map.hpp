@@ -6,6 +6,7 @@
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/exec/failure.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
+#include <mpipe/run/chunk_size.hpp>
 #include <mpipe/run/observer.hpp>
 #include <mpipe/schedule/lineage.hpp>
 #include <mpipe/schedule/plan.hpp>
@@ -38,8 +39,9 @@ struct MapOptions {
   std::map<std::string, std::string> executor = {};
   /// false: one call after the other on rank 0; an executor is refused then.
   bool parallel = true;
-  /// Output -> elements per block (> 0); "" is the default of all others. Without: automatic.
-  std::map<std::string, Index> chunksizes = {};
+  /// Output -> elements per block (> 0, or a function of how many there are); "" is the default of all
+  /// others. Without: automatic.
+  std::map<std::string, ChunkSize> chunksizes = {};
   /// What happens when a function throws. `raise`: the run stops, and `map` throws `FunctionError`.
   /// `continue`: that element is failed, with all outputs of the call; what needs it is blocked and never
   /// called; everything else is computed, and `map` returns.
