@@ -133,8 +133,10 @@ class Nester {
 
   void add_values(Function& function, const Names& outputs) const {
     Inputs defaults;
+    Index cache_entries = 0;
     for (const FunctionId id : members_) {
       const Function& member = pipeline_.function(id).function;
+      cache_entries = std::max(cache_entries, member.cache_entries());
       for (const auto& [name, value] : member.default_values())
         if (std::binary_search(parameters_.begin(), parameters_.end(), name)) defaults.emplace(name, value);
       for (const auto& [output, texts] : member.attributes())
@@ -143,6 +145,7 @@ class Nester {
             function.attribute(output, key, text);
     }
     function.defaults(std::move(defaults));
+    if (!function.body().draws_random_numbers()) function.cache(cache_entries);
   }
 
   const Pipeline& pipeline_;

@@ -14,9 +14,10 @@
 namespace mpipe::detail {
 namespace {
 
-/// Elements at a time: what passes between the functions stays in the cache, and little is computed in vain
-/// behind an element that fails.
-constexpr Index kChunk = 256;
+/// Elements at a time, when `done` are complete: more and more, so that little is computed in vain behind an
+/// element that fails (at most a sixteenth of what is done), but not more than stay in the cache on their way
+/// from function to function.
+Index chunk_after(Index done) { return std::clamp<Index>(done / 16, 1, 256); }
 
 using From = NestedBody::Argument::From;
 
@@ -93,6 +94,11 @@ std::vector<ValueType> NestedBody::outputs(std::span<const ValueType> arguments)
 bool NestedBody::thread_safe() const {
   return std::all_of(parts_.begin(), parts_.end(),
                      [](const Part& part) { return part.node.function.is_thread_safe(); });
+}
+
+bool NestedBody::draws_random_numbers() const {
+  return std::any_of(parts_.begin(), parts_.end(),
+                     [](const Part& part) { return part.node.function.body().draws_random_numbers(); });
 }
 
 std::string NestedBody::identity() const {
@@ -275,8 +281,10 @@ class NestedCall {
 void NestedBody::call(BlockCall& call) const {
   call.completed = 0;
   NestedCall nested(*this, call);
-  for (Index begin = call.range.begin; begin < call.range.end; begin += kChunk) {
-    call.completed += nested.compute({begin, std::min(call.range.end, begin + kChunk)});
+  while (call.completed < call.range.size()) {
+    const Index begin = call.range.begin + call.completed;
+    const Index end = std::min(call.range.end, begin + chunk_after(call.completed));
+    call.completed += nested.compute({begin, end});
     if (nested.failure) std::rethrow_exception(nested.failure);
   }
 }

@@ -35,6 +35,7 @@ class NestedBody final : public FunctionBody {
   std::vector<ValueType> outputs(std::span<const ValueType> arguments) const override;
   void call(BlockCall& call) const override;
   bool thread_safe() const override;
+  bool draws_random_numbers() const override;
   std::string identity() const override;
 
   const std::vector<Part>& parts() const { return parts_; }

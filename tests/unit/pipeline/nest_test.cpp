@@ -199,7 +199,7 @@ TEST(NestedBody, GivesTheSameInAllBlocks) {
           .mapspec("v[i], t[i] -> n[i]")};
   for (const Names& kept : {Names{"n", "t"}, Names{"n", "v"}, Names{"n"}}) {
     const Pipeline nested = pipeline.nest({"*"}, kept);
-    for (const auto& [first, last] : {std::pair<Index, Index>{0, 1}, {3, 9}, {0, 256}, {5, 700}}) {
+    for (const auto& [first, last] : {std::pair<Index, Index>{0, 1}, {3, 9}, {0, 256}, {5, 9000}}) {
       Block block(nested.functions()[0], first, last);
       EXPECT_EQ(block.call(), last - first);
       for (Index k = first; k < last; ++k) {
@@ -238,6 +238,35 @@ TEST(NestedBody, AFailureCutsAtTheFirstElement) {
   EXPECT_EQ(other.call(&failure), 290);
   EXPECT_EQ(failure, "y fails");
   EXPECT_EQ(other.number(1, 299), 299.0) << "what was complete before is computed by all";
+}
+
+TEST(NestedBody, LittleIsComputedBehindAFailure) {
+  const auto calls = std::make_shared<Index>(0);
+  const auto counting = function("y",
+                                 [calls](double x) {
+                                   ++*calls;
+                                   return x;
+                                 })
+                            .parameters("x")
+                            .mapspec("x[i] -> y[i]");
+  std::string failure;
+  for (const Index at : {0, 3, 15, 500}) {
+    *calls = 0;
+    const Pipeline nested = Pipeline{counting, fails_at("z", "y", static_cast<double>(at))}.nest({"*"});
+    Block block(nested.functions()[0], 0, 2000);
+    EXPECT_EQ(block.call(&failure), at);
+    EXPECT_LE(*calls, at + 1 + at / 16);
+  }
+}
+
+TEST(NestedBody, IsCachedWhenOneIsAndNoneDraws) {
+  const auto nested = [](Function last) {
+    return Pipeline{plus_one("y", "x").cache(7), std::move(last)}.nest({"*"});
+  };
+  EXPECT_EQ(nested(plus_one("z", "y")).functions()[0].function.cache_entries(), 7);
+  const Function draws =
+      function("z", [](double y, Random random) { return y + random.uniform(); }).parameters("y");
+  EXPECT_EQ(nested(draws).functions()[0].function.cache_entries(), 0);
 }
 
 TEST(NestedBody, DrawsTheNumbersOfTheFunctionsInside) {
