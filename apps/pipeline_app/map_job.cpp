@@ -100,6 +100,8 @@ void MapJob::choose() {
     if (!output.empty()) pipeline_->producer_of(output);
   for (const auto& [output, unused] : options_.chunksizes)
     if (!output.empty()) pipeline_->producer_of(output);
+  // Who names the executor of one output leaves that of the others as it would be.
+  if (!options_.executor.empty()) options_.executor.try_emplace("", world_.size() > 1 ? "mpi" : "sequential");
   max_print_ = max_print(flags_.max_print, environment);
   style_ = progress_style(chosen(flags_.progress, "MPIPE_PROGRESS", environment, "auto"));
   for (const std::string& file : flags_.input_files) document_->add_inputs(file);

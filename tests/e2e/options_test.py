@@ -41,6 +41,13 @@ class Options(AppTest):
                              ("i=3", ["3"])):
             self.refused("map", "grid.yaml", "--output", "z", "--fixed", wrong, words=words)
 
+    def test_executors_per_output(self):
+        for ranks in (0, 3):
+            outcome = self.app("map", "grid.yaml", "--executor", "z=threads:2", "--json", ranks=ranks)
+            self.assertEqual(outcome.json["state"], "completed")
+            self.assertEqual(outcome.json["outputs"], self.app("map", "grid.yaml", "--json").json["outputs"])
+        self.refused("map", "grid.yaml", "--executor", "q=threads", words=["q"])
+
     def test_dry_run_runs_nothing(self):
         for ranks in (0, 3):
             before = self.tree()
@@ -107,7 +114,7 @@ class Options(AppTest):
         valued = ["--max-concurrent", "--deadline", "--trace", "--isolate", "--pilot", "--for-ranks"]
         for arguments in [[flag] for flag in flags] + [[option, "1"] for option in valued] + [
                 ["--executor", "processes"], ["--executor", "processes:2"],
-                ["--storage", "file", "--run-folder", "run"], ["--executor", "z=sequential"]]:
+                ["--storage", "file", "--run-folder", "run"]]:
             with self.subTest(arguments=arguments):
                 self.refused("map", "grid.yaml", *arguments, words=["not supported by this version"])
         for key, value in (("executor", "processes"), ("max_concurrent", "2")):
