@@ -116,7 +116,7 @@ void MapJob::choose() {
 void MapJob::choose_results() {
   options_.return_results = false;
   if (!flags_.json || max_print_ == 0 || flags_.dry_run) return;
-  const Plan plan(*pipeline_, {inputs_, options_.outputs, options_.fixed});
+  const Plan plan(*pipeline_, {inputs_, options_.outputs, options_.fixed, options_.internal_shapes});
   const bool some =
       std::any_of(plan.outputs().begin(), plan.outputs().end(),
                   [&](const PlannedOutput& output) { return may_be_printed(output.layout.shape); });
@@ -140,7 +140,7 @@ void MapJob::read_back(Results& results) const {
   RunReader reader(options_.run_folder);
   for (auto& [name, result] : results.outputs) {
     const auto found = reader.find(name);
-    if (found && is_known(result.layout.shape) && may_be_printed(result.layout.shape))
+    if (found && reader.outputs()[*found].shape_known() && may_be_printed(result.layout.shape))
       result.value = reader.read_all(*found);
   }
 }
@@ -148,7 +148,7 @@ void MapJob::read_back(Results& results) const {
 int MapJob::show_plan() {
   together(world_, [&] {
     if (!world_.is_root()) return;
-    const Plan plan(*pipeline_, {inputs_, options_.outputs, options_.fixed});
+    const Plan plan(*pipeline_, {inputs_, options_.outputs, options_.fixed, options_.internal_shapes});
     print_result(flags_.json ? plan_json(plan) : plan_text(plan));
   });
   return 0;

@@ -30,7 +30,8 @@ std::optional<Index> elements(const Plan& plan, const Stage& stage) {
 }
 
 std::optional<std::uint64_t> bytes(const PlannedOutput& output) {
-  if (!is_known(output.layout.shape) || !output.layout.type->fixed_size()) return std::nullopt;
+  if (!output.layout.rank_known || !is_known(output.layout.shape) || !output.layout.type->fixed_size())
+    return std::nullopt;
   return static_cast<std::uint64_t>(element_count(known_shape(output.layout.shape))) *
          output.layout.type->size;
 }
@@ -75,7 +76,8 @@ std::string plan_text(const Plan& plan) {
   Table outputs({"output", "axes", "type", "bytes"});
   for (const PlannedOutput& output : plan.outputs()) {
     const auto size = bytes(output);
-    outputs.add({output.name, axes_text(output.layout.axes, output.layout.shape),
+    outputs.add({output.name,
+                 output.layout.rank_known ? axes_text(output.layout.axes, output.layout.shape) : "?",
                  std::string(output.layout.type->dtype()), size ? bytes_text(*size) : "?"});
   }
   return fmt::format("plan: {} in {}, {} of results as far as known; nothing was run\n{}\n{}",
@@ -88,7 +90,7 @@ std::string plan_json(const Plan& plan) {
   json outputs = json::object();
   for (const PlannedOutput& output : plan.outputs()) {
     const auto size = bytes(output);
-    outputs[output.name] = {{"shape", shape_json(output.layout.shape)},
+    outputs[output.name] = {{"shape", output.layout.rank_known ? shape_json(output.layout.shape) : json()},
                             {"dims", output.layout.axes},
                             {"dtype", output.layout.type->dtype()},
                             {"stage", output.stage.value},

@@ -46,9 +46,7 @@ std::vector<std::size_t> chosen_outputs(const RunReader& reader, const std::vect
   return chosen;
 }
 
-bool has_shape(const RunReader& reader, std::size_t output) {
-  return is_known(reader.outputs()[output].shape);
-}
+bool has_shape(const RunReader& reader, std::size_t output) { return reader.outputs()[output].shape_known(); }
 
 std::string one_json(RunReader& reader, std::size_t output, Index max_print) {
   const OutputLayout& layout = reader.outputs()[output];

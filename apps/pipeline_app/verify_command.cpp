@@ -57,10 +57,11 @@ void compare_status(const RunStatus& status, const RunReader& reader, Faults& fa
   for (const OutputStatus& output : status.outputs) {
     const auto found = reader.find(output.name);
     if (!found || !output.elements) continue;
-    const Index done = reader.progress(*found).done.count();
-    if (done < *output.elements)
+    const OutputProgress& progress = reader.progress(*found);
+    const Index settled = progress.done.count() + progress.failed.count() + progress.blocked.count();
+    if (settled < *output.elements)
       faults.push_back(fmt::format("the run is complete, but {} of {} elements of '{}' are not there",
-                                   *output.elements - done, *output.elements, output.name));
+                                   *output.elements - settled, *output.elements, output.name));
   }
 }
 

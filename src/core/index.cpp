@@ -67,7 +67,6 @@ RangeSet RangeSet::intersection(IndexRange with) const {
 }
 
 RangeSet RangeSet::intersection(const RangeSet& with) const {
-  if (with.empty()) return *this;
   RangeSet result;
   auto a = ranges_.begin();
   auto b = with.ranges_.begin();
@@ -82,6 +81,7 @@ RangeSet RangeSet::intersection(const RangeSet& with) const {
 }
 
 RangeSet RangeSet::united(const RangeSet& with) const {
+  if (with.empty()) return *this;
   RangeSet result;
   auto a = ranges_.begin();
   auto b = with.ranges_.begin();

@@ -112,6 +112,38 @@ bool same_family(const ElementType& from, const ElementType& to) {
 Value::Value(const ElementType& type, Shape shape)
     : type_(&type), shape_(std::move(shape)), count_(element_count(shape_)) {}
 
+void Value::swap(Value& other) noexcept {
+  std::swap(type_, other.type_);
+  std::swap(shape_, other.shape_);
+  std::swap(count_, other.count_);
+  std::swap(byte_size_, other.byte_size_);
+  std::swap(inline_, other.inline_);
+  std::swap(bytes_, other.bytes_);
+  std::swap(offsets_, other.offsets_);
+}
+
+Value Value::open_array(const ElementType& type, std::span<const std::byte> bytes) {
+  if (type.kind != Kind::array) throw Bug("Value::open_array of an element that is no array");
+  const ElementType& item = *type.item;
+  detail::ByteReader reader(bytes, type);
+  Shape shape = detail::read_shape(reader, item.fixed_size() ? item.size : sizeof(std::uint64_t));
+  const auto count = static_cast<std::size_t>(element_count(shape));
+  std::vector<std::uint64_t> offsets;
+  if (!item.fixed_size()) {
+    detail::ByteReader lengths(reader.take(count * sizeof(std::uint64_t)), type);
+    offsets.push_back(0);
+    while (!lengths.at_end()) offsets.push_back(offsets.back() + lengths.number());
+    const bool grows = std::is_sorted(offsets.begin(), offsets.end());
+    if (!grows || offsets.back() != reader.remaining())
+      detail::throw_bad_encoding(type, "its lengths are wrong");
+  } else if (reader.remaining() != count * item.size) {
+    detail::throw_bad_encoding(type, "its length is wrong");
+  }
+  const auto items = reader.take(reader.remaining());
+  if (item.kind == Kind::boolean) detail::check_booleans(items, type);
+  return copy_of(item, std::move(shape), items, offsets);
+}
+
 std::byte* Value::allocate(std::size_t size) {
   byte_size_ = size;
   if (size <= kInlineBytes) return inline_;

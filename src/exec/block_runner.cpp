@@ -37,14 +37,22 @@ Shape mapspec_shape(const PartialArray& array, const std::vector<bool>& external
   return shape;
 }
 
+/// Which axes are external, also of a single value whose rank showed within the block.
+std::vector<bool> external_axes(const PlannedOutput& output, const PartialArray& array) {
+  return output.layout.rank_known ? output.layout.external
+                                  : std::vector<bool>(array.internal().size(), false);
+}
+
 /// Sorts the axes of an array into those that number elements and those that the function takes as a slice.
+/// The plan knows nothing of axes whose number shows while running: they are taken.
 void sort_axes(ArgumentView& view, const PlannedArgument& argument, std::size_t function_rank,
                const Shape& shape, const Strides& strides) {
   view.strides.assign(function_rank, 0);
   view.slice_shape.clear();
   view.slice_strides.clear();
-  for (std::size_t axis = 0; axis < argument.indexed_by.size(); ++axis) {
-    if (const auto position = argument.indexed_by[axis]) {
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    const auto position = axis < argument.indexed_by.size() ? argument.indexed_by[axis] : std::nullopt;
+    if (position) {
       view.strides[*position] += strides[axis];
     } else {
       view.slice_shape.push_back(shape[axis]);
@@ -398,7 +406,7 @@ void BlockRunner::bind_arguments(const PreparedFunction& function, IndexRange ra
     const PreparedArgument& argument = function.arguments[k];
     if (!argument.per_block) continue;
     const PartialArray& array = *arrays_.find(*argument.planned->output);
-    const std::vector<bool>& external = plan_.output(*argument.planned->output).layout.external;
+    const std::vector<bool> external = external_axes(plan_.output(*argument.planned->output), array);
     const PartialArray::Piece& piece = scratch.pieces.emplace_back(array.piece(range));
     ArgumentView& view = scratch.views[k];
     sort_axes(view, *argument.planned, function.external.size(), mapspec_shape(array, external),

@@ -125,11 +125,13 @@ class Lane {
     lock.unlock();
     const bool over = current_.step();
     const bool failed = over && current_.report().failure.has_value();
-    if (over) events_.push({worker_, std::move(current_.report())});
+    if (over && !failed) events_.push({worker_, std::move(current_.report())});
     lock.lock();
     computing_ = false;
-    if (failed)  // the run ends: nobody needs what waits here
+    if (failed) {  // the run ends: nobody needs what waited here before that is known
+      events_.push({worker_, std::move(current_.report())});
       for (const RetractedBlock& block : queue_.give_back()) events_.push({worker_, block});
+    }
     if (paused_) rested_.notify_all();
   }
 

@@ -59,8 +59,8 @@ Function& Function::renames(std::map<std::string, std::string> names) {
   return *this;
 }
 
-Function& Function::internal_shape(PartialShape shape) {
-  internal_shape_ = std::move(shape);
+Function& Function::internal_shape(const InternalShape& shape) {
+  internal_shape_ = shape.extents(outputs_.front());
   return *this;
 }
 

@@ -93,6 +93,7 @@ std::vector<RootCause> Results::root_causes(const std::string& output, Index ele
   const auto id = std::find(names_.begin(), names_.end(), output) - names_.begin();
   const auto found = lineage_.root_causes({static_cast<std::uint32_t>(id)}, element, failed, blocked);
   for (std::size_t k = 0; k < found.size(); ++k) {
+    if (found[k].empty()) continue;
     const Shape shape = known_shape(outputs.at(names_[k]).layout.external_shape());
     for (const IndexRange& range : found[k].ranges())
       for (Index cause = range.begin; cause < range.end && causes.size() < most; ++cause)
@@ -160,7 +161,7 @@ Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& in
                 "values differ). Build the same pipeline on every rank.");
   // Rank 0 finds what is wrong before anybody else does anything.
   const Bytes bytes = on_root(own, [&] {
-    const Plan plan(pipeline, {inputs, options.outputs, options.fixed});
+    const Plan plan(pipeline, {inputs, options.outputs, options.fixed, options.internal_shapes});
     make_settings(plan, options, own.size());
     return own.size() > 1 ? encode_request(inputs, options) : Bytes{};
   });

@@ -30,8 +30,8 @@ MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs&
       pipeline_(pipeline),
       options_(without_observer_elsewhere(comm, std::move(options))),
       inputs_(inputs),
-      plan_(pipeline,
-            {inputs, options_.outputs, options_.fixed, executor_names(pipeline, options_, comm.size())}),
+      plan_(pipeline, {inputs, options_.outputs, options_.fixed, options_.internal_shapes,
+                       executor_names(pipeline, options_, comm.size())}),
       settings_(make_settings(plan_, options_, comm.size())),
       planned_shapes_(plan_.shapes()),
       stored_(plan_.outputs().size()),
@@ -41,6 +41,7 @@ MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs&
       blocked_by_array_(plan_.outputs().size()),
       lost_(plan_.outputs().size()),
       resolved_in_store_(plan_.outputs().size(), false),
+      assumed_(plan_.outputs().size(), false),
       arrays_(plan_),
       began_(clock_.now()) {
   machine_ = look_at_machine();
@@ -137,7 +138,7 @@ void MapRun::resolve_in_store() {
   if (!store_) return;
   for (std::size_t k = 0; k < plan_.outputs().size(); ++k) {
     const ArrayLayout& layout = plan_.outputs()[k].layout;
-    if (resolved_in_store_[k] || !layout.rank_known || !is_known(layout.shape)) continue;
+    if (resolved_in_store_[k] || assumed_[k] || !layout.rank_known || !is_known(layout.shape)) continue;
     store_->resolve(k, known_shape(layout.shape));
     resolved_in_store_[k] = true;
   }
@@ -205,9 +206,12 @@ void MapRun::apply_shapes(std::size_t wave) {
     for (const OutputId output : outputs_of_wave(wave)) {
       const ArrayLayout& layout = plan_.output(output).layout;
       if (!layout.rank_known || is_known(layout.internal_shape()) || outcome_.stopped()) continue;
-      // Nobody computed an element, so nobody saw its shape: there are none, or all failed. Then it stays
-      // unknown, as a later start may get further.
-      if (!is_sized(output) || !lost_[output.value].empty()) continue;
+      // Nobody computed an element, so nobody saw its shape. Where all failed it stays unknown, as a later
+      // start may get further.
+      if (!is_sized(output) ||
+          !lost_[output.value].intersection(plan_.selected(plan_.output(output).stage)).empty())
+        continue;
+      if (element_count(known_shape(layout.external_shape())) != 0) assume_shape(output);
       Shape none;
       for (const auto& extent : layout.internal_shape()) none.push_back(extent.value_or(0));
       plan_.resolve(output, none);
@@ -217,6 +221,19 @@ void MapRun::apply_shapes(std::size_t wave) {
   }
   for (const OutputId output : outputs_of_wave(wave))
     if (is_sized(output)) arrays_.adopt(output);
+}
+
+/// None of the output's elements was selected, so none of those that depend on them. Another start may
+/// compute some: their shapes count as empty in this one, and nothing is said to the store.
+void MapRun::assume_shape(OutputId output) {
+  assumed_[output.value] = true;
+  for (const FunctionId id : pipeline_.topological_order()) {
+    const auto& planned = plan_.function(id);
+    if (!planned) continue;
+    for (const PlannedArgument& argument : planned->arguments)
+      if (argument.output && assumed_[argument.output->value])
+        for (const OutputId dependent : planned->outputs) assumed_[dependent.value] = true;
+  }
 }
 
 void MapRun::commit() {

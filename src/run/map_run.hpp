@@ -56,6 +56,7 @@ class MapRun {
   void mark_blocked(std::size_t wave);
   bool is_sized(OutputId output) const { return is_known(plan_.external_shape(plan_.output(output).stage)); }
   void apply_shapes(std::size_t wave);
+  void assume_shape(OutputId output);
   void commit();
   void note_done(std::size_t wave);
   void share(std::size_t wave);
@@ -101,6 +102,7 @@ class MapRun {
   Index new_failures_ = 0;                  ///< in this start
   std::vector<RangeSet> todo_;              ///< by function, on rank 0: of the wave at hand
   std::vector<bool> resolved_in_store_;
+  std::vector<bool> assumed_;  ///< by output: its shape is not known, and counts as empty
   RunArrays arrays_;
   std::unique_ptr<Sink> sink_;
   std::unique_ptr<BlockRunner> runner_;

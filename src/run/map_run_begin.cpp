@@ -97,7 +97,8 @@ RunDescription MapRun::describe() const {
     const auto& spec = pipeline_.function(output.function).mapspec;
     description.outputs.push_back({output.name, std::string(output.layout.type->dtype()),
                                    spec ? spec->to_string() : "", output.layout.axes, output.layout.shape,
-                                   settings_.storage[k] == Storage::hdf5 ? "hdf5" : "memory"});
+                                   settings_.storage[k] == Storage::hdf5 ? "hdf5" : "memory",
+                                   output.layout.rank_known});
   }
   for (const auto& [name, value] : inputs_)
     description.inputs.push_back(
@@ -110,12 +111,6 @@ RunLayout MapRun::layout() const {
   for (std::size_t k = 0; k < plan_.outputs().size(); ++k) {
     const PlannedOutput& output = plan_.outputs()[k];
     const FunctionNode& node = pipeline_.function(output.function);
-    if (!output.layout.rank_known)
-      throw Error(Category::not_supported,
-                  fmt::format("'{0}' is an array whose rank nobody knows before it is computed, so the file "
-                              "has no place for it. Name its "
-                              "axes with a mapspec, as in `... -> {0}[i, j]`.",
-                              output.name));
     OutputLayout out;
     out.name = output.name;
     out.type = output.layout.type;
@@ -123,6 +118,7 @@ RunLayout MapRun::layout() const {
     out.dims = output.layout.axes;
     out.external = output.layout.external;
     out.shape = output.layout.shape;
+    out.rank_known = output.layout.rank_known;
     out.durable = settings_.storage[k] == Storage::hdf5;
     out.units = attribute(node.function, output.name, "units");
     out.long_name = attribute(node.function, output.name, "long_name");
@@ -208,14 +204,15 @@ void MapRun::open_store() {
   done_ = stored_;
   keep_failed();
   for (std::size_t k = 0; k < plan_.outputs().size(); ++k) {
-    const PartialShape shape = store_->shape(k);
     const ArrayLayout& planned = plan_.outputs()[k].layout;
-    if (!is_known(shape)) continue;
+    if (!store_->shape_known(k)) continue;
     resolved_in_store_[k] = true;
+    const Shape shape = known_shape(store_->shape(k));
     Shape internal;
     for (std::size_t axis = 0; axis < shape.size(); ++axis)
-      if (!planned.external[axis]) internal.push_back(*shape[axis]);
-    if (!is_known(planned.internal_shape())) plan_.resolve({static_cast<std::uint32_t>(k)}, internal);
+      if (!planned.rank_known || !planned.external[axis]) internal.push_back(shape[axis]);
+    if (!planned.rank_known || !is_known(planned.internal_shape()))
+      plan_.resolve({static_cast<std::uint32_t>(k)}, internal);
   }
 }
 

@@ -39,6 +39,26 @@ FixedIndices decode_fixed(const Json& json) {
   return fixed;
 }
 
+/// `?` is null.
+Json encode_shapes(const InternalShapes& shapes) {
+  Json json = Json::object();
+  for (const auto& [output, shape] : shapes) {
+    json[output] = Json::array();
+    for (const auto& extent : shape.extents(output)) json[output].push_back(optional_index(extent));
+  }
+  return json;
+}
+
+InternalShapes decode_shapes(const Json& json) {
+  InternalShapes shapes;
+  for (const auto& [output, extents] : json.items()) {
+    PartialShape shape;
+    for (const Json& extent : extents) shape.push_back(to_optional_index(extent));
+    shapes.emplace(output, shape);
+  }
+  return shapes;
+}
+
 void append_sized(Bytes& out, const void* data, std::size_t size) {
   const std::uint64_t length = size;
   detail::append(out, &length, sizeof(length));
@@ -61,6 +81,7 @@ Bytes encode_request(const Inputs& inputs, const MapOptions& options) {
                   {"retry_failed", options.retry_failed},
                   {"outputs", options.outputs},
                   {"fixed", encode_fixed(options.fixed)},
+                  {"internal_shapes", encode_shapes(options.internal_shapes)},
                   {"seed", options.seed},
                   {"rank0", static_cast<int>(options.rank0)},
                   {"return_results", options.return_results}};
@@ -97,6 +118,7 @@ Request decode_request(std::span<const std::byte> bytes) {
   options.retry_failed = json["retry_failed"];
   options.outputs = json["outputs"].get<std::vector<std::string>>();
   options.fixed = decode_fixed(json["fixed"]);
+  options.internal_shapes = decode_shapes(json["internal_shapes"]);
   options.seed = json["seed"];
   options.rank0 = static_cast<Rank0>(json["rank0"].get<int>());
   options.return_results = json["return_results"];

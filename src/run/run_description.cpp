@@ -42,8 +42,13 @@ PartialShape partial_shape(const json& list) {
 }
 
 json to_json_value(const RunDescription::Output& output) {
-  return {{"name", output.name}, {"dtype", output.dtype},          {"mapspec", output.mapspec},
-          {"dims", output.dims}, {"shape", extents(output.shape)}, {"storage", output.storage}};
+  const auto if_known = [&](json value) { return output.rank_known ? value : json(); };
+  return {{"name", output.name},
+          {"dtype", output.dtype},
+          {"mapspec", output.mapspec},
+          {"dims", if_known(output.dims)},
+          {"shape", if_known(extents(output.shape))},
+          {"storage", output.storage}};
 }
 
 json to_json_value(const RunDescription::Input& input) {
@@ -58,9 +63,17 @@ json list_of(const std::vector<T>& items) {
 }
 
 RunDescription::Output read_output(const json& value) {
-  return {value.at("name").get<std::string>(),    value.at("dtype").get<std::string>(),
-          value.at("mapspec").get<std::string>(), value.at("dims").get<std::vector<std::string>>(),
-          partial_shape(value.at("shape")),       value.at("storage").get<std::string>()};
+  RunDescription::Output output{value.at("name").get<std::string>(),
+                                value.at("dtype").get<std::string>(),
+                                value.at("mapspec").get<std::string>(),
+                                {},
+                                {},
+                                value.at("storage").get<std::string>(),
+                                !value.at("shape").is_null()};
+  if (!output.rank_known) return output;
+  output.dims = value.at("dims").get<std::vector<std::string>>();
+  output.shape = partial_shape(value.at("shape"));
+  return output;
 }
 
 RunDescription::Input read_input(const json& value) {
@@ -148,6 +161,8 @@ std::string quoted(const std::string& text) { return text.empty() ? "none" : "'"
 void compare(const RunDescription::Output& stored, const RunDescription::Output& now) {
   const std::string of = " of output '" + stored.name + "'";
   require_equal("the mapspec" + of, stored.mapspec, now.mapspec, quoted);
+  require_equal("what is known beforehand of the axes" + of, stored.rank_known, now.rank_known,
+                [](bool known) { return known ? "their number" : "nothing"; });
   require_equal("the shape" + of, stored.shape, now.shape,
                 [](const PartialShape& shape) { return to_string(shape); });
   require_equal("the type" + of, stored.dtype, now.dtype, quoted);

@@ -81,6 +81,19 @@ PartialShape ArrayLayout::internal_shape() const {
   return extents;
 }
 
+void ArrayLayout::set_internal_shape(const PartialShape& internal) {
+  std::size_t next = 0;
+  for (std::size_t axis = 0; axis < axes.size(); ++axis)
+    if (!external[axis]) shape[axis] = internal[next++];
+}
+
+void ArrayLayout::set_internal_rank(const std::string& name, std::size_t rank) {
+  for (std::size_t axis = 0; axis < rank; ++axis) axes.push_back(fmt::format("{}_dim{}", name, axis));
+  external.assign(rank, false);
+  shape.assign(rank, std::nullopt);
+  rank_known = true;
+}
+
 Plan::Plan(const Pipeline& pipeline, PlanRequest request) : pipeline_(&pipeline) {
   PlanBuilder(*this, std::move(request)).build();
 }
@@ -156,11 +169,7 @@ void Plan::resolve(OutputId id, const Shape& internal) {
   PlannedOutput& output = outputs_[id.value];
   ArrayLayout& layout = output.layout;
   if (!layout.rank_known) {
-    for (std::size_t axis = 0; axis < internal.size(); ++axis)
-      layout.axes.push_back(fmt::format("{}_dim{}", output.name, axis));
-    layout.external.assign(internal.size(), false);
-    layout.shape.assign(internal.size(), std::nullopt);
-    layout.rank_known = true;
+    layout.set_internal_rank(output.name, internal.size());
     for (auto& function : functions_) {
       if (!function) continue;
       for (PlannedArgument& argument : function->arguments)
@@ -177,9 +186,7 @@ void Plan::resolve(OutputId id, const Shape& internal) {
                             "elements of an output "
                             "have one shape). Return arrays of that shape, or correct the declared one.",
                             to_string(internal), output.name, to_string(expected)));
-  std::size_t next = 0;
-  for (std::size_t axis = 0; axis < layout.axes.size(); ++axis)
-    if (!layout.external[axis]) layout.shape[axis] = internal[next++];
+  layout.set_internal_shape(partial(internal));
   update_shapes();
 }
 

@@ -18,6 +18,7 @@ PlanBuilder::PlanBuilder(Plan& plan, PlanRequest request)
 
 void PlanBuilder::build() {
   check_inputs();
+  check_internal_shapes();
   check_arrays();
   infer_types();
   plan_.request_fixed_ = request_.fixed;
@@ -134,40 +135,53 @@ void PlanBuilder::plan_output(const FunctionNode& node, FunctionId id, std::size
                               "shape is too short or "
                               "too long). Return an array of that rank.",
                               node.name(), type.to_string(), output.name, node.mapspec->to_string()));
-  } else if (type.rank) {
-    for (std::size_t axis = 0; axis < *type.rank; ++axis)
-      layout.axes.push_back(fmt::format("{}_dim{}", output.name, axis));
-    layout.external.assign(*type.rank, false);
   } else {
     layout.rank_known = false;
+    if (type.rank) layout.set_internal_rank(output.name, *type.rank);
   }
   layout.shape.resize(layout.axes.size());
-  declare_internal_shape(node, layout);
+  if (const auto declared = declared_internal_shape(node))
+    declare_internal_shape(node, output.name, *declared, layout);
   plan_.output_by_name_[output.name] = {static_cast<std::uint32_t>(plan_.outputs_.size())};
   plan_.outputs_.push_back(std::move(output));
 }
 
-void PlanBuilder::declare_internal_shape(const FunctionNode& node, ArrayLayout& layout) const {
-  const auto& declared = node.function.declared_internal_shape();
-  if (!declared) return;
-  const auto internal =
-      static_cast<std::size_t>(std::count(layout.external.begin(), layout.external.end(), false));
-  if (declared->size() != internal)
+void PlanBuilder::check_internal_shapes() const {
+  for (const auto& [output, shape] : request_.internal_shapes) {
+    pipeline_.producer_of(output);  // refuses names of nothing
+    shape.extents(output);          // refuses what is no shape
+  }
+}
+
+/// What the call says of the internal shape of a function's outputs, else what the function says.
+std::optional<PartialShape> PlanBuilder::declared_internal_shape(const FunctionNode& node) const {
+  std::optional<PartialShape> declared;
+  for (const std::string& output : node.outputs) {
+    const auto given = request_.internal_shapes.find(output);
+    if (given == request_.internal_shapes.end()) continue;
+    const PartialShape shape = given->second.extents(output);
+    if (declared && *declared != shape)
+      throw Error(Category::internal_shape_mismatch,
+                  fmt::format("two outputs of function '{}' are given the internal shapes {} and {}, but the "
+                              "outputs of one function have the same axes. Give one of them.",
+                              node.name(), to_string(*declared), to_string(shape)));
+    declared = shape;
+  }
+  return declared ? declared : node.function.declared_internal_shape();
+}
+
+void PlanBuilder::declare_internal_shape(const FunctionNode& node, const std::string& output,
+                                         const PartialShape& declared, ArrayLayout& layout) {
+  if (!layout.rank_known) layout.set_internal_rank(output, declared.size());
+  const PartialShape unknown = layout.internal_shape();
+  if (declared.size() != unknown.size())
     throw Error(
         Category::internal_shape_rank,
-        fmt::format("the internal_shape {} of function '{}' is too {}: its mapspec{} has {} internal axes.",
-                    to_string(*declared), node.name(), declared->size() < internal ? "short" : "long",
-                    node.mapspec ? " '" + node.mapspec->to_string() + "'" : "", internal));
-  std::size_t next = 0;
-  for (std::size_t axis = 0; axis < layout.axes.size(); ++axis) {
-    if (layout.external[axis]) continue;
-    const auto extent = (*declared)[next++];
-    if (extent && *extent < 0)
-      throw Error(Category::internal_shape_type,
-                  fmt::format("the internal_shape of function '{}' has the negative extent {}.", node.name(),
-                              *extent));
-    layout.shape[axis] = extent;
-  }
+        fmt::format("the internal shape {} of '{}' is too {}: {} has {} axes of its own. Give one extent for "
+                    "each (\"?\" where it is not known).",
+                    to_string(declared), output, declared.size() < unknown.size() ? "short" : "long",
+                    node.mapspec ? "its mapspec '" + node.mapspec->to_string() + "'" : "it", unknown.size()));
+  layout.set_internal_shape(declared);
 }
 
 void PlanBuilder::plan_function(FunctionId id) {

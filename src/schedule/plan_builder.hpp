@@ -19,7 +19,10 @@ class PlanBuilder {
   void infer_types();
   void plan_outputs();
   void plan_output(const FunctionNode& node, FunctionId id, std::size_t position);
-  void declare_internal_shape(const FunctionNode& node, ArrayLayout& layout) const;
+  void check_internal_shapes() const;
+  std::optional<PartialShape> declared_internal_shape(const FunctionNode& node) const;
+  static void declare_internal_shape(const FunctionNode& node, const std::string& output,
+                                     const PartialShape& declared, ArrayLayout& layout);
   void plan_function(FunctionId id);
   PlannedArgument plan_argument(const FunctionNode& node, std::size_t position,
                                 const std::vector<std::string>& axes);

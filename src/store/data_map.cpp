@@ -329,28 +329,24 @@ RangeSet allocated_values(const DataMap& map, const ElementOrder& order, IndexRa
   return union_of(std::move(found));
 }
 
-void ValueAccess::write(PosixFile& file, const DataMap& map, const ElementOrder& order, IndexRange values,
-                        const std::byte* data, Room room) {
-  // Only read from, although the copies below go both ways.
-  auto* memory = const_cast<std::byte*>(data);
-  Stretch stretch(scratch_, map.value_bytes);
+namespace {
+
+/// Walks over a range: runs that are worth it go straight between file and memory (`direct`), others are
+/// gathered in a stretch that `exchange` moves, and `absent` gets what has no room in the file.
+template <class Direct, class Exchange, class Absent>
+void walk(Stretch& stretch, const DataMap& map, const ElementOrder& order, IndexRange values,
+          const Direct& direct, const Exchange& exchange, const Absent& absent) {
   const auto flush = [&] {
     if (stretch.empty()) return;
-    stretch.copy<true>(memory, values.begin);
-    file.write_at(stretch.address(), stretch.bytes());
+    exchange();
     stretch.clear();
   };
   for_each_run(map, order, values, [&](const FileRun& run) {
-    if (!run.allocated) {
-      if (room == Room::where_reserved) return;
-      throw Bug("values are written where no room was reserved for them");
-    }
+    if (!run.allocated) return absent(run);
     const std::size_t bytes = static_cast<std::size_t>(run.count) * map.value_bytes;
     if (is_worth_a_call(run, values, bytes)) {
       flush();
-      file.write_at(run.address,
-                    {data + static_cast<std::size_t>(run.memory - values.begin) * map.value_bytes, bytes});
-      return;
+      return direct(run, bytes);
     }
     in_pieces(run, map.value_bytes, [&](const FileRun& piece) {
       if (!stretch.takes(piece)) flush();
@@ -360,40 +356,53 @@ void ValueAccess::write(PosixFile& file, const DataMap& map, const ElementOrder&
   flush();
 }
 
+}  // namespace
+
+void ValueAccess::write(PosixFile& file, const DataMap& map, const ElementOrder& order, IndexRange values,
+                        const std::byte* data, Room room) {
+  // Only read from, although the copies below go both ways.
+  auto* memory = const_cast<std::byte*>(data);
+  Stretch stretch(scratch_, map.value_bytes);
+  walk(
+      stretch, map, order, values,
+      [&](const FileRun& run, std::size_t bytes) {
+        const auto first = static_cast<std::size_t>(run.memory - values.begin) * map.value_bytes;
+        file.write_at(run.address, {data + first, bytes});
+      },
+      [&] {
+        stretch.copy<true>(memory, values.begin);
+        file.write_at(stretch.address(), stretch.bytes());
+      },
+      [&](const FileRun&) {
+        if (room != Room::where_reserved) throw Bug("values are written where no room was reserved for them");
+      });
+}
+
 void ValueAccess::read(const PosixFile& file, const DataMap& map, const ElementOrder& order,
                        IndexRange values, std::byte* data, const std::byte* fill) {
   Stretch stretch(scratch_, map.value_bytes);
-  const auto flush = [&] {
-    if (stretch.empty()) return;
-    file.read_at(stretch.address(), stretch.bytes());
-    stretch.copy<false>(data, values.begin);
-    stretch.clear();
+  const auto place_of = [&](const FileRun& run) {
+    return data + static_cast<std::size_t>(run.memory - values.begin) * map.value_bytes;
   };
-  const auto fill_run = [&](const FileRun& run) {
-    std::byte* to = data + static_cast<std::size_t>(run.memory - values.begin) * map.value_bytes;
-    if (fill == nullptr && run.stride == 1) {
-      std::memset(to, 0, static_cast<std::size_t>(run.count) * map.value_bytes);
-      return;
-    }
-    for (Index k = 0; k < run.count; ++k, to += static_cast<std::size_t>(run.stride) * map.value_bytes)
-      fill == nullptr ? void(std::memset(to, 0, map.value_bytes))
-                      : void(std::memcpy(to, fill, map.value_bytes));
-  };
-  for_each_run(map, order, values, [&](const FileRun& run) {
-    if (!run.allocated) return fill_run(run);
-    const std::size_t bytes = static_cast<std::size_t>(run.count) * map.value_bytes;
-    if (is_worth_a_call(run, values, bytes)) {
-      flush();
-      file.read_at(run.address,
-                   {data + static_cast<std::size_t>(run.memory - values.begin) * map.value_bytes, bytes});
-      return;
-    }
-    in_pieces(run, map.value_bytes, [&](const FileRun& piece) {
-      if (!stretch.takes(piece)) flush();
-      stretch.add(piece);
-    });
-  });
-  flush();
+  walk(
+      stretch, map, order, values,
+      [&](const FileRun& run, std::size_t bytes) {
+        file.read_at(run.address, {place_of(run), bytes});
+      },
+      [&] {
+        file.read_at(stretch.address(), stretch.bytes());
+        stretch.copy<false>(data, values.begin);
+      },
+      [&](const FileRun& run) {
+        std::byte* to = place_of(run);
+        if (fill == nullptr && run.stride == 1) {
+          std::memset(to, 0, static_cast<std::size_t>(run.count) * map.value_bytes);
+          return;
+        }
+        for (Index k = 0; k < run.count; ++k, to += static_cast<std::size_t>(run.stride) * map.value_bytes)
+          fill == nullptr ? void(std::memset(to, 0, map.value_bytes))
+                          : void(std::memcpy(to, fill, map.value_bytes));
+      });
 }
 
 }  // namespace mpipe

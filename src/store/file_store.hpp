@@ -31,6 +31,7 @@ class FileStore final : public RunStore {
   const std::vector<OutputProgress>& progress() const override { return progress_; }
   const std::vector<RangeSet>& stored() const override { return stored_; }
   PartialShape shape(std::size_t output) const override { return layout_.outputs[output].shape; }
+  bool shape_known(std::size_t output) const override { return layout_.outputs[output].shape_known(); }
   void load(std::size_t output, const RangeSet& wanted, PartialArray& array) override;
   void resolve(std::size_t output, const Shape& shape) override;
   void append(std::size_t output, IndexRange range, const PartialArray& array) override;

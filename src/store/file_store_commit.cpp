@@ -156,8 +156,8 @@ void FileStore::forget_moved(const CommitPlan& plan) {
 void FileStore::resolve(std::size_t output, const Shape& shape) {
   check_usable();
   OutputLayout& layout = layout_.outputs[output];
-  bool contradicts = shape.size() != layout.shape.size();
-  for (std::size_t axis = 0; !contradicts && axis < shape.size(); ++axis)
+  bool contradicts = layout.rank_known && shape.size() != layout.shape.size();
+  for (std::size_t axis = 0; !contradicts && axis < layout.shape.size(); ++axis)
     contradicts = layout.shape[axis] && *layout.shape[axis] != shape[axis];
   if (contradicts)
     throw Error(Category::internal_shape_mismatch,
@@ -165,8 +165,9 @@ void FileStore::resolve(std::size_t output, const Shape& shape) {
                             "array). Return equal "
                             "shapes, or start anew.",
                             layout.name, to_string(shape), to_string(layout.shape)));
-  if (is_known(layout.shape)) return;
+  if (layout.shape_known()) return;
   usable_ = false;
+  if (!layout.rank_known) set_internal_shape(shape, layout);
   layout.shape = partial(shape);
   Agreement agreement(comm_);
   agreement.attempt([&] {

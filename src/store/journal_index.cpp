@@ -2,6 +2,7 @@
 #include "store/journal_index.hpp"
 
 #include "store/journal_mover.hpp"
+#include "store/result_file.hpp"
 
 #include <algorithm>
 
@@ -66,13 +67,8 @@ void JournalIndex::read(std::size_t output, IndexRange elements,
 }
 
 void adopt_internal_shapes(const JournalIndex& journals, RunLayout& layout) {
-  for (std::size_t k = 0; k < layout.outputs.size(); ++k) {
-    OutputLayout& output = layout.outputs[k];
-    if (!journals.internal(k)) continue;
-    auto extent = journals.internal(k)->begin();
-    for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
-      if (!output.external[axis]) output.shape[axis] = *extent++;
-  }
+  for (std::size_t k = 0; k < layout.outputs.size(); ++k)
+    if (journals.internal(k)) set_internal_shape(*journals.internal(k), layout.outputs[k]);
 }
 
 }  // namespace mpipe

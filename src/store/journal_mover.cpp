@@ -28,6 +28,7 @@ std::optional<Index> known_elements(const OutputLayout& output) {
 }  // namespace
 
 bool fits_shape(const Shape& internal, const OutputLayout& output) {
+  if (!output.rank_known) return true;
   std::size_t axis = 0;
   for (std::size_t k = 0; k < output.shape.size(); ++k) {
     if (output.external[k]) continue;

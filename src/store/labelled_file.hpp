@@ -30,6 +30,10 @@ class LabelledFile {
   H5Handle add_variable(const VariableSpec& spec, hid_t type, hid_t creation);
   /// As above, writing `data` (of type `type`) at once.
   H5Handle add_values(const VariableSpec& spec, hid_t type, const void* data);
+  /// The name that an axis of this length has in the file.
+  std::string dimension_name(const std::string& axis, Index length) {
+    return names_.dimension(axis, length).name;
+  }
   /// Labels dimensions with what lies on them, and closes.
   void close();
 

@@ -6,12 +6,14 @@
 #include <mpipe/mapspec/mapspec.hpp>
 
 #include "store/format.hpp"
+#include "store/input_variables.hpp"
 #include "store/run_paths.hpp"
 #include "store/text_values.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <charconv>
 #include <map>
 #include <mutex>
 
@@ -40,13 +42,14 @@ Json to_json(const PartialShape& shape) {
 }
 
 Json to_json(const OutputLayout& output) {
+  const auto if_known = [&](Json json) { return output.rank_known ? json : Json(); };
   return {{"name", output.name},
           {"type", output.type->name},
           {"object", innermost(*output.type).kind == Kind::object},
           {"mapspec", output.mapspec},
-          {"dims", output.dims},
-          {"external", output.external},
-          {"shape", to_json(output.shape)},
+          {"dims", if_known(output.dims)},
+          {"external", if_known(output.external)},
+          {"shape", if_known(to_json(output.shape))},
           {"durable", output.durable},
           {"units", output.units},
           {"long_name", output.long_name}};
@@ -69,9 +72,12 @@ OutputLayout output_from(const Json& json, const fs::path& path) {
   if (!is_identifier(output.name)) throw_bad(path, "'" + output.name + "' is no name of an output");
   output.type = &type_from_name(json.at("type").get<std::string>(), json.at("object").get<bool>());
   output.mapspec = json.at("mapspec").get<std::string>();
-  output.dims = json.at("dims").get<std::vector<std::string>>();
-  output.external = json.at("external").get<std::vector<bool>>();
-  output.shape = shape_from(json.at("shape"));
+  output.rank_known = !json.at("shape").is_null();
+  if (output.rank_known) {
+    output.dims = json.at("dims").get<std::vector<std::string>>();
+    output.external = json.at("external").get<std::vector<bool>>();
+    output.shape = shape_from(json.at("shape"));
+  }
   output.durable = json.at("durable").get<bool>();
   output.units = json.at("units").get<std::string>();
   output.long_name = json.at("long_name").get<std::string>();
@@ -87,7 +93,11 @@ OutputLayout output_from(const Json& json, const fs::path& path) {
 }
 
 Json to_json(const InputLayout& input) {
-  return {{"name", input.name}, {"dims", input.dims}, {"units", input.units}, {"long_name", input.long_name}};
+  return {{"name", input.name},
+          {"dims", input.dims},
+          {"units", input.units},
+          {"long_name", input.long_name},
+          {"checksum", fmt::format("{:016x}", checksum_of(input.value))}};
 }
 
 /// Without its value, which is in the results.
@@ -98,6 +108,14 @@ InputLayout input_from(const Json& json, const fs::path& path) {
   input.dims = json.at("dims").get<std::vector<std::string>>();
   input.units = json.at("units").get<std::string>();
   input.long_name = json.at("long_name").get<std::string>();
+  if (!json.contains("checksum")) return input;
+  const auto digits = json.at("checksum").get<std::string>();
+  std::uint64_t checksum = 0;
+  const char* end = digits.data() + digits.size();
+  constexpr int kHexadecimal = 16;
+  if (std::from_chars(digits.data(), end, checksum, kHexadecimal).ptr != end || digits.empty())
+    throw_bad(path, "the checksum of '" + input.name + "' is no number");
+  input.checksum = checksum;
   return input;
 }
 
@@ -189,6 +207,7 @@ void check_same_layout(const RunLayout& wanted, const RunLayout& found) {
       refuse(fmt::format("the type of '{}' is {} and was {}", a.name, a.type->name, b.type->name));
     if (a.mapspec != b.mapspec)
       refuse(fmt::format("the mapspec of '{}' is '{}' and was '{}'", a.name, a.mapspec, b.mapspec));
+    if (!a.rank_known || !b.rank_known) continue;
     if (a.external != b.external || a.dims != b.dims) refuse(fmt::format("the axes of '{}' differ", a.name));
     if (!compatible(a.shape, b.shape))
       refuse(

@@ -196,13 +196,14 @@ DataMap find_dataset(hid_t file, const std::string& name, const OutputLayout& ou
 
 }  // namespace
 
-bool has_place(const OutputLayout& output) { return output.type->fixed_size() && is_known(output.shape); }
+bool has_place(const OutputLayout& output) { return output.type->fixed_size() && output.shape_known(); }
 
 ElementOrder element_order(const OutputLayout& output) {
   return {known_shape(output.shape), output.external};
 }
 
 std::optional<Shape> internal_shape(const OutputLayout& output) {
+  if (!output.rank_known) return std::nullopt;
   Shape internal;
   for (std::size_t axis = 0; axis < output.shape.size(); ++axis) {
     if (output.external[axis]) continue;
@@ -210,6 +211,19 @@ std::optional<Shape> internal_shape(const OutputLayout& output) {
     internal.push_back(*output.shape[axis]);
   }
   return internal;
+}
+
+void set_internal_shape(const Shape& internal, OutputLayout& output) {
+  if (!output.rank_known) {
+    for (std::size_t axis = 0; axis < internal.size(); ++axis)
+      output.dims.push_back(fmt::format("{}_dim{}", output.name, axis));
+    output.external.assign(internal.size(), false);
+    output.shape.resize(internal.size());
+    output.rank_known = true;
+  }
+  auto extent = internal.begin();
+  for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
+    if (!output.external[axis]) output.shape[axis] = *extent++;
 }
 
 std::vector<std::string> outer_dims(const OutputLayout& output) {

@@ -28,6 +28,9 @@ bool has_place(const OutputLayout& output);
 ElementOrder element_order(const OutputLayout& output);
 /// The shape of each element; nothing when it is not known.
 std::optional<Shape> internal_shape(const OutputLayout& output);
+/// The shape of each element became known. Precondition: of as many axes as are inside of elements, where the
+/// rank is known.
+void set_internal_shape(const Shape& internal, OutputLayout& output);
 
 /// The bytes of one pending value: not-a-number for floating and complex types, else zero.
 std::vector<std::byte> pending_value(const ElementType& type);

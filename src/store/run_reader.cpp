@@ -78,7 +78,7 @@ Value in_file_order(const Value& value, const ElementOrder& order) {
 
 Value RunReader::read_all(std::size_t output, std::uint64_t max_bytes) {
   const OutputLayout& layout = outputs()[output];
-  if (!is_known(layout.shape))
+  if (!layout.shape_known())
     throw Error(Category::storage_failed,
                 "the shape of '" + layout.name + "' is not known yet: " + to_string(layout.shape) + ".");
   const ElementOrder order = element_order(layout);

@@ -4,6 +4,7 @@
 
 #include "store/chunking.hpp"
 #include "store/folder_files.hpp"
+#include "store/input_variables.hpp"
 #include "store/manifest.hpp"
 #include "store/resume.hpp"
 #include "store/rewrite.hpp"
@@ -17,9 +18,19 @@ namespace {
 
 /// Extents that only the files know.
 void adopt_shapes(const RunLayout& found, RunLayout& layout) {
-  for (std::size_t k = 0; k < layout.outputs.size(); ++k)
-    for (std::size_t axis = 0; axis < layout.outputs[k].shape.size(); ++axis)
-      if (!layout.outputs[k].shape[axis]) layout.outputs[k].shape[axis] = found.outputs[k].shape[axis];
+  for (std::size_t k = 0; k < layout.outputs.size(); ++k) {
+    OutputLayout& output = layout.outputs[k];
+    const OutputLayout& earlier = found.outputs[k];
+    if (!earlier.rank_known) continue;
+    if (!output.rank_known) {
+      output.dims = earlier.dims;
+      output.external = earlier.external;
+      output.shape = earlier.shape;
+      output.rank_known = true;
+    }
+    for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
+      if (!output.shape[axis]) output.shape[axis] = earlier.shape[axis];
+  }
 }
 
 bool has_room(const DataMap& map, const ElementOrder& order, const RangeSet& selected) {
@@ -103,14 +114,15 @@ StoreStart take_over_files(const fs::path& folder, const RunLayout& layout) {
   if (!PosixFile::open_existing(results_path(folder), PosixFile::Mode::read))
     make_results(folder, start.layout);
   start.table = read_file_table(folder, start.layout);
-  bool changed = lacks_room(start.table, start.layout);
-  if (changed) make_room(folder, start.layout, start.table);
-  for (std::size_t k = 0; k < start.layout.outputs.size() && !changed; ++k) {
-    if (start.table.outputs[k] || !has_place(start.layout.outputs[k])) continue;
-    make_segment_file(folder, start.layout, k);
-    changed = true;
+  // Damaged inputs are written again, too.
+  if (lacks_room(start.table, start.layout) || !inputs_match(folder, start.layout)) {
+    make_room(folder, start.layout, start.table);
+  } else {
+    for (std::size_t k = 0; k < start.layout.outputs.size(); ++k)
+      if (!start.table.outputs[k] && has_place(start.layout.outputs[k]))
+        make_segment_file(folder, start.layout, k);
   }
-  if (changed) start.table = read_file_table(folder, start.layout);
+  start.table = read_file_table(folder, start.layout);
   return start;
 }
 

@@ -102,7 +102,7 @@ std::vector<OutputProgress> progress_of(std::span<const Extent> extents, const R
   for (std::size_t k = 0; k < outputs; ++k) {
     OutputProgress& known = progress[k];
     known.done = union_of(std::move(done[k]));
-    if (is_known(layout.outputs[k].shape))
+    if (layout.outputs[k].shape_known())
       known.done =
           known.done.united(element_order(layout.outputs[k]).elements_in(union_of(std::move(values[k]))));
     known.failed = union_of(std::move(failed[k])).difference(known.done);

@@ -26,13 +26,18 @@ class Reader {
   EncodedValues read() {
     if (h5_has_link(file_, output_.name + "__bytes")) return in_element_order(read_bytes());
     if (h5_has_link(file_, output_.name + "__count")) return in_element_order(read_ragged());
-    if (output_.type->kind == Kind::string) return in_element_order(read_text());
-    if (output_.type->kind == Kind::array && output_.type->item->fixed_size())
-      return in_element_order(read_arrays());
+    if (output_.type->kind == Kind::string) return in_element_order(read_texts(output_.name, order_.shape()));
+    if (has_plain_items()) return in_element_order(read_arrays());
     bad("is stored in an unknown way");
   }
 
  private:
+  /// Elements are arrays of numbers or text.
+  bool has_plain_items() const {
+    return output_.type->kind == Kind::array &&
+           (output_.type->item->fixed_size() || output_.type->item->kind == Kind::string);
+  }
+
   [[noreturn]] void bad(const char* what) const {
     throw Error(Category::storage_failed,
                 fmt::format("the results of '{}' {} (the file is damaged, or was not made by mpipe).",
@@ -107,22 +112,21 @@ class Reader {
     if (shape.size() < outer.size() || !std::equal(outer.begin(), outer.end(), shape.begin()))
       bad("have an unexpected shape");
     const Shape inner(shape.begin() + static_cast<std::ptrdiff_t>(outer.size()), shape.end());
-    const std::vector<std::byte> all = read_all(output_.name, item, shape);
-    const std::size_t bytes_each = static_cast<std::size_t>(element_count(inner)) * item.size;
+    const EncodedValues all = read_items(item, shape);
+    const Index each = element_count(inner);
     EncodedValues values;
     values.offsets.push_back(0);
     for (std::size_t k = 0; k < done_.size(); ++k) {
       // The array of an element that is not done is left out later; a long axis need not cost anything until
       // then.
-      if (done_[number_of(k)]) add_array(inner, std::span(all).subspan(k * bytes_each, bytes_each), values);
+      if (done_[number_of(k)]) add_array(inner, item, all, static_cast<Index>(k) * each, values);
       values.offsets.push_back(values.bytes.size());
     }
     return values;
   }
 
   EncodedValues read_ragged() const {
-    if (output_.type->kind != Kind::array || !output_.type->item->fixed_size())
-      bad("have an unexpected type");
+    if (!has_plain_items()) bad("have an unexpected type");
     const ElementType& item = *output_.type->item;
     const std::vector<std::int64_t> counts = read_numbers(output_.name + "__count", order_.shape());
     Index total = 0;
@@ -131,7 +135,7 @@ class Reader {
       total += count;
       if (total > static_cast<Index>(file_size_)) bad("have counts that make no sense");
     }
-    const std::vector<std::byte> all = read_all(output_.name, item, {total});
+    const EncodedValues all = read_items(item, {total});
     std::size_t rank = 1;
     std::vector<std::int64_t> extents = counts;
     if (h5_has_link(file_, output_.name + "__shape")) {
@@ -143,39 +147,62 @@ class Reader {
     }
     EncodedValues values;
     values.offsets.push_back(0);
-    std::size_t at = 0;
+    Index at = 0;
     for (std::size_t k = 0; k < counts.size(); ++k) {
       const auto first = extents.begin() + static_cast<std::ptrdiff_t>(k * rank);
       const Shape shape(first, first + static_cast<std::ptrdiff_t>(rank));
       if (std::any_of(shape.begin(), shape.end(), [](Index extent) { return extent < 0; }) ||
           element_count(shape) != counts[k])
         bad("have shapes that make no sense");
-      const std::size_t bytes = static_cast<std::size_t>(counts[k]) * item.size;
-      if (done_[number_of(k)]) add_array(shape, std::span(all).subspan(at, bytes), values);
+      if (done_[number_of(k)]) add_array(shape, item, all, at, values);
       values.offsets.push_back(values.bytes.size());
-      at += bytes;
+      at += counts[k];
     }
     return values;
   }
 
-  static void add_array(const Shape& shape, std::span<const std::byte> items, EncodedValues& values) {
-    detail::write_shape(shape, values.bytes);
-    values.bytes.insert(values.bytes.end(), items.begin(), items.end());
+  /// The items of arrays: numbers, or text with offsets.
+  EncodedValues read_items(const ElementType& item, const Shape& shape) const {
+    if (!item.fixed_size()) return read_texts(output_.name, shape);
+    EncodedValues items;
+    items.bytes = read_all(output_.name, item, shape);
+    return items;
   }
 
-  EncodedValues read_text() const {
-    const H5Handle dataset = open(output_.name, *output_.type);
-    if (h5_shape_of(dataset.get()) != order_.shape()) bad("have an unexpected shape");
-    const ElementOrder in_file(order_.shape(), std::vector<bool>(order_.shape().size(), true));
+  /// Adds the encoding of an array whose items begin with number `first` of `items`.
+  static void add_array(const Shape& shape, const ElementType& item, const EncodedValues& items, Index first,
+                        EncodedValues& values) {
+    const auto begin = static_cast<std::size_t>(first);
+    const auto count = static_cast<std::size_t>(element_count(shape));
+    detail::write_shape(shape, values.bytes);
+    if (item.fixed_size())
+      return append_bytes(std::span(items.bytes).subspan(begin * item.size, count * item.size), values);
+    for (std::size_t k = begin; k < begin + count; ++k) {
+      const std::uint64_t length = items.value(k).size();
+      detail::append(values.bytes, &length, sizeof(length));
+    }
+    for (std::size_t k = begin; k < begin + count; ++k) append_bytes(items.value(k), values);
+  }
+
+  static void append_bytes(std::span<const std::byte> bytes, EncodedValues& values) {
+    values.bytes.insert(values.bytes.end(), bytes.begin(), bytes.end());
+  }
+
+  EncodedValues read_texts(const std::string& name, const Shape& shape) const {
+    const H5Handle dataset = open(name, element_type(Kind::string));
+    if (h5_shape_of(dataset.get()) != shape) bad("have an unexpected shape");
+    const ElementOrder in_file(shape, std::vector<bool>(shape.size(), true));
+    // A text has a reference in the file at least.
+    if (in_file.values() > static_cast<Index>(file_size_)) bad("have more values than the file has bytes");
     EncodedValues values;
     values.offsets.push_back(0);
     constexpr Index kAtATime = 1024;
     for (const IndexRange& part : in_file.cut({0, in_file.values()}, kAtATime))
-      read_texts(dataset.get(), in_file.box_of(part), part.size(), values);
+      read_some_texts(dataset.get(), in_file.box_of(part), part.size(), values);
     return values;
   }
 
-  void read_texts(hid_t dataset, const OrderedBox& box, Index count, EncodedValues& values) const {
+  void read_some_texts(hid_t dataset, const OrderedBox& box, Index count, EncodedValues& values) const {
     const H5Handle space{H5Dget_space(dataset), &H5Sclose, "read a shape"};
     if (!box.extent.empty()) {
       const std::vector<hsize_t> begin(box.begin.begin(), box.begin.end());
@@ -209,7 +236,7 @@ class Reader {
 }  // namespace
 
 bool has_variable_output(hid_t file, const OutputLayout& output) {
-  return !output.type->fixed_size() && is_known(output.shape) &&
+  return !output.type->fixed_size() && output.shape_known() &&
          (h5_has_link(file, output.name) || h5_has_link(file, output.name + "__bytes"));
 }
 

@@ -7,14 +7,16 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 namespace mpipe {
 namespace {
 
-/// The shape of an encoded array, and its items.
+/// The shape of an encoded array, and its items: with offsets, one more than items, where they vary in size.
 struct DecodedArray {
   Shape shape;
   std::span<const std::byte> items;
+  std::vector<std::uint64_t> offsets;
 };
 
 DecodedArray decode_array(const ElementType& type, std::span<const std::byte> bytes) {
@@ -22,13 +24,30 @@ DecodedArray decode_array(const ElementType& type, std::span<const std::byte> by
   detail::ByteReader reader(bytes, type);
   DecodedArray array;
   array.shape = detail::read_shape(reader, item.fixed_size() ? item.size : sizeof(std::uint64_t));
+  if (!item.fixed_size()) {
+    const auto count = static_cast<std::uint64_t>(element_count(array.shape));
+    detail::ByteReader lengths(reader.take(count * sizeof(std::uint64_t)), type);
+    array.offsets.push_back(0);
+    while (!lengths.at_end()) array.offsets.push_back(array.offsets.back() + lengths.number());
+    const bool grows = std::is_sorted(array.offsets.begin(), array.offsets.end());
+    if (!grows || array.offsets.back() != reader.remaining())
+      detail::throw_bad_encoding(type, "its lengths are wrong");
+  }
   array.items = reader.take(reader.remaining());
   return array;
 }
 
+/// All items are text that HDF5 can hold.
+bool all_text(const DecodedArray& array) {
+  for (std::size_t k = 0; k + 1 < array.offsets.size(); ++k)
+    if (!is_text(array.items.subspan(array.offsets[k], array.offsets[k + 1] - array.offsets[k])))
+      return false;
+  return true;
+}
+
 /// What the elements that have values have in common.
 struct Survey {
-  bool text = true;  ///< all are text
+  bool text = true;  ///< all strings, also those in arrays, are text
   bool same_shape = true;
   bool same_rank = true;
   std::optional<Shape> shape;
@@ -41,10 +60,11 @@ Survey survey(const ElementType& type, const EncodedValues& values) {
     if (type.kind == Kind::string) {
       found.text = found.text && is_text(bytes);
     } else if (type.kind == Kind::array && !bytes.empty()) {
-      Shape shape = decode_array(type, bytes).shape;
-      if (!found.shape) found.shape = shape;
-      found.same_rank = found.same_rank && shape.size() == found.shape->size();
-      found.same_shape = found.same_shape && shape == *found.shape;
+      const DecodedArray array = decode_array(type, bytes);
+      if (type.item->kind == Kind::string) found.text = found.text && all_text(array);
+      if (!found.shape) found.shape = array.shape;
+      found.same_rank = found.same_rank && array.shape.size() == found.shape->size();
+      found.same_shape = found.same_shape && array.shape == *found.shape;
     }
   }
   return found;
@@ -58,10 +78,12 @@ class Writer {
   void write() {
     const ElementType& type = *output_.type;
     const Survey found = survey(type, values_);
-    if (type.kind == Kind::string && found.text) return write_text();
-    if (type.kind == Kind::array && type.item->fixed_size()) {
+    if (type.kind == Kind::string && found.text)
+      return add_texts(spec(output_.name), values_.bytes, values_.offsets, file_order());
+    if (type.kind == Kind::array &&
+        (type.item->fixed_size() || (type.item->kind == Kind::string && found.text))) {
       if (found.same_shape) return write_arrays(found.shape.value_or(Shape{0}));
-      if (found.same_rank && !found.shape->empty()) return write_ragged(found.shape->size());
+      if (found.same_rank) return write_ragged(found.shape->size());
     }
     write_bytes();
   }
@@ -78,13 +100,6 @@ class Writer {
   VariableSpec spec(const std::string& name) const { return {name, output_.dims, order_.shape()}; }
   void label(const H5Handle& variable) { write_output_attributes(variable.get(), layout_, output_); }
 
-  void write_text() {
-    TextPointers texts = text_pointers(values_.bytes, values_.offsets).value();
-    std::vector<const char*> pointers;
-    for (const std::size_t number : file_order()) pointers.push_back(texts.pointers[number]);
-    label(file_.add_values(spec(output_.name), h5_text_type().get(), pointers.data()));
-  }
-
   void write_arrays(const Shape& inner) {
     const ElementType& item = *output_.type->item;
     VariableSpec variable = spec(output_.name);
@@ -92,17 +107,21 @@ class Writer {
       variable.axes.push_back(output_.name + "_dim" + std::to_string(axis));
       variable.shape.push_back(inner[axis]);
     }
-    const std::size_t bytes_each = static_cast<std::size_t>(element_count(inner)) * item.size;
-    const std::vector<std::byte> pending = pending_value(item);
-    std::vector<std::byte> all(static_cast<std::size_t>(order_.values()) * bytes_each);
-    for (std::size_t at = 0; at < all.size(); at += item.size)
-      std::memcpy(all.data() + at, pending.data(), item.size);
-    std::size_t at = 0;
+    EncodedValues all;
+    EncodedValues pending;
+    for (Index k = 0; k < element_count(inner); ++k) {
+      const std::vector<std::byte> value = pending_value(item);
+      pending.bytes.insert(pending.bytes.end(), value.begin(), value.end());
+    }
+    if (!item.fixed_size()) append_nothing(pending, element_count(inner));
     for (const std::size_t number : file_order()) {
       const auto bytes = values_.value(number);
-      if (!bytes.empty() && bytes_each != 0)
-        std::memcpy(all.data() + at, decode_array(*output_.type, bytes).items.data(), bytes_each);
-      at += bytes_each;
+      if (bytes.empty()) {
+        append_values(all, pending.bytes, pending.offsets);
+      } else {
+        const DecodedArray array = decode_array(*output_.type, bytes);
+        append_values(all, array.items, array.offsets);
+      }
     }
     add_items(variable, item, all);
   }
@@ -110,21 +129,23 @@ class Writer {
   /// One array behind another, and how long each is.
   void write_ragged(std::size_t rank) {
     const ElementType& item = *output_.type->item;
-    std::vector<std::byte> all;
+    EncodedValues all;
     std::vector<std::int64_t> counts;
     std::vector<std::int64_t> shapes;
+    Index total = 0;
     for (const std::size_t number : file_order()) {
       const auto bytes = values_.value(number);
-      DecodedArray array{Shape(rank, 0), {}};
+      DecodedArray array{Shape(rank, 0), {}, {}};
       if (!bytes.empty()) array = decode_array(*output_.type, bytes);
-      all.insert(all.end(), array.items.begin(), array.items.end());
-      counts.push_back(static_cast<std::int64_t>(array.items.size() / item.size));
+      append_values(all, array.items, array.offsets);
+      counts.push_back(element_count(array.shape));
+      total += counts.back();
       shapes.insert(shapes.end(), array.shape.begin(), array.shape.end());
     }
     const std::string sample = output_.name + "_sample";
-    add_items({output_.name, {sample}, {static_cast<Index>(all.size() / item.size)}}, item, all);
+    add_items({output_.name, {sample}, {total}}, item, all);
     const H5Handle count = file_.add_values(spec(output_.name + "__count"), H5T_STD_I64LE, counts.data());
-    h5_write_text_attribute(count.get(), "sample_dimension", sample);
+    h5_write_text_attribute(count.get(), "sample_dimension", file_.dimension_name(sample, total));
     h5_write_text_attribute(count.get(), "long_name", "number of values of each element of " + output_.name);
     if (rank == 1) return;
     VariableSpec shape = spec(output_.name + "__shape");
@@ -152,8 +173,26 @@ class Writer {
     h5_write_text_attribute(variable.get(), kTypeAttribute, output_.type->name);
   }
 
-  /// Items of a numeric type, with parts beside complex ones.
-  void add_items(const VariableSpec& variable, const ElementType& item, const std::vector<std::byte>& all) {
+  /// A variable of texts, the one numbered `order[k]` at place k.
+  void add_texts(const VariableSpec& variable, std::span<const std::byte> bytes,
+                 std::span<const std::uint64_t> offsets, const std::vector<std::size_t>& order) {
+    TextPointers texts = text_pointers(bytes, offsets).value();
+    std::vector<const char*> pointers;
+    for (const std::size_t number : order) pointers.push_back(texts.pointers[number]);
+    label(file_.add_values(variable, h5_text_type().get(), pointers.data()));
+  }
+
+  /// Items of arrays, in the order of the file.
+  void add_items(const VariableSpec& variable, const ElementType& item, EncodedValues& items) {
+    if (item.fixed_size()) return add_numbers(variable, item, items.bytes);
+    append_nothing(items, 0);  // offsets, also of nothing
+    std::vector<std::size_t> order(items.count());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    add_texts(variable, items.bytes, items.offsets, order);
+  }
+
+  /// Values of a numeric type, with parts beside complex ones.
+  void add_numbers(const VariableSpec& variable, const ElementType& item, const std::vector<std::byte>& all) {
     const H5Handle type = h5_file_type(item);
     const H5Handle main = file_.add_values(variable, type.get(), all.data());
     label(main);

@@ -4,6 +4,7 @@
 #include <mpipe/store/run_reader.hpp>
 
 #include "store/format.hpp"
+#include "store/input_variables.hpp"
 #include "store/stored_run.hpp"
 #include "store/trusted_extents.hpp"
 #include "store/variable_values.hpp"
@@ -24,6 +25,7 @@ class Verification {
       run_.emplace(folder_);
       check_bytes();
       for (std::size_t k = 0; k < outputs().size(); ++k) check_output(k);
+      check_inputs();
       check_labels();
       if (run_->complete()) check_leftovers();
     } catch (const Error& error) {
@@ -72,7 +74,7 @@ class Verification {
   }
 
   void check_unplaced(std::size_t output) {
-    if (run_->complete() && is_known(outputs()[output].shape) && !in_results(output))
+    if (run_->complete() && outputs()[output].shape_known() && !in_results(output))
       fault("the output '{}' is not in the results, which are complete otherwise.", outputs()[output].name);
   }
 
@@ -118,6 +120,14 @@ class Verification {
                      outputs()[output].name, part.begin / order.values_per_element());
       }
     }
+  }
+
+  void check_inputs() {
+    for (const InputLayout& input : run_->layout().inputs)
+      if (input.checksum && *input.checksum != checksum_of(input.value))
+        fault(
+            "the input '{}' in results.h5 is not what the run began with. Resume the run to write it again.",
+            input.name);
   }
 
   /// What programs that know nothing of mpipe find their way by.

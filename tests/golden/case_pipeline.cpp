@@ -20,6 +20,11 @@ void flatten(const Json& data, std::vector<double>& values) {
   for (const Json& item : data) flatten(item, values);
 }
 
+mpipe::InternalExtent read_extent(const Json& json) {
+  if (json.is_number_integer()) return json.get<mpipe::Index>();
+  return json.is_string() ? json.get<std::string>() : json.dump();
+}
+
 mpipe::Function make_function(const Json& json, Counters& counters) {
   const auto name = json["name"].get<std::string>();
   auto body = mpipe::make_expression_body(one_or_more(json["expr"]),
@@ -32,9 +37,7 @@ mpipe::Function make_function(const Json& json, Counters& counters) {
   function.bound(read_inputs(json["bound"]));
   if (!json["mapspec"].is_null()) function.mapspec(json["mapspec"].get<std::string>());
   if (!json["internal_shape"].is_null()) {
-    mpipe::PartialShape shape;
-    for (const Json& extent : json["internal_shape"]) shape.push_back(extent.get<mpipe::Index>());
-    function.internal_shape(std::move(shape));
+    function.internal_shape(read_internal_shape(json["internal_shape"]));
   }
   if (!json["scope"].is_null()) throw Error(Category::not_supported, "a function with a scope");
   return function;
@@ -49,6 +52,13 @@ mpipe::Value read_value(const Json& json) {
   std::vector<double> values;
   flatten(json["data"], values);
   return mpipe::Value(values).reshaped(json["shape"].get<mpipe::Shape>());
+}
+
+mpipe::InternalShape read_internal_shape(const Json& json) {
+  if (!json.is_array()) return read_extent(json);
+  std::vector<mpipe::InternalExtent> extents;
+  for (const Json& extent : json) extents.push_back(read_extent(extent));
+  return mpipe::InternalShape(std::move(extents));
 }
 
 mpipe::Inputs read_inputs(const Json& json) {

@@ -33,6 +33,12 @@ mpipe::FixedIndices read_fixed(const Json& json) {
   return fixed;
 }
 
+mpipe::InternalShapes read_shapes(const Json& json) {
+  mpipe::InternalShapes shapes;
+  for (const auto& [output, shape] : json.items()) shapes.emplace(output, read_internal_shape(shape));
+  return shapes;
+}
+
 /// `null | value | {output or "": value}` of a case.
 template <class T>
 std::map<std::string, T> per_output(const Json& json) {
@@ -115,10 +121,10 @@ class CaseRunner {
   mpipe::MapOptions map_options(const Json& call) {
     const Json& json = call["options"];
     mpipe::MapOptions options;
-    refuse_if(!json["internal_shapes"].is_null(), "internal_shapes of a call");
     refuse_if(json["auto_subpipeline"].get<bool>(), "auto_subpipeline");
     options.parallel = json["parallel"].is_null() || json["parallel"].get<bool>();
     if (!json["fixed_indices"].is_null()) options.fixed = read_fixed(json["fixed_indices"]);
+    if (!json["internal_shapes"].is_null()) options.internal_shapes = read_shapes(json["internal_shapes"]);
     if (!json["output_names"].is_null())
       options.outputs = json["output_names"].get<std::vector<std::string>>();
     options.error_handling = json["error_handling"].get<std::string>();

@@ -2,6 +2,7 @@
 // Maps that go on after failures, on any number of ranks: what fails, what that blocks, what is stored of it
 // and what a resume does with it.
 #include <mpipe/mpipe.hpp>
+#include <mpipe/run/status.hpp>
 #include <mpipe/store/run_reader.hpp>
 
 #include "mpi/world.hpp"
@@ -145,7 +146,9 @@ TEST_F(MapContinue, ComputesAllThatDoesNotNeedWhatFailed) {
         EXPECT_EQ(results.failures[0].index, (MultiIndex{0, 3}));
         EXPECT_EQ(results.failures[2].arguments, "a=3, b=8");
         EXPECT_EQ(results.failures[2].message, "bad place");
-        if (world().is_root()) EXPECT_EQ(results.at("r").value.as<std::vector<double>>()[9], 950);
+        if (world().is_root()) {
+          EXPECT_EQ(results.at("r").value.as<std::vector<double>>()[9], 950);
+        }
       }
 }
 
@@ -362,7 +365,9 @@ TEST_F(MapContinue, AnElementWithInternalAxesFailsAsAWhole) {
   const auto states = results.at("y").states();
   EXPECT_EQ(std::count(states.begin(), states.end(), ValueState::failed), 3);
   EXPECT_EQ(results.root_causes("c", 2).size(), 1U);
-  if (world().is_root()) EXPECT_EQ(results.at("r").value.as<std::vector<double>>()[2], 3 + 6 + 9 + 3);
+  if (world().is_root()) {
+    EXPECT_EQ(results.at("r").value.as<std::vector<double>>()[2], 3 + 6 + 9 + 3);
+  }
 
   // All of them fail, so nobody learns how long they are; a later start does.
   MapOptions options = go_on();
@@ -370,7 +375,8 @@ TEST_F(MapContinue, AnElementWithInternalAxesFailsAsAWhole) {
   const Results none = map(internal_axis({1, 2, 3}), world(), inputs, options);
   EXPECT_EQ(none.at("y").failed, (RangeSet{{0, 3}}));
   EXPECT_EQ(none.at("z").blocked, (RangeSet{{0, 1}}));
-  EXPECT_EQ(none.at("r").blocked, (RangeSet{{0, 1}}));
+  EXPECT_EQ(none.at("r").blocked, (RangeSet{{0, 3}}));
+  EXPECT_EQ(none.at("c").blocked, (RangeSet{{0, 1}}));
   EXPECT_EQ(none.failed_elements, 3);
   options = go_on(true);
   options.retry_failed = true;
@@ -438,7 +444,9 @@ TEST(MapRaise, TellsTheFirstOfTheElementsThatFailed) {
       for (const Failure& failure : error.failures())
         EXPECT_GE(failure.element, error.failures().front().element);
       EXPECT_EQ(error.partial().at("y").failed.count(), static_cast<Index>(error.failures().size()));
-      if (world().size() == 1) EXPECT_EQ(error.failures().front().element, 20);
+      if (world().size() == 1) {
+        EXPECT_EQ(error.failures().front().element, 20);
+      }
     }
   }
 }

@@ -173,11 +173,12 @@ struct Losing final : Ledger {
   void on_block_done(WorkerId worker, const Block& block, BlockReport& report, TimePoint now) override {
     Ledger::on_block_done(worker, block, report, now);
     Index described = 0;
-    for (const FailedElements& failed : report.failed) {
-      EXPECT_TRUE(failed.elements.intersection(lost).empty()) << "lost twice";
-      EXPECT_EQ(failed.elements.intersection(block.range), failed.elements);
-      lost = lost.united(failed.elements);
-      described += failed.elements.count();
+    for (const FailedElements& of_function : report.failed) {
+      const RangeSet& elements = of_function.elements;
+      EXPECT_TRUE(elements.intersection(lost).empty()) << "lost twice";
+      EXPECT_TRUE(elements.intersection(block.range) == elements);
+      lost = lost.united(elements);
+      described += elements.count();
     }
     EXPECT_EQ(static_cast<Index>(report.details.size()), described);
   }

@@ -196,7 +196,7 @@ TEST(WorkerLoop, drops_queued_blocks_when_it_stops) {
   EXPECT_FALSE(worker.says().has_value());
 }
 
-TEST(WorkerLoop, reports_failures_and_goes_on) {
+TEST(WorkerLoop, reports_failures_and_gives_back_what_waits) {
   Worker worker;
   worker.handler.fails_at = 2;
   worker.handler.throws_at = 5;
@@ -204,10 +204,16 @@ TEST(WorkerLoop, reports_failures_and_goes_on) {
   worker.gets(block_of(2, 4, 6));
   worker.gets(block_of(3, 6, 7));
   while (worker.loop.turn() == Turn::worked) continue;
+  EXPECT_EQ(worker.handler.computed.size(), 2U);
   const BlockReport failed = worker.reports();
   EXPECT_EQ(failed.completed, 2);
   ASSERT_TRUE(failed.failure.has_value());
   EXPECT_EQ(failed.failure->element, 2);
+  EXPECT_EQ(worker.gives_back(), (RetractedBlock{2, {4, 6}}));
+  EXPECT_EQ(worker.gives_back(), (RetractedBlock{3, {6, 7}}));
+  worker.gets(block_of(4, 4, 6));
+  worker.gets(block_of(5, 6, 7));
+  while (worker.loop.turn() == Turn::worked) continue;
   const BlockReport thrown = worker.reports();
   EXPECT_EQ(thrown.completed, 1);
   ASSERT_TRUE(thrown.failure.has_value());
@@ -215,7 +221,7 @@ TEST(WorkerLoop, reports_failures_and_goes_on) {
   EXPECT_EQ(thrown.failure->element, 5);
   EXPECT_EQ(thrown.failure->rank, 1);
   EXPECT_EQ(thrown.failure->host, "node1");
-  EXPECT_EQ(worker.reports().completed, 1);
+  EXPECT_EQ(worker.gives_back(), (RetractedBlock{5, {6, 7}}));
 }
 
 TEST(WorkerLoop, late_shapes_and_journals_are_told) {

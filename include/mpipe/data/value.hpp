@@ -29,6 +29,14 @@ class Value {
  public:
   /// No value at all: `!has_value()`.
   Value() = default;
+  Value(const Value&) = default;
+  /// What was moved from has no value.
+  Value(Value&& other) noexcept { swap(other); }
+  Value& operator=(Value other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Value() = default;
 
   template <ValueSource T>
   Value(const T& value);  // NOLINT(google-explicit-constructor): inputs read `{"reynolds", 1e5}`
@@ -56,6 +64,11 @@ class Value {
   /// All bytes, in C order.
   const std::byte* data() const { return bytes_ ? bytes_.get() : inline_; }
   std::size_t byte_size() const { return byte_size_; }
+  /// The array that is the k-th element of a value of type `array<T>`: a value of `T`s, also of rank 0. Throws
+  /// `Error` (storage_failed) when its bytes are damaged.
+  Value opened(Index k) const { return open_array(*type_, element(k)); }
+  /// The same of the bytes of such an element.
+  static Value open_array(const ElementType& type, std::span<const std::byte> bytes);
   /// `count() + 1` offsets into `data()`, or nullptr for a fixed-size type.
   const std::uint64_t* offsets() const { return offsets_ ? offsets_->data() : nullptr; }
   /// The bytes of the k-th element in C order.
@@ -87,6 +100,7 @@ class Value {
   static constexpr std::size_t kInlineBytes = 16;
 
   Value(const ElementType& type, Shape shape);
+  void swap(Value& other) noexcept;
   /// Writable bytes of a value under construction.
   std::byte* allocate(std::size_t size);
 

@@ -6,6 +6,7 @@
 #include <mpipe/data/value.hpp>
 #include <mpipe/mapspec/mapspec.hpp>
 #include <mpipe/pipeline/function_body.hpp>
+#include <mpipe/pipeline/internal_shape.hpp>
 #include <mpipe/pipeline/typed_body.hpp>
 
 #include <memory>
@@ -35,8 +36,9 @@ class Function {
   /// name.
   Function& bound(Inputs values);
   Function& renames(std::map<std::string, std::string> names);
-  /// Extents of the internal axes, in their order; unknown ones may be left empty.
-  Function& internal_shape(PartialShape shape);
+  /// Extents of the internal axes of every output, in their order: `100`, `{"?", 3}`. Throws `Error`
+  /// (internal_shape_type) at once.
+  Function& internal_shape(const InternalShape& shape);
   /// Promise: the body may be called from several threads of a process at once.
   Function& thread_safe(bool promise = true);
   /// Keeps the results of so many calls on each rank during a run, those used last: equal arguments are then

@@ -4,6 +4,7 @@
 /// compiled for it.
 #pragma once
 
+#include <mpipe/data/value.hpp>
 #include <mpipe/pipeline/function_body.hpp>
 #include <mpipe/pipeline/random.hpp>
 
@@ -166,20 +167,22 @@ class DecodedCursor {
 };
 
 /// An array: seen in place where its values lie dense, else copied together, once for all elements that share
-/// it.
+/// it. It is a slice of the values, or one value that is an array itself.
 template <class T>
 class SliceCursor {
  public:
   explicit SliceCursor(const ArgumentView& view)
-      : view_(view), dense_(FixedValue<T> && view.slice_is_dense()) {}
+      : view_(view),
+        is_element_(view.type->kind == Kind::array && view.slice_shape.empty()),
+        dense_(FixedValue<T> && view.slice_is_dense()) {}
   void start_row(Index position, Index step) {
     position_ = position;
     step_ = step;
   }
   ArrayView<const T> get(Index k) {
     const Index at = position_ + k * step_;
-    if (view_.type->kind == Kind::array) {
-      if (copied_ != at) copy_ = decode<Array<T>>(view_.value(at));
+    if (is_element_) {
+      if (copied_ != at) copy_ = decode_element(view_.value(at));
       copied_ = at;
       return copy_.view();
     }
@@ -189,6 +192,15 @@ class SliceCursor {
   }
 
  private:
+  /// Items of another number type, as of an array of integers where doubles are wanted, are converted.
+  Array<T> decode_element(std::span<const std::byte> bytes) const {
+    if (*view_.type->item == element_type<T>()) return decode<Array<T>>(bytes);
+    const Value items = Value::open_array(*view_.type, bytes).converted(element_type<T>());
+    Array<T> array(items.shape());
+    for (Index k = 0; k < items.count(); ++k) array[k] = decode<T>(items.element(k));
+    return array;
+  }
+
   void copy(Index at) {
     if (copy_.shape() != view_.slice_shape) copy_ = Array<T>(view_.slice_shape);
     Index k = 0;
@@ -200,6 +212,7 @@ class SliceCursor {
   }
 
   const ArgumentView& view_;
+  bool is_element_;
   bool dense_;
   Index position_ = 0;
   Index step_ = 0;

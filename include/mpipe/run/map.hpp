@@ -50,6 +50,9 @@ struct MapOptions {
   bool retry_failed = false;  ///< with `resume`: compute again what failed, and what it blocked
   std::vector<std::string> outputs = {};  ///< compute only what these need; empty: everything
   FixedIndices fixed = {};
+  /// Output -> extents of its internal axes, `{{"x", 5}, {"y", {"?", 3}}}`: before those that functions
+  /// declare. What is returned is held to them, from the first element on.
+  InternalShapes internal_shapes = {};
   std::uint64_t seed = 0;
   Rank0 rank0 = Rank0::automatic;
   bool return_results = true;                  ///< bring the values of all outputs to rank 0

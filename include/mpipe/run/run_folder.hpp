@@ -25,6 +25,7 @@ struct RunDescription {
     std::vector<std::string> dims;
     PartialShape shape;  ///< as planned
     std::string storage;
+    bool rank_known = true;  ///< false: not even the number of axes is known; no `dims`, no `shape`
   };
   struct Input {
     std::string name;

@@ -33,6 +33,10 @@ struct ArrayLayout {
 
   PartialShape external_shape() const;
   PartialShape internal_shape() const;
+  /// Precondition: as many extents as there are internal axes.
+  void set_internal_shape(const PartialShape& internal);
+  /// The rank of a single value became known: nobody names its axes. Precondition: `!rank_known`.
+  void set_internal_rank(const std::string& name, std::size_t rank);
 };
 
 struct PlannedOutput {
@@ -75,9 +79,12 @@ struct Stage {
 };
 
 struct PlanRequest {
-  Inputs inputs;                     ///< root arguments by name
-  std::vector<std::string> outputs;  ///< what to compute; empty: everything
-  FixedIndices fixed;
+  Inputs inputs;                          ///< root arguments by name
+  std::vector<std::string> outputs = {};  ///< what to compute; empty: everything
+  FixedIndices fixed = {};
+  /// Of outputs with internal axes; go before what their functions declare. One output of a function speaks
+  /// for all of them, as they have the same axes.
+  InternalShapes internal_shapes = {};
   /// By FunctionId: functions that are placed differently do not run block by block together. Empty: all
   /// alike.
   std::vector<std::string> placement = {};
@@ -89,7 +96,7 @@ class Plan {
  public:
   /// Throws `Error` for everything that is wrong with the request: missing_input, extra_input, not_an_array,
   /// rank_mismatch, dimension_mismatch, type_mismatch, unknown_axis, index_out_of_bounds, fixed_reduced_axis,
-  /// too_large, ..
+  /// internal_shape_type, internal_shape_rank, internal_shape_mismatch, too_large, ..
   Plan(const Pipeline& pipeline, PlanRequest request);
 
   const Pipeline& pipeline() const { return *pipeline_; }

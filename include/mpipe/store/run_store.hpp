@@ -45,12 +45,17 @@ struct OutputLayout {
       dims;  ///< axis names in mapspec order (internal axes included); `NAME_dim0`.. where unnamed
   std::vector<bool> external;  ///< per dim: true = elements are numbered over it, false = inside each element
   PartialShape shape;          ///< per dim; unknown extents come with `resolve`
+  /// False: a single value of which not even the rank is known; `dims`, `external` and `shape` are empty
+  /// until `resolve`.
+  bool rank_known = true;
   bool durable =
       true;  ///< true: safe before it is reported done; false (`memory`): persisted at commits only
   /// What this run will compute, when that is less than everything; room is reserved for it only.
   std::optional<RangeSet> selected;
   std::string units;      ///< attribute of the file, when not empty
   std::string long_name;  ///< attribute of the file, when not empty
+
+  bool shape_known() const { return rank_known && is_known(shape); }
 };
 
 /// An input that is kept as a variable: 1-D on an axis, or a scalar (dims empty), or with as many axes as you
@@ -61,6 +66,7 @@ struct InputLayout {
   Value value;  ///< a number or text, or an array of such
   std::string units;
   std::string long_name;
+  std::optional<std::uint64_t> checksum = {};  ///< as store.json has it, of an input that is read
 };
 
 struct RunLayout {
@@ -104,6 +110,8 @@ class RunStore {
   /// Local. The shape of an output, in mapspec order, as far as it is known: planned, resolved, or found on
   /// resume.
   virtual PartialShape shape(std::size_t output) const = 0;
+  /// Local. All of the shape is known, its rank as well.
+  virtual bool shape_known(std::size_t output) const = 0;
 
   /// Collective. Reads elements that are done according to `progress()` into `array` (on every rank) and
   /// marks them there.

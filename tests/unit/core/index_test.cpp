@@ -201,6 +201,15 @@ TEST(RangeSet, algebra_agrees_with_a_set_of_indices) {
   EXPECT_GT(intersecting, 1'000);
 }
 
+TEST(RangeSet, operations_with_an_empty_set) {
+  const RangeSet set{{2, 5}, {7, 8}};
+  EXPECT_TRUE(set.intersection(RangeSet()).empty());
+  EXPECT_TRUE(RangeSet().intersection(set).empty());
+  EXPECT_EQ(set.united(RangeSet()), set);
+  EXPECT_EQ(RangeSet().united(set), set);
+  EXPECT_EQ(set.difference(RangeSet()), set);
+}
+
 TEST(RangeSet, intersection_with_a_range_agrees_with_a_set_of_indices) {
   RandomSets random(4);
   int intersecting = 0;

@@ -200,6 +200,41 @@ TEST(Value, as_something_else_is_refused) {
   error_message(Category::type_mismatch, [] { static_cast<void>(Value({1.5}).as<std::vector<int>>()); });
 }
 
+TEST(Value, what_was_moved_from_has_no_value) {
+  Value text("long enough to lie outside of the value itself");
+  const Value taken = std::move(text);
+  EXPECT_FALSE(text.has_value());  // NOLINT(bugprone-use-after-move)
+  EXPECT_EQ(taken.as<std::string>().substr(0, 4), "long");
+  Value number(1.5);
+  Value other(std::vector<int>{1, 2});
+  other = std::move(number);
+  EXPECT_FALSE(number.has_value());  // NOLINT(bugprone-use-after-move)
+  EXPECT_EQ(other.as<double>(), 1.5);
+  text = other;
+  EXPECT_EQ(text, other);
+}
+
+TEST(Value, an_array_that_is_an_element_can_be_opened) {
+  const Value rows(std::vector<std::vector<int>>{{1, 2, 3}, {}, {4}});
+  EXPECT_EQ(rows.opened(0), Value({1, 2, 3}));
+  EXPECT_EQ(rows.opened(1).shape(), Shape{0});
+  const Value texts(std::vector<std::vector<std::string>>{{"a", "", "ccc"}});
+  EXPECT_EQ(texts.opened(0), Value({"a", "", "ccc"}));
+  Array<Array<double>> points(Shape{1});
+  points[0] = Array<double>(Shape{});
+  EXPECT_EQ(Value(points).opened(0).shape(), Shape{});
+  EXPECT_THROW(static_cast<void>(Value({1, 2}).opened(0)), Bug);
+  // Bytes that end too early, or go on.
+  Bytes bytes(rows.element(0).begin(), rows.element(0).end());
+  bytes.push_back({});
+  error_message(Category::storage_failed, [&] { Value::open_array(rows.type(), bytes); });
+  bytes.resize(bytes.size() - 2);
+  error_message(Category::storage_failed, [&] { Value::open_array(rows.type(), bytes); });
+  Bytes lengths(texts.element(0).begin(), texts.element(0).end());
+  lengths[2 * sizeof(std::uint64_t)] = std::byte{9};  // of the first text
+  error_message(Category::storage_failed, [&] { Value::open_array(texts.type(), lengths); });
+}
+
 TEST(Value, round_trip_over_the_wire) {
   for (const Value& value :
        {Value(1.5), Value(true), Value(std::int8_t{-5}), Value("größer"), Value(""),

@@ -107,7 +107,7 @@ TEST(InlinePool, has_no_answer_for_what_it_does_not_know) {
   EXPECT_TRUE(one.events().empty());
 }
 
-TEST(InlinePool, goes_on_after_a_failure) {
+TEST(InlinePool, gives_back_what_waits_behind_a_failure) {
   Inline one(60us);
   one.handler.fails_at = 1;
   one.pool.start({0}, block_of(1, 0, 5));
@@ -116,7 +116,11 @@ TEST(InlinePool, goes_on_after_a_failure) {
   ASSERT_EQ(events.size(), 2U);
   EXPECT_TRUE(report_of(events[0]).failure.has_value());
   EXPECT_EQ(report_of(events[0]).completed, 1);
-  EXPECT_EQ(report_of(events[1]).completed, 2);
+  EXPECT_EQ(std::get<RetractedBlock>(events[1].what), (RetractedBlock{2, {5, 7}}));
+  one.pool.start({0}, block_of(3, 7, 9));
+  const auto later = one.events();
+  ASSERT_EQ(later.size(), 1U);
+  EXPECT_EQ(report_of(later[0]).completed, 2);
 }
 
 }  // namespace

@@ -12,6 +12,8 @@
 namespace mpipe::test {
 namespace {
 
+using Code = std::uint64_t;
+
 /// An argument as a block sees it: the first axes of `value` follow the external axes `mapped`, the rest is a
 /// slice.
 ArgumentView view(const Value& value, std::size_t external_rank, const std::vector<std::size_t>& mapped) {
@@ -107,6 +109,37 @@ TEST(TypedBody, TextsAreReadAndWrittenByTheirOffsets) {
   shout.body().call(call);
   const Value written = Value::copy_of(*column.type, {2}, column.bytes, column.offsets);
   EXPECT_EQ(written.as<std::vector<std::string>>(), (std::vector<std::string>{"!", "ccc!"}));
+}
+
+/// Calls `body` for the first element of its only argument.
+Code call_once(const Function& body, const ArgumentView& argument, const Shape& external) {
+  Code result = 0;
+  OutputColumn column;
+  column.type = &element_type<Code>();
+  column.fixed = reinterpret_cast<std::byte*>(&result);
+  BlockCall call{{0, 1}, &external, std::span(&argument, 1), std::span(&column, 1), 0, 0, 0};
+  body.body().call(call);
+  return result;
+}
+
+TEST(TypedBody, ArraysOfArraysAreTakenWholeOrOneByOne) {
+  const Value rows(std::vector<std::vector<int>>{{1, 2, 3}, {}, {4}});
+  const auto sizes = function("y", [](ArrayView<const Array<int>> arrays) {
+    Code code = 0;
+    for (const Array<int>& row : arrays) code = 10 * code + static_cast<Code>(row.size());
+    return code;
+  });
+  EXPECT_EQ(call_once(sizes, view(rows, 0, {}), {}), 301U);
+  const auto sum = function("y", [](ArrayView<const int> row) {
+    Code code = 0;
+    for (const int item : row) code += static_cast<Code>(item);
+    return code;
+  });
+  EXPECT_EQ(call_once(sum, view(rows, 1, {0}), {3}), 6U);
+  // Integers are accepted where doubles are wanted, within arrays as well.
+  const auto halves = function(
+      "y", [](const std::vector<double>& row) { return static_cast<Code>(2 * (row[0] / 2 + row[2] / 2)); });
+  EXPECT_EQ(call_once(halves, view(rows, 1, {0}), {3}), 4U);
 }
 
 TEST(TypedBody, ArraysOfInternalAxesHaveOneShape) {

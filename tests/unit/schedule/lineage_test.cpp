@@ -31,7 +31,7 @@ Pipeline pipeline() {
 
 struct Fixture {
   Pipeline functions = pipeline();
-  Plan plan{functions, {.inputs = {{"a", {1.0, 2.0, 3.0}}, {"b", {1.0, 2.0}}, {"c", {1.0, 2.0, 3.0, 4.0}}}}};
+  Plan plan{functions, {{{"a", {1.0, 2.0, 3.0}}, {"b", {1.0, 2.0}}, {"c", {1.0, 2.0, 3.0, 4.0}}}, {}, {}}};
   Lineage lineage{plan};
 
   OutputId output(const std::string& name) const { return *plan.find_output(name); }
@@ -130,7 +130,7 @@ TEST(Lineage, of_what_has_no_size_yet_is_all_or_nothing) {
           .parameters("h", "x")
           .mapspec("h[k], x[i] -> mixed[k, i]"),
       function("s", sum_of).parameters("h")};
-  const Plan plan(functions, {.inputs = {{"x", {1.0, 2.0}}}});
+  const Plan plan(functions, {{{"x", {1.0, 2.0}}}, {}, {}});
   const Lineage lineage(plan);
   const auto function_of = [&](const char* name) { return functions.producer_of(name); };
   std::vector<RangeSet> lost(plan.outputs().size());
@@ -158,7 +158,7 @@ TEST(Lineage, takes_a_billion_elements_as_one) {
                                .mapspec("a[i], b[j] -> y[i, j]"),
                            function("z", one).parameters("y").mapspec("y[i, j] -> z[i, j]"),
                            function("r", sum_of).parameters("y").mapspec("y[i, :] -> r[i]")};
-  const Plan plan(functions, {.inputs = {{"a", linspace(0, 1, 30000)}, {"b", linspace(0, 1, 40000)}}});
+  const Plan plan(functions, {{{"a", linspace(0, 1, 30000)}, {"b", linspace(0, 1, 40000)}}, {}, {}});
   const Lineage lineage(plan);
   std::vector<RangeSet> lost(plan.outputs().size());
   lost[plan.find_output("y")->value] = {{5, 1'200'000'000 - 7}};

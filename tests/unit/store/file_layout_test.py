@@ -97,6 +97,35 @@ class FileLayout(unittest.TestCase):
             np.testing.assert_array_equal(file["ragged"][...], expected)
             np.testing.assert_array_equal(file["ragged__status"][...], states(7))
 
+    def test_ragged_of_other_types(self):
+        with h5py.File(self.path) as file:
+            np.testing.assert_array_equal(file["ragged_flags__count"][...], [0, 3, 1, 4, 0, 0, 0])
+            self.assertEqual(file["ragged_flags"].attrs["dtype"], "bool")
+            np.testing.assert_array_equal(file["ragged_flags"][...], [0, 0, 0, 1, 0, 0, 0, 0])
+            # Text, and one array that is empty: the others count.
+            np.testing.assert_array_equal(file["ragged_text__count"][...], [0, 3, 1, 4, 0, 0, 0])
+            dots = [k * "." + "\u00e4" for k in range(4)]
+            self.assertEqual(list(file["ragged_text"].asstr()[...]), dots[:3] + dots[:1] + dots)
+            # More than one axis each: the extents are beside them.
+            np.testing.assert_array_equal(file["planes__count"][...], [0, 2, 4, 0, 0, 0, 0])
+            np.testing.assert_array_equal(file["planes__shape"][...][:3], [[0, 2], [1, 2], [2, 2]])
+            np.testing.assert_array_equal(file["planes"][...], [complex(number(17, 1), 1)] * 2 + [complex(number(17, 2), 1)] * 4)
+            np.testing.assert_array_equal(file["planes__re"][...], file["planes"][...].real)
+            # All of one shape: a further axis. Of several ranks: as bytes.
+            np.testing.assert_array_equal(file["pairs"][2], [number(15, 2), 1])
+            self.assertEqual(file["pairs"].shape, (7, 2))
+            self.assertEqual(file["any_rank__bytes"].attrs["mpipe_type"], "array<float32>")
+            self.assertEqual(file["any_rank__offset"].shape, (8,))
+
+    def test_ranks_that_came_late(self):
+        with h5py.File(self.path) as file:
+            self.assertEqual(file["surprise"].shape, (7, 4))
+            self.assertEqual([file["surprise"].dims[k][0].name[1:] for k in range(2)], ["surprise_dim0", "surprise_dim1"])
+            self.assertEqual(file["surprise__status"][()], 1)
+            np.testing.assert_array_equal(file["surprise"][...].ravel(), [number(19, 0, k) / 3 for k in range(28)])
+            self.assertEqual(file["text_surprise"].asstr()[0, 1], "t\u00e9xt 1")
+            self.assertEqual(file["volatile_surprise"][6, 3], number(21, 0, 27))
+
     def test_dimensions(self):
         with h5py.File(self.path) as file:
             for name, dims in {"plain": ["i", "j"], "plain__status": ["i", "j"], "last": ["i", "x"], "first": ["x", "i", "y"],

@@ -94,6 +94,12 @@ TEST(Resume, SeveralCrashesOnOtherNumbersOfRanks) {
     TestRun alone(layout, Communicator());
     alone.resume(folder.path());
     for (std::size_t k = 0; k < layout.outputs.size(); ++k) {
+      if (!alone.store().shape_known(k)) {
+        EXPECT_TRUE(alone.store().stored()[k].empty()) << layout.outputs[k].name;
+        alone.set_shape(k, {7, 4});
+        alone.compute(k, {0, 1});
+        continue;
+      }
       const Index elements = elements_of(layout.outputs[k]);
       const Index third = elements / 3;
       const Index half = layout.outputs[k].durable ? elements / 2 : third;

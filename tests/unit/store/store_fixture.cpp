@@ -1,9 +1,41 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "unit/store/store_fixture.hpp"
 
+#include <algorithm>
 #include <complex>
 
 namespace mpipe::test {
+namespace {
+
+/// Arrays that differ in length, or in rank, or not at all.
+void encode_array(const ElementType& item, Index element, double number, Bytes& bytes) {
+  const auto length = static_cast<std::size_t>((element * 3) % 5);
+  switch (item.kind) {
+    case Kind::boolean:
+      return encode(std::vector<bool>(length, element % 2 == 0), bytes);
+    case Kind::int32:
+      return encode(std::array<std::int32_t, 2>{static_cast<std::int32_t>(number), 1}, bytes);
+    case Kind::float32: {
+      Array<float> array(Shape(static_cast<std::size_t>(element % 3), 2));
+      std::fill(array.begin(), array.end(), static_cast<float>(number));
+      return encode(array, bytes);
+    }
+    case Kind::complex128: {
+      Array<std::complex<double>> array(Shape{element % 3, 2});
+      std::fill(array.begin(), array.end(), std::complex<double>(number, 1));
+      return encode(array, bytes);
+    }
+    case Kind::string: {
+      std::vector<std::string> texts;
+      for (std::size_t k = 0; k < length; ++k) texts.push_back(std::string(k, '.') + "\u00e4");
+      return encode(texts, bytes);
+    }
+    default:
+      return encode(std::vector<double>(length, number), bytes);
+  }
+}
+
+}  // namespace
 
 Bytes expected_value(const ElementType& type, std::size_t output, Index element, Index item) {
   const auto number = static_cast<double>(1 + element * 131 + item * 7 + static_cast<Index>(output) * 10007);
@@ -36,11 +68,9 @@ Bytes expected_value(const ElementType& type, std::size_t output, Index element,
                                     std::to_string(item),
              bytes);
       break;
-    case Kind::array: {
-      std::vector<double> values(static_cast<std::size_t>((element * 3) % 5), number);
-      encode(values, bytes);
+    case Kind::array:
+      encode_array(*type.item, element, number, bytes);
       break;
-    }
     default:
       throw Bug("no such test values: " + type.name);
   }
@@ -66,9 +96,17 @@ RunLayout every_kind() {
       plain_output("volatile", f64, {"i", "j"}, {7, 11}),
       plain_output("volatile_text", element_type(Kind::string), {"i"}, {7}),
       output("volatile_late", element_type(Kind::int32), {"i", "u"}, {true, false}, {{7}, {}}),
+      plain_output("ragged_flags", array_type(element_type(Kind::boolean)), {"i"}, {7}),
+      plain_output("pairs", array_type(element_type(Kind::int32)), {"i"}, {7}),
+      plain_output("any_rank", array_type(element_type(Kind::float32)), {"i"}, {7}),
+      plain_output("planes", array_type(element_type(Kind::complex128)), {"i"}, {7}),
+      plain_output("ragged_text", array_type(element_type(Kind::string)), {"i"}, {7}),
+      unknown_output("surprise", f64),
+      unknown_output("text_surprise", element_type(Kind::string)),
+      unknown_output("volatile_surprise", element_type(Kind::int32)),
   };
   layout.outputs[0].units = "m";
-  for (const std::size_t k : {11, 12, 13}) layout.outputs[k].durable = false;
+  for (const std::size_t k : {11, 12, 13, 21}) layout.outputs[k].durable = false;
   for (OutputLayout& output : layout.outputs) {
     if (!output.dims.empty()) output.mapspec = "i -> " + output.name;
   }

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "property/typed_functions.hpp"
+
+namespace mpipe::property {
+
+const TypeFunctions& float64_functions() { return typed_functions<double>(); }
+const TypeFunctions& complex128_functions() { return typed_functions<std::complex<double>>(); }
+
+}  // namespace mpipe::property
