@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// `describe DOC`: what a pipeline is, without running it.
 #include <mpipe/document/document.hpp>
+#include <mpipe/pipeline/graph_text.hpp>
 #include <mpipe/schedule/plan.hpp>
 
 #include "command.hpp"
 #include "json_text.hpp"
 #include "launch.hpp"
-#include "not_supported.hpp"
 #include "output.hpp"
 #include "plan_text.hpp"
 #include "table.hpp"
@@ -25,6 +25,8 @@ using nlohmann::json;
 struct DescribeFlags {
   std::string document;
   bool json = false;
+  bool dot = false;
+  bool mermaid = false;
 };
 
 /// The plan of a map with the inputs of the document, or why there is none.
@@ -39,14 +41,6 @@ PlanOrReason try_to_plan(const Document& document, const Pipeline& pipeline) {
   } catch (const Error& error) {  // a document need not have all of its inputs to be described
     return {std::nullopt, document.located(error).what()};
   }
-}
-
-std::vector<std::string> required_inputs(const Pipeline& pipeline) {
-  const std::vector<std::string> defaulted = pipeline.defaulted_args();
-  std::vector<std::string> required;
-  for (const std::string& name : pipeline.root_args())
-    if (std::find(defaulted.begin(), defaulted.end(), name) == defaulted.end()) required.push_back(name);
-  return required;
 }
 
 /// Axes of the mapspecs, in the order of their first appearance, and their lengths as far as known.
@@ -104,7 +98,7 @@ std::string description_json(const Document& document, const Pipeline& pipeline,
   for (const std::string& name : pipeline.defaulted_args())
     defaults.add_text(name, json_text(*pipeline.default_of(name)));
   JsonObject inputs;
-  inputs.add("required", required_inputs(pipeline));
+  inputs.add("required", pipeline.info().required_inputs);
   inputs.add_text("optional", defaults.text());
   inputs.add("given", document.input_names());
   json axes = json::object();
@@ -143,7 +137,7 @@ std::string inputs_text(const Document& document, const Pipeline& pipeline) {
     return std::find(given.begin(), given.end(), name) != given.end() ? "in the document" : "-";
   };
   Table table({"input", "needed", "given"});
-  for (const std::string& name : required_inputs(pipeline)) table.add({name, "required", where(name)});
+  for (const std::string& name : pipeline.info().required_inputs) table.add({name, "required", where(name)});
   for (const std::string& name : pipeline.defaulted_args())
     table.add({name, "optional, default " + describe(*pipeline.default_of(name)), where(name)});
   return table.text("  ");
@@ -170,6 +164,10 @@ int run_describe(const DescribeFlags& flags) {
   if (launched_rank() != 0) return 0;
   const Document document = Document::load(flags.document);
   const Pipeline pipeline = document.pipeline();
+  if (flags.dot || flags.mermaid) {
+    print_result(flags.dot ? to_dot(pipeline, document.name()) : to_mermaid(pipeline));
+    return 0;
+  }
   const PlanOrReason planned = try_to_plan(document, pipeline);
   print_result(flags.json ? description_json(document, pipeline, planned)
                           : description_text(document, pipeline, planned));
@@ -185,8 +183,12 @@ void add_describe_command(CLI::App& app, Program& program) {
   command->add_option("DOC", flags->document, "The pipeline document (YAML or JSON)")
       ->required()
       ->type_name("");
-  command->add_flag("--json", flags->json, "Print one JSON object");
-  add_unsupported_flags(*command, {"--dot", "--mermaid"});
+  CLI::Option* json = command->add_flag("--json", flags->json, "Print one JSON object");
+  CLI::Option* dot = command->add_flag("--dot", flags->dot, "Print a drawing for Graphviz (dot -Tsvg)");
+  command->add_flag("--mermaid", flags->mermaid, "Print a drawing for Mermaid")
+      ->excludes(dot)
+      ->excludes(json);
+  dot->excludes(json);
   command->callback([flags, &program] { program.action = [flags] { return run_describe(*flags); }; });
 }
 

@@ -148,6 +148,7 @@ void MapJob::read_back(Results& results) const {
 int MapJob::show_plan() {
   together(world_, [&] {
     if (!world_.is_root()) return;
+    check_map(*pipeline_, inputs_, options_, world_.size());
     const Plan plan(*pipeline_, {inputs_, options_.outputs, options_.fixed, options_.internal_shapes});
     print_result(flags_.json ? plan_json(plan) : plan_text(plan));
   });

@@ -119,25 +119,22 @@ std::map<std::string, std::string> choose_executor(const MapFlags& flags, const 
   return texts(entries);
 }
 
-std::map<std::string, Index> choose_chunks(const MapFlags& flags, const Environ& environment,
-                                           const Document& document) {
+std::map<std::string, ChunkSize> choose_chunks(const MapFlags& flags, const Environ& environment,
+                                               const Document& document) {
   PerOutput entries;
   for (const auto& [output, size] : document.map().chunksizes)
     entries[output] = {size ? std::to_string(*size) : "auto", place_in(document, "chunksizes")};
   entries = per_output(flags.chunksizes, "--chunksizes", "MPIPE_CHUNKSIZES", environment, std::move(entries));
-  std::map<std::string, Index> sizes;
+  std::map<std::string, ChunkSize> sizes;
   for (const auto& [output, value] : entries) {
-    if (value.text != "auto") {
-      sizes[output] = number_from<Index>(value, "a number of elements, nor auto");
-      if (sizes[output] <= 0)
-        throw Error(Category::bad_chunksize,
-                    fmt::format("{}: '{}' is no size of a block, which has at least 1 element.", value.by,
-                                value.text));
-    } else if (!output.empty() && entries.contains("") && entries.at("").text != "auto") {
-      refuse_unsupported(
-          fmt::format("{}: 'auto' for the output '{}' beside a number for all others", value.by, output),
-          "Give the numbers by output.");
-    }
+    sizes[output] = {};
+    if (value.text == "auto") continue;
+    const auto size = number_from<Index>(value, "a number of elements, nor auto");
+    if (size <= 0)
+      throw Error(
+          Category::bad_chunksize,
+          fmt::format("{}: '{}' is no size of a block, which has at least 1 element.", value.by, value.text));
+    sizes[output] = size;
   }
   return sizes;
 }

@@ -11,5 +11,9 @@
 #include <mpipe/data/value.hpp>
 #include <mpipe/document/expression.hpp>
 #include <mpipe/pipeline/function.hpp>
+#include <mpipe/pipeline/graph_text.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
+#include <mpipe/pipeline/scope.hpp>
+#include <mpipe/pipeline/sweep.hpp>
+#include <mpipe/pipeline/variants.hpp>
 #include <mpipe/run/map.hpp>

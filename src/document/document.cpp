@@ -37,6 +37,8 @@ struct Document::State {
   MapSection map;
   std::vector<Function> functions;
   std::vector<Yaml> expressions;
+  std::vector<std::pair<Yaml, std::string>> axes;  ///< parameter, and what is added to it
+  std::set<std::string> scopes;
   std::map<std::string, Place> outputs;
   std::map<std::string, Place> parameters;  ///< of the first function that takes it
   std::map<std::string, Place> map_places;
@@ -47,7 +49,10 @@ struct Document::State {
   static std::unique_ptr<State> of(SourceText source, const fs::path& file);
   void read(const Yaml& root);
   void read_functions(const Yaml& spec);
+  void read_axes(const Yaml& spec);
   void read_inputs(const Yaml& spec, From from);
+  void read_input(const std::string& name, const Yaml& value, const Place& place, From from,
+                  std::set<std::string>& seen);
   void add_input(const std::string& input, Input value);
   void check_needed(const Pipeline& pipeline, const std::set<std::string>& needed, bool everything) const;
   void check_missing(const Pipeline& pipeline, const std::set<std::string>& needed) const;
@@ -81,6 +86,7 @@ void Document::State::read(const Yaml& root) {
   const auto spec = root.find("functions");
   if (!spec) root.refuse("there are no functions. Add a list of them (functions: ..).");
   read_functions(*spec);
+  if (const auto given = root.find("axes"); given && !given->is_null()) read_axes(*given);
   if (const auto given = root.find("inputs"); given && !given->is_null()) read_inputs(*given, From::document);
   if (const auto given = root.find("map"); given && !given->is_null()) {
     std::vector<std::string> names;
@@ -106,15 +112,29 @@ void Document::State::read_functions(const Yaml& spec) {
                 "the output '{}' is there already, at {} (nobody could say which one is meant). Rename one.",
                 output, first->second.to_string()));
     }
-    for (const std::string& parameter : entry.function.parameter_names())
+    for (const std::string& parameter : entry.function.parameter_names()) {
       parameters.emplace(parameter, entry.place);
+      if (const std::size_t dot = parameter.find('.'); dot != std::string::npos)
+        scopes.insert(parameter.substr(0, dot));
+    }
     expressions.insert(expressions.end(), entry.expressions.begin(), entry.expressions.end());
     functions.push_back(std::move(entry.function));
   }
 }
 
+void Document::State::read_axes(const Yaml& spec) {
+  if (!spec.is_map()) spec.refuse_type("a mapping from parameters to the axes that they get");
+  for (std::size_t k = 0; k < spec.size(); ++k) {
+    std::vector<std::string> added;
+    for (const Yaml& axis : detail::read_one_or_list(spec.value(k), "the name of an axis, or a list of them"))
+      added.push_back(axis.text());
+    axes.emplace_back(spec.key(k), fmt::format("{}", fmt::join(added, ", ")));
+  }
+}
+
 void Document::State::read_inputs(const Yaml& spec, From from) {
   if (!spec.is_map()) spec.refuse_type("a mapping from names to values");
+  std::set<std::string> seen;
   for (std::size_t k = 0; k < spec.size(); ++k) {
     const Yaml key = spec.key(k);
     if (!is_identifier(key.text()))
@@ -123,9 +143,34 @@ void Document::State::read_inputs(const Yaml& spec, From from) {
               "'{}' cannot be the name of an input: use letters, digits and _, not starting with a digit.",
               detail::printable(key.text())),
           Category::bad_identifier);
-    detail::check_value(spec.value(k), true);
-    add_input(key.text(), {spec.value(k), key.place(), from});
+    read_input(key.text(), spec.value(k), key.place(), from, seen);
   }
+}
+
+/// One value, or those of a scope: `foo: {a: 1}` is `foo.a: 1`. `seen`: names of the same list so far.
+void Document::State::read_input(const std::string& input, const Yaml& value, const Place& place, From from,
+                                 std::set<std::string>& seen) {
+  if (scopes.contains(input) && value.is_map()) {
+    for (std::size_t k = 0; k < value.size(); ++k) {
+      const Yaml key = value.key(k);
+      const std::string full = input + "." + key.text();
+      if (!is_identifier(full))
+        key.refuse(
+            fmt::format("'{}' cannot be the name of an input in the scope '{}': use letters, digits and "
+                        "_, not starting with a digit.",
+                        detail::printable(key.text()), input),
+            Category::bad_identifier);
+      read_input(full, value.value(k), key.place(), from, seen);
+    }
+    return;
+  }
+  if (!seen.insert(input).second)
+    throw PlacedError(place, Category::scope_conflict,
+                      fmt::format("Conflicting definitions for '{}': it is given both by its full name and "
+                                  "inside of its scope. Give it once.",
+                                  input));
+  detail::check_value(value, true);
+  add_input(input, {value, place, from});
 }
 
 void Document::State::add_input(const std::string& input, Input value) {
@@ -155,7 +200,12 @@ const std::vector<Function>& Document::functions() const { return state_->functi
 
 Pipeline Document::pipeline() const {
   try {
-    return Pipeline(state_->functions);
+    Pipeline pipeline(state_->functions);
+    for (const auto& [parameter, axes] : state_->axes)
+      detail::at_place(parameter, [&] { pipeline = pipeline.add_mapspec_axis({parameter.text()}, axes); });
+    return pipeline;
+  } catch (const PlacedError&) {
+    throw;
   } catch (const Error& error) {
     throw PlacedError(state_->place_of_error(error).value_or(state_->functions_place), error.category(),
                       error.what());
@@ -175,9 +225,9 @@ void Document::set_input(const std::string& assignment) {
   // The value keeps its column.
   const Yaml value =
       YamlTree::parse(SourceText("--set", std::string(equals + 1, ' ') + assignment.substr(equals + 1), {}));
-  detail::check_value(value, true);
   state_->files.insert(value.source().name());
-  state_->add_input(name, {value, value.place(), State::From::command_line});
+  std::set<std::string> seen;
+  state_->read_input(name, value, value.place(), State::From::command_line, seen);
 }
 
 void Document::add_inputs(const fs::path& file) {

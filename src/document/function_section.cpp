@@ -29,6 +29,9 @@ class FunctionReader {
     read_values_of(function);
     read_attributes(function);
     check(function);
+    // All that stands here is without the scope.
+    if (const auto scope = find("scope"))
+      at_place(*scope, [&] { function.scope(read_text(*scope, "the name of a scope")); });
     FunctionEntry entry{std::move(function), spec_.place(), {}, expressions_};
     const auto names = entry.function.output_names();
     for (std::size_t k = 0; k < names.size(); ++k)

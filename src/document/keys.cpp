@@ -10,14 +10,15 @@
 namespace mpipe::detail {
 namespace {
 
-constexpr std::string_view kDocument[] = {"mpipe", "name", "functions", "inputs", "map"};
-constexpr std::string_view kDocumentLater[] = {"runs", "axes", "scope"};
+constexpr std::string_view kDocument[] = {"mpipe", "name", "functions", "axes", "inputs", "map"};
+constexpr std::string_view kDocumentLater[] = {"runs", "scope"};
 
 constexpr std::string_view kFunction[] = {"output",    "expr",      "plugin",  "function",   "mapspec",
                                           "defaults",  "bound",     "renames", "parameters", "internal_shape",
-                                          "resources", "isolation", "units",   "long_name",  "cache"};
-constexpr std::string_view kFunctionLater[] = {"command", "returns", "timeout", "retries", "env",
-                                               "workdir", "stdin",   "dtype",   "scope"};
+                                          "resources", "isolation", "units",   "long_name",  "cache",
+                                          "scope"};
+constexpr std::string_view kFunctionLater[] = {"command", "returns", "timeout", "retries",
+                                               "env",     "workdir", "stdin",   "dtype"};
 
 constexpr std::string_view kResources[] = {"ranks", "threads", "gpus"};
 constexpr std::string_view kResourcesLater[] = {"memory", "time"};

@@ -82,6 +82,11 @@ Function& Function::attribute(const std::string& output, const std::string& key,
   return *this;
 }
 
+Function& Function::variant(Variants groups) {
+  variants_ = std::move(groups);
+  return *this;
+}
+
 std::string Function::renamed(const std::string& own) const {
   const auto found = renames_.find(own);
   return found == renames_.end() ? own : found->second;
@@ -124,14 +129,22 @@ void Function::check_names() const {
         Category::unknown_name,
         fmt::format("function '{}' returns {} values but {} outputs were named ({}).", outputs_.front(),
                     body_->output_count(), outputs_.size(), fmt::join(outputs_, ", ")));
-  for (const auto& [own, name] : renames_) {
+  check_renames();
+  check_parameters();
+  check_outputs();
+}
+
+void Function::check_renames() const {
+  for (const auto& [own, unused] : renames_)
     if (!contains(parameters_, own) && !contains(outputs_, own))
       throw Error(
           Category::unknown_name,
           fmt::format(
               "renames of function '{}' name '{}', which is neither a parameter ({}) nor an output ({}).",
               outputs_.front(), own, fmt::join(parameters_, ", "), fmt::join(outputs_, ", ")));
-  }
+}
+
+void Function::check_parameters() const {
   std::set<std::string> seen;
   const auto outputs = output_names();
   for (const std::string& name : parameter_names()) {
@@ -152,15 +165,19 @@ void Function::check_names() const {
               "Rename one of them.",
               name));
   }
-  std::set<std::string> seen_outputs;
-  for (const std::string& name : outputs) {
+}
+
+void Function::check_outputs() const {
+  std::set<std::string> seen;
+  for (const std::string& name : output_names()) {
     if (!is_identifier(name))
       throw Error(Category::bad_identifier,
                   fmt::format("'{}' cannot be the name of an output: use letters, digits and _, "
                               "not starting with a digit.",
                               name));
-    if (!seen_outputs.insert(name).second)
-      throw Error(Category::duplicate_output,
+    if (!seen.insert(name).second)
+      throw Error(std::count(outputs_.begin(), outputs_.end(), name) > 1 ? Category::duplicate_output
+                                                                         : Category::rename_collision,
                   fmt::format("a function has two outputs called '{}'. Rename one.", name));
   }
 }

@@ -10,7 +10,7 @@
 
 namespace mpipe {
 
-Pipeline::Pipeline(std::vector<Function> functions) {
+Pipeline::Pipeline(std::vector<Function> functions, const std::string& scope) {
   for (Function& function : functions) {
     function.check();
     FunctionNode node{std::move(function), {}, {}, {}, {}, false};
@@ -20,17 +20,19 @@ Pipeline::Pipeline(std::vector<Function> functions) {
   }
   number_names();
   connect();
+  check_scopes();
   order();
   check_defaults();
   complete_mapspecs();
   infer_types({});
+  if (!scope.empty()) *this = update_scope(scope);
 }
 
 std::uint32_t Pipeline::slot_of(const std::string& name) {
   const auto [at, inserted] = slots_.try_emplace(name, static_cast<std::uint32_t>(slots_.size()));
   if (inserted) {
     producers_.emplace_back();
-    defaults_.push_back(nullptr);
+    defaults_.emplace_back();
   }
   return at->second;
 }
@@ -65,6 +67,17 @@ void Pipeline::connect() {
       }
       node.parameters.push_back(std::move(parameter));
     }
+  }
+}
+
+void Pipeline::check_scopes() const {
+  for (const auto& [name, unused] : slots_) {
+    const std::size_t dot = name.find('.');
+    if (dot == std::string::npos || !slots_.contains(name.substr(0, dot))) continue;
+    throw Error(Category::scope_clash,
+                fmt::format("'{0}' is a name and the scope of '{1}' at once (nobody could tell them apart in "
+                            "nested inputs). Rename one of them.",
+                            name.substr(0, dot), name));
   }
 }
 
@@ -104,15 +117,17 @@ void Pipeline::order() {
 void Pipeline::check_defaults() {
   for (const FunctionNode& node : nodes_) {
     for (const auto& [name, value] : node.function.default_values()) {
-      const Value*& known = defaults_[slots_.at(name)];
-      if (known != nullptr && !(*known == value))
+      const std::uint32_t slot = slots_.at(name);
+      if (producers_[slot]) continue;  // never reached
+      Value& known = defaults_[slot];
+      if (known.has_value() && !(known == value))
         throw Error(
             Category::defaults_inconsistent,
             fmt::format(
                 "parameter '{}' has different defaults in different functions ({} and {}, the latter in "
                 "'{}'), but it is one input of the pipeline. Use one default.",
-                name, describe(*known), describe(value), node.name()));
-      known = &value;
+                name, describe(known), describe(value), node.name()));
+      known = value;
     }
   }
 }
@@ -126,6 +141,7 @@ void Pipeline::complete_mapspecs() {
   for (FunctionNode& node : nodes_) {
     if (node.mapspec) continue;
     node.mapspec = generated_mapspec(node.outputs, axes);
+    if (!node.mapspec) node.mapspec = node.function.generated_;
     node.generated = node.mapspec.has_value();
   }
 }
@@ -168,6 +184,17 @@ std::vector<std::string> Pipeline::leaf_outputs() const {
   return {names.begin(), names.end()};
 }
 
+PipelineInfo Pipeline::info() const {
+  PipelineInfo info{root_args(), {}, defaulted_args(), leaf_outputs(), {}};
+  std::set_difference(info.inputs.begin(), info.inputs.end(), info.optional_inputs.begin(),
+                      info.optional_inputs.end(), std::back_inserter(info.required_inputs));
+  std::set<std::string> outputs;
+  for (const FunctionNode& node : nodes_) outputs.insert(node.outputs.begin(), node.outputs.end());
+  std::set_difference(outputs.begin(), outputs.end(), info.outputs.begin(), info.outputs.end(),
+                      std::back_inserter(info.intermediate_outputs));
+  return info;
+}
+
 std::vector<FunctionId> Pipeline::topological_order() const {
   std::vector<FunctionId> order;
   for (const auto& generation : generations_) order.insert(order.end(), generation.begin(), generation.end());
@@ -183,7 +210,7 @@ std::vector<std::string> Pipeline::mapspecs() const {
 
 const Value* Pipeline::default_of(const std::string& name) const {
   const auto slot = slots_.find(name);
-  return slot == slots_.end() ? nullptr : defaults_[slot->second];
+  return slot == slots_.end() || !defaults_[slot->second].has_value() ? nullptr : &defaults_[slot->second];
 }
 
 std::vector<bool> Pipeline::needed_for(const std::vector<std::string>& outputs) const {

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <set>
+
 namespace mpipe {
 namespace {
 
@@ -20,12 +22,13 @@ std::string describe_arguments(const FunctionNode& node, std::span<const Value* 
 class Evaluation {
  public:
   Evaluation(const Pipeline& pipeline, const std::unordered_map<std::string, std::uint32_t>& slots,
-             const Inputs& inputs, std::span<const Value* const> defaults)
+             const Inputs& inputs, std::span<const Value> defaults)
       : pipeline_(pipeline),
         inputs_(inputs),
         defaults_(defaults),
         values_(slots.size(), nullptr),
         given_used_(slots.size(), false),
+        computed_(slots.size(), false),
         visited_(pipeline.functions().size(), false) {
     for (const auto& [name, value] : inputs) {
       const auto slot = slots.find(name);
@@ -51,21 +54,21 @@ class Evaluation {
       if (values_[parameter.slot] != nullptr) {
         given_used_[parameter.slot] = true;
       } else if (parameter.source == Source::output) {
-        refuse_mapped(parameter);
         need(parameter.producer, parameter.slot);
-      } else if (defaults_[parameter.slot] == nullptr) {
+      } else if (!defaults_[parameter.slot].has_value()) {
         missing_.push_back(parameter.name);
       }
     }
     order_.push_back(id);
   }
 
-  void check_arguments() const {
+  void check_arguments(const RunOptions& options) const {
     if (!missing_.empty())
       throw Error(Category::missing_input,
                   fmt::format("no value for {}: {}. Give {} as input, or set a default.",
                               missing_.size() == 1 ? "the argument" : "the arguments",
                               fmt::join(missing_, ", "), missing_.size() == 1 ? "it" : "them"));
+    if (options.allow_unused) return;
     auto unused = unknown_;
     for (const auto& [slot, name] : given_)
       if (!given_used_[slot]) unused.push_back(*name);
@@ -83,23 +86,16 @@ class Evaluation {
     for (const FunctionId id : order_) call(pipeline_.function(id));
   }
 
-  const Value& value(std::uint32_t slot) const { return *values_[slot]; }
-
- private:
-  void refuse_mapped(const ParameterNode& parameter) const {
-    const FunctionNode& upstream = pipeline_.function(parameter.producer);
-    for (const FunctionNode& node : pipeline_.functions()) {
-      if (!node.mapspec) continue;
-      for (const std::string& output : upstream.outputs)
-        if (node.mapspec->find_input(output) != nullptr || node.mapspec->find_output(output) != nullptr)
-          throw Error(
-              Category::run_needs_map,
-              fmt::format("'{}' lies upstream and is mapped ({}), but `run` computes single elements. Use "
-                          "Pipeline::map instead, or give '{}' as an input.",
-                          output, node.mapspec->to_string(), output));
-    }
+  /// What the caller gave, and what was computed.
+  Inputs everything() const {
+    Inputs all = inputs_;
+    for (const FunctionNode& node : pipeline_.functions())
+      for (std::size_t k = 0; k < node.outputs.size(); ++k)
+        if (computed_[node.output_slots[k]]) all.emplace(node.outputs[k], *values_[node.output_slots[k]]);
+    return all;
   }
 
+ private:
   void call(const FunctionNode& node);
   void bind(const FunctionNode& node);
   void collect(const FunctionNode& node, std::span<OutputColumn> columns,
@@ -107,9 +103,10 @@ class Evaluation {
 
   const Pipeline& pipeline_;
   const Inputs& inputs_;
-  std::span<const Value* const> defaults_;
+  std::span<const Value> defaults_;
   std::vector<const Value*> values_;  ///< by slot
   std::vector<bool> given_used_;
+  std::vector<bool> computed_;
   std::vector<bool> visited_;
   std::vector<std::pair<std::uint32_t, const std::string*>> given_;
   std::vector<std::string> unknown_;
@@ -135,7 +132,7 @@ void Evaluation::bind(const FunctionNode& node) {
     if (parameter.source == Source::bound)
       value = &node.function.bound_values().at(parameter.name);
     else if (value == nullptr)
-      value = defaults_[parameter.slot];
+      value = &defaults_[parameter.slot];
     if (wanted[k].element != nullptr && value->type() != *wanted[k].element)
       value = &converted_.emplace_back(value->converted(*wanted[k].element));
     const bool fits =
@@ -192,30 +189,69 @@ void Evaluation::collect(const FunctionNode& node, std::span<OutputColumn> colum
     results_.push_back(Value::copy_of(*column.type, column.internal.value_or(Shape{}), bytes, offsets));
     // What the caller gave for another output of this function stays what it is.
     const Value*& slot = values_[node.output_slots[k]];
-    if (slot == nullptr) slot = &results_.back();
+    if (slot != nullptr) continue;
+    slot = &results_.back();
+    computed_[node.output_slots[k]] = true;
   }
+}
+
+/// `run` computes single elements, so nothing that it computes from may have to do with mapspecs, whatever is
+/// given.
+void refuse_mapped_upstream(const Pipeline& pipeline, FunctionId id) {
+  std::set<std::string> arrays;
+  for (const FunctionNode& node : pipeline.functions()) {
+    if (!node.mapspec) continue;
+    for (const ArraySpec& array : node.mapspec->inputs()) arrays.insert(array.name);
+    for (const ArraySpec& array : node.mapspec->outputs()) arrays.insert(array.name);
+  }
+  const FunctionNode& asked = pipeline.function(id);
+  const std::vector<bool> needed = pipeline.needed_for({asked.name()});
+  for (std::size_t k = 0; k < needed.size(); ++k) {
+    if (!needed[k] || k == id.value) continue;
+    for (const std::string& output : pipeline.functions()[k].outputs)
+      if (arrays.contains(output))
+        throw Error(
+            Category::run_needs_map,
+            fmt::format("'{}' is computed from '{}', which is an array of a mapspec, but `run` computes "
+                        "single elements. Use Pipeline::map instead, or run a part of the pipeline "
+                        "that begins behind it (Pipeline::subpipeline).",
+                        asked.name(), output));
+  }
+}
+
+/// What was asked for, or the leaves.
+std::vector<std::string> asked_for(const Pipeline& pipeline, const std::vector<std::string>& outputs) {
+  return outputs.empty() ? pipeline.leaf_outputs() : outputs;
 }
 
 }  // namespace
 
-std::vector<Value> Pipeline::run(const std::vector<std::string>& outputs, const Inputs& inputs) const {
+Inputs Pipeline::run_full(const std::vector<std::string>& outputs, const Inputs& inputs,
+                          const RunOptions& options) const {
   Evaluation evaluation(*this, slots_, inputs, defaults_);
-  for (const std::string& output : outputs) {
-    const FunctionId id = producer_of(output);
+  for (const std::string& output : asked_for(*this, outputs)) {
     if (inputs.contains(output))
       throw Error(Category::output_given,
                   fmt::format("the output '{}' cannot be asked for and given at once.", output));
+    const FunctionId id = producer_of(output);
+    refuse_mapped_upstream(*this, id);
     evaluation.need(id, slots_.at(output));
   }
-  evaluation.check_arguments();
+  evaluation.check_arguments(options);
   evaluation.compute();
+  return evaluation.everything();
+}
+
+std::vector<Value> Pipeline::run(const std::vector<std::string>& outputs, const Inputs& inputs,
+                                 const RunOptions& options) const {
+  const Inputs all = run_full(outputs, inputs, options);
   std::vector<Value> values;
-  for (const std::string& output : outputs) values.push_back(evaluation.value(slots_.at(output)));
+  for (const std::string& output : asked_for(*this, outputs)) values.push_back(all.at(output));
   return values;
 }
 
-Value Pipeline::run(const std::string& output, const Inputs& inputs) const {
-  return run(std::vector<std::string>{output}, inputs).front();
+Value Pipeline::run(const std::string& output, const Inputs& inputs, const RunOptions& options) const {
+  return run(std::vector<std::string>{output}, inputs, options).front();
 }
 
 }  // namespace mpipe

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Types on the edges of a pipeline: what every parameter gets, and what every output is.
 #include <mpipe/core/error.hpp>
-#include <mpipe/pipeline/pipeline.hpp>
+
+#include "pipeline/edge_types.hpp"
 
 #include <fmt/format.h>
 
@@ -27,13 +28,6 @@ ValueType seen_by(const FunctionNode& node, const std::string& name, ValueType w
   return {whole.element, slice_rank, false};
 }
 
-/// An element of type array<T> is an array of T to whoever takes it.
-ValueType opened(ValueType type) {
-  if (type.element != nullptr && type.element->kind == Kind::array && type.rank == std::size_t{0})
-    return {type.element->item, kUnknownRank, false};
-  return type;
-}
-
 bool element_fits(const ElementType& given, const ValueType& wanted) {
   if (wanted.element == nullptr) return given.is_real();
   return widens(given, *wanted.element);
@@ -45,17 +39,6 @@ bool rank_fits(const ValueType& given, const ValueType& wanted) {
   if (wanted.any_rank) return true;
   if (!given.rank) return given.element == nullptr || given.any_rank || wanted.rank != std::size_t{0};
   return wanted.rank ? *given.rank == *wanted.rank : *given.rank >= 1;
-}
-
-void check_argument(const FunctionNode& node, const std::string& name, const ValueType& given,
-                    const ValueType& wanted) {
-  const bool fits =
-      (given.element == nullptr || element_fits(*given.element, wanted)) && rank_fits(given, wanted);
-  if (fits) return;
-  throw Error(Category::type_mismatch, fmt::format("parameter '{}' of function '{}' is {} but gets {}. "
-                                                   "Change the type, or the mapspec (an index takes "
-                                                   "elements, ':' a slice, no mention the whole array).",
-                                                   name, node.name(), wanted.to_string(), given.to_string()));
 }
 
 /// The type of an output as a whole from what one call returns.
@@ -85,6 +68,23 @@ ValueType whole_output(const FunctionNode& node, const std::string& name, const 
 
 }  // namespace
 
+ValueType detail::opened(ValueType type) {
+  if (type.element != nullptr && type.element->kind == Kind::array && type.rank == std::size_t{0})
+    return {type.element->item, kUnknownRank, false};
+  return type;
+}
+
+void detail::check_argument(const FunctionNode& node, const std::string& name, const ValueType& given,
+                            const ValueType& wanted) {
+  const bool fits =
+      (given.element == nullptr || element_fits(*given.element, wanted)) && rank_fits(given, wanted);
+  if (fits) return;
+  throw Error(Category::type_mismatch, fmt::format("parameter '{}' of function '{}' is {} but gets {}. "
+                                                   "Change the type, or the mapspec (an index takes "
+                                                   "elements, ':' a slice, no mention the whole array).",
+                                                   name, node.name(), wanted.to_string(), given.to_string()));
+}
+
 std::map<std::string, ValueType> Pipeline::infer_types(const std::map<std::string, ValueType>& roots) const {
   const ValueType unknown{nullptr, kUnknownRank, false};
   Types types = roots;
@@ -103,9 +103,9 @@ std::map<std::string, ValueType> Pipeline::infer_types(const std::map<std::strin
       } else {
         given = seen_by(node, parameter.name, unknown);
       }
-      given = opened(given);
+      given = detail::opened(given);
       // Inputs are converted value by value, so only edges are held to the strict rule.
-      if (parameter.source == Source::output) check_argument(node, parameter.name, given, wanted[k]);
+      if (parameter.source == Source::output) detail::check_argument(node, parameter.name, given, wanted[k]);
       arguments.push_back(given);
     }
     const auto returned = node.function.body().outputs(arguments);

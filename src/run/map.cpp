@@ -152,6 +152,26 @@ Results run_and_keep_status(const Communicator& comm, const Pipeline& pipeline, 
 
 }  // namespace
 
+namespace {
+
+/// What of the pipeline is to run. Names that it does not have are left to the plan to refuse.
+Pipeline wanted_part(const Pipeline& pipeline, const Inputs& inputs, const MapOptions& options) {
+  if (!options.auto_subpipeline) return pipeline;
+  std::vector<std::string> given;
+  for (const auto& [name, unused] : inputs)
+    if (pipeline.has_name(name)) given.push_back(name);
+  return pipeline.subpipeline(given, options.outputs);
+}
+
+}  // namespace
+
+void check_map(const Pipeline& pipeline, const Inputs& inputs, const MapOptions& options, int ranks) {
+  const Pipeline part = wanted_part(pipeline, inputs, options);
+  const Plan plan(part, {inputs, options.outputs, options.fixed, options.internal_shapes,
+                         executor_names(part, options, ranks)});
+  make_settings(plan, options, ranks);
+}
+
 Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,
             const MapOptions& options) {
   const Communicator own = comm.size() > 1 ? comm.duplicate() : comm;
@@ -161,13 +181,13 @@ Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& in
                 "values differ). Build the same pipeline on every rank.");
   // Rank 0 finds what is wrong before anybody else does anything.
   const Bytes bytes = on_root(own, [&] {
-    const Plan plan(pipeline, {inputs, options.outputs, options.fixed, options.internal_shapes});
-    make_settings(plan, options, own.size());
+    check_map(pipeline, inputs, options, own.size());
     return own.size() > 1 ? encode_request(inputs, options) : Bytes{};
   });
-  if (own.is_root()) return run_and_keep_status(own, pipeline, inputs, options);
+  if (own.is_root()) return run_and_keep_status(own, wanted_part(pipeline, inputs, options), inputs, options);
   Request request = decode_request(bytes);
-  return MapRun(own, pipeline, request.inputs, std::move(request.options)).run();
+  const Pipeline part = wanted_part(pipeline, request.inputs, request.options);
+  return MapRun(own, part, request.inputs, std::move(request.options)).run();
 }
 
 Results Pipeline::map(const Communicator& comm, const Inputs& inputs, const MapOptions& options) const {

@@ -319,7 +319,9 @@ void MapRun::begin_stage(const Stage& stage, Scheduler& scheduler) {
     todo_[id.value] = sized ? todo(id) : RangeSet{};
     all = all.united(todo_[id.value]);
   }
-  if (sized) scheduler.on_stage_ready(stage.id, all, clock_.now(), settings_.block_of_stage[stage.id.value]);
+  if (!sized) return;
+  const std::string name = pipeline_.function(stage.functions.front()).name();
+  scheduler.on_stage_ready(stage.id, all, clock_.now(), settings_.block_of(stage.id, all.count(), name));
 }
 
 /// Whatever goes wrong here is told to the others at the end of the wave: none of them is left waiting.

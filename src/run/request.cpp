@@ -74,12 +74,12 @@ Bytes encode_request(const Inputs& inputs, const MapOptions& options) {
                   {"storage", options.storage},
                   {"executor", options.executor},
                   {"parallel", options.parallel},
-                  {"chunksizes", options.chunksizes},
                   {"error_handling", options.error_handling},
                   {"max_failures", optional_index(options.max_failures)},
                   {"retries", options.retries},
                   {"retry_failed", options.retry_failed},
                   {"outputs", options.outputs},
+                  {"auto_subpipeline", options.auto_subpipeline},
                   {"fixed", encode_fixed(options.fixed)},
                   {"internal_shapes", encode_shapes(options.internal_shapes)},
                   {"seed", options.seed},
@@ -111,12 +111,12 @@ Request decode_request(std::span<const std::byte> bytes) {
   options.storage = json["storage"].get<std::map<std::string, std::string>>();
   options.executor = json["executor"].get<std::map<std::string, std::string>>();
   options.parallel = json["parallel"].get<bool>();
-  options.chunksizes = json["chunksizes"].get<std::map<std::string, Index>>();
   options.error_handling = json["error_handling"];
   options.max_failures = to_optional_index(json["max_failures"]);
   options.retries = json["retries"];
   options.retry_failed = json["retry_failed"];
   options.outputs = json["outputs"].get<std::vector<std::string>>();
+  options.auto_subpipeline = json["auto_subpipeline"];
   options.fixed = decode_fixed(json["fixed"]);
   options.internal_shapes = decode_shapes(json["internal_shapes"]);
   options.seed = json["seed"];

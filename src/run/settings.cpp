@@ -137,21 +137,15 @@ std::vector<StorageKind> choose_storage(const Plan& plan, const MapOptions& opti
   return storage;
 }
 
-std::vector<std::optional<Index>> choose_blocks(const Plan& plan, const MapOptions& options) {
+std::vector<std::vector<ChunkSize>> choose_chunks(const Plan& plan, const MapOptions& options) {
   for (const auto& [output, size] : options.chunksizes)
-    if (size <= 0)
-      throw Error(Category::bad_chunksize,
-                  fmt::format("Invalid chunksize {} for '{}': blocks have at least 1 element.", size,
-                              output.empty() ? "all outputs" : output));
-  const PerFunction<Index> entries(plan.pipeline(), options.chunksizes, "chunk size");
-  std::vector<std::optional<Index>> blocks(plan.stages().size());
+    if (size.number()) require_chunk(*size.number(), output);
+  const PerFunction<ChunkSize> entries(plan.pipeline(), options.chunksizes, "chunk size");
+  std::vector<std::vector<ChunkSize>> chunks(plan.stages().size());
   for (const auto& stage : plan.stages())
     for (const FunctionId id : stage.functions)
-      if (const Index* size = entries.of(id)) {
-        auto& block = blocks[stage.id.value];
-        block = block ? std::min(*block, *size) : *size;  // functions of a stage run block by block together
-      }
-  return blocks;
+      if (const ChunkSize* size = entries.of(id)) chunks[stage.id.value].push_back(*size);
+  return chunks;
 }
 
 void check_error_handling(const MapOptions& options) {
@@ -189,6 +183,41 @@ std::string ExecutorChoice::to_string() const {
   return {};
 }
 
+void require_chunk(Index size, const std::string& output) {
+  if (size > 0) return;
+  throw Error(Category::bad_chunksize,
+              fmt::format("Invalid chunksize {} for '{}': blocks have at least 1 element.", size,
+                          output.empty() ? "all outputs" : output));
+}
+
+namespace {
+
+/// What a chunk size that is a function says. The other ranks wait meanwhile: whatever it throws is an
+/// `Error`.
+std::optional<Index> asked(const ChunkSize& chunk, Index todo, const std::string& name) {
+  try {
+    return chunk.of(todo);
+  } catch (const std::exception& error) {
+    throw Error(Category::bad_chunksize,
+                fmt::format("the function for the chunk size of '{}' failed for {} elements: {}", name, todo,
+                            error.what()));
+  }
+}
+
+}  // namespace
+
+std::optional<Index> Settings::block_of(StageId stage, Index todo, const std::string& name) const {
+  std::optional<Index> block;
+  if (todo == 0) return block;
+  for (const ChunkSize& chunk : chunks_of_stage[stage.value]) {
+    const std::optional<Index> size = asked(chunk, todo, name);
+    if (!size) continue;
+    require_chunk(*size, name);
+    block = std::min(block.value_or(*size), *size);
+  }
+  return block;
+}
+
 std::vector<std::string> executor_names(const Pipeline& pipeline, const MapOptions& options, int ranks) {
   if (!options.parallel && !options.executor.empty())
     throw Error(Category::executor_not_parallel,
@@ -213,7 +242,7 @@ Settings make_settings(const Plan& plan, const MapOptions& options, int ranks) {
   Settings settings;
   choose_executors(plan, options, ranks, settings);
   settings.storage = choose_storage(plan, options);
-  settings.block_of_stage = choose_blocks(plan, options);
+  settings.chunks_of_stage = choose_chunks(plan, options);
   return settings;
 }
 

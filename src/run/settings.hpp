@@ -24,12 +24,19 @@ struct Settings {
   bool uses(ExecutorKind kind) const {
     return std::any_of(executors.begin(), executors.end(), [&](const auto& e) { return e.kind == kind; });
   }
+  /// Elements per block of a stage with `todo` elements to compute; empty: automatic. Functions of a stage
+  /// run block by block together: the smallest of theirs counts. `name` is for messages. Throws `Error`
+  /// (bad_chunksize).
+  std::optional<Index> block_of(StageId stage, Index todo, const std::string& name) const;
 
-  std::vector<ExecutorChoice> executors;             ///< those that are used, each once
-  std::vector<std::size_t> executor_of_stage;        ///< by stage: which of them
-  std::vector<StorageKind> storage;                  ///< by output of the plan
-  std::vector<std::optional<Index>> block_of_stage;  ///< by stage
+  std::vector<ExecutorChoice> executors;                ///< those that are used, each once
+  std::vector<std::size_t> executor_of_stage;           ///< by stage: which of them
+  std::vector<StorageKind> storage;                     ///< by output of the plan
+  std::vector<std::vector<ChunkSize>> chunks_of_stage;  ///< by stage: those that were given
 };
+
+/// Throws `Error` (bad_chunksize) where `size` is none.
+void require_chunk(Index size, const std::string& output);
 
 /// The executor of each function, by FunctionId, as the options have it; empty where they have none. Throws
 /// `Error`: unknown_output, duplicate_entry, executor_not_parallel.

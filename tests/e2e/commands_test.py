@@ -70,6 +70,14 @@ inputs: {x: 1, bad: 1}
             self.assertIn(word, text)
         self.assertEqual(self.app("describe", "grid.yaml", ranks=2).out, text)
 
+    def test_describe_draws(self):
+        dot = self.app("describe", "grid.yaml", "--dot").out
+        self.assertTrue(dot.startswith('digraph "grid" {'), dot)
+        self.assertIn('label="z[i, :]"', dot)
+        mermaid = self.app("describe", "grid.yaml", "--mermaid").out
+        self.assertTrue(mermaid.startswith("flowchart LR"), mermaid)
+        self.refused("describe", "grid.yaml", "--dot", "--json", words=["--dot"])
+
     def test_describe_without_inputs(self):
         self.write("open.yaml", """
 mpipe: 1

@@ -39,6 +39,35 @@ class Map(AppTest):
                     self.assertTrue(0 <= result["utilisation"][part] <= 1.01, result["utilisation"])
                 self.assertEqual(self.tree(), before)
 
+    def test_scopes_and_axes(self):
+        self.write("scoped.yaml", """
+mpipe: 1
+functions:
+  - {output: lift, expr: "area * speed^2", scope: front, mapspec: "speed[i] -> lift[i]"}
+  - {output: lift, expr: "area * speed", scope: rear, mapspec: "speed[i] -> lift[i]"}
+  - {output: top, expr: "max(a) + max(b)", renames: {a: front.lift, b: rear.lift}}
+axes: {front.area: k, rear.area: k}
+inputs:
+  front: {speed: [1, 2, 3], area: [1, 10]}
+  rear.speed: [4, 5]
+  rear: {area: [2, 3]}
+""")
+        for ranks in RANKS:
+            with self.subTest(ranks=ranks):
+                run = f"runs/scoped-{ranks}"
+                result = self.app("map", "scoped.yaml", "--json", "--run-folder", run, ranks=ranks).json
+                outputs = result["outputs"]
+                self.assertEqual(outputs["front.lift"]["data"], [[1, 10], [4, 40], [9, 90]])
+                self.assertEqual(outputs["rear.lift"]["data"], [[8, 12], [10, 15]])
+                self.assertEqual((outputs["top"]["dims"], outputs["top"]["data"]), (["k"], [19, 105]))
+                self.app("verify", run)
+                self.assertEqual(self.app("show", run, "front.lift", "--json").json["outputs"]["front.lift"]["data"],
+                                 outputs["front.lift"]["data"])
+        chosen = self.app("map", "scoped.yaml", "--json", "--output", "rear.lift", "--set", "rear={area: [1, 1]}").json
+        self.assertEqual(chosen["outputs"]["rear.lift"]["data"], [[4, 4], [5, 5]])
+        self.assertEqual(list(chosen["outputs"]), ["rear.lift"])
+        self.refused("map", "scoped.yaml", "--set", "front={area: 1, area2: 2}", words=["--set:1:17", "front.area2"])
+
     def test_says_what_it_found_and_what_it_used(self):
         outcome = self.app("map", "grid.yaml", "--json", ranks=3)
         lines = outcome.err.splitlines()

@@ -54,6 +54,7 @@ class Options(AppTest):
             self.assertEqual([stage["elements"] for stage in plan["stages"]], [15, 3, 1])
             self.assertEqual(self.tree(), before)
         self.refused("map", "grid.yaml", "--dry-run", "--set", "x=5", words=["x"])
+        self.refused("map", "grid.yaml", "--dry-run", "--executor", "clouds", words=["clouds", "threads"])
 
     def test_max_print(self):
         z = self.map("--max-print", 4)["outputs"]
@@ -78,7 +79,7 @@ class Options(AppTest):
         self.assertEqual(self.app("show", "run", "--json").json["outputs"]["top"]["data"], 152.5)
         self.refused("map", "grid.yaml", "--storage", "hdf5", words=["run folder"])
         self.app("map", "grid.yaml", "--storage", "z=file", "--run-folder", "run3", ranks=3)
-        self.assertEqual(numpy.load(self.folder / "run3" / "elements" / "z" / "0000" / "7.npy"), 22.5)
+        self.assertEqual(numpy.load(self.folder / "run3" / "elements" / "z" / "0000" / "7.npy"), 20.5)
         outputs = {output["name"]: output["storage"] for output in json.loads((self.folder / "run3" / "run.json").read_text())["outputs"]}
         self.assertEqual(outputs, {"z": "file", "total": "hdf5", "top": "hdf5"})
         self.app("verify", "run3")
@@ -124,8 +125,6 @@ class Options(AppTest):
         for command in ("watch", "list-runs", "export", "report", "init", "errors", "replay", "slurm", "merge", "bench"):
             with self.subTest(command=command):
                 self.refused(command, "run", "--json", words=["not supported by this version", command])
-        for option in ("--dot", "--mermaid"):
-            self.refused("describe", "grid.yaml", option, words=["not supported by this version"])
 
     def test_refused_once_on_several_ranks(self):
         self.refused("map", "grid.yaml", "--explain", ranks=3, words=["not supported by this version"])

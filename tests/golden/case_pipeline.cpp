@@ -3,12 +3,10 @@
 
 #include <mpipe/core/error.hpp>
 #include <mpipe/document/expression.hpp>
+#include <mpipe/pipeline/scope.hpp>
 
 namespace golden {
 namespace {
-
-using mpipe::Category;
-using mpipe::Error;
 
 std::vector<std::string> one_or_more(const Json& json) {
   if (json.is_string()) return {json.get<std::string>()};
@@ -39,8 +37,42 @@ mpipe::Function make_function(const Json& json, Counters& counters) {
   if (!json["internal_shape"].is_null()) {
     function.internal_shape(read_internal_shape(json["internal_shape"]));
   }
-  if (!json["scope"].is_null()) throw Error(Category::not_supported, "a function with a scope");
+  if (!json["scope"].is_null()) function.scope(json["scope"].get<std::string>());
   return function;
+}
+
+/// `"*" | [..] | null | (absent)` of an operation.
+std::vector<std::string> read_names(const Json& op, const char* key) {
+  if (!op.contains(key) || op[key].is_null()) return {};
+  return one_or_more(op[key]);
+}
+
+std::optional<std::vector<std::string>> read_optional_names(const Json& op, const char* key) {
+  if (!op.contains(key) || op[key].is_null()) return std::nullopt;
+  return one_or_more(op[key]);
+}
+
+mpipe::Pipeline edited(const mpipe::Pipeline& pipeline, const Json& op) {
+  using Renames = std::map<std::string, std::string>;
+  const auto kind = op["op"].get<std::string>();
+  if (kind == "add_mapspec_axis")
+    return pipeline.add_mapspec_axis(one_or_more(op["parameters"]), op["axis"].get<std::string>());
+  if (kind == "update_scope") {
+    const std::string scope = op["scope"].is_null() ? "" : op["scope"].get<std::string>();
+    return pipeline.update_scope(scope, read_names(op, "inputs"), read_names(op, "outputs"),
+                                 read_names(op, "exclude"));
+  }
+  if (kind == "update_renames") return pipeline.update_renames(op["renames"].get<Renames>());
+  if (kind == "update_defaults") return pipeline.update_defaults(read_inputs(op["defaults"]));
+  if (kind == "update_bound")
+    return pipeline.update_bound(one_or_more(op["output_name"]).front(), read_inputs(op["bound"]));
+  if (kind == "update_mapspec_axes") return pipeline.update_mapspec_axes(op["renames"].get<Renames>());
+  if (kind == "nest_funcs")
+    return pipeline.nest(one_or_more(op["output_names"]), read_names(op, "new_output_name"));
+  if (kind == "subpipeline")
+    return pipeline.subpipeline(read_optional_names(op, "inputs"), read_names(op, "output_names"));
+  if (kind == "drop") return pipeline.drop({one_or_more(op["output_name"]).front()});
+  throw std::runtime_error("there is no operation " + kind);
 }
 
 }  // namespace
@@ -48,7 +80,7 @@ mpipe::Function make_function(const Json& json, Counters& counters) {
 mpipe::Value read_value(const Json& json) {
   const auto kind = json["kind"].get<std::string>();
   if (kind == "scalar") return mpipe::Value(json["data"].get<double>());
-  if (kind != "array") throw Error(Category::not_supported, "a value of kind '" + kind + "'");
+  if (kind != "array") throw std::runtime_error("there is no value of kind " + kind);
   std::vector<double> values;
   flatten(json["data"], values);
   return mpipe::Value(values).reshaped(json["shape"].get<mpipe::Shape>());
@@ -62,18 +94,23 @@ mpipe::InternalShape read_internal_shape(const Json& json) {
 }
 
 mpipe::Inputs read_inputs(const Json& json) {
-  mpipe::Inputs inputs;
-  for (const auto& [name, value] : json.items()) inputs.emplace(name, read_value(value));
-  return inputs;
+  mpipe::NestedInputs inputs;
+  for (const auto& [name, value] : json.items()) {
+    if (value["kind"] == "nested")
+      inputs.emplace(name, read_inputs(value["data"]));
+    else
+      inputs.emplace(name, read_value(value));
+  }
+  return flatten(inputs);
 }
 
-mpipe::Pipeline make_pipeline(const Json& pipeline, Counters& counters) {
-  if (!pipeline["scope"].is_null()) throw Error(Category::not_supported, "a pipeline with a scope");
-  if (!pipeline["ops"].empty())
-    throw Error(Category::not_supported, "the operation " + pipeline["ops"][0]["op"].get<std::string>());
+mpipe::Pipeline make_pipeline(const Json& json, Counters& counters) {
   std::vector<mpipe::Function> functions;
-  for (const Json& json : pipeline["functions"]) functions.push_back(make_function(json, counters));
-  return mpipe::Pipeline(std::move(functions));
+  for (const Json& function : json["functions"]) functions.push_back(make_function(function, counters));
+  mpipe::Pipeline pipeline(std::move(functions),
+                           json["scope"].is_null() ? "" : json["scope"].get<std::string>());
+  for (const Json& op : json["ops"]) pipeline = edited(pipeline, op);
+  return pipeline;
 }
 
 }  // namespace golden

@@ -140,13 +140,11 @@ void compare_results(const mpipe::Results& results, const Json& expected) {
   }
 }
 
-void compare_values(const std::vector<std::string>& names, const std::vector<mpipe::Value>& values,
-                    const Json& expected) {
-  std::vector<std::string> sorted = names;
-  std::sort(sorted.begin(), sorted.end());
-  compare_names(sorted, expected["outputs"]);
-  for (std::size_t k = 0; k < names.size(); ++k)
-    compare_value(names[k], values[k], {}, expected["outputs"][names[k]]);
+void compare_values(const mpipe::Inputs& values, const Json& expected) {
+  std::vector<std::string> names;
+  for (const auto& [name, unused] : values) names.push_back(name);
+  compare_names(names, expected["outputs"]);
+  for (const auto& [name, value] : values) compare_value(name, value, {}, expected["outputs"][name]);
 }
 
 void compare_counts(const std::map<std::string, mpipe::Index>& counts, const Json& expected) {

@@ -18,9 +18,8 @@ class Difference : public std::runtime_error {
 /// All of these throw `Difference`.
 void compare_structure(const mpipe::Pipeline& pipeline, const Json& expected);
 void compare_results(const mpipe::Results& results, const Json& expected);
-/// Of `run`: values in the order of `names`.
-void compare_values(const std::vector<std::string>& names, const std::vector<mpipe::Value>& values,
-                    const Json& expected);
+/// Of `run`.
+void compare_values(const mpipe::Inputs& values, const Json& expected);
 /// `counts`: executions by name of the function, since the call began.
 void compare_counts(const std::map<std::string, mpipe::Index>& counts, const Json& expected);
 /// `error` is an Error of the case.

@@ -54,10 +54,6 @@ std::string storage_name(const std::string& name) {
   return name;
 }
 
-void refuse_if(bool condition, const char* what) {
-  if (condition) throw Error(Category::not_supported, fmt::format("{} is not supported yet", what));
-}
-
 class CaseRunner {
  public:
   CaseRunner(const mpipe::Communicator& comm, const Json& golden_case, const Settings& settings,
@@ -121,15 +117,16 @@ class CaseRunner {
   mpipe::MapOptions map_options(const Json& call) {
     const Json& json = call["options"];
     mpipe::MapOptions options;
-    refuse_if(json["auto_subpipeline"].get<bool>(), "auto_subpipeline");
     options.parallel = json["parallel"].is_null() || json["parallel"].get<bool>();
     if (!json["fixed_indices"].is_null()) options.fixed = read_fixed(json["fixed_indices"]);
     if (!json["internal_shapes"].is_null()) options.internal_shapes = read_shapes(json["internal_shapes"]);
     if (!json["output_names"].is_null())
       options.outputs = json["output_names"].get<std::vector<std::string>>();
+    options.auto_subpipeline = json["auto_subpipeline"].get<bool>();
     options.error_handling = json["error_handling"].get<std::string>();
     options.resume = json["resume"].get<bool>();
-    options.chunksizes = per_output<mpipe::Index>(json["chunksizes"]);
+    for (const auto& [output, size] : per_output<mpipe::Index>(json["chunksizes"]))
+      options.chunksizes[output] = size;
     options.executor = per_output<std::string>(json["executor"]);
     if (options.executor.empty() && options.parallel && !settings_.executor.empty())
       options.executor = {{"", settings_.executor}};
@@ -161,22 +158,28 @@ class CaseRunner {
   }
 
   void run_run(const mpipe::Pipeline& pipeline, const Json& call) {
-    std::vector<std::string> names;
-    std::vector<mpipe::Value> values;
+    mpipe::Inputs values;
     expect(
         call["expect"],
         [&] {
-          refuse_if(call.value("full_output", false), "full_output");
-          refuse_if(call.value("allow_unused", false), "allow_unused");
-          names = wanted_outputs(pipeline, call["output_name"]);
-          if (comm_.is_root()) values = pipeline.run(names, read_inputs(call["kwargs"]));
+          const auto names = wanted_outputs(call["output_name"]);
+          const mpipe::RunOptions options{.allow_unused = call.value("allow_unused", false)};
+          const mpipe::Inputs inputs = read_inputs(call["kwargs"]);
+          if (!comm_.is_root()) return;
+          if (call.value("full_output", false)) {
+            values = pipeline.run_full(names, inputs, options);
+            return;
+          }
+          const auto results = pipeline.run(names, inputs, options);
+          const auto& asked = names.empty() ? pipeline.leaf_outputs() : names;
+          for (std::size_t k = 0; k < results.size(); ++k) values.emplace(asked[k], results[k]);
         },
-        [&](const Json& expected) { compare_values(names, values, expected); });
+        [&](const Json& expected) { compare_values(values, expected); });
     stop_at_difference();
   }
 
-  static std::vector<std::string> wanted_outputs(const mpipe::Pipeline& pipeline, const Json& json) {
-    if (json.is_null()) return pipeline.leaf_outputs();
+  static std::vector<std::string> wanted_outputs(const Json& json) {
+    if (json.is_null()) return {};
     if (json.is_string()) return {json.get<std::string>()};
     return (json.is_object() ? json["all_of"] : json).get<std::vector<std::string>>();
   }

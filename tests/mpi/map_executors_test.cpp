@@ -94,6 +94,24 @@ TEST(Executors, AFailureEndsTheOthersToo) {
   }
 }
 
+TEST(Executors, ChunkSizesMayDependOnTheNumberOfElements) {
+  MapOptions options;
+  options.parallel = false;
+  const double expected = value_of_s(options);
+  Index asked = 0;
+  options.parallel = true;
+  options.chunksizes = {{"y", [&](Index todo) { return (asked = todo) / 3; }}, {"", ChunkSize()}};
+  EXPECT_EQ(value_of_s(options), expected);
+  EXPECT_EQ(asked, world().is_root() ? 100 : 0);
+  options.chunksizes = {{"y", [](Index) { return 0; }}};
+  try {
+    value_of_s(options);
+    ADD_FAILURE() << "not refused";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.category(), Category::bad_chunksize) << error.what();
+  }
+}
+
 TEST(Executors, AreCheckedBeforeAnythingRuns) {
   const auto refused = [](std::map<std::string, std::string> executor, Category category) {
     MapOptions options;

@@ -13,6 +13,12 @@
 
 namespace mpipe {
 
+/// Which names `update_renames` starts from: those of now, or the callable's own ones.
+enum class NamesFrom : std::uint8_t { current, original };
+
+/// Group -> variant that a function belongs to; "" is the group without a name.
+using Variants = std::map<std::string, std::string>;
+
 /// One function of a pipeline. Made by `function(..)` and completed by chained calls; checked when a
 /// `Pipeline` takes it. Copies share the (immutable) body.
 ///
@@ -48,6 +54,26 @@ class Function {
   /// `units` / `long_name` of an output, by its new name: written to the file.
   Function& attribute(const std::string& output, const std::string& key, const std::string& text);
 
+  /// Makes it one of several functions to choose from, see `VariantPipeline`.
+  Function& variant(Variants groups);
+  Function& variant(std::string name) { return variant(Variants{{"", std::move(name)}}); }
+
+  // Changes of a function that is complete. Names are those of now, as everywhere behind them in the chain;
+  // mapspec, defaults, bound values and attributes go along. They throw `Error` like `check`.
+
+  /// Puts every parameter and output `x` under a scope: it becomes `scope.x`, in the place of a scope that it
+  /// has. "": takes the scopes away. Throws `Error`: scope_clash (the scope is the name of a parameter or an
+  /// output), bad_identifier.
+  Function& scope(const std::string& scope);
+  /// Renames parameters and outputs, all at once, so that two may swap. `overwrite`: earlier renames of names
+  /// that are not in `names` are undone. Throws `Error`: unknown_name, rename_collision, output_is_parameter.
+  Function& update_renames(const std::map<std::string, std::string>& names,
+                           NamesFrom from = NamesFrom::current, bool overwrite = false);
+  /// Adds to the defaults, or (`overwrite`) replaces all of them.
+  Function& update_defaults(const Inputs& values, bool overwrite = false);
+  /// Adds to the bound values, or (`overwrite`) replaces all of them.
+  Function& update_bound(const Inputs& values, bool overwrite = false);
+
   /// Everything that can be said wrong about one function by itself. Throws `Error`.
   void check() const;
 
@@ -62,12 +88,19 @@ class Function {
   const std::optional<PartialShape>& declared_internal_shape() const { return internal_shape_; }
   bool is_thread_safe() const { return thread_safe_ || body_->thread_safe(); }
   Index cache_entries() const { return cache_entries_; }
+  const Variants& variants() const { return variants_; }
   const FunctionBody& body() const { return *body_; }
   const std::map<std::string, std::map<std::string, std::string>>& attributes() const { return attributes_; }
 
  private:
+  friend class Pipeline;  // which keeps generated mapspecs through its edits
+
   std::string renamed(const std::string& own) const;
+  void set_renames(std::map<std::string, std::string> renames);
   void check_names() const;
+  void check_renames() const;
+  void check_parameters() const;
+  void check_outputs() const;
   void check_values() const;
   void check_mapspec() const;
 
@@ -75,14 +108,24 @@ class Function {
   std::vector<std::string> parameters_;
   std::shared_ptr<const FunctionBody> body_;
   std::optional<MapSpec> mapspec_;
+  std::optional<MapSpec> generated_;  ///< what a pipeline generated when somebody indexed the outputs
   Inputs defaults_;
   Inputs bound_;
   std::map<std::string, std::string> renames_;
   std::optional<PartialShape> internal_shape_;
   std::map<std::string, std::map<std::string, std::string>> attributes_;
+  Variants variants_;
   bool thread_safe_ = false;
   Index cache_entries_ = 0;
 };
+
+/// Under `scope` (in the place of the scope that `name` has), or, with an empty one, without any.
+std::string with_scope(const std::string& name, const std::string& scope);
+
+/// Joins functions that were written for themselves into a chain: where no parameter of a function has the
+/// name of an output of the one before, its first parameter that is not bound gets the name of that output
+/// (the first one). Throws `Error` (unknown_name) for a function without such a parameter.
+std::vector<Function> chain(std::vector<Function> functions);
 
 /// A function with one output, from any callable with one signature: free function, lambda, functor with a
 /// const call operator. Its named parameters are given with `.parameters(..)`.

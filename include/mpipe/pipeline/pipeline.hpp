@@ -41,24 +41,42 @@ struct FunctionNode {
   std::string name() const { return outputs.front(); }
 };
 
+/// How `Pipeline::run` deals with its inputs.
+struct RunOptions {
+  bool allow_unused = false;  ///< inputs that nothing needs are ignored instead of refused
+};
+
+/// What goes into a pipeline and comes out of it; names are sorted.
+struct PipelineInfo {
+  std::vector<std::string> inputs;  ///< required and optional ones
+  std::vector<std::string> required_inputs;
+  std::vector<std::string> optional_inputs;       ///< those with a default
+  std::vector<std::string> outputs;               ///< that no function takes
+  std::vector<std::string> intermediate_outputs;  ///< all others
+};
+
 /// An immutable, checked pipeline. Building it finds everything that can be known to be wrong without inputs:
 /// names, graph, mapspecs, axes, defaults and the types on every edge; throws `Error`. Safe to share between
-/// threads.
+/// threads. Copies are independent, but share the bodies of functions.
 class Pipeline {
  public:
   Pipeline(std::initializer_list<Function> functions) : Pipeline(std::vector<Function>(functions)) {}
-  explicit Pipeline(std::vector<Function> functions);
+  /// `scope`: put all names under it, see `update_scope`; mapspecs, defaults and so on are given without it.
+  explicit Pipeline(std::vector<Function> functions, const std::string& scope = {});
 
   const std::vector<FunctionNode>& functions() const { return nodes_; }
   const FunctionNode& function(FunctionId id) const { return nodes_[id.value]; }
   /// The function that makes an output; throws `Error` (unknown_output) with a suggestion.
   FunctionId producer_of(const std::string& output) const;
   bool has_output(const std::string& name) const;
+  /// True for parameters and outputs of any function.
+  bool has_name(const std::string& name) const { return slots_.contains(name); }
 
   // Introspection; names sorted unless said otherwise.
   std::vector<std::string> root_args() const;       ///< parameters that are nobody's output and not bound
   std::vector<std::string> defaulted_args() const;  ///< root arguments with a default
   std::vector<std::string> leaf_outputs() const;    ///< outputs of functions of which nobody takes any
+  PipelineInfo info() const;
   /// Topological generations of function ids; within one sorted by output names.
   const std::vector<std::vector<FunctionId>>& generations() const { return generations_; }
   /// All functions, producers first, in the order of `generations()`.
@@ -69,6 +87,9 @@ class Pipeline {
   const Value* default_of(const std::string& name) const;
   /// Functions needed for these outputs (all when empty), as a mask over `functions()`.
   std::vector<bool> needed_for(const std::vector<std::string>& outputs) const;
+  /// Axes of an output that go back to arrays among the inputs without being reduced on the way: each
+  /// position along them can be computed by a run of its own (`MapOptions::fixed`).
+  std::vector<std::string> independent_axes(const std::string& output) const;
 
   /// Text that is equal on all ranks that built the same pipeline: names, mapspecs, values, types, bodies.
   std::string digest_text() const;
@@ -78,26 +99,93 @@ class Pipeline {
   /// `array<T>` where elements are arrays themselves. Throws `Error` (type_mismatch) that names the edge.
   std::map<std::string, ValueType> infer_types(const std::map<std::string, ValueType>& roots) const;
 
-  /// Computes outputs here and now, one element each: sequential, lazy, every needed function once. Any
-  /// intermediate may be given. Throws `Error`: unknown_output, output_given, missing_input, unused_argument,
-  /// run_needs_map (a mapped function lies upstream), function_raised. Local: no MPI.
-  std::vector<Value> run(const std::vector<std::string>& outputs, const Inputs& inputs) const;
-  Value run(const std::string& output, const Inputs& inputs) const;
+  // Editing: each returns another pipeline, checked like any other, and leaves this one as it is. All throw
+  // `Error`: unknown_output or unknown_name for names that are not there, and what building a pipeline
+  // throws. A mapspec that was generated because somebody indexed an output is kept when nobody does any
+  // more.
+
+  /// With more functions. For many of them, one call is faster than one for each.
+  [[nodiscard]] Pipeline add(std::vector<Function> functions) const;
+  /// Without the functions of these outputs; what others took of them becomes an input.
+  [[nodiscard]] Pipeline drop(const std::vector<std::string>& outputs) const;
+  /// With `function` for the one that makes its first output.
+  [[nodiscard]] Pipeline replace(Function function) const;
+  /// With `function` for the one that makes `output`.
+  [[nodiscard]] Pipeline replace(const std::string& output, Function function) const;
+  /// With all functions of `other`.
+  [[nodiscard]] Pipeline join(const Pipeline& other) const;
+  friend Pipeline operator|(const Pipeline& a, const Pipeline& b) { return a.join(b); }
+  /// A pipeline for each group of functions that share neither outputs nor inputs with the others, in the
+  /// order of their first functions.
+  [[nodiscard]] std::vector<Pipeline> split_disconnected() const;
+  /// What lies between `inputs` (parameters and outputs; without: the root arguments) and `outputs` (empty:
+  /// the leaves). Outputs that are given become inputs. Throws `Error` (subpipeline_inputs) when `inputs` do
+  /// not suffice for it.
+  [[nodiscard]] Pipeline subpipeline(const std::optional<std::vector<std::string>>& inputs,
+                                     const std::vector<std::string>& outputs = {}) const;
+  /// Sets defaults in all functions that take the parameters and do not bind them. `overwrite`: without the
+  /// defaults there are.
+  [[nodiscard]] Pipeline update_defaults(const Inputs& values, bool overwrite = false) const;
+  /// Renames parameters and outputs everywhere, all at once; see `Function::update_renames`.
+  [[nodiscard]] Pipeline update_renames(const std::map<std::string, std::string>& names,
+                                        NamesFrom from = NamesFrom::current, bool overwrite = false) const;
+  /// Binds parameters of the function that makes `output`; see `Function::update_bound`.
+  [[nodiscard]] Pipeline update_bound(const std::string& output, const Inputs& values,
+                                      bool overwrite = false) const;
+  /// Puts names under a scope (`x` becomes `scope.x`; a scope that a name has is replaced), or with an empty
+  /// scope takes their scopes away. `inputs` are root arguments, `outputs` those of functions, {"*"} stands
+  /// for all of them; `exclude` is taken off both. Throws `Error`: scope_clash when the scope is also the
+  /// name of a parameter or an output, rename_collision.
+  [[nodiscard]] Pipeline update_scope(const std::string& scope,
+                                      const std::vector<std::string>& inputs = {"*"},
+                                      const std::vector<std::string>& outputs = {"*"},
+                                      const std::vector<std::string>& exclude = {}) const;
+  /// Renames axes in all mapspecs. Throws `Error`: unknown_axis, rename_collision.
+  [[nodiscard]] Pipeline update_mapspec_axes(const std::map<std::string, std::string>& names) const;
+  /// Adds axes (`"i"` or `"i, j"`) to parameters, as their last ones, and to everything that is computed from
+  /// them: functions without a mapspec get one, reductions become partial (`y[i]` taken whole becomes
+  /// `y[:, j]`). An axis that an array has already stays where it is; the name of an axis of other arrays
+  /// zips with those. Throws `Error`: unknown_name for a parameter that no function takes.
+  [[nodiscard]] Pipeline add_mapspec_axis(const std::vector<std::string>& parameters,
+                                          const std::string& axes) const;
+  /// With one function that does the work of several, of these outputs ({"*"}: of all), element by element in
+  /// memory. `new_outputs`: those of their outputs to keep; empty: all, producers first. The mapspecs must
+  /// have equal axes and no reduction between them, or there must be none. Throws `Error`: nest_mapspec (also
+  /// for fewer than two functions), type_mismatch where functions want one input as different types.
+  [[nodiscard]] Pipeline nest(const std::vector<std::string>& outputs,
+                              const std::vector<std::string>& new_outputs = {}) const;
+
+  /// Computes outputs (empty: the leaves) here and now, one element each: sequential, lazy, every needed
+  /// function once. Any intermediate may be given. Throws `Error`: unknown_output, output_given,
+  /// missing_input, unused_argument, run_needs_map (a function upstream has to do with mapspecs),
+  /// function_raised. Local: no MPI.
+  std::vector<Value> run(const std::vector<std::string>& outputs, const Inputs& inputs,
+                         const RunOptions& options = {}) const;
+  Value run(const std::string& output, const Inputs& inputs, const RunOptions& options = {}) const;
   template <class T>
-  T run(const std::string& output, const Inputs& inputs) const {
-    return run(output, inputs).template as<T>();
+  T run(const std::string& output, const Inputs& inputs, const RunOptions& options = {}) const {
+    return run(output, inputs, options).template as<T>();
   }
+  /// The same, but gives everything that is known then: inputs and all outputs that were computed, by name.
+  Inputs run_full(const std::vector<std::string>& outputs, const Inputs& inputs,
+                  const RunOptions& options = {}) const;
 
   /// Maps the pipeline over its inputs. Collective over `comm`; see `mpipe/run/map.hpp`.
   Results map(const Communicator& comm, const Inputs& inputs, const MapOptions& options) const;
 
  private:
   void number_names();
+  void check_scopes() const;
   void connect();
   void order();
   void check_defaults();
   void complete_mapspecs();
   std::uint32_t slot_of(const std::string& name);
+
+  // Of edits: the functions as they are, with what was generated for them.
+  std::vector<Function> editable() const;
+  std::vector<bool> mask_of(const std::vector<std::string>& outputs) const;
+  std::vector<Function> functions_where(const std::vector<bool>& mask) const;
 
   std::vector<FunctionNode> nodes_;
   std::unordered_map<std::string, std::uint32_t> slots_;
@@ -106,7 +194,7 @@ class Pipeline {
     std::size_t output = 0;
   };
   std::vector<std::optional<Producer>> producers_;  ///< by slot
-  std::vector<const Value*> defaults_;              ///< by slot; points into nodes_
+  std::vector<Value> defaults_;                     ///< by slot; without a value where there is none
   std::vector<std::vector<FunctionId>> generations_;
 };
 

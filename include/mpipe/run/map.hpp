@@ -6,6 +6,7 @@
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/exec/failure.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
+#include <mpipe/run/chunk_size.hpp>
 #include <mpipe/run/observer.hpp>
 #include <mpipe/schedule/lineage.hpp>
 #include <mpipe/schedule/plan.hpp>
@@ -38,8 +39,9 @@ struct MapOptions {
   std::map<std::string, std::string> executor = {};
   /// false: one call after the other on rank 0; an executor is refused then.
   bool parallel = true;
-  /// Output -> elements per block (> 0); "" is the default of all others. Without: automatic.
-  std::map<std::string, Index> chunksizes = {};
+  /// Output -> elements per block (> 0, or a function of how many there are); "" is the default of all
+  /// others. Without: automatic.
+  std::map<std::string, ChunkSize> chunksizes = {};
   /// What happens when a function throws. `raise`: the run stops, and `map` throws `FunctionError`.
   /// `continue`: that element is failed, with all outputs of the call; what needs it is blocked and never
   /// called; everything else is computed, and `map` returns.
@@ -49,6 +51,9 @@ struct MapOptions {
   Index retries = 0;          ///< so often is an element that fails tried again, with the same random numbers
   bool retry_failed = false;  ///< with `resume`: compute again what failed, and what it blocked
   std::vector<std::string> outputs = {};  ///< compute only what these need; empty: everything
+  /// Outputs may be among the inputs, and only what lies behind the inputs is computed (see
+  /// `Pipeline::subpipeline`).
+  bool auto_subpipeline = false;
   FixedIndices fixed = {};
   /// Output -> extents of its internal axes, `{{"x", 5}, {"y", {"?", 3}}}`: before those that functions
   /// declare. What is returned is held to them, from the first element on.
@@ -168,6 +173,10 @@ class FunctionError : public Error {
 
 /// `3 elements failed, 7 elements of outputs are blocked by that`; for results with failures.
 std::string failures_text(const Results& results);
+
+/// What `map` checks before it begins, for `ranks` ranks: throws what it would throw. Local; nothing is
+/// created.
+void check_map(const Pipeline& pipeline, const Inputs& inputs, const MapOptions& options, int ranks);
 
 /// Runs `pipeline` over `inputs`. Collective over `comm`, which is duplicated: the caller's messages are not
 /// disturbed. Every rank brings the same pipeline (checked); inputs and options are rank 0's. Either every

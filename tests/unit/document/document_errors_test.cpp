@@ -80,8 +80,6 @@ INSTANTIATE_TEST_SUITE_P(
                 "doc.yaml:1:7: expected a name but found a list"},
         Refusal{"Runs", "functions: []\nruns: []\n", kLater,
                 "doc.yaml:2:1: 'runs' of a document is not supported"},
-        Refusal{"Axes", "functions: []\naxes: {}\n", kLater,
-                "doc.yaml:2:1: 'axes' of a document is not supported"},
         Refusal{"Scope", "scope: a\n", kLater, "doc.yaml:1:1: 'scope' of a document is not supported"},
         Refusal{"InputsAreAList", "functions: [{output: y, expr: x}]\ninputs: [1]\n", kBad,
                 "doc.yaml:2:9: expected a mapping from names to values but found a list"},
@@ -105,8 +103,6 @@ INSTANTIATE_TEST_SUITE_P(
                 "doc.yaml:3:3: 'command' of a function is not supported by this version"},
         Refusal{"Retries", "functions:\n- {output: y, expr: x, retries: 3}\n", kLater,
                 "doc.yaml:2:24: 'retries'"},
-        Refusal{"FunctionScope", "functions:\n- {output: y, expr: x, scope: s}\n", kLater,
-                "doc.yaml:2:24: 'scope'"},
         Refusal{"Isolation", "functions:\n- {output: y, expr: x, isolation: process}\n", kLater,
                 "doc.yaml:2:35: isolation: process is not supported"},
         Refusal{"OtherIsolation", "functions:\n- {output: y, expr: x, isolation: jail}\n", kBad,
@@ -212,6 +208,38 @@ INSTANTIATE_TEST_SUITE_P(
                               "functions:\n- {output: a, expr: '[[x, 1], [1, x]]', mapspec: 'x[i] -> a[i, "
                               "j]'}\ninputs: {x: [1]}\n",
                               kBad, "doc.yaml:2:12: function 'a' returns"}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(
+    ScopesAndAxes, Refusals,
+    ::testing::Values(
+        Refusal{"ScopeThatIsAName", "functions:\n- {output: y, expr: x, scope: x}\n", Category::scope_clash,
+                "doc.yaml:2:31: 'x' is the scope and a name of function 'y' at once"},
+        Refusal{"ScopeThatIsNoWord", "functions:\n- {output: y, expr: x, scope: a.b}\n",
+                Category::bad_identifier, "doc.yaml:2:31: 'a.b' cannot be a scope"},
+        Refusal{"ScopeOfAnother",
+                "functions:\n- {output: y, expr: x, scope: foo}\n- {output: foo, expr: q}\n",
+                Category::scope_clash, "doc.yaml:3:12: 'foo' is a name and the scope of"},
+        Refusal{"InputInBothForms",
+                "functions:\n- {output: y, expr: a + b, scope: foo}\ninputs:\n  foo.a: 1\n  foo: {b: 2, a: "
+                "3}\n",
+                Category::scope_conflict, "doc.yaml:5:15: Conflicting definitions for 'foo.a'"},
+        Refusal{"InputWithABadNameInAScope",
+                "functions:\n- {output: y, expr: a, scope: foo}\ninputs:\n  foo: {1a: 2}\n",
+                Category::bad_identifier,
+                "doc.yaml:4:9: '1a' cannot be the name of an input in the scope 'foo'"},
+        Refusal{
+            "InputThatAScopeDoesNotHave",
+            "functions:\n- {output: y, expr: a, scope: foo}\ninputs:\n  foo: {a: 2, linspace: [0, 1, 5]}\n",
+            Category::extra_input, "doc.yaml:4:15: no function takes the input 'foo.linspace'"},
+        Refusal{"InputThatIsMissingInAScope", "functions:\n- {output: y, expr: a, scope: foo}\n",
+                Category::missing_input, "doc.yaml:2:3: Missing inputs: foo.a"},
+        Refusal{"AxisOfNothing", "functions: [{output: y, expr: x}]\naxes: {xx: i}\n", Category::unknown_name,
+                "doc.yaml:2:8: no function takes 'xx', so no axis can be added to it. Did you mean 'x'?"},
+        Refusal{"AxisThatIsNone", "functions: [{output: y, expr: x}]\naxes: {x: 2}\n",
+                Category::bad_identifier, "doc.yaml:2:8: '2' is not the name of an axis"},
+        Refusal{"AxesAsAList", "functions: [{output: y, expr: x}]\naxes: [x]\n", kBad,
+                "doc.yaml:2:7: expected a mapping from parameters to the axes that they get"}),
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(

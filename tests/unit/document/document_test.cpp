@@ -222,6 +222,54 @@ TEST(NeededInputs, OfARun) {
                "the input 'a'"));
 }
 
+// ---- scopes and axes
+// ------------------------------------------------------------------------------------------------------
+
+constexpr const char* kScoped =
+    "functions:\n"
+    "- {output: y, expr: a * x, scope: foo, mapspec: 'x[i] -> y[i]', defaults: {a: 2}}\n"
+    "- {output: t, expr: p + 1, renames: {p: foo.y}, mapspec: 'foo.y[i] -> t[i]'}\n"
+    "inputs:\n"
+    "  foo: {x: {linspace: [0, 1, 3]}}\n";
+
+TEST(Scopes, StandBeforeAllNamesOfAFunction) {
+  const Document document = parse(kScoped);
+  const Pipeline pipeline = document.pipeline();
+  EXPECT_EQ(pipeline.mapspecs(), (std::vector<std::string>{"foo.x[i] -> foo.y[i]", "foo.y[i] -> t[i]"}));
+  EXPECT_EQ(pipeline.defaulted_args(), std::vector<std::string>{"foo.a"});
+  EXPECT_EQ(document.place_of("foo.y")->to_string(), "doc.yaml:2:12");
+}
+
+TEST(Scopes, HoldInputsTogether) {
+  Document document = parse(kScoped);
+  const Pipeline pipeline = document.pipeline();
+  const Inputs inputs = document.inputs_for_map(pipeline, {});
+  ASSERT_EQ(inputs.size(), 1U);
+  EXPECT_EQ(inputs.at("foo.x"), linspace(0, 1, 3));
+  document.set_input("foo={x: [5], a: 3}");
+  EXPECT_EQ(document.inputs_for_map(pipeline, {}).at("foo.x"), Value(Array<std::int64_t>{5}));
+  document.set_input("foo.a=4");
+  EXPECT_EQ(document.inputs_for_map(pipeline, {}).at("foo.a").as<std::int64_t>(), 4);
+  EXPECT_EQ(document.place_of("foo.x")->to_string(), "--set:1:6");
+}
+
+TEST(Axes, AreAddedToParameters) {
+  const auto mapspecs = [](const std::string& axes) {
+    return parse(
+               "functions:\n- {output: y, expr: x + b, mapspec: 'x[i] -> y[i]'}\n- {output: s, expr: "
+               "sum(y)}\naxes: " +
+               axes + "\n")
+        .pipeline()
+        .mapspecs();
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(mapspecs("{b: j}"), (Names{"x[i], b[j] -> y[i, j]", "y[:, j] -> s[j]"}));
+  EXPECT_EQ(mapspecs("{b: 'j, k'}"), (Names{"x[i], b[j, k] -> y[i, j, k]", "y[:, j, k] -> s[j, k]"}));
+  EXPECT_EQ(mapspecs("{b: [j, k]}"), mapspecs("{b: 'j, k'}"));
+  EXPECT_EQ(mapspecs("{b: j, x: k}"), (Names{"x[i, k], b[j] -> y[i, j, k]", "y[:, j, k] -> s[j, k]"}));
+  EXPECT_EQ(mapspecs("{}"), Names{"x[i] -> y[i]"});
+}
+
 // ---- places
 // ------------------------------------------------------------------------------------------------------
 

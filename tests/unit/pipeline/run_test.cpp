@@ -159,8 +159,43 @@ TEST(Run, WhatIsMappedNeedsAMap) {
                                        pipeline.run("z", {{"x", Array<double>{1, 2}}});
                                      }),
                        "'y'"));
-  EXPECT_EQ(pipeline.run<double>("z", {{"y", Array<double>{7, 8}}}), 7.0) << "given, it need not be mapped";
+  error_message(Category::run_needs_map, [&] { pipeline.run("z", {{"y", Array<double>{7, 8}}}); });
+  EXPECT_EQ(pipeline.subpipeline(Names{"y"}).run<double>("z", {{"y", Array<double>{7, 8}}}), 7.0);
   EXPECT_EQ(pipeline.run<double>("y", {{"x", 4.0}}), 8.0) << "one element of what is asked for";
+}
+
+TEST(Run, SeveralMappedOutputsUpstreamNeedAMapAsWell) {
+  const Pipeline pipeline{function({"p", "q"}, [](double x) { return std::pair(x, -x); })
+                              .parameters("x")
+                              .mapspec("x[i] -> p[i], q[i]"),
+                          function("s", [](ArrayView<const double> q) { return q[0]; }).parameters("q")};
+  error_message(Category::run_needs_map, [&] { pipeline.run("s", {{"x", 1.0}}); });
+}
+
+TEST(Run, WithoutOutputsGivesTheLeaves) {
+  const auto plus = [](double x) { return x + 1; };
+  const Pipeline one{function("b", plus).parameters("a"), function("c", plus).parameters("b")};
+  const auto leaf = one.run(Names{}, {{"a", 1.0}});
+  ASSERT_EQ(leaf.size(), 1U);
+  EXPECT_EQ(leaf[0].as<double>(), 3.0);
+  const Pipeline two = one.add({function("d", plus).parameters("b")});
+  EXPECT_EQ(two.run(Names{}, {{"a", 1.0}}).size(), 2U);
+}
+
+TEST(Run, FullOutputIsAllThatIsKnown) {
+  const auto add = [](double x, double y) { return x + y; };
+  const Pipeline pipeline{function("c", add).parameters("a", "b").defaults({{"b", 1.0}}),
+                          function("d", add).parameters("c", "a"), function("e", add).parameters("d", "a")};
+  EXPECT_EQ(pipeline.run_full({"d"}, {{"a", 2.0}}), (Inputs{{"a", 2.0}, {"c", 3.0}, {"d", 5.0}}))
+      << "without defaults, and without what was not needed";
+  EXPECT_EQ(pipeline.run_full({"e"}, {{"a", 2.0}, {"d", 10.0}}),
+            (Inputs{{"a", 2.0}, {"d", 10.0}, {"e", 12.0}}));
+}
+
+TEST(Run, UnusedInputsMayBeAllowed) {
+  const Pipeline pipeline{function("y", [](double x) { return 2 * x; }).parameters("x")};
+  EXPECT_EQ(pipeline.run<double>("y", {{"x", 2.0}, {"q", 1.0}}, {.allow_unused = true}), 4.0);
+  error_message(Category::missing_input, [&] { pipeline.run("y", {{"q", 1.0}}, {.allow_unused = true}); });
 }
 
 TEST(Run, RandomNumbersAreThoseOfTheFirstElement) {

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Pipelines from pipelines: other functions, other names, other values.
+#include <mpipe/core/error.hpp>
+#include <mpipe/pipeline/pipeline.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+namespace mpipe {
+namespace {
+
+/// Refuses what no function took of `names`.
+void refuse_unused(const std::set<std::string>& unused, const char* what,
+                   const std::vector<std::string>& known) {
+  if (unused.empty()) return;
+  throw Error(Category::unknown_name,
+              fmt::format("{}: {} (no function of the pipeline has that name).{}", what,
+                          fmt::join(unused, ", "), did_you_mean(*unused.begin(), known)));
+}
+
+template <class Map>
+std::set<std::string> keys(const Map& map) {
+  std::set<std::string> names;
+  for (const auto& [name, unused] : map) names.insert(name);
+  return names;
+}
+
+/// The part of `values` whose names are in `names`, which is taken off `unused`.
+template <class T>
+std::map<std::string, T> part_for(const std::map<std::string, T>& values,
+                                  const std::vector<std::string>& names, std::set<std::string>& unused) {
+  std::map<std::string, T> part;
+  for (const std::string& name : names) {
+    const auto found = values.find(name);
+    if (found == values.end()) continue;
+    part.insert(*found);
+    unused.erase(name);
+  }
+  return part;
+}
+
+}  // namespace
+
+std::vector<Function> Pipeline::editable() const {
+  return functions_where(std::vector<bool>(nodes_.size(), true));
+}
+
+std::vector<Function> Pipeline::functions_where(const std::vector<bool>& mask) const {
+  std::vector<Function> functions;
+  for (std::size_t k = 0; k < nodes_.size(); ++k) {
+    if (!mask[k]) continue;
+    functions.push_back(nodes_[k].function);
+    if (nodes_[k].generated) functions.back().generated_ = nodes_[k].mapspec;
+  }
+  return functions;
+}
+
+std::vector<bool> Pipeline::mask_of(const std::vector<std::string>& outputs) const {
+  if (outputs == std::vector<std::string>{"*"}) return std::vector<bool>(nodes_.size(), true);
+  std::vector<bool> mask(nodes_.size(), false);
+  for (const std::string& output : outputs) mask[producer_of(output).value] = true;
+  return mask;
+}
+
+Pipeline Pipeline::add(std::vector<Function> functions) const {
+  auto all = editable();
+  std::move(functions.begin(), functions.end(), std::back_inserter(all));
+  return Pipeline(std::move(all));
+}
+
+Pipeline Pipeline::drop(const std::vector<std::string>& outputs) const {
+  auto kept = mask_of(outputs);
+  kept.flip();
+  return Pipeline(functions_where(kept));
+}
+
+Pipeline Pipeline::replace(Function function) const {
+  const std::string output = function.name();
+  return replace(output, std::move(function));
+}
+
+Pipeline Pipeline::replace(const std::string& output, Function function) const {
+  auto functions = editable();
+  functions[producer_of(output).value] = std::move(function);
+  return Pipeline(std::move(functions));
+}
+
+Pipeline Pipeline::join(const Pipeline& other) const { return add(other.editable()); }
+
+std::vector<Pipeline> Pipeline::split_disconnected() const {
+  // Each name joins the functions that have it: the group of a function is the smallest number in it.
+  std::vector<std::size_t> group(nodes_.size());
+  for (std::size_t k = 0; k < group.size(); ++k) group[k] = k;
+  const auto find = [&](std::size_t k) {
+    while (group[k] != k) k = group[k] = group[group[k]];
+    return k;
+  };
+  std::vector<std::optional<std::size_t>> first_with(slots_.size());
+  const auto meet = [&](std::uint32_t slot, std::size_t k) {
+    auto& first = first_with[slot];
+    if (!first) first = k;
+    const std::size_t a = find(*first);
+    const std::size_t b = find(k);
+    group[std::max(a, b)] = std::min(a, b);
+  };
+  for (std::size_t k = 0; k < nodes_.size(); ++k) {
+    for (const std::uint32_t slot : nodes_[k].output_slots) meet(slot, k);
+    for (const ParameterNode& parameter : nodes_[k].parameters)
+      if (parameter.source != Source::bound) meet(parameter.slot, k);
+  }
+  std::map<std::size_t, std::vector<Function>> groups;
+  const auto functions = editable();
+  for (std::size_t k = 0; k < functions.size(); ++k) groups[find(k)].push_back(functions[k]);
+  std::vector<Pipeline> pipelines;
+  for (auto& [unused, members] : groups) pipelines.emplace_back(std::move(members));
+  return pipelines;
+}
+
+Pipeline Pipeline::update_defaults(const Inputs& values, bool overwrite) const {
+  auto functions = editable();
+  auto unused = keys(values);
+  for (Function& function : functions) {
+    auto free = function.parameter_names();
+    std::erase_if(free, [&](const std::string& name) { return function.bound_values().contains(name); });
+    const auto part = part_for(values, free, unused);
+    if (overwrite || !part.empty()) function.update_defaults(part, overwrite);
+  }
+  refuse_unused(unused, "these defaults cannot be set", root_args());
+  return Pipeline(std::move(functions));
+}
+
+Pipeline Pipeline::update_renames(const std::map<std::string, std::string>& names, NamesFrom from,
+                                  bool overwrite) const {
+  auto functions = editable();
+  auto unused = keys(names);
+  std::vector<std::string> known;
+  for (Function& function : functions) {
+    auto own = from == NamesFrom::current ? function.parameter_names() : function.parameters_;
+    const auto outputs = from == NamesFrom::current ? function.output_names() : function.outputs_;
+    own.insert(own.end(), outputs.begin(), outputs.end());
+    const auto part = part_for(names, own, unused);
+    if (overwrite || !part.empty()) function.update_renames(part, from, overwrite);
+    known.insert(known.end(), own.begin(), own.end());
+  }
+  refuse_unused(unused, "these names cannot be changed", known);
+  return Pipeline(std::move(functions));
+}
+
+Pipeline Pipeline::update_bound(const std::string& output, const Inputs& values, bool overwrite) const {
+  auto functions = editable();
+  functions[producer_of(output).value].update_bound(values, overwrite);
+  return Pipeline(std::move(functions));
+}
+
+}  // namespace mpipe
