@@ -42,7 +42,7 @@ void add_map_flags(CLI::App& command, MapFlags& flags) {
                  "Compute only these positions of an axis; may be repeated");
   add_repeatable(command, "--executor", flags.executor, "[OUT=]KIND",
                  "mpi, threads[:N] or sequential [MPIPE_EXECUTOR]");
-  add_repeatable(command, "--storage", flags.storage, "[OUT=]KIND", "hdf5 or memory [MPIPE_STORAGE]");
+  add_repeatable(command, "--storage", flags.storage, "[OUT=]KIND", "hdf5, file or memory [MPIPE_STORAGE]");
   add_repeatable(command, "--chunksizes", flags.chunksizes, "[OUT=]N",
                  "Elements per block, or auto [MPIPE_CHUNKSIZES]");
   add_one(command, "--error-handling", flags.error_handling, "raise|continue",

@@ -100,8 +100,6 @@ std::map<std::string, std::string> choose_storage(const MapFlags& flags, const E
                                                   const Document& document, bool has_folder) {
   const PerOutput entries = per_output(flags.storage, "--storage", "MPIPE_STORAGE", environment,
                                        from_document(document, document.map().storage, "storage"));
-  for (const auto& [output, value] : entries)
-    if (value.text == "file") refuse_unsupported(value.by + ": the storage 'file'", "Use hdf5 or memory.");
   std::map<std::string, std::string> storage = texts(entries);
   if (!storage.empty()) storage.try_emplace("", has_folder ? "hdf5" : "memory");
   return storage;

@@ -6,15 +6,11 @@
 #include <mpipe/data/value.hpp>
 
 #include <filesystem>
-#include <string>
 
 namespace mpipe::app {
 
-/// The bytes before the values: magic, version, type, shape. Throws `Error` (not_supported) for a type that
-/// has no fixed size.
-std::string npy_header(const ElementType& type, const Shape& shape);
-
-/// Writes the array. Throws `Error`: not_supported (see above), storage_failed.
+/// Writes the array. Throws `Error`: not_supported (values that are not numbers),
+/// storage_failed.
 void write_npy(const std::filesystem::path& file, const Value& value);
 
 }  // namespace mpipe::app

@@ -23,13 +23,13 @@ struct RunSubfolder {
   const char* name;
   const char* prefix;
   const char* suffix;
+  int depth = 0;  ///< of folders between it and the files
 };
 // See docs/formats.md.
 constexpr std::array kSubfolders{
-    RunSubfolder{"journal", "", ""},
-    RunSubfolder{"segments", "", ""},
-    RunSubfolder{"errors", "", ".json"},
-    RunSubfolder{"logs", "rank-", ".log"},
+    RunSubfolder{"journal", "", ""},         RunSubfolder{"segments", "", ""},
+    RunSubfolder{"elements", "", ".npy", 2}, RunSubfolder{"elements", "", ".tmp", 2},
+    RunSubfolder{"errors", "", ".json"},     RunSubfolder{"logs", "rank-", ".log"},
 };
 constexpr std::array<std::string_view, 6> kFiles{kDescriptionName, kStatusName,       "store.json",
                                                  "results.h5",     "results.extents", "trace.json"};
@@ -80,14 +80,18 @@ void remove_one(const fs::path& path) {
   if (error && error != std::errc::no_such_file_or_directory) throw_file_error("remove", path, error.value());
 }
 
-void clear_subfolder(const fs::path& path, const RunSubfolder& folder) {
+void clear_subfolder(const fs::path& path, const RunSubfolder& folder, int depth) {
   std::error_code error;
   if (fs::symlink_status(path, error).type() != fs::file_type::directory) return;
   fs::directory_iterator entries(path, error);
   if (error) throw_file_error("read", path, error.value());
-  for (const fs::directory_entry& entry : entries)
-    if (!entry.is_directory(error) || entry.is_symlink(error))
-      if (matches(entry.path().filename().string(), folder)) remove_one(entry.path());
+  for (const fs::directory_entry& entry : entries) {
+    const bool is_file = !entry.is_directory(error) || entry.is_symlink(error);
+    if (!is_file && depth > 0)
+      clear_subfolder(entry.path(), folder, depth - 1);
+    else if (is_file && depth == 0 && matches(entry.path().filename().string(), folder))
+      remove_one(entry.path());
+  }
   fs::remove(path, error);  // stays when somebody else has put something there
 }
 
@@ -123,7 +127,7 @@ void remove_run_files(const fs::path& path) {
   if (error) throw_file_error("read the run folder", path, error.value());
   for (const fs::directory_entry& entry : entries)
     if (is_run_file(entry.path().filename().string())) remove_one(entry.path());
-  for (const RunSubfolder& folder : kSubfolders) clear_subfolder(path / folder.name, folder);
+  for (const RunSubfolder& folder : kSubfolders) clear_subfolder(path / folder.name, folder, folder.depth);
 }
 
 }  // namespace mpipe::detail

@@ -97,8 +97,7 @@ RunDescription MapRun::describe() const {
     const auto& spec = pipeline_.function(output.function).mapspec;
     description.outputs.push_back({output.name, std::string(output.layout.type->dtype()),
                                    spec ? spec->to_string() : "", output.layout.axes, output.layout.shape,
-                                   settings_.storage[k] == Storage::hdf5 ? "hdf5" : "memory",
-                                   output.layout.rank_known});
+                                   std::string(to_string(settings_.storage[k])), output.layout.rank_known});
   }
   for (const auto& [name, value] : inputs_)
     description.inputs.push_back(
@@ -119,7 +118,7 @@ RunLayout MapRun::layout() const {
     out.external = output.layout.external;
     out.shape = output.layout.shape;
     out.rank_known = output.layout.rank_known;
-    out.durable = settings_.storage[k] == Storage::hdf5;
+    out.storage = settings_.storage[k];
     out.units = attribute(node.function, output.name, "units");
     out.long_name = attribute(node.function, output.name, "long_name");
     if (plan_.is_selection() && is_known(plan_.external_shape(output.stage)))

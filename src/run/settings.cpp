@@ -105,24 +105,26 @@ void choose_executors(const Plan& plan, const MapOptions& options, int ranks, Se
   }
 }
 
-Storage parse_storage(const std::string& text, const MapOptions& options) {
-  if (text == "memory") return Storage::memory;
-  if (text == "file")
-    throw Error(Category::not_supported, "the storage 'file' is not supported yet. Use hdf5 or memory.");
-  if (text != "hdf5")
-    throw Error(Category::unknown_storage, fmt::format("there is no storage '{}'.{} Use hdf5 or memory.",
-                                                       text, did_you_mean(text, {"hdf5", "memory"})));
-  if (options.run_folder.empty())
-    throw Error(Category::bad_option,
-                "the storage 'hdf5' needs a run folder to write to. Give one (--run-folder), or use memory.");
-  return Storage::hdf5;
+StorageKind parse_storage(const std::string& text, const MapOptions& options) {
+  const auto storage = find_storage(text);
+  if (!storage)
+    throw Error(Category::unknown_storage,
+                fmt::format("there is no storage '{}'.{} Use hdf5, file or memory.", text,
+                            did_you_mean(text, {"hdf5", "file", "memory"})));
+  if (*storage != StorageKind::memory && options.run_folder.empty())
+    throw Error(
+        Category::bad_option,
+        fmt::format("the storage '{}' needs a run folder to write to. Give one (--run-folder), or use "
+                    "memory.",
+                    text));
+  return *storage;
 }
 
-std::vector<Storage> choose_storage(const Plan& plan, const MapOptions& options) {
-  const Storage fallback = options.run_folder.empty() ? Storage::memory : Storage::hdf5;
+std::vector<StorageKind> choose_storage(const Plan& plan, const MapOptions& options) {
+  const StorageKind fallback = options.run_folder.empty() ? StorageKind::memory : StorageKind::hdf5;
   const PerFunction<std::string> entries(plan.pipeline(), options.storage, "storage");
   for (const auto& [unused, text] : options.storage) parse_storage(text, options);
-  std::vector<Storage> storage;
+  std::vector<StorageKind> storage;
   for (const PlannedOutput& output : plan.outputs()) {
     const std::string* text = entries.of(output.function);
     if (text == nullptr && !options.storage.empty())

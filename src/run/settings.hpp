@@ -4,6 +4,7 @@
 #pragma once
 
 #include <mpipe/run/map.hpp>
+#include <mpipe/store/run_store.hpp>
 
 #include <algorithm>
 
@@ -18,8 +19,6 @@ struct ExecutorChoice {
   friend bool operator==(const ExecutorChoice&, const ExecutorChoice&) = default;
 };
 
-enum class Storage : std::uint8_t { memory, hdf5 };
-
 /// What the options mean for one run.
 struct Settings {
   bool uses(ExecutorKind kind) const {
@@ -32,7 +31,7 @@ struct Settings {
 
   std::vector<ExecutorChoice> executors;                ///< those that are used, each once
   std::vector<std::size_t> executor_of_stage;           ///< by stage: which of them
-  std::vector<Storage> storage;                         ///< by output of the plan
+  std::vector<StorageKind> storage;                     ///< by output of the plan
   std::vector<std::vector<ChunkSize>> chunks_of_stage;  ///< by stage: those that were given
 };
 

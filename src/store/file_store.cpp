@@ -21,6 +21,7 @@ FileStore::FileStore(const Communicator& comm, fs::path folder, StoreStart start
       start_(start.number),
       writers_(choose_writers(comm, options.writers_per_node)),
       files_(folder_, layout_, true),
+      elements_(folder_, layout_),
       progress_(std::move(start.progress)),
       in_files_(std::move(start.in_files)),
       mine_(layout_.outputs.size()) {
@@ -68,7 +69,7 @@ bool FileStore::is_direct(std::size_t output, std::size_t bytes) const {
 
 void FileStore::append(std::size_t output, IndexRange range, const PartialArray& array) {
   check_usable();
-  if (range.empty() || !layout_.outputs[output].durable) return;
+  if (range.empty() || !layout_.outputs[output].durable()) return;
   if (!fits_shape(array.internal(), layout_.outputs[output]))
     throw Error(Category::internal_shape_mismatch,
                 fmt::format("elements of '{}' have the shape {}, which does not fit the shape {} of the "
@@ -77,7 +78,10 @@ void FileStore::append(std::size_t output, IndexRange range, const PartialArray&
                             layout_.outputs[output].name, to_string(array.internal()),
                             to_string(layout_.outputs[output].shape)));
   Mine& mine = mine_[output];
-  if (is_direct(output, static_cast<std::size_t>(range.size()) * array.element_bytes()))
+  const bool in_own_files = layout_.outputs[output].in_own_files();
+  if (in_own_files)
+    elements_.write(output, range, array);
+  else if (is_direct(output, static_cast<std::size_t>(range.size()) * array.element_bytes()))
     return append_direct(output, range, array);
   if (files_.place(output) != nullptr) {
     append_frame(*journal_, output, range, array);
@@ -86,7 +90,7 @@ void FileStore::append(std::size_t output, IndexRange range, const PartialArray&
   }
   append_frame(kept_journal(), output, range, array);
   mine.kept.insert(range);
-  if (layout_.outputs[output].type->fixed_size()) mine.unmoved.insert(range);
+  if (layout_.outputs[output].type->fixed_size() || in_own_files) mine.unmoved.insert(range);
 }
 
 void FileStore::append_direct(std::size_t output, IndexRange range, const PartialArray& array) {
@@ -104,6 +108,7 @@ void FileStore::append_frame(JournalWriter& journal, std::size_t output, IndexRa
   frame.output = output;
   frame.range = range;
   frame.internal = array.internal();
+  if (layout_.outputs[output].in_own_files()) return journal.append(frame);
   if (array.type().fixed_size()) {
     frame.bytes = {array.data(range.begin), static_cast<std::size_t>(range.size()) * array.element_bytes()};
     return journal.append(frame);
@@ -165,6 +170,7 @@ void FileStore::move_journals() {
 }
 
 void FileStore::sync_all() {
+  elements_.sync();
   journal_->sync();
   if (kept_) kept_->sync();
   files_.sync();

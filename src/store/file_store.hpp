@@ -9,6 +9,7 @@
 #pragma once
 
 #include "store/commit_mover.hpp"
+#include "store/element_files.hpp"
 #include "store/journal.hpp"
 #include "store/variable_source.hpp"
 
@@ -74,12 +75,14 @@ class FileStore final : public RunStore {
   void update_stored();
   // late shapes
   void share_table();
+  RangeSet place_marks(std::size_t output);
   void move_earlier_journals(std::size_t output);
   // end
   void finish_folder();
   bool needs_rewriting() const;
 
   void load_from_file(std::size_t output, const RangeSet& wanted, PartialArray& array);
+  void load_elements(std::size_t output, const RangeSet& wanted, PartialArray& array);
   void load_from_elsewhere(std::size_t output, const RangeSet& wanted, PartialArray& array);
 
   Communicator comm_;
@@ -91,6 +94,7 @@ class FileStore final : public RunStore {
   bool usable_ = true;
   Writers writers_;
   RunFiles files_;
+  ElementFiles elements_;
   std::optional<JournalWriter> journal_;  ///< of what a commit moves
   std::optional<JournalWriter> kept_;     ///< of what stays until the end; made when needed
   std::optional<ExtentWriter> extents_;   ///< made when needed

@@ -68,15 +68,17 @@ News FileStore::collect_news(std::span<const PartialArray* const> arrays) {
     const PartialArray* array = k < arrays.size() ? arrays[k] : nullptr;
     const RangeSet here = array != nullptr && array->internal_known() ? array->have() : RangeSet{};
     const bool has_place = files_.place(k) != nullptr;
-    if (!output.durable && !has_place && !here.empty()) take_unplaced(k, *array);
+    if (!output.durable() && !has_place && !here.empty()) take_unplaced(k, *array);
     const Mine& mine = mine_[k];
     news[k] = {{}, mine.placed, mine.kept, mine.failed, mine.blocked};
     if (!has_place) continue;
     RangeSet wanted = mine.unmoved.difference(mine.placed);
-    if (!output.durable) wanted = wanted.united(here.difference(progress_[k].done));
-    news[k].to_move = wanted.intersection(here);
+    if (!output.durable()) wanted = wanted.united(here.difference(progress_[k].done));
+    // Only marks of elements with files of their own: no matter whether values are in memory, too.
+    news[k].to_move = output.in_own_files() ? wanted : wanted.intersection(here);
     if (news[k].to_move != wanted) move_from_own_journals(k, news[k]);
   }
+  if (options_.sync) elements_.sync();
   if (options_.sync && kept_) kept_->sync();
   return news;
 }
@@ -169,14 +171,15 @@ void FileStore::resolve(std::size_t output, const Shape& shape) {
   usable_ = false;
   if (!layout.rank_known) set_internal_shape(shape, layout);
   layout.shape = partial(shape);
+  const bool gets_place = has_place(layout) && files_.place(output) == nullptr;
   Agreement agreement(comm_);
   agreement.attempt([&] {
     if (!comm_.is_root()) return;
     write_manifest(folder_, layout_);  // first: a start after a crash makes what is missing
-    if (has_place(layout)) make_segment_file(folder_, layout_, output);
+    if (gets_place) make_segment_file(folder_, layout_, output);
   });
   agreement.settle();
-  if (has_place(layout)) {
+  if (gets_place) {
     share_table();
     move_earlier_journals(output);
   }
@@ -193,6 +196,17 @@ void FileStore::share_table() {
   files_.set_table(unpack_file_table(comm_.broadcast(std::move(bytes)), layout_));
 }
 
+/// Marks and extents of elements that have files of their own, and were done before there was a place for
+/// marks.
+RangeSet FileStore::place_marks(std::size_t output) {
+  const RangeSet& done = progress_[output].done;
+  std::vector<Extent> written;
+  for (const IndexRange& range : done.ranges()) written.push_back({ExtentKind::done, output, range, 0});
+  extents().append(written);
+  for (const IndexRange& range : done.ranges()) files_.write_status(output, range, ElementStatus::done);
+  return done;
+}
+
 /// What earlier starts of the run left in journals because it had no place. What this start has there is
 /// moved from memory.
 void FileStore::move_earlier_journals(std::size_t output) {
@@ -201,6 +215,7 @@ void FileStore::move_earlier_journals(std::size_t output) {
   Packer packer;
   agreement.attempt([&] {
     if (!comm_.is_root()) return;
+    if (layout_.outputs[output].in_own_files()) return packer.put_ranges(place_marks(output));
     JournalMover mover(layout_, files_, options_.read_back);
     mover.only(output);
     mover.ignore_marks();
@@ -227,6 +242,7 @@ void FileStore::load(std::size_t output, const RangeSet& wanted, PartialArray& a
       throw Bug("RunStore::load: elements that are not done");
     const RangeSet fresh = wanted.difference(array.have());
     if (fresh.empty()) return;
+    if (layout_.outputs[output].in_own_files()) return load_elements(output, fresh, array);
     const bool placed = files_.place(output) != nullptr;
     const RangeSet there = placed ? fresh.intersection(in_files_[output]) : RangeSet{};
     load_from_file(output, there, array);
@@ -243,6 +259,17 @@ void FileStore::load_from_file(std::size_t output, const RangeSet& wanted, Parti
     files_.read(output, order.values_of(range), array.destination(range.begin));
     array.mark(range);
   }
+}
+
+void FileStore::load_elements(std::size_t output, const RangeSet& wanted, PartialArray& array) {
+  if (const auto internal = internal_shape(layout_.outputs[output])) array.set_internal(*internal);
+  elements_.read(output, wanted, [&](IndexRange element, const StoredElement& found) {
+    array.set_internal(found.internal);
+    if (!array.type().fixed_size()) return array.put(element, found.bytes, found.offsets);
+    if (!found.bytes.empty())
+      std::memcpy(array.destination(element.begin), found.bytes.data(), found.bytes.size());
+    array.mark(element);
+  });
 }
 
 void FileStore::load_from_elsewhere(std::size_t output, const RangeSet& wanted, PartialArray& array) {

@@ -35,7 +35,8 @@ void FileStore::finish(std::span<const PartialArray* const> arrays, bool complet
 /// already.
 bool FileStore::needs_rewriting() const {
   for (std::size_t k = 0; k < layout_.outputs.size(); ++k) {
-    if (!layout_.outputs[k].type->fixed_size() && layout_.outputs[k].shape_known()) return true;
+    const OutputLayout& output = layout_.outputs[k];
+    if (!output.type->fixed_size() && !output.in_own_files() && output.shape_known()) return true;
     if (files_.place(k) != nullptr && files_.table().outputs[k]->in_segment) return true;
   }
   return false;

@@ -3,6 +3,8 @@
 
 #include <mpipe/core/error.hpp>
 
+#include "store/element_files.hpp"
+
 #include <unistd.h>
 
 namespace mpipe {
@@ -65,6 +67,7 @@ void remove_working_files(const fs::path& folder) {
 
 void remove_all_files(const fs::path& folder) {
   remove_working_files(folder);
+  remove_element_files(folder);
   remove_folder_temporaries(folder, 0);
   for (const fs::path& path : {results_path(folder), extents_path(folder), manifest_path(folder)})
     remove_file(path);

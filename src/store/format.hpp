@@ -17,5 +17,9 @@ inline constexpr const char* kExtentsName = "results.extents";
 inline constexpr const char* kManifestName = "store.json";
 inline constexpr const char* kJournalFolder = "journal";
 inline constexpr const char* kSegmentFolder = "segments";
+inline constexpr const char* kElementFolder = "elements";
+/// On `NAME__status` of an output that has a file per element: the folder of the files, within the run
+/// folder.
+inline constexpr const char* kElementsAttribute = "mpipe_elements";
 
 }  // namespace mpipe

@@ -43,6 +43,7 @@ bool fits(const JournalFrame& frame, const OutputLayout& output) {
   if (frame.contents == FrameContents::marks)
     return frame.status == ElementStatus::failed || frame.status == ElementStatus::blocked;
   if (!fits_shape(frame.internal, output)) return false;
+  if (output.in_own_files()) return frame.bytes.empty() && frame.offsets.empty();
   // Products of untrusted numbers, in a type in which they cannot wrap.
   long double values = static_cast<long double>(frame.range.size());
   for (const Index extent : frame.internal) values *= static_cast<long double>(extent);

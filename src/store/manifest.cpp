@@ -50,7 +50,7 @@ Json to_json(const OutputLayout& output) {
           {"dims", if_known(output.dims)},
           {"external", if_known(output.external)},
           {"shape", if_known(to_json(output.shape))},
-          {"durable", output.durable},
+          {"storage", to_string(output.storage)},
           {"units", output.units},
           {"long_name", output.long_name}};
 }
@@ -78,7 +78,9 @@ OutputLayout output_from(const Json& json, const fs::path& path) {
     output.external = json.at("external").get<std::vector<bool>>();
     output.shape = shape_from(json.at("shape"));
   }
-  output.durable = json.at("durable").get<bool>();
+  const auto storage = json.at("storage").get<std::string>();
+  if (!find_storage(storage)) throw_bad(path, "there is no storage '" + storage + "'");
+  output.storage = *find_storage(storage);
   output.units = json.at("units").get<std::string>();
   output.long_name = json.at("long_name").get<std::string>();
   if (output.dims.size() != output.external.size() || output.dims.size() != output.shape.size() ||
@@ -127,6 +129,24 @@ bool compatible(const PartialShape& a, const PartialShape& b) {
 }
 
 }  // namespace
+
+std::string_view to_string(StorageKind storage) {
+  switch (storage) {
+    case StorageKind::memory:
+      return "memory";
+    case StorageKind::hdf5:
+      return "hdf5";
+    case StorageKind::file:
+      return "file";
+  }
+  throw Bug("a storage that does not exist");
+}
+
+std::optional<StorageKind> find_storage(std::string_view name) {
+  for (const StorageKind storage : {StorageKind::memory, StorageKind::hdf5, StorageKind::file})
+    if (to_string(storage) == name) return storage;
+  return std::nullopt;
+}
 
 const ElementType& type_from_name(const std::string& name, bool is_object) {
   constexpr std::size_t kMaxName = 10'000;
@@ -207,6 +227,9 @@ void check_same_layout(const RunLayout& wanted, const RunLayout& found) {
       refuse(fmt::format("the type of '{}' is {} and was {}", a.name, a.type->name, b.type->name));
     if (a.mapspec != b.mapspec)
       refuse(fmt::format("the mapspec of '{}' is '{}' and was '{}'", a.name, a.mapspec, b.mapspec));
+    if (a.in_own_files() != b.in_own_files())
+      refuse(fmt::format("the storage of '{}' is {} and was {}", a.name, to_string(a.storage),
+                         to_string(b.storage)));
     if (!a.rank_known || !b.rank_known) continue;
     if (a.external != b.external || a.dims != b.dims) refuse(fmt::format("the axes of '{}' differ", a.name));
     if (!compatible(a.shape, b.shape))

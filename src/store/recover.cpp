@@ -2,6 +2,7 @@
 // What of an earlier start can be trusted. The work is shared by all ranks: everything is read once.
 #include <mpipe/core/error.hpp>
 
+#include "store/element_files.hpp"
 #include "store/folder_files.hpp"
 #include "store/journal_mover.hpp"
 #include "store/resume.hpp"
@@ -30,6 +31,7 @@ class Recovery {
     check_files();
     move_journals();
     add_kept();
+    check_elements();
     correct_marks();
     Agreement agreement(comm_);
     agreement.attempt([&] {
@@ -117,15 +119,20 @@ class Recovery {
       if (!comm_.is_root()) return;
       for (const auto& bytes : gathered) add_news(unpack_news(bytes), start_.progress);
       for (std::size_t k = 0; k < start_.progress.size(); ++k) start_.in_files[k] = known(k).done;
-      fold_extents();
     });
     agreement.settle();
   }
 
-  /// Extents of what was just moved go into the base.
+  /// Extents of what was just moved go into the base. Of elements with files of their own those count.
   void fold_extents() {
     std::vector<Extent> all = read_all_extents(folder_, key_);
-    std::erase_if(all, is_mark);
+    std::erase_if(all, [&](const Extent& extent) {
+      return is_mark(extent) || start_.layout.outputs[extent.output].in_own_files();
+    });
+    for (std::size_t k = 0; k < start_.progress.size(); ++k) {
+      if (!start_.layout.outputs[k].in_own_files()) continue;
+      for (const IndexRange& range : known(k).done.ranges()) all.push_back({ExtentKind::done, k, range, 0});
+    }
     add_mark_extents(start_.progress, all);
     write_extents(extents_path(folder_), key_, all);
   }
@@ -137,11 +144,43 @@ class Recovery {
       if (!comm_.is_root()) return;
       const JournalIndex journals(find_kept(folder_), key_, start_.layout);
       for (std::size_t k = 0; k < start_.progress.size(); ++k) {
-        if (files_.place(k) != nullptr) continue;
+        if (files_.place(k) != nullptr || start_.layout.outputs[k].in_own_files()) continue;
         known(k).done = known(k).done.united(journals.values(k));
         known(k).failed = known(k).failed.difference(known(k).done);
         known(k).blocked = known(k).blocked.difference(known(k).done);
       }
+    });
+    agreement.settle();
+  }
+
+  /// Files of elements are trusted by themselves, whatever journals and extents say: those that are right are
+  /// done, and the others are removed.
+  void check_elements() {
+    Agreement agreement(comm_);
+    Packer mine;
+    agreement.attempt([&] {
+      ElementFiles elements(folder_, start_.layout);
+      for (std::size_t k = 0; k < start_.layout.outputs.size(); ++k)
+        if (start_.layout.outputs[k].in_own_files())
+          mine.put_ranges(elements.keep_trusted(k, comm_.rank(), comm_.size()));
+    });
+    agreement.settle();
+    const auto gathered = comm_.gather(mine.bytes());
+    agreement.attempt([&] {
+      if (!comm_.is_root()) return;
+      std::vector<Unpacker> parts(gathered.begin(), gathered.end());
+      for (std::size_t k = 0; k < start_.progress.size(); ++k) {
+        if (!start_.layout.outputs[k].in_own_files()) continue;
+        std::vector<IndexRange> trusted;
+        for (Unpacker& part : parts) {
+          const RangeSet ranges = part.get_ranges();
+          trusted.insert(trusted.end(), ranges.ranges().begin(), ranges.ranges().end());
+        }
+        known(k).done = start_.in_files[k] = union_of(std::move(trusted));
+        known(k).failed = known(k).failed.difference(known(k).done);
+        known(k).blocked = known(k).blocked.difference(known(k).done);
+      }
+      fold_extents();
     });
     agreement.settle();
     share_start();

@@ -105,7 +105,22 @@ H5Handle add_reserved(LabelledFile& file, const VariableSpec& spec, const Elemen
   return variable;
 }
 
+void add_marks(LabelledFile& file, const OutputLayout& output, const std::optional<RangeSet>& selected) {
+  const Shape extents = place_order(output).outer();
+  const ElementOrder outer(extents, std::vector<bool>(extents.size(), true));
+  const Storage marks(outer, 1, selected);
+  const std::vector<std::byte> pending(1);
+  const H5Handle creation = marks.creation(H5T_STD_U8LE, pending);
+  const H5Handle status = add_status_variable(file, output, creation.get());
+  marks.allocate_chunks(status.get(), pending);
+  if (!output.in_own_files()) return;
+  h5_write_text_attribute(status.get(), kElementsAttribute, std::string(kElementFolder) + "/" + output.name);
+  if (!output.mapspec.empty()) h5_write_text_attribute(status.get(), "mapspec", output.mapspec);
+}
+
 void add_output(LabelledFile& file, const RunLayout& layout, const OutputLayout& output) {
+  // Their files are found again whatever is selected, so that all have room for a mark.
+  if (output.in_own_files()) return add_marks(file, output, std::nullopt);
   const ElementOrder order = element_order(output);
   const VariableSpec spec{output.name, output.dims, order.shape()};
   const Storage storage(order, output.type->size, output.selected);
@@ -118,12 +133,7 @@ void add_output(LabelledFile& file, const RunLayout& layout, const OutputLayout&
       write_output_attributes(variable.get(), layout, output);
     }
   }
-  const ElementOrder outer(order.outer(), std::vector<bool>(order.outer().size(), true));
-  const Storage marks(outer, 1, output.selected);
-  const std::vector<std::byte> pending(1);
-  const H5Handle creation = marks.creation(H5T_STD_U8LE, pending);
-  const H5Handle status = add_status_variable(file, output, creation.get());
-  marks.allocate_chunks(status.get(), pending);
+  add_marks(file, output, output.selected);
 }
 
 void add_input(LabelledFile& file, const InputLayout& input) {
@@ -168,7 +178,7 @@ void reserve_and_fill(const fs::path& path, const FileContents& contents) {
   const H5Handle h5 = h5_open_for_reading(path);
   for (const std::size_t k : contents.outputs) {
     const OutputLayout& output = contents.layout->outputs[k];
-    if (!has_nan(*output.type)) continue;  // zeros are there already
+    if (!has_nan(*output.type) || output.in_own_files()) continue;  // zeros are there already
     const OutputPlace place = find_place(h5.get(), output, size).value();
     fill_contiguous(file, place.values, pattern_of(*output.type));
     if (!place.parts) continue;
@@ -196,7 +206,23 @@ DataMap find_dataset(hid_t file, const std::string& name, const OutputLayout& ou
 
 }  // namespace
 
-bool has_place(const OutputLayout& output) { return output.type->fixed_size() && output.shape_known(); }
+bool has_place(const OutputLayout& output) {
+  if (!output.in_own_files()) return output.type->fixed_size() && output.shape_known();
+  for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
+    if (output.external[axis] && !output.shape[axis]) return false;
+  return true;
+}
+
+ElementOrder place_order(const OutputLayout& output) {
+  if (!output.in_own_files()) return element_order(output);
+  Shape shape;
+  for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
+    if (output.external[axis]) shape.push_back(output.shape[axis].value());
+  std::vector<bool> external(shape.size(), true);
+  shape.push_back(0);
+  external.push_back(false);
+  return {std::move(shape), std::move(external)};
+}
 
 ElementOrder element_order(const OutputLayout& output) {
   return {known_shape(output.shape), output.external};
@@ -250,7 +276,6 @@ bool all_pending(const ElementType& type, std::span<const std::byte> bytes) {
 }
 
 void pack(Packer& packer, const OutputPlace& place) {
-  packer.put_all(place.order.shape());
   pack(packer, place.values);
   pack(packer, place.status);
   packer.put<std::uint8_t>(place.parts ? 1 : 0);
@@ -258,9 +283,9 @@ void pack(Packer& packer, const OutputPlace& place) {
     for (const DataMap& part : *place.parts) pack(packer, part);
 }
 
-OutputPlace unpack_output_place(Unpacker& unpacker, const std::vector<bool>& external) {
+OutputPlace unpack_output_place(Unpacker& unpacker, const OutputLayout& output) {
   OutputPlace place;
-  place.order = ElementOrder(unpacker.get_all<Index>(), external);
+  place.order = place_order(output);
   place.values = unpack_data_map(unpacker);
   place.status = unpack_data_map(unpacker);
   if (unpacker.get<std::uint8_t>() != 0) {
@@ -299,13 +324,19 @@ void check_run_id(hid_t file, const fs::path& path, const std::string& run_id) {
 }
 
 std::optional<OutputPlace> find_place(hid_t file, const OutputLayout& output, std::uint64_t file_size) {
-  if (!has_place(output) || !h5_has_link(file, output.name)) return std::nullopt;
+  const std::string status = output.name + "__status";
+  if (!has_place(output) || !h5_has_link(file, output.in_own_files() ? status : output.name))
+    return std::nullopt;
   OutputPlace place;
-  place.order = element_order(output);
+  place.order = place_order(output);
   const Shape& shape = place.order.shape();
-  place.values = find_dataset(file, output.name, output, *output.type, shape, file_size);
   const ElementType& mark = element_type(Kind::uint8);
-  place.status = find_dataset(file, output.name + "__status", output, mark, place.order.outer(), file_size);
+  place.status = find_dataset(file, status, output, mark, place.order.outer(), file_size);
+  if (output.in_own_files()) {
+    place.values = {1, shape, shape, {}};
+    return place;
+  }
+  place.values = find_dataset(file, output.name, output, *output.type, shape, file_size);
   if (is_complex(*output.type)) {
     const ElementType& part = part_type(*output.type);
     place.parts = {find_dataset(file, output.name + "__re", output, part, shape, file_size),

@@ -21,10 +21,14 @@ struct OutputPlace {
 };
 
 void pack(Packer& packer, const OutputPlace& place);
-OutputPlace unpack_output_place(Unpacker& unpacker, const std::vector<bool>& external);
+OutputPlace unpack_output_place(Unpacker& unpacker, const OutputLayout& output);
 
 /// True when the values of this output go into preallocated datasets: of fixed size, and all extents known.
+/// Of an output with a file per element the marks alone do, as soon as the external extents are known.
 bool has_place(const OutputLayout& output);
+/// The order in its place: there, elements that have files of their own are without values. Precondition:
+/// `has_place`.
+ElementOrder place_order(const OutputLayout& output);
 ElementOrder element_order(const OutputLayout& output);
 /// The shape of each element; nothing when it is not known.
 std::optional<Shape> internal_shape(const OutputLayout& output);

@@ -69,7 +69,7 @@ void add_variable_outputs(const Rewriting& rewriting, LabelledFile& file, std::v
   JournalIndex journals(find_kept(rewriting.folder), run_key(rewriting.layout.run_id), rewriting.layout);
   for (std::size_t k = 0; k < rewriting.layout.outputs.size(); ++k) {
     const OutputLayout& output = rewriting.layout.outputs[k];
-    if (output.type->fixed_size() || !output.shape_known()) continue;
+    if (output.type->fixed_size() || output.in_own_files() || !output.shape_known()) continue;
     const ElementOrder order = element_order(output);
     const OutputProgress& progress = rewriting.progress[k];
     const RangeSet old = rewriting.in_results[k].intersection(progress.done);

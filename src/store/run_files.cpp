@@ -83,7 +83,7 @@ FileTable unpack_file_table(std::span<const std::byte> bytes, const RunLayout& l
     auto& entry = table.outputs.emplace_back();
     if (unpacker.get<std::uint8_t>() == 0) continue;
     const bool in_segment = unpacker.get<std::uint8_t>() != 0;
-    entry = FileTable::Entry{unpack_output_place(unpacker, output.external), in_segment};
+    entry = FileTable::Entry{unpack_output_place(unpacker, output), in_segment};
   }
   return table;
 }
@@ -130,7 +130,7 @@ PosixFile& RunFiles::file(std::size_t output) {
 }
 
 Index RunFiles::piece_values(std::size_t output) const {
-  return static_cast<Index>(kPieceBytes / layout_.outputs[output].type->size);
+  return static_cast<Index>(kPieceBytes / std::max<std::size_t>(1, layout_.outputs[output].type->size));
 }
 
 void RunFiles::write(std::size_t output, IndexRange values, const std::byte* data, bool read_back,

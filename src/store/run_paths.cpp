@@ -33,6 +33,16 @@ fs::path segment_path(const fs::path& folder, std::size_t output) {
   return segment_folder(folder) / fmt::format("output-{:04}.h5", output);
 }
 
+fs::path element_folder(const fs::path& folder) { return folder / kElementFolder; }
+fs::path element_folder(const fs::path& folder, const std::string& output) {
+  return element_folder(folder) / output;
+}
+
+fs::path element_path(const fs::path& output_folder, Index element) {
+  constexpr Index kPerFolder = 10'000;
+  return output_folder / fmt::format("{:04}", element / kPerFolder) / fmt::format("{}.npy", element);
+}
+
 fs::path journal_path(const fs::path& folder, int rank) {
   return journal_folder(folder) / fmt::format("rank-{:04}.log", rank);
 }

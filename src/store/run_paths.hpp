@@ -3,6 +3,8 @@
 /// Where the files of a run are.
 #pragma once
 
+#include <mpipe/core/index.hpp>
+
 #include "store/posix_file.hpp"
 
 namespace mpipe {
@@ -14,6 +16,12 @@ fs::path journal_folder(const fs::path& folder);
 fs::path segment_folder(const fs::path& folder);
 /// Of an output whose shape came late.
 fs::path segment_path(const fs::path& folder, std::size_t output);
+
+/// Of the elements of all outputs that have a file per element, and of those of one.
+fs::path element_folder(const fs::path& folder);
+fs::path element_folder(const fs::path& folder, const std::string& output);
+/// Of one element, in a folder of at most 10000 in the folder of its output.
+fs::path element_path(const fs::path& output_folder, Index element);
 
 /// What a rank finished and a commit moves into the file.
 fs::path journal_path(const fs::path& folder, int rank);

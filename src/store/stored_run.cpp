@@ -53,6 +53,7 @@ StoredRun::StoredRun(const fs::path& folder)
     : folder_(folder),
       layout_(read_layout(folder)),
       files_(folder, layout_, false),
+      elements_(folder, layout_),
       marked_(layout_.outputs.size()),
       progress_(layout_.outputs.size()) {
   const H5Quiet quiet;
@@ -63,6 +64,7 @@ StoredRun::StoredRun(const fs::path& folder)
   read_inputs();
   journals_.emplace(all_journals(folder), run_key(layout_.run_id), layout_);
   adopt_internal_shapes(*journals_, layout_);
+  adopt_internal_shapes(elements_, layout_);
   add_journals();
 }
 
@@ -119,7 +121,10 @@ void StoredRun::add_journals() {
   for (std::size_t k = 0; k < progress_.size(); ++k) {
     OutputProgress& known = progress_[k];
     known = marked_[k];
-    known.done = known.done.united(journals_->values(k));
+    const RangeSet in_journals = journals_->values(k).difference(known.done);
+    // A journal of an earlier start may tell of files that turned out to be damaged since.
+    known.done = known.done.united(layout_.outputs[k].in_own_files() ? elements_.existing(k, in_journals)
+                                                                     : in_journals);
     const bool has_marks = files_.place(k) != nullptr;
     if (!has_marks) {
       known.failed = known.failed.united(told[k].failed);
@@ -137,6 +142,14 @@ VariableSource& StoredRun::source(std::size_t output) {
   const RangeSet in_results = layout_.outputs[output].type->fixed_size() ? RangeSet{} : marked_[output].done;
   return sources_.emplace(output, VariableSource(folder_, layout_, output, in_results, *journals_))
       .first->second;
+}
+
+/// Of elements that have no place in preallocated datasets.
+void StoredRun::read_parts(std::size_t output, IndexRange elements, const VariableSource::Visit& visit) {
+  if (!layout_.outputs[output].in_own_files()) return source(output).read(elements, visit);
+  elements_.read(output, RangeSet{elements}, [&](IndexRange element, const StoredElement& found) {
+    visit(element, found.bytes, found.offsets);
+  });
 }
 
 Value StoredRun::read(std::size_t output, IndexRange elements, std::uint64_t max_bytes) {
@@ -158,14 +171,15 @@ Value StoredRun::read(std::size_t output, IndexRange elements, std::uint64_t max
   Index at = elements.begin;
   const RangeSet done = progress_[output].done.intersection(elements);
   for (const IndexRange& range : done.ranges())
-    source(output).read(range, [&](IndexRange part, std::span<const std::byte> bytes,
-                                   std::span<const std::uint64_t> offsets) {
-      append_nothing(all, (part.begin - at) * per_element);
-      append_values(all, bytes, offsets);
-      at = part.end;
-      if (all.bytes.size() + static_cast<std::uint64_t>(values) * each > max_bytes)
-        throw_too_large(layout, max_bytes);
-    });
+    read_parts(
+        output, range,
+        [&](IndexRange part, std::span<const std::byte> bytes, std::span<const std::uint64_t> offsets) {
+          append_nothing(all, (part.begin - at) * per_element);
+          append_values(all, bytes, offsets);
+          at = part.end;
+          if (all.bytes.size() + static_cast<std::uint64_t>(values) * each > max_bytes)
+            throw_too_large(layout, max_bytes);
+        });
   append_nothing(all, (elements.end - at) * per_element);
   return Value::copy_of(*layout.type, shape, all.bytes, all.offsets);
 }
@@ -181,16 +195,16 @@ Value StoredRun::read_fixed(std::size_t output, IndexRange elements) {
   const auto place_of = [&](Index element) {
     return bytes.get() + static_cast<std::size_t>(element - elements.begin) * element_bytes;
   };
-  const RangeSet in_file =
-      files_.place(output) != nullptr ? marked_[output].done.intersection(elements) : RangeSet{};
+  const bool in_datasets = files_.place(output) != nullptr && !layout_.outputs[output].in_own_files();
+  const RangeSet in_file = in_datasets ? marked_[output].done.intersection(elements) : RangeSet{};
   for (const IndexRange& range : in_file.ranges())
     files_.read(output, {range.begin * per_element, range.end * per_element}, place_of(range.begin));
   const RangeSet elsewhere = progress_[output].done.intersection(elements).difference(in_file);
   for (const IndexRange& range : elsewhere.ranges())
-    source(output).read(
-        range, [&](IndexRange part, std::span<const std::byte> found, std::span<const std::uint64_t>) {
-          if (!found.empty()) std::memcpy(place_of(part.begin), found.data(), found.size());
-        });
+    read_parts(output, range,
+               [&](IndexRange part, std::span<const std::byte> found, std::span<const std::uint64_t>) {
+                 if (!found.empty()) std::memcpy(place_of(part.begin), found.data(), found.size());
+               });
   return Value::from_bytes(type, {static_cast<Index>(count)}, std::move(bytes));
 }
 

@@ -3,6 +3,7 @@
 /// A run folder opened for reading: what `RunReader` and `verify_run_store` look at.
 #pragma once
 
+#include "store/element_files.hpp"
 #include "store/run_files.hpp"
 #include "store/variable_source.hpp"
 
@@ -20,6 +21,7 @@ class StoredRun {
   /// With the values of inputs, and the shapes that were found.
   const RunLayout& layout() const { return layout_; }
   RunFiles& files() { return files_; }
+  const ElementFiles& elements() const { return elements_; }
   const JournalIndex& journals() const { return *journals_; }
   /// By marks and journals.
   const std::vector<OutputProgress>& progress() const { return progress_; }
@@ -35,11 +37,13 @@ class StoredRun {
   void read_inputs();
   Value read_fixed(std::size_t output, IndexRange elements);
   VariableSource& source(std::size_t output);
+  void read_parts(std::size_t output, IndexRange elements, const VariableSource::Visit& visit);
 
   fs::path folder_;
   RunLayout layout_;
   std::optional<JournalIndex> journals_;
   RunFiles files_;
+  ElementFiles elements_;
   std::vector<OutputProgress> marked_;
   std::vector<OutputProgress> progress_;
   std::map<std::size_t, VariableSource>

@@ -3,6 +3,7 @@
 #include <mpipe/core/error.hpp>
 
 #include "store/chunking.hpp"
+#include "store/element_files.hpp"
 #include "store/folder_files.hpp"
 #include "store/input_variables.hpp"
 #include "store/manifest.hpp"
@@ -110,6 +111,7 @@ StoreStart take_over_files(const fs::path& folder, const RunLayout& layout) {
   make_folder(journal_folder(folder));
   start.number = next_start(folder);
   adopt_internal_shapes(JournalIndex(find_kept(folder), run_key(layout.run_id), start.layout), start.layout);
+  adopt_internal_shapes(ElementFiles(folder, start.layout), start.layout);
   write_manifest(folder, start.layout);
   if (!PosixFile::open_existing(results_path(folder), PosixFile::Mode::read))
     make_results(folder, start.layout);

@@ -236,7 +236,7 @@ class Reader {
 }  // namespace
 
 bool has_variable_output(hid_t file, const OutputLayout& output) {
-  return !output.type->fixed_size() && output.shape_known() &&
+  return !output.type->fixed_size() && !output.in_own_files() && output.shape_known() &&
          (h5_has_link(file, output.name) || h5_has_link(file, output.name + "__bytes"));
 }
 

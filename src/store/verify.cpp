@@ -65,12 +65,33 @@ class Verification {
           "{} of '{}' is marked as done, but its bytes match no checksum. Resume the run to compute it "
           "again.",
           first_of(unproven), name);
-    if (run_->files().place(output) == nullptr) return check_unplaced(output);
+    if (run_->files().place(output) == nullptr) {
+      check_elements(output);
+      return check_unplaced(output);
+    }
     check_marks(output);
+    check_elements(output);
     if (!run_->complete()) return;  // values come before their marks
     const RangeSet unmarked = trusted_[output].done.difference(marked.done);
     if (!unmarked.empty()) fault("{} of '{}' is stored, but not marked as done.", first_of(unmarked), name);
     check_pending(output);
+  }
+
+  /// Every element that is done has a file that can be trusted by itself; a complete run has no others.
+  void check_elements(std::size_t output) {
+    if (!outputs()[output].in_own_files()) return;
+    RangeSet wrong;
+    for (const IndexRange& range : run_->progress()[output].done.ranges())
+      for (Index element = range.begin; element < range.end; ++element)
+        if (!run_->elements().read(output, element)) wrong.insert({element, element + 1});
+    if (!wrong.empty())
+      fault(
+          "{} of '{}' is done, but its file is not there or was damaged. Resume the run to compute it again.",
+          first_of(wrong), outputs()[output].name);
+    if (!run_->complete()) return;
+    for (const fs::path& path : run_->elements().leftovers(output, run_->marked()[output].done))
+      fault("'{}' is the file of an element that is not done. Resume the run, or remove the file.",
+            path.string());
   }
 
   void check_unplaced(std::size_t output) {
@@ -142,6 +163,7 @@ class Verification {
       fault("results.h5 is of version {} of the format, and not {}.", version, kFormatVersion);
     for (std::size_t k = 0; k < outputs().size(); ++k) {
       const OutputLayout& output = outputs()[k];
+      if (output.in_own_files()) check_pointer(file.get(), output);
       if (!h5_has_link(file.get(), output.name)) continue;
       const H5Handle dataset = h5_open_dataset(file.get(), output.name);
       if (h5_read_text_attribute(dataset.get(), "mapspec") != output.mapspec)
@@ -150,6 +172,15 @@ class Verification {
       if (!shape.empty() && h5_check(H5Aexists(dataset.get(), "DIMENSION_LIST"), "look for the axes") == 0)
         fault("the axes of '{}' in results.h5 have no names.", output.name);
     }
+  }
+
+  /// Who opens the file is told where the values are.
+  void check_pointer(hid_t file, const OutputLayout& output) {
+    const std::string status = output.name + "__status";
+    if (!h5_has_link(file, status)) return;
+    const std::string expected = std::string(kElementFolder) + "/" + output.name;
+    if (h5_read_text_attribute(h5_open_dataset(file, status).get(), kElementsAttribute) != expected)
+      fault("'{}' in results.h5 does not tell that the values are in '{}'.", status, expected);
   }
 
   void check_leftovers() {

@@ -23,16 +23,16 @@ class Interrupted(AppTest):
         super().setUp()
         self.write("slow.yaml", SLOW)
 
-    def start_and_wait(self, ranks, done=5):
+    def start_and_wait(self, ranks, done=5, options=()):
         """A run with some elements done, and how many of them its status tells."""
-        process = self.start("map", "slow.yaml", "--run-folder", "run", "--json", ranks=ranks)
+        process = self.start("map", "slow.yaml", "--run-folder", "run", "--json", *options, ranks=ranks)
         path = self.folder / "run" / "status.json"
         self.wait_until(lambda: path.exists() and self.status_file("run")["outputs"]["y"]["done"] >= done, "some elements are done")
         return process
 
-    def resume(self, ranks):
+    def resume(self, ranks, options=()):
         """Completes the run; returns how many elements that took."""
-        result = self.app("map", "slow.yaml", "--run-folder", "run", "--resume", "--json", ranks=ranks).json
+        result = self.app("map", "slow.yaml", "--run-folder", "run", "--resume", "--json", *options, ranks=ranks).json
         self.assertEqual(result["outputs"]["y"]["data"], [x * x for x in range(ELEMENTS)])
         self.assertEqual(result["outputs"]["total"]["data"], sum(x * x for x in range(ELEMENTS)))
         self.app("verify", "run")
@@ -47,6 +47,24 @@ class Interrupted(AppTest):
         for x, value in enumerate(y["data"]):
             self.assertIn(value, (None, x * x))
         self.assertEqual(sum(value is not None for value in y["data"]), y["done"])
+
+    def test_files_of_elements_survive_kill_9_and_damaged_ones_are_computed_again(self):
+        storage = ["--storage", "file"]
+        for ranks, again in ((0, 3), (3, 2)):
+            with self.subTest(ranks=ranks):
+                self.kill_9(self.start_and_wait(ranks, options=storage))
+                self.wait_until(lambda: self.app("status", "run", "--json").json["state"] == "stale", "the run is stale")
+                told = self.app("status", "run", "--json").json["outputs"]["y"]["done"]
+                self.check_what_is_there(told)
+                files = sorted((self.folder / "run" / "elements" / "y").glob("*/*.npy"))
+                self.assertGreaterEqual(len(files), told)
+                files[0].write_bytes(files[0].read_bytes()[:-1])
+                flipped = bytearray(files[1].read_bytes())
+                flipped[128] ^= 1
+                files[1].write_bytes(flipped)
+                self.app("verify", "run", expect=4)
+                self.assertEqual(self.resume(again, storage), ELEMENTS - len(files) + 2)
+                shutil.rmtree(self.folder / "run")
 
     def test_kill_9_loses_nothing_that_was_told(self):
         for ranks, again in ((0, 3), (1, 0), (3, 2)):

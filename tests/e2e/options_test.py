@@ -3,6 +3,8 @@
 import json
 import unittest
 
+import numpy
+
 from support import GRID, AppTest
 
 
@@ -83,6 +85,12 @@ class Options(AppTest):
         self.app("verify", "run")
         self.assertEqual(self.app("show", "run", "--json").json["outputs"]["top"]["data"], 152.5)
         self.refused("map", "grid.yaml", "--storage", "hdf5", words=["run folder"])
+        self.app("map", "grid.yaml", "--storage", "z=file", "--run-folder", "run3", ranks=3)
+        self.assertEqual(numpy.load(self.folder / "run3" / "elements" / "z" / "0000" / "7.npy"), 20.5)
+        outputs = {output["name"]: output["storage"] for output in json.loads((self.folder / "run3" / "run.json").read_text())["outputs"]}
+        self.assertEqual(outputs, {"z": "file", "total": "hdf5", "top": "hdf5"})
+        self.app("verify", "run3")
+        self.refused("map", "grid.yaml", "--storage", "file", words=["run folder"])
         self.refused("map", "grid.yaml", "--storage", "hdf6", "--run-folder", "run2", words=["hdf6"])
         self.refused("map", "grid.yaml", "--storage", "zz=memory", "--run-folder", "run2", words=["zz"])
 
@@ -113,8 +121,7 @@ class Options(AppTest):
         flags = ["--explain", "--survive"]
         valued = ["--max-concurrent", "--deadline", "--trace", "--isolate", "--pilot", "--for-ranks"]
         for arguments in [[flag] for flag in flags] + [[option, "1"] for option in valued] + [
-                ["--executor", "processes"], ["--executor", "processes:2"],
-                ["--storage", "file", "--run-folder", "run"]]:
+                ["--executor", "processes"], ["--executor", "processes:2"]]:
             with self.subTest(arguments=arguments):
                 self.refused("map", "grid.yaml", *arguments, words=["not supported by this version"])
         for key, value in (("executor", "processes"), ("max_concurrent", "2")):

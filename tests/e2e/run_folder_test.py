@@ -56,6 +56,8 @@ class RunFolder(AppTest):
             self.app("map", "grid.yaml", "--run-folder", "run", "--overwrite", "--set", f"x=[{ranks}]", ranks=ranks)
             self.assertEqual(self.app("show", "run", "--json").json["outputs"]["z"]["data"][0][0], 10 * ranks)
             self.app("verify", "run")
+        self.app("map", "grid.yaml", "--run-folder", "run", "--overwrite", "--storage", "file", ranks=2)
+        self.assertTrue((self.folder / "run" / "elements" / "z").exists())
         self.write("run/notes.txt", "mine")
         self.app("map", "grid.yaml", "--run-folder", "run", "--overwrite")
         self.assertEqual((self.folder / "run" / "notes.txt").read_text(), "mine")

@@ -104,6 +104,70 @@ TEST_F(MapStore, ResumeComputesWhatIsMissing) {
   }
 }
 
+/// Numbers, texts, arrays of a length that shows while running, and a reduction over all of them.
+Pipeline of_all_kinds() {
+  return {function("y", [](double x) { return 2 * x; }).parameters("x").mapspec("x[i] -> y[i]"),
+          function("name", [](double y) { return std::string(static_cast<std::size_t>(y), 'n'); })
+              .parameters("y")
+              .mapspec("y[i] -> name[i]"),
+          function("row",
+                   [](double y) {
+                     return Array<double>{y, y + 1, y + 2};
+                   })
+              .parameters("y")
+              .mapspec("y[i] -> row[i, k]"),
+          function("ragged", [](double y) { return std::vector<double>(static_cast<std::size_t>(y) % 4, y); })
+              .parameters("y")
+              .mapspec("y[i] -> ragged[i]"),
+          function("sums",
+                   [](ArrayView<const double> column) {
+                     double sum = 0;
+                     for (const double value : column) sum += value;
+                     return sum;
+                   })
+              .parameters("row")
+              .mapspec("row[:, k] -> sums[k]"),
+          function("letters",
+                   [](ArrayView<const std::string> names, double factor) {
+                     double sum = 0;
+                     for (const std::string& name : names) sum += factor * static_cast<double>(name.size());
+                     return sum;
+                   })
+              .parameters("name", "sums")
+              .mapspec("sums[k] -> letters[k]")};
+}
+
+TEST_F(MapStore, StoragesMixAndTheValuesAreTheSame) {
+  const Inputs inputs{{"x", linspace(0, 29, 30)}};
+  const std::vector<std::map<std::string, std::string>> mixes{
+      {{"", "hdf5"}},
+      {{"", "file"}},
+      {{"", "memory"}},
+      {{"", "file"}, {"y", "memory"}, {"row", "hdf5"}},
+      {{"", "hdf5"}, {"name", "file"}, {"sums", "file"}},
+      {{"", "memory"}, {"ragged", "file"}, {"letters", "hdf5"}}};
+  std::map<std::string, Value> expected;
+  for (std::size_t mix = 0; mix < mixes.size(); ++mix) {
+    SCOPED_TRACE(mix);
+    MapOptions options{.run_folder = folder_ / std::to_string(mix), .storage = mixes[mix]};
+    const Results first = map(of_all_kinds(), world(), inputs, options);
+    options.resume = true;
+    const Results second = map(of_all_kinds(), world(), inputs, options);
+    if (!world().is_root()) continue;
+    EXPECT_EQ(verify_run_store(options.run_folder), std::vector<std::string>());
+    RunReader reader(options.run_folder);
+    EXPECT_EQ(reader.outputs().size(), 6u);
+    for (std::size_t k = 0; k < reader.outputs().size(); ++k) {
+      const std::string& name = reader.outputs()[k].name;
+      if (mix == 0) expected.emplace(name, first.outputs.at(name).value);
+      for (const Value& value :
+           {first.outputs.at(name).value, second.outputs.at(name).value, reader.read_all(k)})
+        EXPECT_EQ(value, expected.at(name)) << name;
+    }
+    for (const auto& [name, cost] : second.functions) EXPECT_EQ(cost.calls, 0) << name;
+  }
+}
+
 TEST_F(MapStore, ResumeOfAnotherRunIsRefused) {
   std::atomic<int> calls{0};
   MapOptions options{.run_folder = folder_ / "run"};

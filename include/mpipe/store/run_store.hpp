@@ -16,6 +16,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mpipe {
@@ -36,6 +37,18 @@ struct OutputProgress {
   friend bool operator==(const OutputProgress&, const OutputProgress&) = default;
 };
 
+/// Where the values of an output are kept.
+enum class StorageKind : std::uint8_t {
+  memory,  ///< in memory; in the results file too, from the next commit on
+  hdf5,    ///< in the results file, and safe before an element is reported done
+  file,    ///< in a file per element, and safe before it is reported done; marks are in the results file
+};
+
+/// `memory`, `hdf5`, `file`.
+std::string_view to_string(StorageKind storage);
+/// Nothing when there is no such storage.
+std::optional<StorageKind> find_storage(std::string_view name);
+
 /// One output as it appears in the file. Elements are numbered over the external axes, C order.
 struct OutputLayout {
   std::string name;
@@ -48,14 +61,17 @@ struct OutputLayout {
   /// False: a single value of which not even the rank is known; `dims`, `external` and `shape` are empty
   /// until `resolve`.
   bool rank_known = true;
-  bool durable =
-      true;  ///< true: safe before it is reported done; false (`memory`): persisted at commits only
+  StorageKind storage = StorageKind::hdf5;
   /// What this run will compute, when that is less than everything; room is reserved for it only.
   std::optional<RangeSet> selected;
   std::string units;      ///< attribute of the file, when not empty
   std::string long_name;  ///< attribute of the file, when not empty
 
   bool shape_known() const { return rank_known && is_known(shape); }
+  /// Safe before it is reported done.
+  bool durable() const { return storage != StorageKind::memory; }
+  /// Values are in a file per element.
+  bool in_own_files() const { return storage == StorageKind::file; }
 };
 
 /// An input that is kept as a variable: 1-D on an axis, or a scalar (dims empty), or with as many axes as you

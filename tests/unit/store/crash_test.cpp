@@ -16,12 +16,20 @@ namespace mpipe::test {
 namespace {
 
 constexpr Index kElements = 20'000;
+/// Elements that have a file each, one for so many others.
+constexpr Index kPerArtefact = 50;
+constexpr Index kArtefacts = kElements / kPerArtefact;
+
+/// Of output `k`, when `end` of the others are done.
+Index done_of(std::size_t k, Index end) { return k == 2 ? end / kPerArtefact : end; }
 
 RunLayout crash_layout() {
   RunLayout layout;
   layout.run_id = "crash";
   layout.outputs = {plain_output("x", element_type(Kind::float64), {"i"}, {kElements}),
-                    plain_output("text", element_type(Kind::string), {"i"}, {kElements})};
+                    plain_output("text", element_type(Kind::string), {"i"}, {kElements}),
+                    plain_output("artefact", element_type(Kind::float64), {"j"}, {kArtefacts})};
+  layout.outputs[2].storage = StorageKind::file;
   return layout;
 }
 
@@ -36,8 +44,10 @@ RunLayout crash_layout() {
   for (Index begin = 0; begin < kElements; begin += block) {
     block = begin % 211 + 1;
     const IndexRange range{begin, std::min(kElements, begin + block)};
-    for (const std::size_t k : {std::size_t{0}, std::size_t{1}})
-      if (!run.store().stored()[k].contains(range)) run.compute(k, range);
+    for (const std::size_t k : {std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
+      const IndexRange part{done_of(k, range.begin), done_of(k, range.end)};
+      if (!part.empty() && !run.store().stored()[k].contains(part)) run.compute(k, part);
+    }
     if (::write(tell, &range.end, sizeof range.end) != sizeof range.end) ::_exit(1);
     run.store().maintain(now += std::chrono::milliseconds(1));
     if (begin % 17 == 0) run.commit();
@@ -87,11 +97,12 @@ TEST(Crash, WhatWasSaidToBeDoneIsThere) {
     most = std::max(most, run_and_kill(folder.path(), 500 + life * 977 % 9000, ended));
     EXPECT_EQ(verify_run_store(folder.path()), std::vector<std::string>{}) << "life " << life;
     RunReader reader(folder.path());
-    for (const std::size_t k : {std::size_t{0}, std::size_t{1}}) {
-      ASSERT_TRUE(reader.progress(k).done.contains(IndexRange{0, most}))
+    for (const std::size_t k : {std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
+      const IndexRange said{0, done_of(k, most)};
+      ASSERT_TRUE(said.empty() || reader.progress(k).done.contains(said))
           << "life " << life << ", said " << most;
-      const Value all = reader.read(k, {0, most});
-      for (Index element = 0; element < most; ++element) {
+      const Value all = reader.read(k, said);
+      for (Index element = 0; element < said.end; ++element) {
         const auto bytes = all.element(element);
         ASSERT_EQ(Bytes(bytes.begin(), bytes.end()), expected_value(all.type(), k, element, 0));
       }
@@ -100,13 +111,13 @@ TEST(Crash, WhatWasSaidToBeDoneIsThere) {
   EXPECT_GT(most, 0);
   TestRun last(crash_layout());
   last.resume(folder.path());
-  for (const std::size_t k : {std::size_t{0}, std::size_t{1}}) {
-    const RangeSet rest = RangeSet{{0, kElements}}.difference(last.store().stored()[k]);
+  for (const std::size_t k : {std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
+    const RangeSet rest = RangeSet{{0, done_of(k, kElements)}}.difference(last.store().stored()[k]);
     for (const IndexRange& range : rest.ranges()) last.compute(k, range);
   }
   last.commit();
-  for (const std::size_t k : {std::size_t{0}, std::size_t{1}})
-    last.expect_stored(k, RangeSet{{0, kElements}});
+  for (const std::size_t k : {std::size_t{0}, std::size_t{1}, std::size_t{2}})
+    last.expect_stored(k, RangeSet{{0, done_of(k, kElements)}});
   last.finish();
   EXPECT_EQ(verify_run_store(folder.path()), std::vector<std::string>{});
 }

@@ -71,6 +71,41 @@ class FileLayout(unittest.TestCase):
             np.testing.assert_array_equal(file["late"][3], [number(10, 3, k) / 3 for k in range(4)])
             np.testing.assert_array_equal(file["volatile"][...].ravel()[:-3], plain(11, (7, 11)).ravel()[:-3])
 
+    def element(self, name, element):
+        return np.load(os.path.join(self.folder.name, "elements", name, "0000", f"{element}.npy"))
+
+    def test_numpy_loads_files_of_elements(self):
+        first = 22  # outputs are there once more, with files
+        value = self.element("file_plain", 5)
+        self.assertEqual((value.shape, value.dtype, value[()]), ((), np.float64, number(first, 5) / 3))
+        self.assertEqual(self.element("file_single", 0)[()], number(first + 1, 0) / 3)
+        wave = number(first + 3, 6)
+        self.assertEqual(self.element("file_wave", 6)[()], complex(wave, -wave / 7))
+        last = self.element("file_last", 2)
+        self.assertEqual(last.dtype, np.int32)
+        np.testing.assert_array_equal(last, [number(first + 4, 2, k) for k in range(3)])
+        block = self.element("file_first", 3)
+        self.assertEqual((block.shape, block.dtype), ((3, 2), np.float32))
+        np.testing.assert_array_equal(block.ravel(), [np.float32(number(first + 5, 3, k)) / 4 for k in range(6)])
+        self.assertEqual(self.element("file_hollow", 1).shape, (0,))
+        flag = self.element("file_flag", 3)
+        self.assertEqual((flag.dtype, flag[()]), (np.dtype(bool), True))
+        self.assertEqual(bytes(self.element("file_text", 2)).decode(), "t\u00e9xt xx0")
+        self.assertEqual(self.element("file_text", 1).shape, (0,))
+        for element in range(4):
+            np.testing.assert_array_equal(self.element("file_ragged", element),
+                                          [number(first + 9, element)] * (element * 3 % 5))
+        self.assertEqual(self.element("file_planes", 2).shape, (2, 2))
+        self.assertEqual(self.element("file_ragged_text", 1).dtype, np.uint8)
+
+    def test_files_of_elements_have_marks(self):
+        with h5py.File(self.path) as file:
+            self.assertNotIn("file_plain", file)
+            status = file["file_plain__status"]
+            np.testing.assert_array_equal(status[...].ravel(), states(77))
+            self.assertEqual(status.attrs["mpipe_elements"], "elements/file_plain")
+        self.assertFalse(os.path.exists(os.path.join(self.folder.name, "elements", "file_plain", "0000", "76.npy")))
+
     def test_h5py_types(self):
         with h5py.File(self.path) as file:
             self.assertEqual(file["wave"].dtype, np.complex128)

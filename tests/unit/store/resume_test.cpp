@@ -68,8 +68,8 @@ TEST(Resume, AfterACrashEverythingAppendedIsThere) {
   again.resume(folder.path());
   for (std::size_t k = 0; k < again.layout().outputs.size(); ++k) {
     const OutputLayout& output = again.layout().outputs[k];
-    if (output.durable) again.expect_stored(k, RangeSet{{0, elements_of(output)}});
-    if (!output.durable) {
+    if (output.durable()) again.expect_stored(k, RangeSet{{0, elements_of(output)}});
+    if (!output.durable()) {
       EXPECT_TRUE(again.store().stored()[k].empty());
     }
   }
@@ -102,7 +102,7 @@ TEST(Resume, SeveralCrashesOnOtherNumbersOfRanks) {
       }
       const Index elements = elements_of(layout.outputs[k]);
       const Index third = elements / 3;
-      const Index half = layout.outputs[k].durable ? elements / 2 : third;
+      const Index half = layout.outputs[k].durable() ? elements / 2 : third;
       alone.expect_stored(k, half > 0 ? RangeSet{{0, half}} : RangeSet{});
       if (half < elements) alone.compute(k, {half, half + 1});
     }

@@ -105,8 +105,14 @@ RunLayout every_kind() {
       unknown_output("text_surprise", element_type(Kind::string)),
       unknown_output("volatile_surprise", element_type(Kind::int32)),
   };
+  const std::vector<OutputLayout> kinds = layout.outputs;
+  for (OutputLayout output : kinds) {
+    output.storage = StorageKind::file;
+    output.name = "file_" + output.name;
+    layout.outputs.push_back(std::move(output));
+  }
   layout.outputs[0].units = "m";
-  for (const std::size_t k : {11, 12, 13, 21}) layout.outputs[k].durable = false;
+  for (const std::size_t k : {11, 12, 13, 21}) layout.outputs[k].storage = StorageKind::memory;
   for (OutputLayout& output : layout.outputs) {
     if (!output.dims.empty()) output.mapspec = "i -> " + output.name;
   }

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// How numpy's own files begin (format 1.0): the values follow, dense, in C order.
+#pragma once
+
+#include <mpipe/core/shape.hpp>
+#include <mpipe/data/element_type.hpp>
+
+#include <string>
+
+namespace mpipe {
+
+/// The bytes before the values: magic, version, type, shape; a multiple of 64. Throws `Bug` for types that
+/// are not numeric.
+std::string npy_header(const ElementType& type, const Shape& shape);
+
+}  // namespace mpipe
