@@ -17,9 +17,9 @@
 namespace mpipe {
 
 /// The stored results of one run, as they were when this was constructed; construct another one to see news
-/// of a running job. Looks into results.h5, into the files of outputs whose shape came late, and into the
-/// journals. Nothing is written, locked or repaired. Marks are believed; whether bytes match their checksums
-/// is the matter of `verify_run_store`.
+/// of a running job. Looks into results.h5, into the files of outputs whose shape came late, into those of
+/// elements, and into the journals. Nothing is written, locked or repaired. Marks are believed; whether bytes
+/// match their checksums is the matter of `verify_run_store`.
 ///
 /// Not thread-safe. Types that are classes of the program that made the run keep their name; their values
 /// stay bytes.
@@ -55,8 +55,9 @@ class RunReader {
   /// Some elements in order: a value of shape (elements.size(), internal extents ..). Those that are not done
   /// (see `progress`) are not-a-number, zero, empty text or no bytes. Asks for no more memory than these
   /// elements take (journals: one frame at a time besides). Types that vary in size of a complete run: the
-  /// whole output passes through memory. Throws `Error` (storage_failed) when the shape of the elements is
-  /// not known or the file is damaged.
+  /// whole output passes through memory (but for `StorageKind::file`, where each element has its own
+  /// checksum, which is compared). Throws `Error` (storage_failed) when the shape of the elements is not
+  /// known or the file is damaged.
   Value read(std::size_t output, IndexRange elements);
   /// All elements, with the axes as the mapspec has them: of shape `outputs()[output].shape`. Throws `Error`
   /// (too_large) when that takes more than `max_bytes`.

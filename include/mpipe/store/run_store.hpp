@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
 /// Where the elements of a run's outputs are kept beyond the life of the processes: one labelled HDF5 file,
-/// journals while the run goes on, and checksums of all that is in them. What the files look like is in
-/// docs/formats.md.
+/// files of single elements where that is asked for, journals while the run goes on, and checksums of all
+/// that is in them. What the files look like is in docs/formats.md.
 #pragma once
 
 #include <mpipe/comm/communicator.hpp>
@@ -138,8 +138,8 @@ class RunStore {
   virtual void resolve(std::size_t output, const Shape& shape) = 0;
 
   /// Local. On return these elements of `array` survive the death of this process (durable outputs; of others
-  /// nothing happens). `array` keeps them until the next `commit`. Throws `Error` (storage_failed) with
-  /// nothing half-done.
+  /// nothing happens). `array` keeps them until the next `commit`. Of `StorageKind::file`: a file of each
+  /// element, which is final. Throws `Error` (storage_failed) with nothing half-done.
   virtual void append(std::size_t output, IndexRange range, const PartialArray& array) = 0;
   /// Local. These elements will not come: they failed, or are blocked. As safe as `append`, also of outputs
   /// that are not durable. An element that is done later is done.
