@@ -5,6 +5,7 @@
 #include <mpipe/run/status.hpp>
 #include <mpipe/store/run_reader.hpp>
 
+#include "mpi/shared_folder.hpp"
 #include "mpi/world.hpp"
 #include "support/expect_error.hpp"
 
@@ -70,24 +71,12 @@ Pipeline grid(std::vector<double> bad, Calls& calls) {
 
 Inputs grid_inputs() { return {{"a", linspace(0, 9, 10)}, {"b", linspace(0, 9, 10)}}; }
 
-class MapContinue : public testing::Test {
+class MapContinue : public test::SharedFolderTest {
  protected:
-  void SetUp() override {
-    std::string path = (fs::temp_directory_path() / "mpipe-continue-XXXXXX").string();
-    if (world().is_root() && ::mkdtemp(path.data()) == nullptr) path.clear();
-    folder_ = world().broadcast_text(path);
-    ASSERT_FALSE(folder_.empty());
-  }
-  void TearDown() override {
-    world().barrier();
-    if (world().is_root()) fs::remove_all(folder_);
-  }
   MapOptions go_on(bool resume = false) const {
     MapOptions options{.run_folder = folder_ / "run", .resume = resume, .error_handling = "continue"};
     return options;
   }
-
-  fs::path folder_;
 };
 
 const RangeSet failed_places{{3, 4}, {37, 39}};  // in rows 0 and 3

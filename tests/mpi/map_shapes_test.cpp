@@ -3,6 +3,7 @@
 #include <mpipe/mpipe.hpp>
 #include <mpipe/store/run_reader.hpp>
 
+#include "mpi/shared_folder.hpp"
 #include "mpi/world.hpp"
 #include "support/expect_error.hpp"
 
@@ -21,21 +22,7 @@ using test::contains;
 using test::error_message;
 using test::world;
 
-class MapShapes : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string path = (fs::temp_directory_path() / "mpipe-shapes-XXXXXX").string();
-    if (world().is_root() && ::mkdtemp(path.data()) == nullptr) path.clear();
-    folder_ = world().broadcast_text(path);
-    ASSERT_FALSE(folder_.empty());
-  }
-  void TearDown() override {
-    world().barrier();
-    if (world().is_root()) fs::remove_all(folder_);
-  }
-
-  fs::path folder_;
-};
+class MapShapes : public test::SharedFolderTest {};
 
 /// A matrix whose rank only the value of `n` tells, one made of it (in the same block), and its sum.
 Pipeline unknown_ranks() {

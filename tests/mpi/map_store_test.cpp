@@ -3,6 +3,7 @@
 #include <mpipe/mpipe.hpp>
 #include <mpipe/store/run_reader.hpp>
 
+#include "mpi/shared_folder.hpp"
 #include "mpi/world.hpp"
 #include "support/expect_error.hpp"
 
@@ -22,22 +23,7 @@ using test::contains;
 using test::error_message;
 using test::world;
 
-/// A temporary folder that all ranks know.
-class MapStore : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string path = (fs::temp_directory_path() / "mpipe-map-XXXXXX").string();
-    if (world().is_root() && ::mkdtemp(path.data()) == nullptr) path.clear();
-    folder_ = world().broadcast_text(path);
-    ASSERT_FALSE(folder_.empty());
-  }
-  void TearDown() override {
-    world().barrier();
-    if (world().is_root()) fs::remove_all(folder_);
-  }
-
-  fs::path folder_;
-};
+class MapStore : public test::SharedFolderTest {};
 
 /// Fails at `x == bad`, and counts its calls.
 Pipeline fragile(double bad, std::atomic<int>& calls) {
