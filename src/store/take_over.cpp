@@ -60,6 +60,20 @@ bool lacks_room(const FileTable& table, const RunLayout& layout) {
   return false;
 }
 
+/// `layout` with room for what journals hold as well: it is moved into the files, whatever is selected now.
+RunLayout with_journalled(RunLayout layout, const fs::path& folder) {
+  const auto is_part = [](const OutputLayout& output) { return output.selected.has_value(); };
+  if (std::none_of(layout.outputs.begin(), layout.outputs.end(), is_part)) return layout;
+  std::vector<fs::path> journals = find_journals(folder);
+  const std::vector<fs::path> kept = find_kept(folder);
+  journals.insert(journals.end(), kept.begin(), kept.end());
+  const JournalIndex index(journals, run_key(layout.run_id), layout);
+  for (std::size_t k = 0; k < layout.outputs.size(); ++k)
+    if (auto& selected = layout.outputs[k].selected)
+      *selected = selected->united(index.values(k)).united(index.failed(k)).united(index.blocked(k));
+  return layout;
+}
+
 void make_room(const fs::path& folder, const RunLayout& layout, const FileTable& table) {
   const RunKey key = run_key(layout.run_id);
   const std::vector<Extent> all = read_all_extents(folder, key);
@@ -116,13 +130,13 @@ StoreStart take_over_files(const fs::path& folder, const RunLayout& layout) {
   if (!PosixFile::open_existing(results_path(folder), PosixFile::Mode::read))
     make_results(folder, start.layout);
   start.table = read_file_table(folder, start.layout);
+  const RunLayout roomy = with_journalled(start.layout, folder);
   // Damaged inputs are written again, too.
-  if (lacks_room(start.table, start.layout) || !inputs_match(folder, start.layout)) {
-    make_room(folder, start.layout, start.table);
+  if (lacks_room(start.table, roomy) || !inputs_match(folder, roomy)) {
+    make_room(folder, roomy, start.table);
   } else {
-    for (std::size_t k = 0; k < start.layout.outputs.size(); ++k)
-      if (!start.table.outputs[k] && has_place(start.layout.outputs[k]))
-        make_segment_file(folder, start.layout, k);
+    for (std::size_t k = 0; k < roomy.outputs.size(); ++k)
+      if (!start.table.outputs[k] && has_place(roomy.outputs[k])) make_segment_file(folder, roomy, k);
   }
   start.table = read_file_table(folder, start.layout);
   return start;

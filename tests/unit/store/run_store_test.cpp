@@ -331,5 +331,24 @@ TEST(RunStore, ASelectionTakesRoomForItselfOnly) {
   EXPECT_LT(fs::file_size(folder.path() / "results.h5"), 20'000'000u);
 }
 
+TEST(RunStore, AnotherSelectionKeepsWhatWasOnlyInJournals) {
+  const SharedFolder folder(test_communicator());
+  RunLayout layout = one(plain_output("x", f64(), {"i", "j"}, {10'000, 10'000}));
+  layout.outputs[0].selected = RangeSet{{0, 500}};
+  TestRun run(layout);
+  run.create(folder.path());
+  run.compute_all(0, {0, 500}, 77);
+  run.drop();  // killed before any commit
+  test_communicator().barrier();
+  layout.outputs[0].selected = RangeSet{{30'000'000, 30'001'000}};
+  TestRun more(layout);
+  more.resume(folder.path());
+  more.expect_stored(0, RangeSet{{0, 500}});
+  more.compute_all(0, {30'000'000, 30'001'000}, 77);
+  more.commit();
+  more.expect_stored(0, RangeSet{{0, 500}, {30'000'000, 30'001'000}});
+  more.finish();
+}
+
 }  // namespace
 }  // namespace mpipe::test
