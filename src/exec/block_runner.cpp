@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <mpipe/core/error.hpp>
-#include <mpipe/exec/block_runner.hpp>
 
-#include "exec/result_cache.hpp"
+#include "exec/block_runner_parts.hpp"
 
 #include <fmt/format.h>
 
@@ -15,52 +14,6 @@ namespace {
 
 TimePoint now() { return std::chrono::steady_clock::now(); }
 
-/// Strides per axis in mapspec order, in values, of an array in element-major layout.
-Strides element_major_strides(const PartialArray& array, const std::vector<bool>& external) {
-  const Strides outer = c_strides(array.external());
-  const Strides inner = c_strides(array.internal());
-  Strides strides;
-  std::size_t next_outer = 0;
-  std::size_t next_inner = 0;
-  for (const bool is_external : external)
-    strides.push_back(is_external ? outer[next_outer++] * array.values_per_element() : inner[next_inner++]);
-  return strides;
-}
-
-/// Extents per axis in mapspec order.
-Shape mapspec_shape(const PartialArray& array, const std::vector<bool>& external) {
-  Shape shape;
-  std::size_t next_outer = 0;
-  std::size_t next_inner = 0;
-  for (const bool is_external : external)
-    shape.push_back(is_external ? array.external()[next_outer++] : array.internal()[next_inner++]);
-  return shape;
-}
-
-/// Which axes are external, also of a single value whose rank showed within the block.
-std::vector<bool> external_axes(const PlannedOutput& output, const PartialArray& array) {
-  return output.layout.rank_known ? output.layout.external
-                                  : std::vector<bool>(array.internal().size(), false);
-}
-
-/// Sorts the axes of an array into those that number elements and those that the function takes as a slice.
-/// The plan knows nothing of axes whose number shows while running: they are taken.
-void sort_axes(ArgumentView& view, const PlannedArgument& argument, std::size_t function_rank,
-               const Shape& shape, const Strides& strides) {
-  view.strides.assign(function_rank, 0);
-  view.slice_shape.clear();
-  view.slice_strides.clear();
-  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-    const auto position = axis < argument.indexed_by.size() ? argument.indexed_by[axis] : std::nullopt;
-    if (position) {
-      view.strides[*position] += strides[axis];
-    } else {
-      view.slice_shape.push_back(shape[axis]);
-      view.slice_strides.push_back(strides[axis]);
-    }
-  }
-}
-
 std::string describe_argument(const ArgumentView& view, const Shape& external, Index element) {
   if (!view.slice_shape.empty())
     return fmt::format("array of {}, shape {}", view.type->name, to_string(view.slice_shape));
@@ -71,44 +24,6 @@ std::string describe_argument(const ArgumentView& view, const Shape& external, I
 }
 
 }  // namespace
-
-/// An argument of a function during a wave.
-struct BlockRunner::PreparedArgument {
-  const PlannedArgument* planned = nullptr;
-  const ElementType* wanted = nullptr;  ///< convert to this; nullptr: as it is
-  Value owner;                          ///< keeps what `view` looks at, where it is not an array of this rank
-  ArgumentView view;                    ///< complete unless `per_block`
-  bool per_block = false;               ///< comes from the same block and cannot be looked at in place
-};
-
-struct BlockRunner::PreparedFunction {
-  const PlannedFunction* planned = nullptr;
-  const FunctionNode* node = nullptr;
-  Shape external;
-  std::uint64_t stream = 0;
-  std::vector<PreparedArgument> arguments;
-  std::vector<ArgumentView> views;  ///< of all arguments, in place where possible
-  bool per_block = false;           ///< some view must be made for each block
-  RangeSet stored;                  ///< elements that have values already
-  RangeSet settled;                 ///< those, and those that cannot be computed: none of them is called
-  std::unique_ptr<ResultCache> cache;
-};
-
-/// What came of calling a function for a range of elements.
-struct BlockRunner::Attempt {
-  Index completed = 0;
-  Index calls = 0;
-  std::optional<Failure> failure;  ///< of the element behind the completed ones
-};
-
-/// Buffers of one call, used again by later ones.
-struct BlockRunner::Scratch {
-  std::vector<OutputColumn> columns;
-  std::vector<ArgumentView> views;
-  std::vector<PartialArray::Piece> pieces;
-  std::vector<Value> converted;
-  std::span<const ArgumentView> bound;
-};
 
 BlockRunner::BlockRunner(const Plan& plan, RunArrays& arrays, BlockSink* sink, BlockRunnerOptions options)
     : plan_(plan),
@@ -185,41 +100,6 @@ void BlockRunner::prepare_function(PreparedFunction& prepared) {
     prepared.views.push_back(prepared.arguments[k].view);
     prepared.per_block = prepared.per_block || prepared.arguments[k].per_block;
   }
-}
-
-void BlockRunner::prepare_argument(const PlannedFunction& function, std::size_t position,
-                                   PreparedArgument& argument) {
-  const PlannedArgument& planned = function.arguments[position];
-  const ElementType* wanted =
-      plan_.pipeline().function(function.id).function.body().parameters()[position].element;
-  argument.planned = &planned;
-  if (!planned.output) {
-    argument.owner = plan_.constant(planned.constant);
-    sort_axes(argument.view, planned, function.axes.size(), argument.owner.shape(),
-              argument.owner.is_scalar() ? Strides{} : c_strides(argument.owner.shape()));
-    argument.view.type = &argument.owner.type();
-    argument.view.data = argument.owner.data();
-    argument.view.offsets = argument.owner.offsets();
-    return;
-  }
-  const PartialArray& array = *arrays_.find(*planned.output);
-  const std::vector<bool>& external = plan_.output(*planned.output).layout.external;
-  const bool convert = wanted != nullptr && array.type() != *wanted && array.type().kind != Kind::array;
-  if (convert) argument.wanted = wanted;
-  if (planned.same_block && (convert || !array.type().fixed_size() || !array.internal_known())) {
-    argument.per_block = true;
-    return;
-  }
-  argument.view.type = &array.type();
-  argument.view.data = array.data(0);
-  if (!planned.same_block && (convert || !array.type().fixed_size())) {
-    argument.owner = convert ? array.to_value().converted(*wanted) : array.to_value();
-    argument.view.type = &argument.owner.type();
-    argument.view.data = argument.owner.data();
-    argument.view.offsets = argument.owner.offsets();
-  }
-  sort_axes(argument.view, planned, function.axes.size(), mapspec_shape(array, external),
-            element_major_strides(array, external));
 }
 
 BlockReport BlockRunner::compute(const Block& block) {
@@ -389,41 +269,6 @@ void BlockRunner::note_failed(const PreparedFunction& function, Failure failure,
   if (details_left_ == 0) return;
   --details_left_;
   report.details.push_back(std::move(failure));
-}
-
-void BlockRunner::bind_arguments(const PreparedFunction& function, IndexRange range, Scratch& scratch) const {
-  if (!function.per_block) {
-    scratch.bound = function.views;
-    return;
-  }
-  const auto guard = lock();  // other threads add blocks to the same arrays
-  scratch.views = function.views;
-  scratch.pieces.clear();
-  scratch.converted.clear();
-  scratch.converted.reserve(function.arguments.size());
-  scratch.pieces.reserve(function.arguments.size());
-  for (std::size_t k = 0; k < function.arguments.size(); ++k) {
-    const PreparedArgument& argument = function.arguments[k];
-    if (!argument.per_block) continue;
-    const PartialArray& array = *arrays_.find(*argument.planned->output);
-    const std::vector<bool> external = external_axes(plan_.output(*argument.planned->output), array);
-    const PartialArray::Piece& piece = scratch.pieces.emplace_back(array.piece(range));
-    ArgumentView& view = scratch.views[k];
-    sort_axes(view, *argument.planned, function.external.size(), mapspec_shape(array, external),
-              element_major_strides(array, external));
-    view.type = &array.type();
-    view.data = piece.bytes.data();
-    view.offsets = piece.offsets.empty() ? nullptr : piece.offsets.data();
-    view.origin = -range.begin * array.values_per_element();
-    if (argument.wanted != nullptr) {
-      const Shape flat{range.size() * array.values_per_element()};
-      const Value& value = scratch.converted.emplace_back(
-          Value::copy_of(array.type(), flat, piece.bytes, piece.offsets).converted(*argument.wanted));
-      view.type = &value.type();
-      view.data = value.data();
-    }
-  }
-  scratch.bound = scratch.views;
 }
 
 void BlockRunner::bind_outputs(const PreparedFunction& function, IndexRange range, Scratch& scratch) {

@@ -48,6 +48,10 @@ Pair measure(int repeats, const Ours& ours, const Baseline& baseline) {
   return {median(a), median(b), median(ratios)};
 }
 
+/// What the hypervisor of a virtual machine gave to others, in seconds of all cores since the start of the
+/// machine; 0 where there is none. Ratios of sleeping and waiting mean little while it grows.
+double stolen_seconds();
+
 /// One row of the table. `limit`: what `value` must not exceed. Absolute figures go with it, e.g. "ours 0.31
 /// s, loops 0.25 s".
 void print_row(const std::string& name, double value, double limit, const std::string& unit,

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// What a `BlockRunner` keeps of each function of a wave.
+#pragma once
+
+#include <mpipe/exec/block_runner.hpp>
+
+#include "exec/result_cache.hpp"
+
+#include <optional>
+
+namespace mpipe {
+
+/// An argument of a function during a wave.
+struct BlockRunner::PreparedArgument {
+  const PlannedArgument* planned = nullptr;
+  const ElementType* wanted = nullptr;  ///< convert to this; nullptr: as it is
+  Value owner;                          ///< keeps what `view` looks at, where it is not an array of this rank
+  ArgumentView view;                    ///< complete unless `per_block`
+  bool per_block = false;               ///< comes from the same block and cannot be looked at in place
+};
+
+struct BlockRunner::PreparedFunction {
+  const PlannedFunction* planned = nullptr;
+  const FunctionNode* node = nullptr;
+  Shape external;
+  std::uint64_t stream = 0;
+  std::vector<PreparedArgument> arguments;
+  std::vector<ArgumentView> views;  ///< of all arguments, in place where possible
+  bool per_block = false;           ///< some view must be made for each block
+  RangeSet stored;                  ///< elements that have values already
+  RangeSet settled;                 ///< those, and those that cannot be computed: none of them is called
+  std::unique_ptr<ResultCache> cache;
+};
+
+/// What came of calling a function for a range of elements.
+struct BlockRunner::Attempt {
+  Index completed = 0;
+  Index calls = 0;
+  std::optional<Failure> failure;  ///< of the element behind the completed ones
+};
+
+/// Buffers of one call, used again by later ones.
+struct BlockRunner::Scratch {
+  std::vector<OutputColumn> columns;
+  std::vector<ArgumentView> views;
+  std::vector<PartialArray::Piece> pieces;
+  std::vector<Value> converted;
+  std::span<const ArgumentView> bound;
+};
+
+}  // namespace mpipe
