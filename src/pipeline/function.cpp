@@ -77,6 +77,21 @@ Function& Function::cache(Index entries) {
   return *this;
 }
 
+Function& Function::resources(const Resources& needs) {
+  if (needs.ranks < 1 || needs.threads < 0 || needs.gpus < 0 || needs.time < Duration::zero())
+    throw Error(Category::bad_option,
+                fmt::format("function '{}' cannot need {} ranks, {} threads, {} gpus and {} s. Give at least "
+                            "1 rank, and nothing below 0.",
+                            name(), needs.ranks, needs.threads, needs.gpus, seconds(needs.time)));
+  resources_ = needs;
+  return *this;
+}
+
+Function& Function::isolation(Isolation where) {
+  isolation_ = where;
+  return *this;
+}
+
 Function& Function::attribute(const std::string& output, const std::string& key, const std::string& text) {
   attributes_[output][key] = text;
   return *this;

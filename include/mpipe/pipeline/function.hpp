@@ -7,6 +7,7 @@
 #include <mpipe/mapspec/mapspec.hpp>
 #include <mpipe/pipeline/function_body.hpp>
 #include <mpipe/pipeline/internal_shape.hpp>
+#include <mpipe/pipeline/resources.hpp>
 #include <mpipe/pipeline/typed_body.hpp>
 
 #include <memory>
@@ -51,6 +52,9 @@ class Function {
   /// evaluated once. 0: none, which is the default. For functions that take long. Not together with random
   /// numbers (see `check`); throws `Error` (bad_option) below 0.
   Function& cache(Index entries);
+  /// What one call needs. Throws `Error` (bad_option) at once for numbers that cannot be.
+  Function& resources(const Resources& needs);
+  Function& isolation(Isolation where);
   /// `units` / `long_name` of an output, by its new name: written to the file.
   Function& attribute(const std::string& output, const std::string& key, const std::string& text);
 
@@ -88,6 +92,8 @@ class Function {
   const std::optional<PartialShape>& declared_internal_shape() const { return internal_shape_; }
   bool is_thread_safe() const { return thread_safe_ || body_->thread_safe(); }
   Index cache_entries() const { return cache_entries_; }
+  const Resources& resources() const { return resources_; }
+  Isolation isolation() const { return isolation_; }
   const Variants& variants() const { return variants_; }
   const FunctionBody& body() const { return *body_; }
   const std::map<std::string, std::map<std::string, std::string>>& attributes() const { return attributes_; }
@@ -115,6 +121,8 @@ class Function {
   std::optional<PartialShape> internal_shape_;
   std::map<std::string, std::map<std::string, std::string>> attributes_;
   Variants variants_;
+  Resources resources_;
+  Isolation isolation_ = Isolation::none;
   bool thread_safe_ = false;
   Index cache_entries_ = 0;
 };
