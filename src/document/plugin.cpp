@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <mpipe/core/error.hpp>
 #include <mpipe/document/plugin.hpp>
+#include <mpipe/pipeline/body_decorator.hpp>
 
 #include "document/text.hpp"
 
@@ -65,22 +66,15 @@ const PluginEntry& entry_of(const Library& library, const fs::path& path) {
   return entry;
 }
 
-/// The function of a plugin under other names. The plugin's own `Function` keeps the body alive.
-class RenamedBody final : public FunctionBody {
+/// The body of a function of a plugin, which keeps the promise that the function gave.
+class PluginBody final : public BodyDecorator {
  public:
-  explicit RenamedBody(Function function) : function_(std::move(function)) {}
-  const std::vector<ValueType>& parameters() const override { return function_.body().parameters(); }
-  std::size_t output_count() const override { return function_.body().output_count(); }
-  std::vector<ValueType> outputs(std::span<const ValueType> arguments) const override {
-    return function_.body().outputs(arguments);
-  }
-  void call(BlockCall& call) const override { function_.body().call(call); }
-  bool thread_safe() const override { return function_.is_thread_safe(); }
-  bool draws_random_numbers() const override { return function_.body().draws_random_numbers(); }
-  std::string identity() const override { return function_.body().identity(); }
+  explicit PluginBody(const Function& function)
+      : BodyDecorator(function.shared_body()), thread_safe_(function.is_thread_safe()) {}
+  bool thread_safe() const override { return thread_safe_; }
 
  private:
-  Function function_;
+  bool thread_safe_;
 };
 
 Inputs renamed_keys(const Inputs& values, const std::map<std::string, std::string>& names) {
@@ -177,12 +171,12 @@ Function renamed_function(const Function& function, std::vector<std::string> out
   for (std::size_t k = 0; k < outputs.size(); ++k) names[own_outputs[k]] = outputs[k];
   for (std::size_t k = 0; k < parameters.size(); ++k) names[own_parameters[k]] = parameters[k];
 
-  Function result(std::move(outputs), std::make_shared<const RenamedBody>(function));
+  Function result(std::move(outputs), std::make_shared<const PluginBody>(function));
   result.parameters(std::move(parameters));
   result.defaults(renamed_keys(function.default_values(), names));
   result.bound(renamed_keys(function.bound_values(), names));
   if (function.mapspec()) result.mapspec(function.mapspec()->renamed(names).to_string());
-  result.cache(function.cache_entries());
+  result.cache(function.cache_entries()).resources(function.resources()).isolation(function.isolation());
   if (function.declared_internal_shape()) result.internal_shape(*function.declared_internal_shape());
   for (const auto& [output, texts] : function.attributes())
     for (const auto& [key, text] : texts) result.attribute(names.at(output), key, text);

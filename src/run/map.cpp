@@ -184,8 +184,11 @@ Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& in
     check_map(pipeline, inputs, options, own.size());
     return own.size() > 1 ? encode_request(inputs, options) : Bytes{};
   });
+  Request request;
+  together(own, [&] {
+    if (!own.is_root()) request = decode_request(bytes);
+  });
   if (own.is_root()) return run_and_keep_status(own, wanted_part(pipeline, inputs, options), inputs, options);
-  Request request = decode_request(bytes);
   const Pipeline part = wanted_part(pipeline, request.inputs, request.options);
   return MapRun(own, part, request.inputs, std::move(request.options)).run();
 }

@@ -47,7 +47,7 @@ MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs&
   machine_ = look_at_machine();
   choose_workers();
   open_store();
-  const bool threads = comm_.is_root() && (settings_.uses(ExecutorKind::threads) || rank0_has_thread_);
+  const bool threads = comm_.is_root() && (settings_.uses_threads() || rank0_has_thread_);
   if (store_) sink_ = std::make_unique<Sink>(*store_);
   appends_late_ = store_ && threads;
   runner_ = std::make_unique<BlockRunner>(

@@ -21,8 +21,7 @@
 namespace mpipe {
 namespace {
 
-/// Tells whether two things are the same, nothing more.
-std::string digest(std::span<const std::byte> bytes) { return fmt::format("{:016x}", fnv1a(bytes)); }
+std::string hexadecimal(std::uint64_t digest) { return fmt::format("{:016x}", digest); }
 
 std::string attribute(const Function& function, const std::string& output, const std::string& key) {
   const auto of_output = function.attributes().find(output);
@@ -85,8 +84,7 @@ RunDescription MapRun::describe() const {
   RunDescription description;
   description.run_id = random_id();
   description.document = options_.document;
-  const std::string text = pipeline_.digest_text();
-  description.pipeline_digest = digest(std::as_bytes(std::span(text)));
+  description.pipeline_digest = hexadecimal(fnv1a(pipeline_.digest_text()));
   description.error_handling = options_.error_handling;
   description.seed = options_.seed;
   description.command_line = options_.command_line;
@@ -101,7 +99,7 @@ RunDescription MapRun::describe() const {
   }
   for (const auto& [name, value] : inputs_)
     description.inputs.push_back(
-        {name, std::string(value.type().dtype()), value.shape(), digest(value.to_wire())});
+        {name, std::string(value.type().dtype()), value.shape(), hexadecimal(value.digest())});
   return description;
 }
 

@@ -6,6 +6,7 @@
 #include <mpipe/data/value.hpp>
 #include <mpipe/mapspec/mapspec.hpp>
 #include <mpipe/pipeline/function_body.hpp>
+#include <mpipe/pipeline/hook.hpp>
 #include <mpipe/pipeline/internal_shape.hpp>
 #include <mpipe/pipeline/resources.hpp>
 #include <mpipe/pipeline/typed_body.hpp>
@@ -55,6 +56,9 @@ class Function {
   /// What one call needs. Throws `Error` (bad_option) at once for numbers that cannot be.
   Function& resources(const Resources& needs);
   Function& isolation(Isolation where);
+  /// Has `hook` called after each call, in the process that made it; calls that a cache or an earlier start
+  /// answers are none. nullptr: no hook.
+  Function& post_execution_hook(PostExecutionHook hook);
   /// `units` / `long_name` of an output, by its new name: written to the file.
   Function& attribute(const std::string& output, const std::string& key, const std::string& text);
 
@@ -96,12 +100,15 @@ class Function {
   Isolation isolation() const { return isolation_; }
   const Variants& variants() const { return variants_; }
   const FunctionBody& body() const { return *body_; }
+  /// The same, for those who keep it.
+  const std::shared_ptr<const FunctionBody>& shared_body() const { return body_; }
   const std::map<std::string, std::map<std::string, std::string>>& attributes() const { return attributes_; }
 
  private:
   friend class Pipeline;  // which keeps generated mapspecs through its edits
 
   std::string renamed(const std::string& own) const;
+  void wrap_body();
   void set_renames(std::map<std::string, std::string> renames);
   void check_names() const;
   void check_renames() const;
@@ -112,7 +119,9 @@ class Function {
 
   std::vector<std::string> outputs_;
   std::vector<std::string> parameters_;
-  std::shared_ptr<const FunctionBody> body_;
+  std::shared_ptr<const FunctionBody> callable_;  ///< as it was given
+  std::shared_ptr<const FunctionBody> body_;      ///< with the hook, where there is one
+  PostExecutionHook hook_;
   std::optional<MapSpec> mapspec_;
   std::optional<MapSpec> generated_;  ///< what a pipeline generated when somebody indexed the outputs
   Inputs defaults_;
