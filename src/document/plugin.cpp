@@ -182,7 +182,7 @@ Function renamed_function(const Function& function, std::vector<std::string> out
   result.defaults(renamed_keys(function.default_values(), names));
   result.bound(renamed_keys(function.bound_values(), names));
   if (function.mapspec()) result.mapspec(function.mapspec()->renamed(names).to_string());
-  result.cache(function.cache_entries());
+  result.cache(function.cache_entries()).resources(function.resources()).isolation(function.isolation());
   if (function.declared_internal_shape()) result.internal_shape(*function.declared_internal_shape());
   for (const auto& [output, texts] : function.attributes())
     for (const auto& [key, text] : texts) result.attribute(names.at(output), key, text);

@@ -78,7 +78,8 @@ ResultCache::Result ResultCache::evaluate(const FunctionBody& body, const BlockC
     fixed[k].resize(output.type->size);
     column.fixed = fixed[k].data();
   }
-  BlockCall single{{element, element + 1}, call.external, call.arguments, columns, call.seed, call.stream, 0};
+  BlockCall single{{element, element + 1}, call.external, call.arguments, columns, call.seed, call.stream, 0,
+                   call.resources};
   body.call(single);
   Result result;
   for (std::size_t k = 0; k < columns.size(); ++k) {
