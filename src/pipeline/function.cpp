@@ -100,6 +100,12 @@ Function& Function::resources(const Resources& needs) {
                 fmt::format("function '{}' cannot need {} ranks, {} threads, {} gpus and {} s. Give at least "
                             "1 rank, and nothing below 0.",
                             name(), needs.ranks, needs.threads, needs.gpus, seconds(needs.time)));
+  if (!needs.devices.empty())
+    throw Error(
+        Category::bad_option,
+        fmt::format("function '{}' names the devices that it wants, which a run gives out itself. Say how "
+                    "many (gpus).",
+                    name()));
   resources_ = needs;
   return *this;
 }

@@ -136,7 +136,7 @@ class NestedCall {
     for (std::size_t p = 0; p < body_.parts().size() && !range.empty(); ++p) {
       prepare_columns(p, range);
       BlockCall inner{range, call_.external, bind(p, range), columns_[p], call_.seed, body_.parts()[p].stream,
-                      0};
+                      0,     call_.resources};
       try {
         body_.parts()[p].node.function.body().call(inner);
       } catch (...) {

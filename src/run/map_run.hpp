@@ -11,6 +11,7 @@
 #include <mpipe/run/run_folder.hpp>
 #include <mpipe/store/run_store.hpp>
 
+#include "run/needs.hpp"
 #include "run/outcome.hpp"
 #include "run/settings.hpp"
 
@@ -20,8 +21,9 @@ namespace mpipe {
 /// marked collective are called by every rank in the same order, and throw alike everywhere.
 class MapRun {
  public:
-  /// Collective. `options` and `inputs` are the same everywhere.
-  MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs, MapOptions options);
+  /// Collective. `options`, `inputs` and `supply` are the same everywhere.
+  MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs, MapOptions options,
+         const Supply& supply);
   ~MapRun();
 
   /// Collective. The whole run.
@@ -40,9 +42,9 @@ class MapRun {
   void keep_failed();
   RunDescription describe() const;
   RunLayout layout() const;
-  void choose_workers();
-  bool all_thread_safe() const;
-  MachineInfo look_at_machine() const;
+  void choose_workers(const DeviceShares& devices);
+  bool may_have_thread() const;
+  MachineInfo describe_machine(const Supply& supply) const;
 
   // waves (collective)
   void prepare_wave(std::size_t wave);

@@ -11,9 +11,6 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <sched.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <ctime>
 #include <random>
@@ -37,46 +34,39 @@ std::string random_id() {
 
 std::string now_in_utc() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
-int cores_allowed() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return ::sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-}
-
 }  // namespace
 
-MachineInfo MapRun::look_at_machine() const {
+MachineInfo MapRun::describe_machine(const Supply& supply) const {
   MachineInfo machine;
   machine.ranks = comm_.size();
   for (const ExecutorChoice& executor : settings_.executors)
     machine.executor += (machine.executor.empty() ? "" : ", ") + executor.to_string();
-  const auto here = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
-  for (const Node& node : comm_.nodes()) machine.hosts.push_back(node.host);
-  // Ranks of one node see the same number of cores; the first of each node counts.
-  std::vector<std::int64_t> cores(static_cast<std::size_t>(comm_.size()), 0);
-  cores[static_cast<std::size_t>(comm_.rank())] = here;
-  comm_.all_reduce(cores, ReduceOp::max);
   machine.cores = 0;
-  for (const Node& node : comm_.nodes()) {
-    const auto of_node = static_cast<int>(cores[static_cast<std::size_t>(node.ranks.front())]);
-    machine.cores += of_node;
-    machine.oversubscribed = machine.oversubscribed || static_cast<int>(node.ranks.size()) > of_node;
+  for (const NodeSupply& node : supply.nodes) {
+    machine.hosts.push_back(node.host);
+    machine.cores += node.cores;
+    machine.oversubscribed = machine.oversubscribed || static_cast<int>(node.ranks.size()) > node.cores;
   }
-  machine.bound = comm_.all_reduce(std::int64_t{cores_allowed() < here ? 1 : 0}, ReduceOp::max) != 0;
+  machine.bound = supply.bound;
   return machine;
 }
 
-bool MapRun::all_thread_safe() const {
+/// All functions may be called by a thread beside the one that schedules. Calls with threads or gpus change
+/// the environment, which is left to the thread that reads it.
+bool MapRun::may_have_thread() const {
+  const auto may = [&](FunctionId id) {
+    const Function& function = pipeline_.function(id).function;
+    return function.is_thread_safe() && function.resources().threads == 0 && function.resources().gpus == 0;
+  };
   return std::all_of(plan_.stages().begin(), plan_.stages().end(), [&](const Stage& stage) {
-    return std::all_of(stage.functions.begin(), stage.functions.end(),
-                       [&](FunctionId id) { return pipeline_.function(id).function.is_thread_safe(); });
+    return std::all_of(stage.functions.begin(), stage.functions.end(), may);
   });
 }
 
-void MapRun::choose_workers() {
+void MapRun::choose_workers(const DeviceShares& devices) {
   const bool with_others = settings_.uses(ExecutorKind::mpi) && comm_.size() > 1;
-  rank0_computes_ = !with_others || options_.rank0 != Rank0::schedule;
-  rank0_has_thread_ = with_others && rank0_computes_ && all_thread_safe() && comm_.threads_allowed();
+  rank0_computes_ = !with_others || (options_.rank0 != Rank0::schedule && devices.rank0_computes);
+  rank0_has_thread_ = with_others && rank0_computes_ && may_have_thread() && comm_.threads_allowed();
   machine_.rank0 = rank0_computes_ ? (with_others ? "schedules and works" : "works") : "schedules";
 }
 

@@ -31,6 +31,8 @@ struct BlockRunnerOptions {
   bool single_thread = true;  ///< `compute` is called by one thread only: no locks
   bool keep_going = false;    ///< an element that fails costs itself and what needs it, and the rest goes on
   int retries = 0;            ///< how often a failing element is tried again, with the same random numbers
+  /// Numbers of the devices of this rank, of which each call has the first ones.
+  std::vector<int> devices = {};
 };
 
 /// What a function cost on this rank.
@@ -77,7 +79,7 @@ class BlockRunner final : public BlockHandler {
                      BlockReport& report);
   Index call_function(const PreparedFunction& function, IndexRange range, BlockReport& report);
   Attempt attempt(const PreparedFunction& function, IndexRange range, Scratch& scratch, BlockReport& report);
-  static void call_body(const PreparedFunction& function, BlockCall& call, Index& calls);
+  void call_body(const PreparedFunction& function, BlockCall& call, Index& calls) const;
   bool describes_failures() const;
   void note_failed(const PreparedFunction& function, Failure failure, BlockReport& report);
   RangeSet lost_arguments(const PreparedFunction& function, const std::vector<FailedElements>& losses) const;

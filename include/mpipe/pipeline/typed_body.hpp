@@ -7,11 +7,11 @@
 #include <mpipe/data/value.hpp>
 #include <mpipe/pipeline/function_body.hpp>
 #include <mpipe/pipeline/random.hpp>
+#include <mpipe/pipeline/resources.hpp>
 
 #include <concepts>
 #include <tuple>
 #include <typeinfo>
-#include <variant>
 
 namespace mpipe::detail {
 
@@ -39,7 +39,7 @@ concept HasSignature = requires {
 
 /// Parameters that the library fills in itself and that have no name.
 template <class P>
-concept Injected = std::same_as<P, Random>;
+concept Injected = std::same_as<P, Random> || std::same_as<P, Resources>;
 
 template <class P>
 concept Parameter = Injected<P> || ElementValue<P>;
@@ -251,6 +251,14 @@ struct CursorOf<P> {
   using type = OwnedArrayCursor<P>;
 };
 
+/// A parameter that the library fills in: it comes from the call, not from an argument.
+template <Injected P>
+struct FilledIn {};
+template <Injected P>
+struct CursorOf<P> {
+  using type = FilledIn<P>;
+};
+
 // ---- outputs
 // ---------------------------------------------------------------------------------------------------
 
@@ -312,7 +320,7 @@ class TypedBody final : public FunctionBody {
   void call(BlockCall& call) const override { run(call, std::make_index_sequence<kArity>{}); }
   bool draws_random_numbers() const override {
     return []<std::size_t... I>(std::index_sequence<I...>) {
-      return (Injected<std::tuple_element_t<I, Parameters>> || ...);
+      return (std::same_as<std::tuple_element_t<I, Parameters>, Random> || ...);
     }
     (std::make_index_sequence<kArity>{});
   }
@@ -352,25 +360,29 @@ class TypedBody final : public FunctionBody {
   static auto make_cursor(const BlockCall& call) {
     using P = std::tuple_element_t<I, Parameters>;
     if constexpr (Injected<P>)
-      return std::monostate{};
+      return FilledIn<P>{};
     else
       return typename CursorOf<P>::type(call.arguments[argument_index<I>()]);
   }
 
   template <std::size_t I, class Cursor>
   static void start_row(Cursor& cursor, const RowWalker& row) {
-    if constexpr (!std::is_same_v<Cursor, std::monostate>) {
+    if constexpr (!Injected<std::tuple_element_t<I, Parameters>>) {
       constexpr std::size_t a = argument_index<I>();
       cursor.start_row(row.position(a), row.step(a));
     }
   }
 
   template <class Cursor>
-  static decltype(auto) argument(Cursor& cursor, Index k, Index element, const BlockCall& call) {
-    if constexpr (std::is_same_v<Cursor, std::monostate>)
-      return Random(call.seed, call.stream, static_cast<std::uint64_t>(element));
-    else
-      return cursor.get(k);
+  static decltype(auto) argument(Cursor& cursor, Index k, Index, const BlockCall&) {
+    return cursor.get(k);
+  }
+  static Random argument(FilledIn<Random>&, Index, Index element, const BlockCall& call) {
+    return Random(call.seed, call.stream, static_cast<std::uint64_t>(element));
+  }
+  static const Resources& argument(FilledIn<Resources>&, Index, Index, const BlockCall& call) {
+    static const Resources kNone;
+    return call.resources == nullptr ? kNone : *call.resources;
   }
 
   template <std::size_t... I>

@@ -189,8 +189,8 @@ class FunctionError : public Error {
 /// `3 elements failed, 7 elements of outputs are blocked by that`; for results with failures.
 std::string failures_text(const Results& results);
 
-/// What `map` checks before it begins, for `ranks` ranks: throws what it would throw. Local; nothing is
-/// created.
+/// What `map` checks before it begins, for `ranks` ranks: throws what it would throw. Local, so that of the
+/// nodes it sees this one only; nothing is created.
 void check_map(const Pipeline& pipeline, const Inputs& inputs, const MapOptions& options, int ranks);
 
 /// Runs `pipeline` over `inputs`. Collective over `comm`, which is duplicated: the caller's messages are not
