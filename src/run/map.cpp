@@ -7,6 +7,7 @@
 #include "run/map_run.hpp"
 #include "run/request.hpp"
 #include "run/settings.hpp"
+#include "run/teams.hpp"
 
 #include <fmt/format.h>
 
@@ -169,7 +170,8 @@ void check_map(const Pipeline& pipeline, const Inputs& inputs, const MapOptions&
   const Pipeline part = wanted_part(pipeline, inputs, options);
   const Plan plan(part, {inputs, options.outputs, options.fixed, options.internal_shapes,
                          executor_names(part, options, ranks)});
-  make_settings(plan, options, ranks);
+  check_teams(plan, make_settings(plan, options, ranks), ranks);
+  team_grace(options);
 }
 
 Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,

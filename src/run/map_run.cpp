@@ -53,7 +53,8 @@ MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs&
   runner_ = std::make_unique<BlockRunner>(
       plan_, arrays_, appends_late_ ? nullptr : sink_.get(),
       BlockRunnerOptions{options_.seed, comm_.rank(), host_name(), !threads,
-                         options_.error_handling == "continue", static_cast<int>(options_.retries)});
+                         options_.error_handling == "continue", static_cast<int>(options_.retries),
+                         form_teams()});
 }
 
 MapRun::~MapRun() = default;

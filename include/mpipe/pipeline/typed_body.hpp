@@ -4,6 +4,7 @@
 /// compiled for it.
 #pragma once
 
+#include <mpipe/core/comm.hpp>
 #include <mpipe/data/value.hpp>
 #include <mpipe/pipeline/function_body.hpp>
 #include <mpipe/pipeline/random.hpp>
@@ -11,7 +12,6 @@
 #include <concepts>
 #include <tuple>
 #include <typeinfo>
-#include <variant>
 
 namespace mpipe::detail {
 
@@ -39,7 +39,7 @@ concept HasSignature = requires {
 
 /// Parameters that the library fills in itself and that have no name.
 template <class P>
-concept Injected = std::same_as<P, Random>;
+concept Injected = std::same_as<P, Random> || std::same_as<P, Comm>;
 
 template <class P>
 concept Parameter = Injected<P> || ElementValue<P>;
@@ -251,6 +251,14 @@ struct CursorOf<P> {
   using type = OwnedArrayCursor<P>;
 };
 
+/// A parameter that the library fills in: it comes from the call, not from an argument.
+template <Injected P>
+struct FilledIn {};
+template <Injected P>
+struct CursorOf<P> {
+  using type = FilledIn<P>;
+};
+
 // ---- outputs
 // ---------------------------------------------------------------------------------------------------
 
@@ -311,13 +319,15 @@ class TypedBody final : public FunctionBody {
 
   void call(BlockCall& call) const override { run(call, std::make_index_sequence<kArity>{}); }
   bool draws_random_numbers() const override {
-    return []<std::size_t... I>(std::index_sequence<I...>) {
-      return (Injected<std::tuple_element_t<I, Parameters>> || ...);
-    }
-    (std::make_index_sequence<kArity>{});
+    return takes<Random>(std::make_index_sequence<kArity>{});
   }
+  bool takes_communicator() const override { return takes<Comm>(std::make_index_sequence<kArity>{}); }
 
  private:
+  template <class P, std::size_t... I>
+  static constexpr bool takes(std::index_sequence<I...>) {
+    return (std::same_as<std::tuple_element_t<I, Parameters>, P> || ...);
+  }
   template <std::size_t... I>
   void add_parameters(std::index_sequence<I...>) {
     (add_parameter<std::tuple_element_t<I, Parameters>>(), ...);
@@ -352,25 +362,28 @@ class TypedBody final : public FunctionBody {
   static auto make_cursor(const BlockCall& call) {
     using P = std::tuple_element_t<I, Parameters>;
     if constexpr (Injected<P>)
-      return std::monostate{};
+      return FilledIn<P>{};
     else
       return typename CursorOf<P>::type(call.arguments[argument_index<I>()]);
   }
 
   template <std::size_t I, class Cursor>
   static void start_row(Cursor& cursor, const RowWalker& row) {
-    if constexpr (!std::is_same_v<Cursor, std::monostate>) {
+    if constexpr (!Injected<std::tuple_element_t<I, Parameters>>) {
       constexpr std::size_t a = argument_index<I>();
       cursor.start_row(row.position(a), row.step(a));
     }
   }
 
   template <class Cursor>
-  static decltype(auto) argument(Cursor& cursor, Index k, Index element, const BlockCall& call) {
-    if constexpr (std::is_same_v<Cursor, std::monostate>)
-      return Random(call.seed, call.stream, static_cast<std::uint64_t>(element));
-    else
-      return cursor.get(k);
+  static decltype(auto) argument(Cursor& cursor, Index k, Index, const BlockCall&) {
+    return cursor.get(k);
+  }
+  static Random argument(FilledIn<Random>&, Index, Index element, const BlockCall& call) {
+    return Random(call.seed, call.stream, static_cast<std::uint64_t>(element));
+  }
+  static Comm argument(FilledIn<Comm>&, Index, Index, const BlockCall& call) {
+    return call.comm == nullptr ? Comm() : *call.comm;
   }
 
   template <std::size_t... I>
