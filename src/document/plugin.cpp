@@ -172,6 +172,11 @@ Function renamed_function(const Function& function, std::vector<std::string> out
   for (std::size_t k = 0; k < parameters.size(); ++k) names[own_parameters[k]] = parameters[k];
 
   Function result(std::move(outputs), std::make_shared<const PluginBody>(function));
+  if (function.rank_rule()) {
+    RankRule rule{{}, function.rank_rule()->body};
+    for (const std::size_t k : function.rank_rule_positions()) rule.parameters.push_back(parameters[k]);
+    result.ranks(std::move(rule));
+  }
   result.parameters(std::move(parameters));
   result.defaults(renamed_keys(function.default_values(), names));
   result.bound(renamed_keys(function.bound_values(), names));

@@ -23,6 +23,7 @@ class BodyDecorator : public FunctionBody {
   void call(BlockCall& call) const override { inner_->call(call); }
   bool thread_safe() const override { return inner_->thread_safe(); }
   bool draws_random_numbers() const override { return inner_->draws_random_numbers(); }
+  bool takes_communicator() const override { return inner_->takes_communicator(); }
   std::string identity() const override { return inner_->identity(); }
 
  protected:
