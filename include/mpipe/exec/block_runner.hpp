@@ -24,13 +24,21 @@ class BlockSink {
   virtual std::uint64_t journal_bytes() const = 0;
 };
 
+/// A body that is called in the place of a function's own.
+struct CalledBody {
+  std::shared_ptr<const FunctionBody> body;
+  bool whole = false;  ///< each call costs much by itself: blocks are not cut into slices
+};
+
 struct BlockRunnerOptions {
   std::uint64_t seed = 0;
   int rank = 0;
   std::string host = {};
   bool single_thread = true;  ///< `compute` is called by one thread only: no locks
   bool keep_going = false;    ///< an element that fails costs itself and what needs it, and the rest goes on
-  int retries = 0;            ///< how often a failing element is tried again, with the same random numbers
+  /// By FunctionId: what is called in place of the functions' own bodies; null, or none at all: those.
+  std::vector<CalledBody> bodies = {};
+  int retries = 0;  ///< how often a failing element is tried again, with the same random numbers
 };
 
 /// What a function cost on this rank.
@@ -56,6 +64,7 @@ class BlockRunner final : public BlockHandler {
   void prepare_wave(std::size_t wave, const std::vector<RangeSet>& stored,
                     const std::vector<RangeSet>& lost = {});
   BlockReport compute(const Block& block) override;
+  bool takes_whole(StageId stage) const override;
   /// Gives `sink` what was computed of a block that has ended, for runners without one: `compute` may run in
   /// threads that must not touch the sink.
   void append(const Block& block, BlockSink& sink) const;
@@ -71,6 +80,7 @@ class BlockRunner final : public BlockHandler {
 
   std::unique_ptr<PreparedFunction> settle_function(FunctionId id, const std::vector<RangeSet>& stored,
                                                     const std::vector<RangeSet>& lost) const;
+  const CalledBody* called_body(FunctionId id) const;
   void prepare_function(PreparedFunction& prepared);
   void prepare_argument(const PlannedFunction& function, std::size_t position, PreparedArgument& argument);
   Index run_function(const PreparedFunction& function, IndexRange range, const RangeSet& lost,

@@ -8,6 +8,7 @@
 #include <mpipe/data/codec.hpp>
 #include <mpipe/data/element_type.hpp>
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -93,6 +94,16 @@ struct BlockCall {
   Index completed = 0;       ///< set by the body: elements that are complete when it returns or throws
 };
 
+class FunctionBody;
+
+/// How another process that has this one's code at the same addresses, but not its memory, makes a body.
+struct BodyRecipe {
+  using Maker = std::shared_ptr<const FunctionBody> (*)(std::span<const std::byte>);
+  Maker maker = nullptr;
+  Bytes bytes;                 ///< what the maker is given
+  const void* code = nullptr;  ///< more code that must be there; null: none
+};
+
 /// The body of a function: typed C++ code, or an expression. Immutable; `call` may run in several processes
 /// at once, and in several threads when `thread_safe()`.
 class FunctionBody {
@@ -109,6 +120,8 @@ class FunctionBody {
   virtual bool thread_safe() const { return false; }
   /// Its values depend on random numbers, so on more than the arguments.
   virtual bool draws_random_numbers() const { return false; }
+  /// Empty: it has values of its own, and can only be copied together with all memory.
+  virtual std::optional<BodyRecipe> recipe() const { return std::nullopt; }
   /// Text that differs when the body does, as far as that can be known: compared between ranks.
   virtual std::string identity() const = 0;
 };
