@@ -48,7 +48,10 @@ void forget_output() {
   __fpurge(stderr);
 }
 
-void close_standard_input() {
+/// What functions print goes to standard error: standard output is the program's, for its results, and those
+/// who read that see its end when the program has ended.
+void leave_standard_streams() {
+  ::dup2(STDERR_FILENO, STDOUT_FILENO);
   const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (nothing < 0) return;
   ::dup2(nothing, STDIN_FILENO);
@@ -139,7 +142,10 @@ class ZygoteServer {
     FileDescriptor status = std::move(message.descriptors[1]);
     const pid_t self = ::getpid();
     const pid_t pid = ::fork();
-    if (pid < 0) return fail(Category::not_supported, std::strerror(errno));
+    if (pid < 0)
+      return fail(Category::not_supported,
+                  std::string("no process can be made for an isolated function: ") + std::strerror(errno) +
+                      ". Raise the limit of processes (ulimit -u), or give the machine more memory.");
     if (pid == 0) {
       status.close();
       become_child(std::move(socket), request.entry, self);
@@ -203,7 +209,7 @@ void run_zygote(Channel control, pid_t owner, Zygote::Moment moment) {
   ::setsid();
   reset_signals();
   forget_output();
-  close_standard_input();
+  leave_standard_streams();
   if (moment == Zygote::Moment::early) close_all_but(control.descriptor());
   ::prctl(PR_SET_NAME, "mpipe-zygote");
   try {

@@ -26,6 +26,7 @@ class FunctionReader {
     read_names();
     Function function = spec_.find("plugin") ? plugin_function() : expression();
     read_mapping(function);
+    read_isolation(function);
     read_values_of(function);
     read_attributes(function);
     check(function);
@@ -45,13 +46,6 @@ class FunctionReader {
   // ---- how it would be run: what this version does is accepted, the rest refused ----
 
   void check_execution() const {
-    if (const auto isolation = find("isolation")) {
-      const std::string kind = read_text(*isolation, "none or process");
-      if (kind == "process")
-        isolation->refuse("isolation: process is not supported by this version of mpipe. Remove it.",
-                          Category::not_supported);
-      if (kind != "none") isolation->refuse_type("none or process");
-    }
     const auto resources = find("resources");
     if (!resources) return;
     check_keys(*resources, kResourceKeys);
@@ -185,6 +179,14 @@ class FunctionReader {
     return shape;
   }
 
+  void read_isolation(Function& function) const {
+    const auto spec = find("isolation");
+    if (!spec) return;
+    const std::string kind = read_text(*spec, "none or process");
+    if (kind != "none" && kind != "process") spec->refuse_type("none or process");
+    function.isolation(kind == "process" ? Isolation::process : Isolation::none);
+  }
+
   /// What the document says goes over what a plugin says of its own.
   void read_values_of(Function& function) const {
     Inputs defaults = function.default_values();
@@ -246,7 +248,7 @@ class FunctionReader {
       case Category::rename_collision:
         return "renames";
       case Category::bad_option:
-        return "cache";
+        return text.find("cannot be isolated") != std::string_view::npos ? "isolation" : "cache";
       case Category::unknown_name:
         if (text.starts_with("the defaults")) return "defaults";
         if (text.starts_with("the bound")) return "bound";

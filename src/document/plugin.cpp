@@ -77,6 +77,7 @@ class RenamedBody final : public FunctionBody {
   void call(BlockCall& call) const override { function_.body().call(call); }
   bool thread_safe() const override { return function_.is_thread_safe(); }
   bool draws_random_numbers() const override { return function_.body().draws_random_numbers(); }
+  std::optional<BodyRecipe> recipe() const override { return function_.body().recipe(); }
   std::string identity() const override { return function_.body().identity(); }
 
  private:
@@ -183,6 +184,7 @@ Function renamed_function(const Function& function, std::vector<std::string> out
   result.bound(renamed_keys(function.bound_values(), names));
   if (function.mapspec()) result.mapspec(function.mapspec()->renamed(names).to_string());
   result.cache(function.cache_entries());
+  result.isolation(function.isolation());
   if (function.declared_internal_shape()) result.internal_shape(*function.declared_internal_shape());
   for (const auto& [output, texts] : function.attributes())
     for (const auto& [key, text] : texts) result.attribute(names.at(output), key, text);

@@ -65,6 +65,12 @@ std::vector<bool> Pipeline::mask_of(const std::vector<std::string>& outputs) con
   return mask;
 }
 
+Pipeline Pipeline::isolate(const std::vector<std::string>& outputs, Isolation where) const {
+  auto functions = editable();
+  for (const std::string& output : outputs) functions[producer_of(output).value].isolation(where);
+  return Pipeline(std::move(functions));
+}
+
 Pipeline Pipeline::add(std::vector<Function> functions) const {
   auto all = editable();
   std::move(functions.begin(), functions.end(), std::back_inserter(all));

@@ -70,7 +70,7 @@ MachineInfo MapRun::look_at_machine() const {
 bool MapRun::all_thread_safe() const {
   return std::all_of(plan_.stages().begin(), plan_.stages().end(), [&](const Stage& stage) {
     return std::all_of(stage.functions.begin(), stage.functions.end(),
-                       [&](FunctionId id) { return pipeline_.function(id).function.is_thread_safe(); });
+                       [&](FunctionId id) { return runs_in_threads(pipeline_.function(id).function); });
   });
 }
 
@@ -79,6 +79,23 @@ void MapRun::choose_workers() {
   rank0_computes_ = !with_others || options_.rank0 != Rank0::schedule;
   rank0_has_thread_ = with_others && rank0_computes_ && all_thread_safe() && comm_.threads_allowed();
   machine_.rank0 = rank0_computes_ ? (with_others ? "schedules and works" : "works") : "schedules";
+}
+
+/// What is called in place of the functions: those that are isolated by themselves, or by their executor.
+std::vector<CalledBody> MapRun::isolate_functions() {
+  std::vector<CalledBody> bodies(pipeline_.functions().size());
+  for (std::uint32_t id = 0; id < bodies.size(); ++id) {
+    const auto& planned = plan_.function({id});
+    if (!planned) continue;
+    const Function& function = pipeline_.function({id}).function;
+    const ExecutorChoice& executor = settings_.executors[settings_.executor_of_stage[planned->stage.value]];
+    const bool alone = function.isolation() == Isolation::process;
+    if (!alone && (executor.kind != ExecutorKind::processes || !comm_.is_root())) continue;
+    if (!isolated_) isolated_ = std::make_unique<IsolatedBodies>(comm_.zygote());
+    bodies[id] = {isolated_->isolate(function, alone ? ChildLife::one_call : ChildLife::many), alone};
+  }
+  if (!isolated_) bodies.clear();
+  return bodies;
 }
 
 RunDescription MapRun::describe() const {

@@ -253,8 +253,8 @@ std::unique_ptr<MapRun::Crew> MapRun::make_crew(const ExecutorChoice& executor, 
   std::unique_ptr<Pool> local;
   std::vector<WorkerTraits> traits;
   if (remote == nullptr) {
-    if (executor.kind == ExecutorKind::threads)
-      local = threads(executor.threads);
+    if (executor.kind == ExecutorKind::threads || executor.kind == ExecutorKind::processes)
+      local = threads(executor.count);  // each of which drives a process, if any
     else
       local = std::make_unique<InlinePool>(*handler, clock_, place);
     traits.resize(local->worker_count());

@@ -64,8 +64,9 @@ class ChildProcess {
 /// they were then, at the same addresses.
 ///
 /// It has its own session, so that signals of a terminal or a launcher do not reach it, no standard input,
-/// default handlers of all signals, and ends, with all its children, when its owner does (PR_SET_PDEATHSIG,
-/// and the end of its socket). An early one has closed all descriptors but standard output and error.
+/// standard error in place of standard output, default handlers of all signals, and ends, with all its
+/// children, when its owner does (PR_SET_PDEATHSIG, and the end of its socket). An early one has closed all
+/// descriptors but these.
 ///
 /// Made by the main thread, as it ends together with the thread that made it. Everything else may be called
 /// by several threads.

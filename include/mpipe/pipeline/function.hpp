@@ -54,6 +54,9 @@ class Function {
   Function& cache(Index entries);
   /// What one call needs. Throws `Error` (bad_option) at once for numbers that cannot be.
   Function& resources(const Resources& needs);
+  /// Where it is called. With `process` (not for functions of several ranks, see `check`) the function must
+  /// not look at what others change in memory meanwhile: it runs in a copy of the memory that the process had
+  /// at its start, or, where it has captures, at the start of the map.
   Function& isolation(Isolation where);
   /// `units` / `long_name` of an output, by its new name: written to the file.
   Function& attribute(const std::string& output, const std::string& key, const std::string& text);
