@@ -67,7 +67,9 @@ std::vector<bool> Pipeline::mask_of(const std::vector<std::string>& outputs) con
 
 Pipeline Pipeline::isolate(const std::vector<std::string>& outputs, Isolation where) const {
   auto functions = editable();
-  for (const std::string& output : outputs) functions[producer_of(output).value].isolation(where);
+  const std::vector<bool> mask = mask_of(outputs);
+  for (std::size_t k = 0; k < functions.size(); ++k)
+    if (mask[k]) functions[k].isolation(where);
   return Pipeline(std::move(functions));
 }
 

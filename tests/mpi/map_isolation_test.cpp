@@ -36,7 +36,7 @@ Pipeline crashing() {
 }
 
 Inputs inputs(double first) {
-  Array<double> matrix({30, 500});
+  Array<double> matrix(Shape{30, 500});
   for (Index k = 0; k < matrix.size(); ++k) matrix[k] = static_cast<double>(k % 7);
   return {{"x", linspace(first, first + 29, 30)}, {"m", matrix}};
 }
@@ -51,9 +51,10 @@ TEST(Isolation, ACrashCostsItsElement) {
     if (!world().is_root()) continue;
     ASSERT_EQ(results.failures.size(), 1u);
     EXPECT_EQ(results.failures[0].message, "killed by signal 11 (SIGSEGV)");
-    for (Index k = 0; k < 30; ++k)
-      if (k != 7)
-        EXPECT_EQ(decode<double>(results.at("z").value.element(k)), 2.0 * static_cast<double>(k) + 1);
+    for (Index k = 0; k < 30; ++k) {
+      if (k == 7) continue;
+      EXPECT_EQ(decode<double>(results.at("z").value.element(k)), 2.0 * static_cast<double>(k) + 1);
+    }
   }
 }
 
