@@ -41,7 +41,11 @@ void add_map_flags(CLI::App& command, MapFlags& flags) {
   add_repeatable(command, "--fixed", flags.fixed, "AXIS=I|AXIS=A:B:STEP",
                  "Compute only these positions of an axis; may be repeated");
   add_repeatable(command, "--executor", flags.executor, "[OUT=]KIND",
-                 "mpi, threads[:N] or sequential [MPIPE_EXECUTOR]");
+                 "mpi, threads[:N], processes[:N] or sequential [MPIPE_EXECUTOR]");
+  add_repeatable(
+      command, "--isolate", flags.isolate, "OUTPUT",
+      "Call the function of this output in processes of its own: a crash costs one element; may be "
+      "repeated");
   add_repeatable(command, "--storage", flags.storage, "[OUT=]KIND", "hdf5, file or memory [MPIPE_STORAGE]");
   add_repeatable(command, "--chunksizes", flags.chunksizes, "[OUT=]N",
                  "Elements per block, or auto [MPIPE_CHUNKSIZES]");
@@ -64,8 +68,7 @@ void add_map_flags(CLI::App& command, MapFlags& flags) {
   add_one(command, "--max-print", flags.max_print, "N",
           "With --json: no data of outputs with more values than this; 0: never any data [MPIPE_MAX_PRINT]");
   add_unsupported_flags(command, {"--explain", "--survive"});
-  add_unsupported_options(
-      command, {"--max-concurrent", "--deadline", "--trace", "--isolate", "--pilot", "--for-ranks"});
+  add_unsupported_options(command, {"--max-concurrent", "--deadline", "--trace", "--pilot", "--for-ranks"});
 }
 
 }  // namespace mpipe::app

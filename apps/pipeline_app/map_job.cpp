@@ -3,6 +3,7 @@
 
 #include <mpipe/comm/agreement.hpp>
 #include <mpipe/core/clock.hpp>
+#include <mpipe/exec/isolated_bodies.hpp>
 #include <mpipe/run/observer.hpp>
 #include <mpipe/store/run_reader.hpp>
 
@@ -33,6 +34,13 @@ constexpr auto kTimeForRank0 = std::chrono::milliseconds(700);
 
 const char* environment(const char* name) { return std::getenv(name); }
 
+/// In the zygote: the pipeline of a document, from its name and its text.
+Pipeline pipeline_of_document(std::span<const std::byte> bytes) {
+  const std::string told(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::size_t end = told.find('\0');
+  return Document::parse(told.substr(end + 1), told.substr(0, end)).pipeline();
+}
+
 /// The folder has the run from here on, and logs may be kept in it.
 class Beginning final : public RunObserver {
  public:
@@ -45,6 +53,8 @@ class Beginning final : public RunObserver {
       print_note(
           "the results will be lost at the end: there is neither a run folder (--run-folder) nor --json");
   }
+
+  void on_note(const std::string& text) override { spdlog::info("{}", text); }
 
  private:
   Logging& logging_;
@@ -89,9 +99,23 @@ void MapJob::read() {
   const std::string text = world_.broadcast_text(world_.is_root() ? document_->text() : std::string());
   together(world_, [&] {
     if (!world_.is_root()) document_ = Document::parse(text, flags_.document);
-    pipeline_.emplace(document_->pipeline());
+    pipeline_.emplace(document_->pipeline().isolate(flags_.isolate));
     if (world_.is_root()) choose();
+    prepare_isolation();
   });
+}
+
+/// Isolated functions are called in forks of a process that has the pipeline as well: it has made its own.
+void MapJob::prepare_isolation() {
+  const auto& functions = pipeline_->functions();
+  const bool isolates = std::any_of(functions.begin(), functions.end(), [](const FunctionNode& node) {
+    return node.function.isolation() == Isolation::process;
+  });
+  const bool executes = std::any_of(options_.executor.begin(), options_.executor.end(),
+                                    [](const auto& each) { return each.second.starts_with("processes"); });
+  if (flags_.dry_run || !world_.zygote() || !(isolates || executes)) return;
+  const std::string told = flags_.document + '\0' + document_->text();
+  make_in_zygote(*world_.zygote(), *pipeline_, pipeline_of_document, std::as_bytes(std::span(told)));
 }
 
 void MapJob::choose() {

@@ -30,6 +30,7 @@ class MapJob {
  private:
   // All ranks.
   void read();
+  void prepare_isolation();
   int show_plan();
   int compute();
   int map_and_tell();

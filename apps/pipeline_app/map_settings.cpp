@@ -109,9 +109,6 @@ std::map<std::string, std::string> choose_executor(const MapFlags& flags, const 
                                                    const Document& document) {
   const PerOutput entries = per_output(flags.executor, "--executor", "MPIPE_EXECUTOR", environment,
                                        from_document(document, document.map().executor, "executor"));
-  for (const auto& [unused, value] : entries)
-    if (value.text == "processes" || value.text.starts_with("processes:"))
-      refuse_unsupported(value.by + ": the executor 'processes'", "Use mpi, threads or sequential.");
   return texts(entries);
 }
 

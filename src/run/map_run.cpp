@@ -52,11 +52,19 @@ MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs&
   const bool threads = comm_.is_root() && (settings_.uses_threads() || rank0_has_thread_);
   if (store_) sink_ = std::make_unique<Sink>(*store_);
   appends_late_ = store_ && threads;
+  std::vector<CalledBody> bodies;
+  together(comm_, [&] { bodies = isolate_functions(); });
   runner_ = std::make_unique<BlockRunner>(
       plan_, arrays_, appends_late_ ? nullptr : sink_.get(),
-      BlockRunnerOptions{options_.seed, comm_.rank(), host_name(), !threads,
-                         options_.error_handling == "continue", static_cast<int>(options_.retries),
-                         devices.of_rank[static_cast<std::size_t>(comm_.rank())], form_teams()});
+      BlockRunnerOptions{.seed = options_.seed,
+                         .rank = comm_.rank(),
+                         .host = host_name(),
+                         .single_thread = !threads,
+                         .keep_going = options_.error_handling == "continue",
+                         .retries = static_cast<int>(options_.retries),
+                         .devices = devices.of_rank[static_cast<std::size_t>(comm_.rank())],
+                         .alone = form_teams(),
+                         .bodies = std::move(bodies)});
 }
 
 MapRun::~MapRun() = default;
@@ -71,6 +79,10 @@ Results MapRun::run() {
     kept.push_back({count(stored_[k]), count(failed_[k]), 0});
   }
   options_.observer->on_start(plan_, machine_, kept);
+  if (isolated_ && isolated_->forked_late())
+    options_.observer->on_note(
+        "isolated functions with captures, and those of a program that started MPI before mpipe::Environment "
+        "was made, run in forks of the ranks themselves, which begin more slowly");
   if (plan_.wave_count() > 0) {
     if (comm_.is_root())
       lead();

@@ -6,6 +6,7 @@
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/exec/block_runner.hpp>
 #include <mpipe/exec/dispatch.hpp>
+#include <mpipe/exec/isolated_bodies.hpp>
 #include <mpipe/exec/pools.hpp>
 #include <mpipe/run/map.hpp>
 #include <mpipe/run/run_folder.hpp>
@@ -44,6 +45,7 @@ class MapRun {
   RunLayout layout() const;
   void choose_workers(const DeviceShares& devices);
   bool may_have_thread() const;
+  std::vector<CalledBody> isolate_functions();
   Comm form_teams();
   MachineInfo describe_machine(const Supply& supply) const;
 
@@ -108,6 +110,7 @@ class MapRun {
   std::vector<bool> assumed_;  ///< by output: its shape is not known, and counts as empty
   RunArrays arrays_;
   std::unique_ptr<Sink> sink_;
+  std::unique_ptr<IsolatedBodies> isolated_;  ///< null: all functions are called here
   std::unique_ptr<BlockRunner> runner_;
   bool rank0_computes_ = true;
   bool rank0_has_thread_ = false;

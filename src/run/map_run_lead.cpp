@@ -304,8 +304,8 @@ std::unique_ptr<MapRun::Crew> MapRun::make_crew(const ExecutorChoice& executor, 
   if (remote == nullptr) {
     if (executor.kind == ExecutorKind::user)
       local = user_pool(executor.user, options_.user_executors.at(executor.user), *handler, clock_, place);
-    else if (executor.kind == ExecutorKind::threads)
-      local = threads(executor.threads);
+    else if (executor.kind == ExecutorKind::threads || executor.kind == ExecutorKind::processes)
+      local = threads(executor.count);  // each of which drives a process, if any
     else
       local = std::make_unique<InlinePool>(*handler, clock_, place);
     traits.resize(local->worker_count());

@@ -119,12 +119,11 @@ class Options(AppTest):
 
     def test_not_there_yet_is_refused(self):
         flags = ["--explain", "--survive"]
-        valued = ["--max-concurrent", "--deadline", "--trace", "--isolate", "--pilot", "--for-ranks"]
-        for arguments in [[flag] for flag in flags] + [[option, "1"] for option in valued] + [
-                ["--executor", "processes"], ["--executor", "processes:2"]]:
+        valued = ["--max-concurrent", "--deadline", "--trace", "--pilot", "--for-ranks"]
+        for arguments in [[flag] for flag in flags] + [[option, "1"] for option in valued]:
             with self.subTest(arguments=arguments):
                 self.refused("map", "grid.yaml", *arguments, words=["not supported by this version"])
-        for key, value in (("executor", "processes"), ("max_concurrent", "2")):
+        for key, value in (("max_concurrent", "2"),):
             with self.subTest(key=key):
                 self.write("doc.yaml", GRID + f"map: {{{key}: {value}}}\n")
                 self.refused("map", "doc.yaml", words=["not supported by this version", "doc.yaml:10"])

@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <complex>
+#include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
 #include <thread>
 
@@ -19,6 +21,12 @@ double throws_at(double x, double bad) {
   return 2 * x;
 }
 
+double crashes_at(double x, double bad) {
+  if (x == bad) std::abort();
+  std::printf("computed %g\n", x);
+  return 2 * x;
+}
+
 std::string word(std::int64_t k) { return "word \"" + std::to_string(k) + "\""; }
 std::complex<double> complex_number(std::int64_t k) { return {static_cast<double>(k), -1.0}; }
 bool is_even(std::int64_t k) { return k % 2 == 0; }
@@ -29,6 +37,7 @@ std::int64_t cube(std::int64_t k) { return k * k * k; }
 MPIPE_PLUGIN(registry) {
   registry.add("slow_square", mpipe::function("y", slow_square).parameters("x", "seconds").thread_safe());
   registry.add("throws_at", mpipe::function("y", throws_at).parameters("x", "bad").thread_safe());
+  registry.add("crashes_at", mpipe::function("y", crashes_at).parameters("x", "bad"));
   registry.add("word", mpipe::function("word", word).parameters("k").thread_safe());
   registry.add("complex_number",
                mpipe::function("complex_number", complex_number).parameters("k").thread_safe());

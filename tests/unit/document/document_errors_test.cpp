@@ -103,8 +103,6 @@ INSTANTIATE_TEST_SUITE_P(
                 "doc.yaml:3:3: 'command' of a function is not supported by this version"},
         Refusal{"Retries", "functions:\n- {output: y, expr: x, retries: 3}\n", kLater,
                 "doc.yaml:2:24: 'retries'"},
-        Refusal{"Isolation", "functions:\n- {output: y, expr: x, isolation: process}\n", kLater,
-                "doc.yaml:2:35: isolation: process is not supported"},
         Refusal{"OtherIsolation", "functions:\n- {output: y, expr: x, isolation: jail}\n", kBad,
                 "doc.yaml:2:35: expected none or process but found the text 'jail'"},
         Refusal{"Ranks", "functions:\n- {output: y, expr: x, resources: {ranks: 2}}\n", kLater,
