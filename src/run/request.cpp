@@ -59,6 +59,19 @@ InternalShapes decode_shapes(const Json& json) {
   return shapes;
 }
 
+Json encode_chunks(const std::map<std::string, ChunkSize>& chunks) {
+  Json json = Json::object();
+  for (const auto& [output, size] : chunks) json[output] = optional_index(size.number());
+  return json;
+}
+
+std::map<std::string, ChunkSize> decode_chunks(const Json& json) {
+  std::map<std::string, ChunkSize> chunks;
+  for (const auto& [output, size] : json.items())
+    chunks[output] = size.is_null() ? ChunkSize() : ChunkSize(size.get<Index>());
+  return chunks;
+}
+
 void append_sized(Bytes& out, const void* data, std::size_t size) {
   const std::uint64_t length = size;
   detail::append(out, &length, sizeof(length));
@@ -84,7 +97,11 @@ Bytes encode_request(const Inputs& inputs, const MapOptions& options) {
                   {"internal_shapes", encode_shapes(options.internal_shapes)},
                   {"seed", options.seed},
                   {"rank0", static_cast<int>(options.rank0)},
-                  {"return_results", options.return_results}};
+                  {"return_results", options.return_results},
+                  {"keep_status", options.keep_status},
+                  {"document", options.document},
+                  {"command_line", options.command_line},
+                  {"chunksizes", encode_chunks(options.chunksizes)}};
   const std::string text = json.dump();
   Bytes bytes;
   append_sized(bytes, text.data(), text.size());
@@ -122,6 +139,10 @@ Request decode_request(std::span<const std::byte> bytes) {
   options.seed = json["seed"];
   options.rank0 = static_cast<Rank0>(json["rank0"].get<int>());
   options.return_results = json["return_results"];
+  options.keep_status = json["keep_status"];
+  options.document = json["document"];
+  options.command_line = json["command_line"];
+  options.chunksizes = decode_chunks(json["chunksizes"]);
   while (!reader.at_end()) {
     std::string name = text();
     request.inputs.emplace(std::move(name), Value::from_wire(reader.take(reader.number())));

@@ -12,6 +12,7 @@ struct Request {
   MapOptions options;  ///< without the observer
 };
 
+/// Chunk sizes that are functions become automatic ones.
 Bytes encode_request(const Inputs& inputs, const MapOptions& options);
 Request decode_request(std::span<const std::byte> bytes);
 
