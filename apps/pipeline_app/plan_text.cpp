@@ -86,7 +86,7 @@ std::string plan_text(const Plan& plan) {
                      bytes_text(plan.known_bytes()), stages_text(plan), outputs.text("  "));
 }
 
-std::string plan_json(const Plan& plan) {
+std::string plan_json(const Plan& plan, const std::string& name) {
   json outputs = json::object();
   for (const PlannedOutput& output : plan.outputs()) {
     const auto size = bytes(output);
@@ -96,10 +96,11 @@ std::string plan_json(const Plan& plan) {
                             {"stage", output.stage.value},
                             {"bytes", size ? json(*size) : json()}};
   }
-  const json root = {{"stages", stages_json(plan)},
-                     {"outputs", outputs},
-                     {"waves", plan.wave_count()},
-                     {"known_bytes", plan.known_bytes()}};
+  json root = {{"stages", stages_json(plan)},
+               {"outputs", outputs},
+               {"waves", plan.wave_count()},
+               {"known_bytes", plan.known_bytes()}};
+  if (!name.empty()) root["name"] = name;
   return root.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 

@@ -83,7 +83,8 @@ void check_run(const RunData& run, int ranks) {
   try {
     check_map(run.pipeline, run.inputs, run.options, ranks);
     const MapOptions& options = run.options;
-    if (!options.run_folder.empty()) RunFolder::check(options.run_folder, options.resume || options.overwrite);
+    if (!options.run_folder.empty())
+      RunFolder::check(options.run_folder, options.resume || options.overwrite);
   } catch (const Error& error) {
     throw Error(error.category(), fmt::format("run '{}': {}", run.name, error.what()));
   }
@@ -129,8 +130,8 @@ void require_chunk_functions(const Communicator& comm, const RunList& runs) {
 /// How many teams there are to be; 0: all ranks compute each run, one after the other.
 int choose_teams(const LaunchOptions& options, std::size_t runs, int ranks) {
   if (ranks == 1) return 0;
-  const int teams = static_cast<int>(
-      std::min({static_cast<std::size_t>(options.max_concurrent), runs, static_cast<std::size_t>(ranks - 1)}));
+  const int teams = static_cast<int>(std::min(
+      {static_cast<std::size_t>(options.max_concurrent), runs, static_cast<std::size_t>(ranks - 1)}));
   return teams > 1 || options.keep_rank0_free ? teams : 0;
 }
 
@@ -160,11 +161,11 @@ std::shared_ptr<Launch> launch(const Communicator& comm, const std::vector<std::
 }  // namespace
 
 const Results& MapOutcome::get() const {
-  if (const auto* of_function = dynamic_cast<const FunctionError*>(error.get())) throw FunctionError(*of_function);
+  if (const auto* of_function = dynamic_cast<const FunctionError*>(error.get()))
+    throw FunctionError(*of_function);
   if (error) throw Error(*error);
   if (results) return *results;
-  throw Error(Category::missing_input,
-              fmt::format("the results of the run '{}' are on rank 0 only.", name));
+  throw Error(Category::missing_input, fmt::format("the results of the run '{}' are on rank 0 only.", name));
 }
 
 AsyncMap::AsyncMap(std::shared_ptr<RunSpec> spec, const Communicator& comm)
@@ -201,8 +202,7 @@ const Results& AsyncMap::result() {
 AsyncMap map_async(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,
                    const MapOptions& options, const AsyncOptions& how) {
   auto spec = std::make_shared<RunSpec>();
-  spec->data =
-      std::make_shared<const RunData>(RunData{name_of(options, how), pipeline, inputs, options});
+  spec->data = std::make_shared<const RunData>(RunData{name_of(options, how), pipeline, inputs, options});
   AsyncMap made(spec, comm);
   if (how.start) {
     made.start();

@@ -11,9 +11,9 @@
 namespace mpipe {
 namespace {
 
-constexpr LaunchKind kKinds[] = {LaunchKind::part,     LaunchKind::begin,    LaunchKind::cancel,
-                                 LaunchKind::end,      LaunchKind::started,  LaunchKind::progress,
-                                 LaunchKind::resolved, LaunchKind::failure,  LaunchKind::value,
+constexpr LaunchKind kKinds[] = {LaunchKind::part,     LaunchKind::begin,   LaunchKind::cancel,
+                                 LaunchKind::end,      LaunchKind::started, LaunchKind::progress,
+                                 LaunchKind::resolved, LaunchKind::failure, LaunchKind::value,
                                  LaunchKind::over,     LaunchKind::broken};
 
 }  // namespace

@@ -109,7 +109,8 @@ class TeamRun final : public TeamWork {
 std::shared_ptr<Launch> launch_on_teams(const Communicator& comm, const RunList& runs, int count,
                                         const LeadHook& hook) {
   const Teams teams = make_teams(comm.nodes(), count);
-  const std::optional<Communicator> team = comm.split(teams.team_of(comm.rank()), teams.place_of(comm.rank()));
+  const std::optional<Communicator> team =
+      comm.split(teams.team_of(comm.rank()), teams.place_of(comm.rank()));
   if (comm.is_root()) return std::make_shared<LaunchOnTeams>(comm, runs, teams);
   const auto transport = make_worker_transport(comm, kLaunchId);
   TeamLink link(*transport);

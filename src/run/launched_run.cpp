@@ -128,7 +128,7 @@ void LaunchedRun::tick(TimePoint now) {
 
 void LaunchedRun::end(MapOutcome outcome) {
   outcome_ = std::move(outcome);
-  const std::string message = outcome_.error ? outcome_.error->what()
+  const std::string message = outcome_.error            ? outcome_.error->what()
                               : outcome_.exit_code != 0 ? failures_text(*outcome_.results)
                                                         : "";
   const bool led_elsewhere = plan_.has_value();

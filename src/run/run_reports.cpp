@@ -18,14 +18,14 @@ ElementCounts decode_counts(const Json& json) {
 }
 
 Json encode_machine(const MachineInfo& machine) {
-  return {{"ranks", machine.ranks},       {"hosts", machine.hosts},
-          {"cores", machine.cores},       {"oversubscribed", machine.oversubscribed},
-          {"bound", machine.bound},       {"executor", machine.executor},
+  return {{"ranks", machine.ranks}, {"hosts", machine.hosts},
+          {"cores", machine.cores}, {"oversubscribed", machine.oversubscribed},
+          {"bound", machine.bound}, {"executor", machine.executor},
           {"rank0", machine.rank0}};
 }
 
 MachineInfo decode_machine(const Json& json) {
-  return {json.at("ranks"),          json.at("hosts"), json.at("cores"), json.at("oversubscribed"),
+  return {json.at("ranks"), json.at("hosts"),    json.at("cores"), json.at("oversubscribed"),
           json.at("bound"), json.at("executor"), json.at("rank0")};
 }
 
@@ -79,8 +79,7 @@ Json ResultsCodec::encode(const Results& results) {
   }
   Json functions = Json::object();
   for (const auto& [name, statistics] : results.functions)
-    functions[name] = {statistics.calls, statistics.seconds, statistics.mean_seconds,
-                       statistics.max_seconds};
+    functions[name] = {statistics.calls, statistics.seconds, statistics.mean_seconds, statistics.max_seconds};
   return {{"outputs", outputs},
           {"functions", functions},
           {"failures", encode_failures(results.failures)},
@@ -142,8 +141,8 @@ MapOutcome decode_outcome(const Json& json, const std::string& name, std::shared
   if (json.at("failures").is_null() || !outcome.results)
     outcome.error = std::make_shared<const Error>(static_cast<Category>(error.at(0).get<int>()), text);
   else
-    outcome.error = std::make_shared<const FunctionError>(text, decode_failures(json.at("failures")),
-                                                          outcome.results);
+    outcome.error =
+        std::make_shared<const FunctionError>(text, decode_failures(json.at("failures")), outcome.results);
   return outcome;
 }
 

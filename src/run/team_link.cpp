@@ -23,8 +23,8 @@ std::optional<LaunchMessage> TeamLink::poll() {
 bool LeaderControl::cancelled() {
   while (const auto message = link_.poll()) {
     if (message->kind != LaunchKind::cancel)
-      throw Bug(fmt::format("a message of kind {} for a rank that leads a run",
-                            static_cast<int>(message->kind)));
+      throw Bug(
+          fmt::format("a message of kind {} for a rank that leads a run", static_cast<int>(message->kind)));
     cancelled_ = cancelled_ || message->run == run_;
   }
   return cancelled_;
@@ -38,10 +38,11 @@ LaunchMessage next_message(TeamLink& link, const WaitOptions& wait) {
     if (auto message = link.poll()) return std::move(*message);
     waiter.idle();
     if (waiter.expired())
-      throw Error(Category::rank_lost,
-                  fmt::format("rank 0 gave no sign for {:.1f} s while runs were launched (it is lost, or busy "
-                              "for longer than the limit). Look at its log; the limit is MPIPE_WAIT_LIMIT.",
-                              seconds(waiter.waited())));
+      throw Error(
+          Category::rank_lost,
+          fmt::format("rank 0 gave no sign for {:.1f} s while runs were launched (it is lost, or busy "
+                      "for longer than the limit). Look at its log; the limit is MPIPE_WAIT_LIMIT.",
+                      seconds(waiter.waited())));
   }
 }
 
@@ -65,8 +66,7 @@ Bytes serve_team(TeamLink& link, TeamWork& work, const WaitOptions& wait) {
       }
     }
   } catch (const std::exception& error) {
-    link.send({LaunchKind::broken, {}, 0,
-               to_bytes(fmt::format("{} (on {})", error.what(), host_name()))});
+    link.send({LaunchKind::broken, {}, 0, to_bytes(fmt::format("{} (on {})", error.what(), host_name()))});
     throw;
   }
 }

@@ -30,7 +30,8 @@ RunQueue::Team& RunQueue::offered(MapId run, TeamId team) {
 void RunQueue::on_joined(MapId id, TeamId team) {
   Team& joined = offered(id, team);
   Run& run = runs_.at(id.value);
-  if (run.state != State::running) throw Bug("a team joined run " + std::to_string(id.value) + ", which is over");
+  if (run.state != State::running)
+    throw Bug("a team joined run " + std::to_string(id.value) + ", which is over");
   joined.duty = Duty::serving;
   run.teams.push_back(team);
 }
@@ -105,7 +106,8 @@ std::vector<TeamId> RunQueue::teams_of(MapId run) const { return runs_.at(run.va
 
 bool RunQueue::finished() const {
   return std::all_of(runs_.begin(), runs_.end(), [](const Run& run) { return run.state == State::over; }) &&
-         std::none_of(teams_.begin(), teams_.end(), [](const Team& team) { return team.duty == Duty::on_offer; });
+         std::none_of(teams_.begin(), teams_.end(),
+                      [](const Team& team) { return team.duty == Duty::on_offer; });
 }
 
 }  // namespace mpipe
