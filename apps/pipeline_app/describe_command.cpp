@@ -97,7 +97,8 @@ json runs_json(const Document& document) {
   json runs = json::array();
   for (std::size_t k = 0; k < document.runs().size(); ++k) {
     const Document run = document.of_run(k);
-    const PlanOrReason planned = try_to_plan(run, run.pipeline());
+    const Pipeline pipeline = run.pipeline();
+    const PlanOrReason planned = try_to_plan(run, pipeline);
     runs.push_back({{"name", run.name()},
                     {"stages", planned.plan ? stages_json(*planned.plan) : json()},
                     {"stages_unknown_because", planned.plan ? json() : json(planned.reason)}});
@@ -109,7 +110,8 @@ std::string runs_text(const Document& document) {
   std::string text;
   for (std::size_t k = 0; k < document.runs().size(); ++k) {
     const Document run = document.of_run(k);
-    const PlanOrReason planned = try_to_plan(run, run.pipeline());
+    const Pipeline pipeline = run.pipeline();
+    const PlanOrReason planned = try_to_plan(run, pipeline);
     text += fmt::format(
         "\nstages of the run {}\n{}", run.name(),
         planned.plan ? stages_text(*planned.plan) : fmt::format("  not known: {}\n", planned.reason));

@@ -99,11 +99,6 @@ void check_launch(const std::vector<std::shared_ptr<RunSpec>>& specs, const RunL
                 fmt::format("max_concurrent is {}. Give 1 or more.", options.max_concurrent));
   std::set<const RunSpec*> seen;
   for (const auto& spec : specs) {
-    if (spec->launch)
-      throw Error(Category::bad_option,
-                  fmt::format("the run '{}' was started already. Make another one, by map_async with start = "
-                              "false.",
-                              spec->data->name));
     if (!seen.insert(spec.get()).second)
       throw Error(Category::bad_option,
                   fmt::format("the run '{}' is there twice. Leave one out.", spec->data->name));
@@ -135,8 +130,19 @@ int choose_teams(const LaunchOptions& options, std::size_t runs, int ranks) {
   return teams > 1 || options.keep_rank0_free ? teams : 0;
 }
 
+/// Found by each rank for itself: the others may still be busy with what was started.
+void require_not_started(const std::vector<std::shared_ptr<RunSpec>>& specs) {
+  for (const auto& spec : specs)
+    if (spec->launch)
+      throw Error(Category::bad_option,
+                  fmt::format("the run '{}' was started already. Make another one, by map_async with start = "
+                              "false.",
+                              spec->data->name));
+}
+
 std::shared_ptr<Launch> launch(const Communicator& comm, const std::vector<std::shared_ptr<RunSpec>>& specs,
                                const LaunchOptions& options) {
+  require_not_started(specs);
   const Communicator own = comm.size() > 1 ? comm.duplicate() : comm;
   RunList runs;
   for (const auto& spec : specs) runs.push_back(spec->data);

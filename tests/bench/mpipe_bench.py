@@ -13,7 +13,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 PROGRAMS = os.path.join(os.path.dirname(HERE), "bench")
 
 # What is run: (name, ranks; 0 = without mpirun)
-RUNS = [("sequential", 0), ("memory", 0), ("farm", 2), ("farm", 3), ("store", 2), ("tail", 3), ("tail", 5), ("ranks", 64)]
+RUNS = [("sequential", 0), ("memory", 0), ("farm", 2), ("farm", 3), ("store", 2), ("tail", 3), ("tail", 5), ("launch", 5), ("ranks", 64)]
 
 
 def run(program, ranks):

@@ -39,8 +39,9 @@ mpipe::AsyncMap sweep(const mpipe::Communicator& world, const char* name, double
 int main(int argc, char** argv) {
   const mpipe::Environment mpi(argc, argv);
   const mpipe::Communicator& world = mpi.world();
-  mpipe::LaunchedMaps maps = mpipe::launch_maps(
-      world, {sweep(world, "small swings", 0, 0.5), sweep(world, "large swings", 0.5, 3)}, {.max_concurrent = 2});
+  mpipe::LaunchedMaps maps =
+      mpipe::launch_maps(world, {sweep(world, "small swings", 0, 0.5), sweep(world, "large swings", 0.5, 3)},
+                         {.max_concurrent = 2});
   if (!world.is_root()) return EXIT_SUCCESS;  // the other ranks computed, and are done
   while (!maps.done()) mpipe::sleep_for(std::chrono::milliseconds(1));  // here rank 0 may do something else
   for (const mpipe::MapOutcome& outcome : maps.gather()) {

@@ -97,6 +97,9 @@ struct LaunchOptions {
 /// (`max_concurrent` 1, a single rank), a question computes the whole next run before it returns. The other
 /// ranks are in `launch_maps` until all is over.
 ///
+/// The other ranks hear nothing else until all is over: before that rank 0 calls nothing that is collective
+/// over ranks of these runs.
+///
 /// One thread. The destructor cancels what is not over, and waits for that.
 class LaunchedMaps {
  public:

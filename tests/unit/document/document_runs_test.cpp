@@ -36,7 +36,7 @@ TEST(DocumentRuns, HaveTheirInputsOverThoseOfTheDocument) {
 
 TEST(DocumentRuns, HaveAxesOfTheirOwn) {
   const Document document = parse(kText);
-  EXPECT_EQ(document.of_run(2).pipeline().mapspecs().at(0), "a[j], x[i] -> y[i, j]");
+  EXPECT_EQ(document.of_run(2).pipeline().mapspecs().at(0), "x[i], a[j] -> y[i, j]");
   EXPECT_EQ(document.of_run(1).pipeline().mapspecs().at(0), document.pipeline().mapspecs().at(0));
 }
 

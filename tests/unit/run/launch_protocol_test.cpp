@@ -110,7 +110,7 @@ TEST(LaunchProtocol, AnyDelaysAndCancellationsComeToAnEnd) {
       LaunchDirector director(network.root(), runs, teams.workers, heard);
       while (!director.finished()) {
         director.turn();
-        if (random() % 200 == 0) director.cancel({random() % runs});
+        if (random() % 200 == 0) director.cancel({static_cast<std::uint32_t>(random() % runs)});
         std::this_thread::yield();
       }
       director.send_end(to_bytes("the end"));
