@@ -8,7 +8,7 @@
 #include "run/one_run.hpp"
 #include "run/run_reports.hpp"
 #include "run/team_link.hpp"
-#include "run/teams.hpp"
+#include "run/launch_teams.hpp"
 
 #include <deque>
 
@@ -21,7 +21,7 @@ constexpr Duration kTick = std::chrono::milliseconds(100);
 
 class LaunchOnTeams final : public Launch, private RunEvents {
  public:
-  LaunchOnTeams(const Communicator& comm, const RunList& runs, const Teams& teams)
+  LaunchOnTeams(const Communicator& comm, const RunList& runs, const LaunchTeams& teams)
       : comm_(comm),
         transport_(make_root_transport(comm, kLaunchId)),
         director_(*transport_, static_cast<std::uint32_t>(runs.size()), teams.workers, *this) {
@@ -108,7 +108,7 @@ class TeamRun final : public TeamWork {
 
 std::shared_ptr<Launch> launch_on_teams(const Communicator& comm, const RunList& runs, int count,
                                         const LeadHook& hook) {
-  const Teams teams = make_teams(comm.nodes(), count);
+  const LaunchTeams teams = divide_ranks(comm.nodes(), count);
   const std::optional<Communicator> team =
       comm.split(teams.team_of(comm.rank()), teams.place_of(comm.rank()));
   if (comm.is_root()) return std::make_shared<LaunchOnTeams>(comm, runs, teams);

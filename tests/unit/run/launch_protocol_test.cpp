@@ -5,7 +5,7 @@
 
 #include "run/launch_director.hpp"
 #include "run/team_link.hpp"
-#include "run/teams.hpp"
+#include "run/launch_teams.hpp"
 
 #include <gtest/gtest.h>
 
@@ -71,7 +71,7 @@ class PretendedWork final : public TeamWork {
 };
 
 struct Ranks {
-  Ranks(LoopbackNetwork& network, const Teams& teams, unsigned seed, std::atomic<int>& begun) {
+  Ranks(LoopbackNetwork& network, const LaunchTeams& teams, unsigned seed, std::atomic<int>& begun) {
     for (std::uint32_t k = 0; k < network.root().worker_count(); ++k)
       threads.emplace_back([&network, &teams, &begun, k, seed] {
         TeamLink link(network.worker({k}));
@@ -85,10 +85,10 @@ struct Ranks {
   std::vector<std::thread> threads;
 };
 
-Teams teams_of(std::uint32_t workers, int count) {
+LaunchTeams teams_of(std::uint32_t workers, int count) {
   Node node;
   for (std::uint32_t rank = 0; rank <= workers; ++rank) node.ranks.push_back(static_cast<int>(rank));
-  return make_teams({node}, count);
+  return divide_ranks({node}, count);
 }
 
 TEST(LaunchProtocol, AnyDelaysAndCancellationsComeToAnEnd) {
@@ -102,7 +102,7 @@ TEST(LaunchProtocol, AnyDelaysAndCancellationsComeToAnEnd) {
     LoopbackNetwork network(workers, kLaunch, [&delays](const FrameInfo&) {
       return Delivery{1, static_cast<int>(delays() % 20), false};
     });
-    const Teams teams = teams_of(workers, 1 + static_cast<int>(random() % 3));
+    const LaunchTeams teams = teams_of(workers, 1 + static_cast<int>(random() % 3));
     Heard heard(runs);
     std::atomic<int> begun{0};
     {
@@ -129,7 +129,7 @@ TEST(LaunchProtocol, AnyDelaysAndCancellationsComeToAnEnd) {
 
 TEST(LaunchProtocol, ARankThatCannotGoOnIsTold) {
   LoopbackNetwork network(2, kLaunch);
-  const Teams teams = teams_of(2, 2);
+  const LaunchTeams teams = teams_of(2, 2);
   Heard heard(2);
   LaunchDirector director(network.root(), 2, teams.workers, heard);
   director.turn();
@@ -150,7 +150,7 @@ TEST(LaunchProtocol, ARankThatCannotGoOnIsTold) {
 
 TEST(LaunchProtocol, RefusesWhatARankHasNoPartIn) {
   LoopbackNetwork network(2, kLaunch);
-  const Teams teams = teams_of(2, 2);
+  const LaunchTeams teams = teams_of(2, 2);
   Heard heard(2);
   LaunchDirector director(network.root(), 2, teams.workers, heard);
   director.turn();
@@ -189,17 +189,17 @@ TEST(LaunchMessages, LongPayloadsTravelInPieces) {
   network.expect_nothing_sent();
 }
 
-TEST(Teams, AreOfEqualSizeAndWithinANodeFirst) {
+TEST(LaunchTeams, AreOfEqualSizeAndWithinANodeFirst) {
   const std::vector<Node> nodes{{"a", {0, 2, 4}}, {"b", {1, 3, 5, 6}}};
-  const Teams two = make_teams(nodes, 2);
+  const LaunchTeams two = divide_ranks(nodes, 2);
   ASSERT_EQ(two.workers.size(), 2u);
   EXPECT_EQ(two.workers[0], (std::vector<WorkerId>{{1}, {3}, {0}}));
   EXPECT_EQ(two.workers[1], (std::vector<WorkerId>{{2}, {4}, {5}}));
   EXPECT_EQ(two.team_of(0), std::nullopt);
   EXPECT_EQ(two.team_of(4), 0);
   EXPECT_EQ(two.place_of(1), 2);
-  EXPECT_EQ(make_teams(nodes, 99).workers.size(), 6u);
-  const Teams four = make_teams(nodes, 4);
+  EXPECT_EQ(divide_ranks(nodes, 99).workers.size(), 6u);
+  const LaunchTeams four = divide_ranks(nodes, 4);
   for (const auto& team : four.workers) EXPECT_TRUE(team.size() == 1 || team.size() == 2);
 }
 

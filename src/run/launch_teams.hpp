@@ -11,7 +11,7 @@
 
 namespace mpipe {
 
-struct Teams {
+struct LaunchTeams {
   std::vector<std::vector<WorkerId>> workers;  ///< of each team; worker i is rank i + 1
 
   /// Empty for rank 0, which is in none.
@@ -21,6 +21,6 @@ struct Teams {
 
 /// Divides all ranks but 0 into at most `count` (> 0) teams of sizes that differ by one at most. Ranks of one
 /// node follow each other, so that few teams lie on several. Precondition: two ranks at least.
-Teams make_teams(const std::vector<Node>& nodes, int count);
+LaunchTeams divide_ranks(const std::vector<Node>& nodes, int count);
 
 }  // namespace mpipe
