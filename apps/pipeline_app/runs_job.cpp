@@ -208,9 +208,9 @@ RunReport RunsJob::report_of(const Run& run, const MapOutcome& outcome) const {
 void RunsJob::print_runs(std::vector<RunReport> reports, const std::string& state) {
   if (!flags_.json) return;
   const auto& folder = runs_.front().choice.options.run_folder;
-  const int teams = std::min({max_concurrent_, static_cast<int>(runs_.size()), world_.size() - 1});
+  const int subgroups = std::min({max_concurrent_, static_cast<int>(runs_.size()), world_.size() - 1});
   print_result(runs_json(reports, state, folder.empty() ? folder : folder.parent_path(), world_.size(),
-                         teams > 1 ? world_.size() - 1 : world_.size(), elapsed()));
+                         subgroups > 1 ? world_.size() - 1 : world_.size(), elapsed()));
 }
 
 }  // namespace mpipe::app

@@ -122,12 +122,12 @@ void require_chunk_functions(const Communicator& comm, const RunList& runs) {
   });
 }
 
-/// How many teams there are to be; 0: all ranks compute each run, one after the other.
-int choose_teams(const LaunchOptions& options, std::size_t runs, int ranks) {
+/// How many subgroups there are to be; 0: all ranks compute each run, one after the other.
+int choose_subgroups(const LaunchOptions& options, std::size_t runs, int ranks) {
   if (ranks == 1) return 0;
-  const int teams = static_cast<int>(std::min(
+  const int subgroups = static_cast<int>(std::min(
       {static_cast<std::size_t>(options.max_concurrent), runs, static_cast<std::size_t>(ranks - 1)}));
-  return teams > 1 || options.keep_rank0_free ? teams : 0;
+  return subgroups > 1 || options.keep_rank0_free ? subgroups : 0;
 }
 
 /// Found by each rank for itself: the others may still be busy with what was started.
@@ -147,16 +147,16 @@ std::shared_ptr<Launch> launch(const Communicator& comm, const std::vector<std::
   RunList runs;
   for (const auto& spec : specs) runs.push_back(spec->data);
   require_same_pipelines(own, runs);
-  int teams = 0;
+  int subgroups = 0;
   on_root(own, [&] {
     check_launch(specs, runs, options, own.size());
-    teams = choose_teams(options, runs.size(), own.size());
+    subgroups = choose_subgroups(options, runs.size(), own.size());
     return Bytes{};
   });
   require_chunk_functions(own, runs);
-  teams = own.broadcast_value(teams);
-  const auto launched = teams == 0 ? launch_in_turn(own, runs, options.on_lead)
-                                   : launch_on_teams(own, runs, teams, options.on_lead);
+  subgroups = own.broadcast_value(subgroups);
+  const auto launched = subgroups == 0 ? launch_in_turn(own, runs, options.on_lead)
+                                       : launch_on_subgroups(own, runs, subgroups, options.on_lead);
   for (std::size_t k = 0; k < specs.size(); ++k) {
     specs[k]->launch = launched;
     specs[k]->position = k;

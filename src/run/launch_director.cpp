@@ -8,9 +8,9 @@
 namespace mpipe {
 namespace {
 
-std::vector<std::uint32_t> sizes_of(const std::vector<std::vector<WorkerId>>& teams) {
+std::vector<std::uint32_t> sizes_of(const std::vector<std::vector<WorkerId>>& subgroups) {
   std::vector<std::uint32_t> sizes;
-  for (const auto& team : teams) sizes.push_back(static_cast<std::uint32_t>(team.size()));
+  for (const auto& subgroup : subgroups) sizes.push_back(static_cast<std::uint32_t>(subgroup.size()));
   return sizes;
 }
 
@@ -24,10 +24,10 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;
 }  // namespace
 
 LaunchDirector::LaunchDirector(RootTransport& transport, std::uint32_t runs,
-                               std::vector<std::vector<WorkerId>> teams, RunEvents& events)
+                               std::vector<std::vector<WorkerId>> subgroups, RunEvents& events)
     : transport_(transport),
-      queue_(runs, sizes_of(teams)),
-      teams_(std::move(teams)),
+      queue_(runs, sizes_of(subgroups)),
+      subgroups_(std::move(subgroups)),
       leader_of_(runs),
       assemblers_(transport.worker_count()),
       events_(events) {}
@@ -50,17 +50,17 @@ void LaunchDirector::act() {
                           [&](const CancelRun& run) {
                             send(leader_of_[run.run.value], {LaunchKind::cancel, run.run, 0, {}});
                           },
-                          // A team that has nothing to do waits for the end.
-                          [&](const OfferTeam& offer) { queue_.on_declined(offer.run, offer.team); }},
+                          // A subgroup that has nothing to do waits for the end.
+                          [&](const OfferSubgroup& offer) { queue_.on_declined(offer.run, offer.subgroup); }},
                *action);
 }
 
 void LaunchDirector::begin(const BeginRun& begin) {
-  const std::vector<WorkerId>& team = teams_[begin.team.value];
-  leader_of_[begin.run.value] = team.front();
-  for (const WorkerId worker : team)
-    send(worker, {LaunchKind::begin, begin.run, begin.team.value,
-                  worker == team.front() ? events_.request(begin.run) : Bytes{}});
+  const std::vector<WorkerId>& subgroup = subgroups_[begin.subgroup.value];
+  leader_of_[begin.run.value] = subgroup.front();
+  for (const WorkerId worker : subgroup)
+    send(worker, {LaunchKind::begin, begin.run, begin.subgroup.value,
+                  worker == subgroup.front() ? events_.request(begin.run) : Bytes{}});
 }
 
 void LaunchDirector::take(WorkerId from, LaunchMessage message) {

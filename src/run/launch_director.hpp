@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// Rank 0 of a launch: gives runs to teams of the other ranks, and hears of them.
+/// Rank 0 of a launch: gives runs to subgroups of the other ranks, and hears of them.
 #pragma once
 
 #include <mpipe/comm/transport.hpp>
@@ -14,7 +14,7 @@ namespace mpipe {
 class RunEvents {
  public:
   virtual ~RunEvents() = default;
-  /// What the team is told about a run that begins now.
+  /// What the subgroup is told about a run that begins now.
   virtual Bytes request(MapId run) = 0;
   /// `started` .. `over`, as the leader of the run sent it.
   virtual void on_message(LaunchMessage message) = 0;
@@ -25,8 +25,8 @@ class RunEvents {
 /// Never waits: all that has to be done is done in `turn`. One thread.
 class LaunchDirector {
  public:
-  /// `teams`: workers of each, the first one leads.
-  LaunchDirector(RootTransport& transport, std::uint32_t runs, std::vector<std::vector<WorkerId>> teams,
+  /// `subgroups`: workers of each, the first one leads.
+  LaunchDirector(RootTransport& transport, std::uint32_t runs, std::vector<std::vector<WorkerId>> subgroups,
                  RunEvents& events);
 
   /// Deals with what has arrived, and with what follows from it. Returns whether there was anything. Throws
@@ -48,7 +48,7 @@ class LaunchDirector {
 
   RootTransport& transport_;
   RunQueue queue_;
-  std::vector<std::vector<WorkerId>> teams_;
+  std::vector<std::vector<WorkerId>> subgroups_;
   std::vector<WorkerId> leader_of_;  ///< by run, while it runs
   std::vector<MessageAssembler> assemblers_;
   RunEvents& events_;

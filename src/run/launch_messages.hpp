@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
 /// The closed set of messages between rank 0 of a launch, which directs, and the other ranks, which compute
-/// runs in teams. What is long lies in the payload, in as many frames as it needs. The body of all but `part`
-/// is two numbers, little-endian: run u32, detail u32.
+/// runs in subgroups. What is long lies in the payload, in as many frames as it needs. The body of all but
+/// `part` is two numbers, little-endian: run u32, detail u32.
 ///
 ///     kind  message    detail   payload
 ///        1  part       (none)   the beginning of the payload of the next message of this sender
-///        2  begin      team     to the first rank of the team: the request
+///        2  begin      subgroup     to the first rank of the subgroup: the request
 ///        3  cancel     0        (to the rank that leads the run)
 ///        4  end        0        how all runs ended
 ///       65  started    0        what the run found
@@ -45,7 +45,7 @@ enum class LaunchKind : FrameKind {
 struct LaunchMessage {
   LaunchKind kind = LaunchKind::end;
   MapId run;
-  std::uint32_t detail = 0;  ///< the team, or the output
+  std::uint32_t detail = 0;  ///< the subgroup, or the output
   Bytes payload;
 };
 

@@ -51,10 +51,10 @@ using LeadHook = std::function<void(std::size_t, std::shared_ptr<StatusWriter>)>
 /// return when all are over.
 std::shared_ptr<Launch> launch_in_turn(const Communicator& comm, const RunList& runs, const LeadHook& hook);
 
-/// Collective. Rank 0 directs; the other ranks, in at most `teams` teams, compute, and return when all runs
-/// are over. Precondition: two ranks at least.
-std::shared_ptr<Launch> launch_on_teams(const Communicator& comm, const RunList& runs, int teams,
-                                        const LeadHook& hook);
+/// Collective. Rank 0 directs; the other ranks, in at most `subgroups` subgroups, compute, and return when
+/// all runs are over. Precondition: two ranks at least.
+std::shared_ptr<Launch> launch_on_subgroups(const Communicator& comm, const RunList& runs, int subgroups,
+                                            const LeadHook& hook);
 
 /// Of other ranks than 0: all is over.
 std::shared_ptr<Launch> finished_launch(std::vector<MapOutcome> outcomes);

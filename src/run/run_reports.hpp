@@ -6,7 +6,7 @@
 
 #include <mpipe/run/launch.hpp>
 
-#include "run/team_link.hpp"
+#include "run/subgroup_link.hpp"
 #include "run/wire_json.hpp"
 
 namespace mpipe {
@@ -38,7 +38,7 @@ MapOutcome decode_outcome(const Json& json, const std::string& name, std::shared
 /// Tells rank 0 how a run goes that this rank leads: at most about ten times a second.
 class RunReporter final : public RunObserver {
  public:
-  RunReporter(TeamLink& link, MapId run) : link_(link), run_(run) {}
+  RunReporter(SubgroupLink& link, MapId run) : link_(link), run_(run) {}
 
   void on_start(const Plan& plan, const MachineInfo& machine,
                 const std::vector<ElementCounts>& kept) override;
@@ -54,7 +54,7 @@ class RunReporter final : public RunObserver {
   void send(LaunchKind kind, const Json& json);
   void flush(TimePoint now);
 
-  TeamLink& link_;
+  SubgroupLink& link_;
   MapId run_;
   std::vector<std::string> outputs_;  ///< by OutputId
   Json shapes_;                       ///< as known last

@@ -7,37 +7,38 @@
 
 namespace mpipe {
 
-RunQueue::RunQueue(std::uint32_t runs, std::vector<std::uint32_t> team_sizes) : runs_(runs) {
-  if (team_sizes.empty()) throw Bug("a queue of runs without a team");
-  for (const std::uint32_t size : team_sizes) teams_.push_back({size, Duty::idle, {}});
+RunQueue::RunQueue(std::uint32_t runs, std::vector<std::uint32_t> subgroup_sizes) : runs_(runs) {
+  if (subgroup_sizes.empty()) throw Bug("a queue of runs without a subgroup");
+  for (const std::uint32_t size : subgroup_sizes) subgroups_.push_back({size, Duty::idle, {}});
 }
 
 void RunQueue::on_over(MapId id) {
   Run& run = runs_.at(id.value);
   if (run.state != State::running) throw Bug("run " + std::to_string(id.value) + " ended, but does not run");
   run.state = State::over;
-  for (const TeamId team : run.teams) teams_[team.value].duty = Duty::idle;
-  run.teams.clear();
+  for (const SubgroupId subgroup : run.subgroups) subgroups_[subgroup.value].duty = Duty::idle;
+  run.subgroups.clear();
 }
 
-RunQueue::Team& RunQueue::offered(MapId run, TeamId team) {
-  Team& found = teams_.at(team.value);
+RunQueue::Subgroup& RunQueue::offered(MapId run, SubgroupId subgroup) {
+  Subgroup& found = subgroups_.at(subgroup.value);
   if (found.duty != Duty::on_offer || found.run != run)
-    throw Bug("team " + std::to_string(team.value) + " was not on offer to run " + std::to_string(run.value));
+    throw Bug("subgroup " + std::to_string(subgroup.value) + " was not on offer to run " +
+              std::to_string(run.value));
   return found;
 }
 
-void RunQueue::on_joined(MapId id, TeamId team) {
-  Team& joined = offered(id, team);
+void RunQueue::on_joined(MapId id, SubgroupId subgroup) {
+  Subgroup& joined = offered(id, subgroup);
   Run& run = runs_.at(id.value);
   if (run.state != State::running)
-    throw Bug("a team joined run " + std::to_string(id.value) + ", which is over");
+    throw Bug("a subgroup joined run " + std::to_string(id.value) + ", which is over");
   joined.duty = Duty::serving;
-  run.teams.push_back(team);
+  run.subgroups.push_back(subgroup);
 }
 
-void RunQueue::on_declined(MapId id, TeamId team) {
-  Team& declined = offered(id, team);
+void RunQueue::on_declined(MapId id, SubgroupId subgroup) {
+  Subgroup& declined = offered(id, subgroup);
   declined.duty = Duty::idle;
   runs_[id.value].declines = true;
   runs_[id.value].ranks -= declined.size;
@@ -60,29 +61,29 @@ std::optional<RunAction> RunQueue::next_action() {
     to_cancel_.pop_front();
     if (state(run) == State::running) return CancelRun{run};
   }
-  const std::optional<TeamId> team = idle_team();
-  if (!team) return std::nullopt;
-  Team& idle = teams_[team->value];
+  const std::optional<SubgroupId> subgroup = idle_subgroup();
+  if (!subgroup) return std::nullopt;
+  Subgroup& idle = subgroups_[subgroup->value];
   if (const std::optional<MapId> id = next_waiting()) {
     Run& run = runs_[id->value];
     run.state = State::running;
-    run.teams = {*team};
+    run.subgroups = {*subgroup};
     run.ranks = idle.size;
     idle.duty = Duty::serving;
     idle.run = *id;
-    return BeginRun{*id, *team};
+    return BeginRun{*id, *subgroup};
   }
   const std::optional<MapId> id = run_that_takes();
   if (!id) return std::nullopt;
   idle.duty = Duty::on_offer;
   idle.run = *id;
   runs_[id->value].ranks += idle.size;
-  return OfferTeam{*id, *team};
+  return OfferSubgroup{*id, *subgroup};
 }
 
-std::optional<TeamId> RunQueue::idle_team() const {
-  for (std::uint32_t k = 0; k < teams_.size(); ++k)
-    if (teams_[k].duty == Duty::idle) return TeamId{k};
+std::optional<SubgroupId> RunQueue::idle_subgroup() const {
+  for (std::uint32_t k = 0; k < subgroups_.size(); ++k)
+    if (subgroups_[k].duty == Duty::idle) return SubgroupId{k};
   return std::nullopt;
 }
 
@@ -102,12 +103,12 @@ std::optional<MapId> RunQueue::run_that_takes() const {
   return best;
 }
 
-std::vector<TeamId> RunQueue::teams_of(MapId run) const { return runs_.at(run.value).teams; }
+std::vector<SubgroupId> RunQueue::subgroups_of(MapId run) const { return runs_.at(run.value).subgroups; }
 
 bool RunQueue::finished() const {
   return std::all_of(runs_.begin(), runs_.end(), [](const Run& run) { return run.state == State::over; }) &&
-         std::none_of(teams_.begin(), teams_.end(),
-                      [](const Team& team) { return team.duty == Duty::on_offer; });
+         std::none_of(subgroups_.begin(), subgroups_.end(),
+                      [](const Subgroup& subgroup) { return subgroup.duty == Duty::on_offer; });
 }
 
 }  // namespace mpipe

@@ -326,9 +326,9 @@ TEST_F(LaunchMaps, ObserversOfRank0HearOfTheirRuns) {
   EXPECT_EQ(bad->failed, 1);
   EXPECT_EQ(bad->failures, std::vector<Index>{3});
   EXPECT_EQ(bad->ended, "completed");
-  const int teams = std::min(2, world().size() - 1);
+  const int subgroups = std::min(2, world().size() - 1);
   const int ranks = good->ranks + bad->ranks;
-  EXPECT_EQ(ranks, teams < 2 ? 2 * world().size() : world().size() - 1);
+  EXPECT_EQ(ranks, subgroups < 2 ? 2 * world().size() : world().size() - 1);
   EXPECT_EQ(launched.status(0).state, RunState::completed);
   EXPECT_EQ(launched.status(0).progress_fraction(), 1);
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Rank 0 and the teams of a launch in one process: a thread per rank, messages that come late.
+// Rank 0 and the subgroups of a launch in one process: a thread per rank, messages that come late.
 #include <mpipe/comm/loopback.hpp>
 #include <mpipe/core/error.hpp>
 
 #include "run/launch_director.hpp"
-#include "run/team_link.hpp"
-#include "run/launch_teams.hpp"
+#include "run/launch_subgroups.hpp"
+#include "run/subgroup_link.hpp"
 
 #include <gtest/gtest.h>
 
@@ -42,12 +42,12 @@ class Heard final : public RunEvents {
   std::map<std::uint32_t, std::string> last;
 };
 
-/// A team that computes for some turns, and stops when it is told to.
-class PretendedWork final : public TeamWork {
+/// A subgroup that computes for some turns, and stops when it is told to.
+class PretendedWork final : public SubgroupWork {
  public:
   PretendedWork(bool leads, unsigned seed, std::atomic<int>& begun)
       : leads_(leads), random_(seed), begun_(begun) {}
-  void compute(MapId run, TeamId, Bytes request, TeamLink& link) override {
+  void compute(MapId run, SubgroupId, Bytes request, SubgroupLink& link) override {
     if (!leads_) {
       EXPECT_TRUE(request.empty());
       return;
@@ -71,12 +71,12 @@ class PretendedWork final : public TeamWork {
 };
 
 struct Ranks {
-  Ranks(LoopbackNetwork& network, const LaunchTeams& teams, unsigned seed, std::atomic<int>& begun) {
+  Ranks(LoopbackNetwork& network, const LaunchSubgroups& subgroups, unsigned seed, std::atomic<int>& begun) {
     for (std::uint32_t k = 0; k < network.root().worker_count(); ++k)
-      threads.emplace_back([&network, &teams, &begun, k, seed] {
-        TeamLink link(network.worker({k}));
-        PretendedWork work(teams.place_of(static_cast<int>(k) + 1) == 0, seed * 31 + k, begun);
-        EXPECT_EQ(to_text(serve_team(link, work, {})), "the end");
+      threads.emplace_back([&network, &subgroups, &begun, k, seed] {
+        SubgroupLink link(network.worker({k}));
+        PretendedWork work(subgroups.place_of(static_cast<int>(k) + 1) == 0, seed * 31 + k, begun);
+        EXPECT_EQ(to_text(serve_subgroup(link, work, {})), "the end");
       });
   }
   ~Ranks() {
@@ -85,7 +85,7 @@ struct Ranks {
   std::vector<std::thread> threads;
 };
 
-LaunchTeams teams_of(std::uint32_t workers, int count) {
+LaunchSubgroups subgroups_of(std::uint32_t workers, int count) {
   Node node;
   for (std::uint32_t rank = 0; rank <= workers; ++rank) node.ranks.push_back(static_cast<int>(rank));
   return divide_ranks({node}, count);
@@ -102,12 +102,12 @@ TEST(LaunchProtocol, AnyDelaysAndCancellationsComeToAnEnd) {
     LoopbackNetwork network(workers, kLaunch, [&delays](const FrameInfo&) {
       return Delivery{1, static_cast<int>(delays() % 20), false};
     });
-    const LaunchTeams teams = teams_of(workers, 1 + static_cast<int>(random() % 3));
+    const LaunchSubgroups subgroups = subgroups_of(workers, 1 + static_cast<int>(random() % 3));
     Heard heard(runs);
     std::atomic<int> begun{0};
     {
-      const Ranks ranks(network, teams, seed, begun);
-      LaunchDirector director(network.root(), runs, teams.workers, heard);
+      const Ranks ranks(network, subgroups, seed, begun);
+      LaunchDirector director(network.root(), runs, subgroups.workers, heard);
       while (!director.finished()) {
         director.turn();
         if (random() % 200 == 0) director.cancel({static_cast<std::uint32_t>(random() % runs)});
@@ -129,15 +129,17 @@ TEST(LaunchProtocol, AnyDelaysAndCancellationsComeToAnEnd) {
 
 TEST(LaunchProtocol, ARankThatCannotGoOnIsTold) {
   LoopbackNetwork network(2, kLaunch);
-  const LaunchTeams teams = teams_of(2, 2);
+  const LaunchSubgroups subgroups = subgroups_of(2, 2);
   Heard heard(2);
-  LaunchDirector director(network.root(), 2, teams.workers, heard);
+  LaunchDirector director(network.root(), 2, subgroups.workers, heard);
   director.turn();
-  class Breaks final : public TeamWork {
-    void compute(MapId, TeamId, Bytes, TeamLink&) override { throw std::runtime_error("no more memory"); }
+  class Breaks final : public SubgroupWork {
+    void compute(MapId, SubgroupId, Bytes, SubgroupLink&) override {
+      throw std::runtime_error("no more memory");
+    }
   } breaks;
-  TeamLink link(network.worker({1}));
-  EXPECT_THROW(serve_team(link, breaks, {}), std::runtime_error);
+  SubgroupLink link(network.worker({1}));
+  EXPECT_THROW(serve_subgroup(link, breaks, {}), std::runtime_error);
   try {
     while (director.turn()) {
     }
@@ -150,13 +152,13 @@ TEST(LaunchProtocol, ARankThatCannotGoOnIsTold) {
 
 TEST(LaunchProtocol, RefusesWhatARankHasNoPartIn) {
   LoopbackNetwork network(2, kLaunch);
-  const LaunchTeams teams = teams_of(2, 2);
+  const LaunchSubgroups subgroups = subgroups_of(2, 2);
   Heard heard(2);
-  LaunchDirector director(network.root(), 2, teams.workers, heard);
+  LaunchDirector director(network.root(), 2, subgroups.workers, heard);
   director.turn();
-  TeamLink(network.worker({0})).send({LaunchKind::over, {1}, 0, {}});
+  SubgroupLink(network.worker({0})).send({LaunchKind::over, {1}, 0, {}});
   EXPECT_THROW(director.turn(), Bug);
-  TeamLink(network.worker({0})).send({LaunchKind::progress, {9}, 0, {}});
+  SubgroupLink(network.worker({0})).send({LaunchKind::progress, {9}, 0, {}});
   EXPECT_THROW(director.turn(), Bug);
   network.worker({0}).send(200, {}, {});
   EXPECT_THROW(director.turn(), Bug);
@@ -189,18 +191,18 @@ TEST(LaunchMessages, LongPayloadsTravelInPieces) {
   network.expect_nothing_sent();
 }
 
-TEST(LaunchTeams, AreOfEqualSizeAndWithinANodeFirst) {
+TEST(LaunchSubgroups, AreOfEqualSizeAndWithinANodeFirst) {
   const std::vector<Node> nodes{{"a", {0, 2, 4}}, {"b", {1, 3, 5, 6}}};
-  const LaunchTeams two = divide_ranks(nodes, 2);
+  const LaunchSubgroups two = divide_ranks(nodes, 2);
   ASSERT_EQ(two.workers.size(), 2u);
   EXPECT_EQ(two.workers[0], (std::vector<WorkerId>{{1}, {3}, {0}}));
   EXPECT_EQ(two.workers[1], (std::vector<WorkerId>{{2}, {4}, {5}}));
-  EXPECT_EQ(two.team_of(0), std::nullopt);
-  EXPECT_EQ(two.team_of(4), 0);
+  EXPECT_EQ(two.subgroup_of(0), std::nullopt);
+  EXPECT_EQ(two.subgroup_of(4), 0);
   EXPECT_EQ(two.place_of(1), 2);
   EXPECT_EQ(divide_ranks(nodes, 99).workers.size(), 6u);
-  const LaunchTeams four = divide_ranks(nodes, 4);
-  for (const auto& team : four.workers) EXPECT_TRUE(team.size() == 1 || team.size() == 2);
+  const LaunchSubgroups four = divide_ranks(nodes, 4);
+  for (const auto& subgroup : four.workers) EXPECT_TRUE(subgroup.size() == 1 || subgroup.size() == 2);
 }
 
 }  // namespace

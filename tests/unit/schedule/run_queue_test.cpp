@@ -19,21 +19,21 @@ std::vector<RunAction> actions_of(RunQueue& queue) {
   return actions;
 }
 
-void expect_begin(const RunAction& action, std::uint32_t run, std::uint32_t team) {
+void expect_begin(const RunAction& action, std::uint32_t run, std::uint32_t subgroup) {
   const auto* begin = std::get_if<BeginRun>(&action);
   ASSERT_NE(begin, nullptr);
   EXPECT_EQ(begin->run.value, run);
-  EXPECT_EQ(begin->team.value, team);
+  EXPECT_EQ(begin->subgroup.value, subgroup);
 }
 
-void expect_offer(const RunAction& action, std::uint32_t run, std::uint32_t team) {
-  const auto* offer = std::get_if<OfferTeam>(&action);
+void expect_offer(const RunAction& action, std::uint32_t run, std::uint32_t subgroup) {
+  const auto* offer = std::get_if<OfferSubgroup>(&action);
   ASSERT_NE(offer, nullptr);
   EXPECT_EQ(offer->run.value, run);
-  EXPECT_EQ(offer->team.value, team);
+  EXPECT_EQ(offer->subgroup.value, subgroup);
 }
 
-TEST(RunQueue, HandsOutRunsInOrderToTeamsThatAreIdle) {
+TEST(RunQueue, HandsOutRunsInOrderToSubgroupsThatAreIdle) {
   RunQueue queue(3, {2, 2});
   const auto first = actions_of(queue);
   ASSERT_EQ(first.size(), 2u);
@@ -47,7 +47,7 @@ TEST(RunQueue, HandsOutRunsInOrderToTeamsThatAreIdle) {
   EXPECT_FALSE(queue.finished());
 }
 
-TEST(RunQueue, OneTeamIsStrictlySequential) {
+TEST(RunQueue, OneSubgroupIsStrictlySequential) {
   RunQueue queue(3, {4});
   for (std::uint32_t run = 0; run < 3; ++run) {
     const auto actions = actions_of(queue);
@@ -59,7 +59,7 @@ TEST(RunQueue, OneTeamIsStrictlySequential) {
   EXPECT_TRUE(queue.finished());
 }
 
-TEST(RunQueue, OffersIdleTeamsToTheRunWithTheFewestRanks) {
+TEST(RunQueue, OffersIdleSubgroupsToTheRunWithTheFewestRanks) {
   RunQueue queue(4, {3, 1, 2, 2});
   ASSERT_EQ(actions_of(queue).size(), 4u);
   queue.on_over({3});
@@ -67,14 +67,14 @@ TEST(RunQueue, OffersIdleTeamsToTheRunWithTheFewestRanks) {
   ASSERT_EQ(actions.size(), 1u);
   expect_offer(actions[0], 1, 3);
   queue.on_joined({1}, {3});
-  EXPECT_EQ(queue.teams_of({1}), (std::vector<TeamId>{{1}, {3}}));
+  EXPECT_EQ(queue.subgroups_of({1}), (std::vector<SubgroupId>{{1}, {3}}));
   queue.on_over({0});
   actions = actions_of(queue);
   ASSERT_EQ(actions.size(), 1u);
   expect_offer(actions[0], 2, 0);  // two ranks; the other one has three by now
 }
 
-TEST(RunQueue, ATeamThatWasDeclinedIsOfferedToOthersOnly) {
+TEST(RunQueue, ASubgroupThatWasDeclinedIsOfferedToOthersOnly) {
   RunQueue queue(3, {1, 1, 1});
   actions_of(queue);
   queue.on_over({2});
@@ -136,8 +136,8 @@ TEST(RunQueue, RefusesEventsThatCannotBe) {
   EXPECT_THROW(RunQueue(1, {}), Bug);
 }
 
-/// Any order of ends, answers and cancellations: every run begins once or is dropped, a team does one thing
-/// at a time, and all comes to an end.
+/// Any order of ends, answers and cancellations: every run begins once or is dropped, a subgroup does one
+/// thing at a time, and all comes to an end.
 class RandomLaunch {
  public:
   RandomLaunch(std::uint32_t runs, std::vector<std::uint32_t> sizes, unsigned seed)
@@ -161,19 +161,19 @@ class RandomLaunch {
     while (const auto action = queue_.next_action()) {
       if (const auto* begin = std::get_if<BeginRun>(&*action)) {
         EXPECT_TRUE(begun_.insert(begin->run.value).second);
-        occupy(begin->team, static_cast<int>(begin->run.value));
-      } else if (const auto* offer = std::get_if<OfferTeam>(&*action)) {
+        occupy(begin->subgroup, static_cast<int>(begin->run.value));
+      } else if (const auto* offer = std::get_if<OfferSubgroup>(&*action)) {
         EXPECT_EQ(queue_.state(offer->run), State::running);
         for (std::uint32_t run = 0; run < runs_; ++run) EXPECT_NE(queue_.state({run}), State::waiting);
-        occupy(offer->team, static_cast<int>(offer->run.value));
+        occupy(offer->subgroup, static_cast<int>(offer->run.value));
         offers_.push_back(*offer);
       }
     }
   }
 
-  void occupy(TeamId team, int run) {
-    EXPECT_EQ(duty_[team.value], -1);
-    duty_[team.value] = run;
+  void occupy(SubgroupId subgroup, int run) {
+    EXPECT_EQ(duty_[subgroup.value], -1);
+    duty_[subgroup.value] = run;
   }
 
   void one_event() {
@@ -184,29 +184,29 @@ class RandomLaunch {
     if (what == 0) return queue_.cancel({static_cast<std::uint32_t>(pick(runs_))});
     if (what < 5 && !offers_.empty()) {
       const std::size_t k = pick(offers_.size());
-      const OfferTeam offer = offers_[k];
+      const OfferSubgroup offer = offers_[k];
       offers_.erase(offers_.begin() + static_cast<long>(k));
       if (pick(2) == 0 && queue_.state(offer.run) == State::running) {
         ++joined_;
-        return queue_.on_joined(offer.run, offer.team);
+        return queue_.on_joined(offer.run, offer.subgroup);
       }
-      duty_[offer.team.value] = -1;
-      return queue_.on_declined(offer.run, offer.team);
+      duty_[offer.subgroup.value] = -1;
+      return queue_.on_declined(offer.run, offer.subgroup);
     }
     std::vector<MapId> running;
     for (std::uint32_t run = 0; run < runs_; ++run)
       if (queue_.state({run}) == State::running) running.push_back({run});
     if (running.empty()) return;
     const MapId run = running[pick(running.size())];
-    for (const TeamId team : queue_.teams_of(run)) duty_[team.value] = -1;
+    for (const SubgroupId subgroup : queue_.subgroups_of(run)) duty_[subgroup.value] = -1;
     queue_.on_over(run);
   }
 
   RunQueue queue_;
   std::uint32_t runs_;
   std::set<std::uint32_t> begun_;
-  std::vector<int> duty_;  ///< by team: the run that it serves, or is on offer to
-  std::vector<OfferTeam> offers_;
+  std::vector<int> duty_;  ///< by subgroup: the run that it serves, or is on offer to
+  std::vector<OfferSubgroup> offers_;
   int joined_ = 0;
   std::mt19937 random_;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "run/team_link.hpp"
+#include "run/subgroup_link.hpp"
 
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/core/error.hpp>
@@ -8,13 +8,13 @@
 
 namespace mpipe {
 
-void TeamLink::send(LaunchMessage message) {
+void SubgroupLink::send(LaunchMessage message) {
   send_in_pieces(std::move(message), [&](FrameKind kind, std::span<const std::byte> body, Bytes payload) {
     transport_.send(kind, body, std::move(payload));
   });
 }
 
-std::optional<LaunchMessage> TeamLink::poll() {
+std::optional<LaunchMessage> SubgroupLink::poll() {
   while (const Frame* frame = transport_.poll())
     if (auto message = assembler_.take(*frame)) return message;
   return std::nullopt;
@@ -32,7 +32,7 @@ bool LeaderControl::cancelled() {
 
 namespace {
 
-LaunchMessage next_message(TeamLink& link, const WaitOptions& wait) {
+LaunchMessage next_message(SubgroupLink& link, const WaitOptions& wait) {
   Waiter waiter(wait);
   for (;;) {
     if (auto message = link.poll()) return std::move(*message);
@@ -48,7 +48,7 @@ LaunchMessage next_message(TeamLink& link, const WaitOptions& wait) {
 
 }  // namespace
 
-Bytes serve_team(TeamLink& link, TeamWork& work, const WaitOptions& wait) {
+Bytes serve_subgroup(SubgroupLink& link, SubgroupWork& work, const WaitOptions& wait) {
   try {
     for (;;) {
       LaunchMessage message = next_message(link, wait);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Several runs at the same time, each by a team of ranks; rank 0 directs.
+// Several runs at the same time, each by a subgroup of ranks; rank 0 directs.
 #include <mpipe/core/clock.hpp>
 #include <mpipe/core/error.hpp>
 
 #include "run/launch_director.hpp"
 #include "run/launch_state.hpp"
+#include "run/launch_subgroups.hpp"
 #include "run/one_run.hpp"
 #include "run/run_reports.hpp"
-#include "run/team_link.hpp"
-#include "run/launch_teams.hpp"
+#include "run/subgroup_link.hpp"
 
 #include <deque>
 
@@ -19,16 +19,16 @@ namespace {
 constexpr RunId kLaunchId = 2;
 constexpr Duration kTick = std::chrono::milliseconds(100);
 
-class LaunchOnTeams final : public Launch, private RunEvents {
+class LaunchOnSubgroups final : public Launch, private RunEvents {
  public:
-  LaunchOnTeams(const Communicator& comm, const RunList& runs, const LaunchTeams& teams)
+  LaunchOnSubgroups(const Communicator& comm, const RunList& runs, const LaunchSubgroups& subgroups)
       : comm_(comm),
         transport_(make_root_transport(comm, kLaunchId)),
-        director_(*transport_, static_cast<std::uint32_t>(runs.size()), teams.workers, *this) {
+        director_(*transport_, static_cast<std::uint32_t>(runs.size()), subgroups.workers, *this) {
     for (const auto& data : runs) runs_.emplace_back(data);
     turn();
   }
-  ~LaunchOnTeams() override { close(); }
+  ~LaunchOnSubgroups() override { close(); }
 
   std::size_t size() const override { return runs_.size(); }
   const MapOutcome& outcome(std::size_t run) const override { return runs_.at(run).outcome(); }
@@ -73,17 +73,17 @@ class LaunchOnTeams final : public Launch, private RunEvents {
   TimePoint ticked_{};
 };
 
-/// What the ranks of a team do with a run.
-class TeamRun final : public TeamWork {
+/// What the ranks of a subgroup do with a run.
+class SubgroupRun final : public SubgroupWork {
  public:
-  TeamRun(const Communicator& team, const RunList& runs, const LeadHook& hook)
-      : team_(team), runs_(runs), hook_(hook) {}
+  SubgroupRun(const Communicator& subgroup, const RunList& runs, const LeadHook& hook)
+      : subgroup_(subgroup), runs_(runs), hook_(hook) {}
 
-  void compute(MapId run, TeamId, Bytes bytes, TeamLink& link) override {
+  void compute(MapId run, SubgroupId, Bytes bytes, SubgroupLink& link) override {
     const RunData& data = *runs_.at(run.value);
-    Request request = decode_request(team_.broadcast(std::move(bytes)));
-    if (!team_.is_root()) {
-      outcome_of(data.name, [&] { return run_request(team_, data.pipeline, request); });
+    Request request = decode_request(subgroup_.broadcast(std::move(bytes)));
+    if (!subgroup_.is_root()) {
+      outcome_of(data.name, [&] { return run_request(subgroup_, data.pipeline, request); });
       return;
     }
     take_chunk_functions(request.options, data.options);
@@ -91,31 +91,32 @@ class TeamRun final : public TeamWork {
     request.options.observer = reporter;
     LeaderControl control(link, run);
     const MapOutcome outcome = outcome_of(data.name, [&] {
-      return run_request(team_, data.pipeline, request, &control, [&](std::shared_ptr<StatusWriter> status) {
-        if (hook_) hook_(run.value, std::move(status));
-      });
+      return run_request(subgroup_, data.pipeline, request, &control,
+                         [&](std::shared_ptr<StatusWriter> status) {
+                           if (hook_) hook_(run.value, std::move(status));
+                         });
     });
     reporter->send_over(outcome);
   }
 
  private:
-  const Communicator& team_;
+  const Communicator& subgroup_;
   const RunList& runs_;
   const LeadHook& hook_;
 };
 
 }  // namespace
 
-std::shared_ptr<Launch> launch_on_teams(const Communicator& comm, const RunList& runs, int count,
-                                        const LeadHook& hook) {
-  const LaunchTeams teams = divide_ranks(comm.nodes(), count);
-  const std::optional<Communicator> team =
-      comm.split(teams.team_of(comm.rank()), teams.place_of(comm.rank()));
-  if (comm.is_root()) return std::make_shared<LaunchOnTeams>(comm, runs, teams);
+std::shared_ptr<Launch> launch_on_subgroups(const Communicator& comm, const RunList& runs, int count,
+                                            const LeadHook& hook) {
+  const LaunchSubgroups subgroups = divide_ranks(comm.nodes(), count);
+  const std::optional<Communicator> subgroup =
+      comm.split(subgroups.subgroup_of(comm.rank()), subgroups.place_of(comm.rank()));
+  if (comm.is_root()) return std::make_shared<LaunchOnSubgroups>(comm, runs, subgroups);
   const auto transport = make_worker_transport(comm, kLaunchId);
-  TeamLink link(*transport);
-  TeamRun work(*team, runs, hook);
-  return finished_launch(decode_summary(serve_team(link, work, comm.wait_options()), runs));
+  SubgroupLink link(*transport);
+  SubgroupRun work(*subgroup, runs, hook);
+  return finished_launch(decode_summary(serve_subgroup(link, work, comm.wait_options()), runs));
 }
 
 }  // namespace mpipe

@@ -12,9 +12,9 @@
 namespace mpipe {
 
 /// The way to rank 0. One thread.
-class TeamLink {
+class SubgroupLink {
  public:
-  explicit TeamLink(WorkerTransport& transport) : transport_(transport) {}
+  explicit SubgroupLink(WorkerTransport& transport) : transport_(transport) {}
 
   /// Never waits.
   void send(LaunchMessage message);
@@ -29,27 +29,27 @@ class TeamLink {
 /// What rank 0 says to the leader of a run while it goes on.
 class LeaderControl final : public RunControl {
  public:
-  LeaderControl(TeamLink& link, MapId run) : link_(link), run_(run) {}
+  LeaderControl(SubgroupLink& link, MapId run) : link_(link), run_(run) {}
   /// Throws `Bug` for a message that a rank at work does not get.
   bool cancelled() override;
 
  private:
-  TeamLink& link_;
+  SubgroupLink& link_;
   MapId run_;
   bool cancelled_ = false;
 };
 
-/// What a rank does when its team gets a run.
-class TeamWork {
+/// What a rank does when its subgroup gets a run.
+class SubgroupWork {
  public:
-  virtual ~TeamWork() = default;
+  virtual ~SubgroupWork() = default;
   /// Returns when the run is over for this rank; the leader, which got the request, has said so to rank 0.
   /// What it throws ends the service.
-  virtual void compute(MapId run, TeamId team, Bytes request, TeamLink& link) = 0;
+  virtual void compute(MapId run, SubgroupId subgroup, Bytes request, SubgroupLink& link) = 0;
 };
 
 /// Serves until rank 0 says that all is over; returns how. Throws `Error` (rank_lost) when it says nothing
 /// for longer than the limit of `wait`, if there is one, and what `compute` throws, which rank 0 is told.
-Bytes serve_team(TeamLink& link, TeamWork& work, const WaitOptions& wait);
+Bytes serve_subgroup(SubgroupLink& link, SubgroupWork& work, const WaitOptions& wait);
 
 }  // namespace mpipe
