@@ -58,6 +58,8 @@ void add_map_flags(CLI::App& command, MapFlags& flags) {
           "Try an element that fails again at most N times [MPIPE_RETRIES]");
   command.add_flag("--retry-failed", flags.retry_failed,
                    "With --resume: compute again what failed, and what that blocked");
+  add_one(command, "--max-concurrent", flags.max_concurrent, "K",
+          "At most so many of the document's runs at a time [MPIPE_MAX_CONCURRENT]");
   add_one(command, "--rank0", flags.rank0, "schedule|work|auto",
           "What rank 0 does beside scheduling [MPIPE_RANK0]");
   add_one(command, "--seed", flags.seed, "N", "Of random numbers [MPIPE_SEED]");
@@ -68,7 +70,7 @@ void add_map_flags(CLI::App& command, MapFlags& flags) {
   add_one(command, "--max-print", flags.max_print, "N",
           "With --json: no data of outputs with more values than this; 0: never any data [MPIPE_MAX_PRINT]");
   add_unsupported_flags(command, {"--explain", "--survive"});
-  add_unsupported_options(command, {"--max-concurrent", "--deadline", "--trace", "--pilot", "--for-ranks"});
+  add_unsupported_options(command, {"--deadline", "--trace", "--pilot", "--for-ranks"});
 }
 
 }  // namespace mpipe::app

@@ -30,6 +30,7 @@ struct MapFlags {
   std::optional<std::string> max_failures;
   std::optional<std::string> retries;
   bool retry_failed = false;
+  std::optional<std::string> max_concurrent;
   std::optional<std::string> rank0;
   std::optional<std::string> seed;
   std::optional<std::string> progress;

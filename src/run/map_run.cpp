@@ -26,8 +26,9 @@ MapOptions without_observer_elsewhere(const Communicator& comm, MapOptions optio
 }  // namespace
 
 MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs, MapOptions options,
-               const Supply& supply)
+               const Supply& supply, RunControl* control)
     : comm_(comm),
+      control_(control),
       pipeline_(pipeline),
       options_(without_observer_elsewhere(comm, std::move(options))),
       inputs_(inputs),
@@ -333,12 +334,27 @@ void MapRun::collect_statistics(Results& results) {
   results.busy_all_ranks = seconds(busy_) / (results.wall_seconds * std::max<double>(comm_.size(), workers_));
 }
 
+namespace {
+
+std::string cancelled_text(const std::filesystem::path& run_folder) {
+  if (run_folder.empty()) return "the run was cancelled.";
+  return fmt::format("the run was cancelled. What was done before is kept in '{}': go on by resume.",
+                     run_folder.string());
+}
+
+}  // namespace
+
 void MapRun::throw_outcome(Results partial) {
+  const auto results = std::make_shared<const Results>(std::move(partial));
   if (outcome_.error) {
     options_.observer->on_end("failed", outcome_.error->second);
-    throw Error(outcome_.error->first, outcome_.error->second);
+    throw RunStopped(outcome_.error->first, outcome_.error->second, results);
   }
-  const auto results = std::make_shared<const Results>(std::move(partial));
+  if (outcome_.failures.empty() && !outcome_.too_many_failures) {
+    const std::string text = cancelled_text(options_.run_folder);
+    options_.observer->on_end("cancelled", text);
+    throw RunStopped(Category::cancelled, text, results);
+  }
   sort_failures(outcome_.failures);
   const std::string why =
       outcome_.too_many_failures && outcome_.failures.empty()

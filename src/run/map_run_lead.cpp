@@ -92,6 +92,9 @@ class WaveDirector {
     if (now - last_tick_ < kTick) return;
     last_tick_ = now;
     run_.options_.observer->on_tick(now);
+    if (run_.control_ == nullptr || run_.outcome_.cancelled || !run_.control_->cancelled()) return;
+    run_.outcome_.cancelled = true;
+    drain(now);
   }
 
  private:

@@ -18,6 +18,7 @@ RUNS = [
     ("sequential", 0), ("isolation", 0), ("memory", 0),
     ("farm", 2), ("farm", 3), ("metg", 2), ("metg", 3),
     ("futures", 2), ("futures", 3),
+    ("launch", 5),
     ("store", 2),
     ("tail", 3), ("tail", 5),
     ("ranks", 64),

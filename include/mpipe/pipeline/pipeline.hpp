@@ -11,7 +11,9 @@
 
 namespace mpipe {
 
+class AsyncMap;
 class Communicator;
+struct AsyncOptions;
 struct MapOptions;
 class Results;
 
@@ -176,6 +178,9 @@ class Pipeline {
 
   /// Maps the pipeline over its inputs. Collective over `comm`; see `mpipe/run/map.hpp`.
   Results map(const Communicator& comm, const Inputs& inputs, const MapOptions& options) const;
+  /// The same without waiting for it, or for later; see `mpipe/run/launch.hpp`.
+  AsyncMap map_async(const Communicator& comm, const Inputs& inputs, const MapOptions& options,
+                     const AsyncOptions& how) const;
 
  private:
   void number_names();

@@ -169,6 +169,7 @@ class Results {
 
  private:
   friend class MapRun;
+  friend class ResultsCodec;
   Lineage lineage_;
   std::vector<std::string> names_;  ///< by OutputId
 };
@@ -182,6 +183,9 @@ class FunctionError : public Error {
   /// where that is not plain.
   FunctionError(std::vector<Failure> failures, std::shared_ptr<const Results> partial, Index count,
                 const std::string& why = {});
+  /// One that was made by another process, by its text.
+  FunctionError(const std::string& text, std::vector<Failure> failures,
+                std::shared_ptr<const Results> partial);
   const std::vector<Failure>& failures() const { return failures_; }
   /// What is known of the run's outputs.
   const Results& partial() const { return *partial_; }
