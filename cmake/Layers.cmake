@@ -33,6 +33,7 @@ mpipe_layer(comm     USES core data
 mpipe_layer(store    USES core mapspec data comm
                      MAY_INCLUDE mpi hdf5 xxhash nlohmann_json)
 mpipe_layer(exec     USES core mapspec data pipeline schedule comm
+                     MAY_INCLUDE dlopen
                      NOT fstream filesystem)
 mpipe_layer(run      USES core mapspec data pipeline schedule comm store exec
                      MAY_INCLUDE spdlog nlohmann_json)

@@ -77,7 +77,8 @@ json functions_json(const Pipeline& pipeline) {
                          {"outputs", node.outputs},
                          {"parameters", parameters},
                          {"mapspec", node.mapspec ? json(node.mapspec->to_string()) : json()},
-                         {"mapspec_generated", node.generated}});
+                         {"mapspec_generated", node.generated},
+                         {"resources", resources_json(node.function)}});
   }
   return functions;
 }
@@ -156,6 +157,8 @@ std::string description_text(const Document& document, const Pipeline& pipeline,
     for (const FunctionId id : generation) names.push_back(pipeline.function(id).name());
     text += fmt::format("  {}\n", fmt::join(names, ", "));
   }
+  if (const std::string resources = resources_text(pipeline); !resources.empty())
+    text += "\nresources of a call\n" + resources;
   return text + "\nstages\n" +
          (planned.plan ? stages_text(*planned.plan) : fmt::format("  not known: {}\n", planned.reason));
 }

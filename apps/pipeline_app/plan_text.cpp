@@ -72,7 +72,32 @@ std::string stages_text(const Plan& plan) {
   return table.text("  ");
 }
 
+json resources_json(const Function& function) {
+  const Resources& needs = function.resources();
+  const auto& rule = function.rank_rule();
+  return {{"ranks", rule ? json(fmt::format("by {}", fmt::join(rule->parameters, ", "))) : json(needs.ranks)},
+          {"threads", needs.threads},
+          {"gpus", needs.gpus},
+          {"memory", needs.memory},
+          {"time", seconds(needs.time)},
+          {"isolation", function.isolation() == Isolation::process ? "process" : "none"}};
+}
+
+std::string resources_text(const Pipeline& pipeline) {
+  Table table({"function", "resources"});
+  for (const FunctionId id : pipeline.topological_order()) {
+    const FunctionNode& node = pipeline.function(id);
+    std::string needs = to_string(node.function.resources());
+    if (const auto& rule = node.function.rank_rule())
+      needs = fmt::format("ranks by {}{}{}", fmt::join(rule->parameters, ", "), needs.empty() ? "" : ", ", needs);
+    if (node.function.isolation() == Isolation::process) needs += needs.empty() ? "isolated" : ", isolated";
+    if (!needs.empty()) table.add({node.name(), std::move(needs)});
+  }
+  return table.empty() ? std::string() : table.text("  ");
+}
+
 std::string plan_text(const Plan& plan) {
+  const std::string resources = resources_text(plan.pipeline());
   Table outputs({"output", "axes", "type", "bytes"});
   for (const PlannedOutput& output : plan.outputs()) {
     const auto size = bytes(output);
@@ -80,10 +105,11 @@ std::string plan_text(const Plan& plan) {
                  output.layout.rank_known ? axes_text(output.layout.axes, output.layout.shape) : "?",
                  std::string(output.layout.type->dtype()), size ? bytes_text(*size) : "?"});
   }
-  return fmt::format("plan: {} in {}, {} of results as far as known; nothing was run\n{}\n{}",
+  return fmt::format("plan: {} in {}, {} of results as far as known; nothing was run\n{}\n{}{}{}",
                      count_text(static_cast<Index>(plan.stages().size()), "stage"),
                      count_text(static_cast<Index>(plan.wave_count()), "wave"),
-                     bytes_text(plan.known_bytes()), stages_text(plan), outputs.text("  "));
+                     bytes_text(plan.known_bytes()), stages_text(plan), outputs.text("  "),
+                     resources.empty() ? "" : "\n", resources);
 }
 
 std::string plan_json(const Plan& plan) {
@@ -96,7 +122,14 @@ std::string plan_json(const Plan& plan) {
                             {"stage", output.stage.value},
                             {"bytes", size ? json(*size) : json()}};
   }
+  json resources = json::object();
+  for (const Stage& stage : plan.stages())
+    for (const FunctionId id : stage.functions) {
+      const FunctionNode& node = plan.pipeline().function(id);
+      resources[node.name()] = resources_json(node.function);
+    }
   const json root = {{"stages", stages_json(plan)},
+                     {"resources", resources},
                      {"outputs", outputs},
                      {"waves", plan.wave_count()},
                      {"known_bytes", plan.known_bytes()}};

@@ -21,4 +21,10 @@ std::string plan_json(const Plan& plan);
 nlohmann::json stages_json(const Plan& plan);
 std::string stages_text(const Plan& plan);
 
+/// `{"ranks": n, "threads": n, "gpus": n, "memory": bytes, "time": seconds, "isolation": "none"}`; 0 where
+/// nothing is asked for.
+nlohmann::json resources_json(const Function& function);
+/// A table of the functions that ask for something; empty when none does.
+std::string resources_text(const Pipeline& pipeline);
+
 }  // namespace mpipe::app

@@ -6,6 +6,7 @@
 #include "document/expression_tree.hpp"
 #include "document/input_value.hpp"
 #include "document/keys.hpp"
+#include "document/resources_section.hpp"
 #include "document/text.hpp"
 
 #include <fmt/format.h>
@@ -52,22 +53,6 @@ class FunctionReader {
                           Category::not_supported);
       if (kind != "none") isolation->refuse_type("none or process");
     }
-    const auto resources = find("resources");
-    if (!resources) return;
-    check_keys(*resources, kResourceKeys);
-    accept_only(*resources, "ranks", 1);
-    accept_only(*resources, "threads", 1);
-    accept_only(*resources, "gpus", 0);
-  }
-
-  static void accept_only(const Yaml& resources, std::string_view key, std::int64_t supported) {
-    const auto amount = resources.find(key);
-    if (!amount ||
-        read_integer(*amount, supported, fmt::format("a whole number, {} or more", supported)) == supported)
-      return;
-    amount->refuse(fmt::format("functions with {} {} are not supported by this version of mpipe: {} is.",
-                               amount->text(), key, supported),
-                   Category::not_supported);
   }
 
   // ---- names ----
@@ -170,6 +155,8 @@ class FunctionReader {
     if (const auto cache = find("cache"))
       function.cache(read_integer(*cache, 0, "a number of results to keep, 0 or more"));
     if (const auto shape = find("internal_shape")) function.internal_shape(read_internal_shape(*shape));
+    if (const auto resources = find("resources"))
+      function.resources(read_resources(*resources, function.resources()));
   }
 
   static PartialShape read_internal_shape(const Yaml& spec) {

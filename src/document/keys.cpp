@@ -13,15 +13,13 @@ namespace {
 constexpr std::string_view kDocument[] = {"mpipe", "name", "functions", "axes", "inputs", "map"};
 constexpr std::string_view kDocumentLater[] = {"runs", "scope"};
 
-constexpr std::string_view kFunction[] = {"output",    "expr",      "plugin",  "function",   "mapspec",
-                                          "defaults",  "bound",     "renames", "parameters", "internal_shape",
-                                          "resources", "isolation", "units",   "long_name",  "cache",
-                                          "scope"};
+constexpr std::string_view kFunction[] = {
+    "output",     "expr",           "plugin",    "function",  "mapspec", "defaults",  "bound", "renames",
+    "parameters", "internal_shape", "resources", "isolation", "units",   "long_name", "cache", "scope"};
 constexpr std::string_view kFunctionLater[] = {"command", "returns", "timeout", "retries",
                                                "env",     "workdir", "stdin",   "dtype"};
 
-constexpr std::string_view kResources[] = {"ranks", "threads", "gpus"};
-constexpr std::string_view kResourcesLater[] = {"memory", "time"};
+constexpr std::string_view kResources[] = {"ranks", "threads", "gpus", "memory", "time"};
 
 constexpr std::string_view kInput[] = {"data", "linspace", "arange", "geomspace", "random",  "csv",
                                        "json", "hdf5",     "npy",    "column",    "columns", "dataset"};
@@ -39,7 +37,7 @@ bool contains(std::span<const std::string_view> keys, std::string_view key) {
 
 const KeySet kDocumentKeys{"a document", kDocument, kDocumentLater};
 const KeySet kFunctionKeys{"a function", kFunction, kFunctionLater};
-const KeySet kResourceKeys{"the resources", kResources, kResourcesLater};
+const KeySet kResourceKeys{"the resources", kResources, {}};
 const KeySet kInputKeys{"an input", kInput, {}};
 const KeySet kRandomKeys{"random", kRandom, {}};
 const KeySet kMapKeys{"map", kMap, {}};

@@ -2,6 +2,7 @@
 #include <mpipe/core/error.hpp>
 
 #include "exec/block_runner_parts.hpp"
+#include "exec/resource_scope.hpp"
 
 #include <fmt/format.h>
 
@@ -91,6 +92,11 @@ std::unique_ptr<BlockRunner::PreparedFunction> BlockRunner::settle_function(
 void BlockRunner::prepare_function(PreparedFunction& prepared) {
   prepared.external = known_shape(plan_.external_shape(prepared.planned->stage));
   prepared.stream = stream_of(prepared.node->name().c_str());
+  prepared.resources = prepared.node->function.resources();
+  // Ranks that do not compute have none.
+  const auto gpus = std::min(static_cast<std::size_t>(prepared.resources.gpus), options_.devices.size());
+  prepared.resources.devices.assign(options_.devices.begin(),
+                                    options_.devices.begin() + static_cast<std::ptrdiff_t>(gpus));
   if (const Index entries = prepared.node->function.cache_entries(); entries > 0)
     prepared.cache = std::make_unique<ResultCache>(entries);
   // They stay where they are from here on: views point into them.
@@ -213,9 +219,8 @@ BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, Inde
                                           Scratch& scratch, BlockReport& report) {
   bind_arguments(function, range, scratch);
   bind_outputs(function, range, scratch);
-  BlockCall call{range, &function.external, scratch.bound, scratch.columns, options_.seed, function.stream,
-                 0};
-  call.comm = &options_.alone;
+  BlockCall call{range, &function.external,  scratch.bound,  scratch.columns, options_.seed, function.stream,
+                 0,     &function.resources, &options_.alone};
   Attempt attempt;
   try {
     call_body(function, call, attempt.calls);
@@ -235,8 +240,12 @@ BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, Inde
   return attempt;
 }
 
-void BlockRunner::call_body(const PreparedFunction& function, BlockCall& call, Index& calls) {
+void BlockRunner::call_body(const PreparedFunction& function, BlockCall& call, Index& calls) const {
   const FunctionBody& body = function.node->function.body();
+  std::optional<ResourceScope> scope;
+  if (ResourceScope::changes_anything(function.resources))
+    scope.emplace(function.resources,
+                  options_.single_thread ? ResourceScope::Sets::process : ResourceScope::Sets::thread);
   if (function.cache) return function.cache->call(body, call, calls);
   try {
     body.call(call);

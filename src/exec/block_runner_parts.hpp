@@ -25,6 +25,7 @@ struct BlockRunner::PreparedFunction {
   const FunctionNode* node = nullptr;
   Shape external;
   std::uint64_t stream = 0;
+  Resources resources;  ///< of each call
   std::vector<PreparedArgument> arguments;
   std::vector<ArgumentView> views;  ///< of all arguments, in place where possible
   bool per_block = false;           ///< some view must be made for each block

@@ -143,6 +143,31 @@ class Nester {
     return part;
   }
 
+  /// Of each resource the most that one of the functions needs, as they are called one after the other; of
+  /// time the sum, unless one has no limit.
+  Resources resources() const {
+    Resources most;
+    bool limited = true;
+    for (const FunctionId id : members_) {
+      const Resources& needs = pipeline_.function(id).function.resources();
+      most.ranks = std::max(most.ranks, needs.ranks);
+      most.threads = std::max(most.threads, needs.threads);
+      most.gpus = std::max(most.gpus, needs.gpus);
+      most.memory = std::max(most.memory, needs.memory);
+      most.time += needs.time;
+      limited = limited && needs.time > Duration::zero();
+    }
+    if (!limited) most.time = Duration::zero();
+    return most;
+  }
+
+  Isolation isolation() const {
+    const bool isolated = std::any_of(members_.begin(), members_.end(), [&](FunctionId id) {
+      return pipeline_.function(id).function.isolation() == Isolation::process;
+    });
+    return isolated ? Isolation::process : Isolation::none;
+  }
+
   void add_values(Function& function, const Names& outputs) const {
     Inputs defaults;
     Index cache_entries = 0;
@@ -156,7 +181,7 @@ class Nester {
           if (std::find(outputs.begin(), outputs.end(), output) != outputs.end())
             function.attribute(output, key, text);
     }
-    function.defaults(std::move(defaults));
+    function.defaults(std::move(defaults)).resources(resources()).isolation(isolation());
     if (!function.body().draws_random_numbers()) function.cache(cache_entries);
   }
 

@@ -164,7 +164,10 @@ void Evaluation::call(const FunctionNode& node) {
     columns[k].collects_items = types[k].rank != std::size_t{0};
     columns[k].fixed = reinterpret_cast<std::byte*>(&scalars[2 * k]);
   }
-  BlockCall block{{0, 1}, &kNoAxes, views_, columns, 0, stream_of(node.outputs.front().c_str()), 0};
+  BlockCall block{{0, 1}, &kNoAxes,
+                  views_, columns,
+                  0,      stream_of(node.outputs.front().c_str()),
+                  0,      &node.function.resources()};
   try {
     node.function.body().call(block);
   } catch (const std::exception& error) {

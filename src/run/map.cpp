@@ -131,16 +131,16 @@ namespace {
 
 /// Rank 0's run, with its state in status.json where nobody else writes it.
 Results run_and_keep_status(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs,
-                            MapOptions options) {
+                            MapOptions options, const Supply& supply) {
   if (options.run_folder.empty() || !options.keep_status)
-    return MapRun(comm, pipeline, inputs, options).run();
+    return MapRun(comm, pipeline, inputs, options, supply).run();
   const auto status = std::make_shared<StatusWriter>(options.run_folder);
   const auto all = std::make_shared<ObserverList>();
   all->add(status);
   if (options.observer) all->add(options.observer);
   options.observer = all;
   try {
-    Results results = MapRun(comm, pipeline, inputs, std::move(options)).run();
+    Results results = MapRun(comm, pipeline, inputs, std::move(options), supply).run();
     const bool failed = results.failed_elements > 0;
     status->finish(RunState::completed, failed ? exit_code(Category::function_raised) : 0,
                    failed ? failures_text(results) : "");
@@ -164,14 +164,21 @@ Pipeline wanted_part(const Pipeline& pipeline, const Inputs& inputs, const MapOp
   return pipeline.subpipeline(given, options.outputs);
 }
 
-}  // namespace
-
-void check_map(const Pipeline& pipeline, const Inputs& inputs, const MapOptions& options, int ranks) {
+void check(const Pipeline& pipeline, const Inputs& inputs, const MapOptions& options, int ranks,
+           const Supply& supply) {
   const Pipeline part = wanted_part(pipeline, inputs, options);
   const Plan plan(part, {inputs, options.outputs, options.fixed, options.internal_shapes,
                          executor_names(part, options, ranks)});
-  check_teams(plan, make_settings(plan, options, ranks), ranks);
+  const Settings settings = make_settings(plan, options, ranks);
+  check_needs(plan, settings, supply, options.rank0);
+  check_teams(plan, settings, ranks);
   team_grace(options);
+}
+
+}  // namespace
+
+void check_map(const Pipeline& pipeline, const Inputs& inputs, const MapOptions& options, int ranks) {
+  check(pipeline, inputs, options, ranks, supply_here(needs_devices(pipeline)));
 }
 
 Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,
@@ -181,15 +188,20 @@ Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& in
     throw Error(Category::bad_option,
                 "the ranks brought different pipelines to one map (functions, mapspecs, defaults or bound "
                 "values differ). Build the same pipeline on every rank.");
+  const Supply supply = find_supply(own, needs_devices(pipeline));
   // Rank 0 finds what is wrong before anybody else does anything.
   const Bytes bytes = on_root(own, [&] {
-    check_map(pipeline, inputs, options, own.size());
+    check(pipeline, inputs, options, own.size(), supply);
     return own.size() > 1 ? encode_request(inputs, options) : Bytes{};
   });
-  if (own.is_root()) return run_and_keep_status(own, wanted_part(pipeline, inputs, options), inputs, options);
-  Request request = decode_request(bytes);
+  Request request;
+  together(own, [&] {
+    if (!own.is_root()) request = decode_request(bytes);
+  });
+  if (own.is_root())
+    return run_and_keep_status(own, wanted_part(pipeline, inputs, options), inputs, options, supply);
   const Pipeline part = wanted_part(pipeline, request.inputs, request.options);
-  return MapRun(own, part, request.inputs, std::move(request.options)).run();
+  return MapRun(own, part, request.inputs, std::move(request.options), supply).run();
 }
 
 Results Pipeline::map(const Communicator& comm, const Inputs& inputs, const MapOptions& options) const {

@@ -25,7 +25,8 @@ MapOptions without_observer_elsewhere(const Communicator& comm, MapOptions optio
 
 }  // namespace
 
-MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs, MapOptions options)
+MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs, MapOptions options,
+               const Supply& supply)
     : comm_(comm),
       pipeline_(pipeline),
       options_(without_observer_elsewhere(comm, std::move(options))),
@@ -44,17 +45,18 @@ MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs&
       assumed_(plan_.outputs().size(), false),
       arrays_(plan_),
       began_(clock_.now()) {
-  machine_ = look_at_machine();
-  choose_workers();
+  machine_ = describe_machine(supply);
+  const DeviceShares devices = share_devices(plan_, settings_, supply, options_.rank0);
+  choose_workers(devices);
   open_store();
-  const bool threads = comm_.is_root() && (settings_.uses(ExecutorKind::threads) || rank0_has_thread_);
+  const bool threads = comm_.is_root() && (settings_.uses_threads() || rank0_has_thread_);
   if (store_) sink_ = std::make_unique<Sink>(*store_);
   appends_late_ = store_ && threads;
   runner_ = std::make_unique<BlockRunner>(
       plan_, arrays_, appends_late_ ? nullptr : sink_.get(),
       BlockRunnerOptions{options_.seed, comm_.rank(), host_name(), !threads,
                          options_.error_handling == "continue", static_cast<int>(options_.retries),
-                         form_teams()});
+                         devices.of_rank[static_cast<std::size_t>(comm_.rank())], form_teams(supply)});
 }
 
 MapRun::~MapRun() = default;

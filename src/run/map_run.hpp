@@ -11,6 +11,7 @@
 #include <mpipe/run/run_folder.hpp>
 #include <mpipe/store/run_store.hpp>
 
+#include "run/needs.hpp"
 #include "run/outcome.hpp"
 #include "run/settings.hpp"
 
@@ -20,8 +21,9 @@ namespace mpipe {
 /// marked collective are called by every rank in the same order, and throw alike everywhere.
 class MapRun {
  public:
-  /// Collective. `options` and `inputs` are the same everywhere.
-  MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs, MapOptions options);
+  /// Collective. `options`, `inputs` and `supply` are the same everywhere.
+  MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs, MapOptions options,
+         const Supply& supply);
   ~MapRun();
 
   /// Collective. The whole run.
@@ -40,10 +42,10 @@ class MapRun {
   void keep_failed();
   RunDescription describe() const;
   RunLayout layout() const;
-  void choose_workers();
-  bool all_thread_safe() const;
-  Comm form_teams();
-  MachineInfo look_at_machine() const;
+  void choose_workers(const DeviceShares& devices);
+  bool may_have_thread() const;
+  Comm form_teams(const Supply& supply);
+  MachineInfo describe_machine(const Supply& supply) const;
 
   // waves (collective)
   void prepare_wave(std::size_t wave);
@@ -112,7 +114,7 @@ class MapRun {
   bool appends_late_ = false;  ///< blocks are computed by other threads than the one that may use the store
   std::unique_ptr<TeamMaker> team_maker_;    ///< null where no function wants several ranks for a call
   std::vector<std::uint32_t> node_of_rank_;  ///< likewise empty
-  std::uint32_t commits_ = 0;  ///< number of the last commit within a wave
+  std::uint32_t commits_ = 0;                ///< number of the last commit within a wave
 
   WaveOutcome outcome_;  ///< of the wave at hand; rank 0 fills it while dispatching
   TimePoint began_;

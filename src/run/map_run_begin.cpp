@@ -12,9 +12,6 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <sched.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <ctime>
 #include <random>
@@ -22,8 +19,7 @@
 namespace mpipe {
 namespace {
 
-/// Tells whether two things are the same, nothing more.
-std::string digest(std::span<const std::byte> bytes) { return fmt::format("{:016x}", fnv1a(bytes)); }
+std::string hexadecimal(std::uint64_t digest) { return fmt::format("{:016x}", digest); }
 
 std::string attribute(const Function& function, const std::string& output, const std::string& key) {
   const auto of_output = function.attributes().find(output);
@@ -39,57 +35,49 @@ std::string random_id() {
 
 std::string now_in_utc() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
-int cores_allowed() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return ::sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-}
-
 }  // namespace
 
-MachineInfo MapRun::look_at_machine() const {
+MachineInfo MapRun::describe_machine(const Supply& supply) const {
   MachineInfo machine;
   machine.ranks = comm_.size();
   for (const ExecutorChoice& executor : settings_.executors)
     machine.executor += (machine.executor.empty() ? "" : ", ") + executor.to_string();
-  const auto here = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
-  for (const Node& node : comm_.nodes()) machine.hosts.push_back(node.host);
-  // Ranks of one node see the same number of cores; the first of each node counts.
-  std::vector<std::int64_t> cores(static_cast<std::size_t>(comm_.size()), 0);
-  cores[static_cast<std::size_t>(comm_.rank())] = here;
-  comm_.all_reduce(cores, ReduceOp::max);
   machine.cores = 0;
-  for (const Node& node : comm_.nodes()) {
-    const auto of_node = static_cast<int>(cores[static_cast<std::size_t>(node.ranks.front())]);
-    machine.cores += of_node;
-    machine.oversubscribed = machine.oversubscribed || static_cast<int>(node.ranks.size()) > of_node;
+  for (const NodeSupply& node : supply.nodes) {
+    machine.hosts.push_back(node.host);
+    machine.cores += node.cores;
+    machine.oversubscribed = machine.oversubscribed || static_cast<int>(node.ranks.size()) > node.cores;
   }
-  machine.bound = comm_.all_reduce(std::int64_t{cores_allowed() < here ? 1 : 0}, ReduceOp::max) != 0;
+  machine.bound = supply.bound;
   return machine;
 }
 
-bool MapRun::all_thread_safe() const {
+/// All functions may be called by a thread beside the one that schedules. Calls with threads or gpus change
+/// the environment, which is left to the thread that reads it.
+bool MapRun::may_have_thread() const {
+  const auto may = [&](FunctionId id) {
+    const Function& function = pipeline_.function(id).function;
+    return function.is_thread_safe() && function.resources().threads == 0 && function.resources().gpus == 0;
+  };
   return std::all_of(plan_.stages().begin(), plan_.stages().end(), [&](const Stage& stage) {
-    return std::all_of(stage.functions.begin(), stage.functions.end(),
-                       [&](FunctionId id) { return pipeline_.function(id).function.is_thread_safe(); });
+    return std::all_of(stage.functions.begin(), stage.functions.end(), may);
   });
 }
 
-void MapRun::choose_workers() {
+void MapRun::choose_workers(const DeviceShares& devices) {
   const bool with_others = settings_.uses(ExecutorKind::mpi) && comm_.size() > 1;
-  rank0_computes_ = !with_others || options_.rank0 != Rank0::schedule;
-  rank0_has_thread_ = with_others && rank0_computes_ && all_thread_safe() && comm_.threads_allowed();
+  rank0_computes_ = !with_others || (options_.rank0 != Rank0::schedule && devices.rank0_computes);
+  rank0_has_thread_ = with_others && rank0_computes_ && may_have_thread() && comm_.threads_allowed();
   machine_.rank0 = rank0_computes_ ? (with_others ? "schedules and works" : "works") : "schedules";
 }
 
 /// Collective. Gets ready for functions that take communicators. Returns the one of this rank alone.
-Comm MapRun::form_teams() {
+Comm MapRun::form_teams(const Supply& supply) {
   if (wants_teams(plan_) && comm_.size() > 1) {
     team_maker_ = make_team_maker(comm_.duplicate());
     node_of_rank_.resize(static_cast<std::size_t>(comm_.size()));
-    const std::vector<Node> nodes = comm_.nodes();
-    for (std::uint32_t node = 0; node < nodes.size(); ++node)
-      for (const int rank : nodes[node].ranks) node_of_rank_[static_cast<std::size_t>(rank)] = node;
+    for (std::uint32_t node = 0; node < supply.nodes.size(); ++node)
+      for (const int rank : supply.nodes[node].ranks) node_of_rank_[static_cast<std::size_t>(rank)] = node;
   }
   if (!takes_communicators(plan_) || !comm_.uses_mpi()) return {};
   const int self = comm_.rank();
@@ -100,8 +88,7 @@ RunDescription MapRun::describe() const {
   RunDescription description;
   description.run_id = random_id();
   description.document = options_.document;
-  const std::string text = pipeline_.digest_text();
-  description.pipeline_digest = digest(std::as_bytes(std::span(text)));
+  description.pipeline_digest = hexadecimal(fnv1a(pipeline_.digest_text()));
   description.error_handling = options_.error_handling;
   description.seed = options_.seed;
   description.command_line = options_.command_line;
@@ -116,7 +103,7 @@ RunDescription MapRun::describe() const {
   }
   for (const auto& [name, value] : inputs_)
     description.inputs.push_back(
-        {name, std::string(value.type().dtype()), value.shape(), digest(value.to_wire())});
+        {name, std::string(value.type().dtype()), value.shape(), hexadecimal(value.digest())});
   return description;
 }
 

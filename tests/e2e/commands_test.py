@@ -70,6 +70,24 @@ inputs: {x: 1, bad: 1}
             self.assertIn(word, text)
         self.assertEqual(self.app("describe", "grid.yaml", ranks=2).out, text)
 
+    def test_describe_resources(self):
+        self.write("needs.yaml", """
+mpipe: 1
+functions:
+  - {output: y, expr: "2 * x", mapspec: "x[i] -> y[i]", resources: {threads: 1, memory: 2MB, time: 10min}}
+  - {output: z, expr: "sum(y)"}
+inputs: {x: [1, 2]}
+""")
+        described = self.app("describe", "needs.yaml", "--json").json["functions"]
+        needs = {"ranks": 1, "threads": 1, "gpus": 0, "memory": 2000000, "time": 600.0, "isolation": "none"}
+        self.assertEqual(described[0]["resources"], needs)
+        nothing = {"ranks": 1, "threads": 0, "gpus": 0, "memory": 0, "time": 0.0, "isolation": "none"}
+        self.assertEqual(described[1]["resources"], nothing)
+        plan = self.app("map", "needs.yaml", "--dry-run", "--json").json
+        self.assertEqual(plan["resources"], {"y": needs, "z": nothing})
+        for command in (["describe", "needs.yaml"], ["map", "needs.yaml", "--dry-run"]):
+            self.assertIn("threads 1, memory 2MB, time 10min", self.app(*command).out)
+
     def test_describe_draws(self):
         dot = self.app("describe", "grid.yaml", "--dot").out
         self.assertTrue(dot.startswith('digraph "grid" {'), dot)

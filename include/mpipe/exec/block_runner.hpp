@@ -34,7 +34,9 @@ struct BlockRunnerOptions {
   bool single_thread = true;  ///< `compute` is called by one thread only: no locks
   bool keep_going = false;    ///< an element that fails costs itself and what needs it, and the rest goes on
   int retries = 0;            ///< how often a failing element is tried again, with the same random numbers
-  Comm alone = {};            ///< for functions that take a communicator, where this rank calls them alone
+  /// Numbers of the devices of this rank, of which each call has the first ones.
+  std::vector<int> devices = {};
+  Comm alone = {};  ///< for functions that take a communicator, where this rank calls them alone
 };
 
 /// What a function cost on this rank.
@@ -63,9 +65,9 @@ class BlockRunner final : public BlockHandler, public TeamHandler {
   std::optional<Failure> try_element(const Block& block, const Comm& comm) override;
   BlockReport end_element(const Block& block, std::optional<Failure> failure) override;
   int retries() const override { return options_.retries; }
-  /// How many ranks each of these elements wants, from 1 to `most`. Their arguments must be known here: constants,
-  /// or arrays of earlier waves. Throws `Error` (bad_option), naming the element, where a rule says something
-  /// else, or throws.
+  /// How many ranks each of these elements wants, from 1 to `most`. Their arguments must be known here:
+  /// constants, or arrays of earlier waves. Throws `Error` (bad_option), naming the element, where a rule
+  /// says something else, or throws.
   std::vector<TeamElements> teams_of(FunctionId function, const RangeSet& elements, int most);
   /// Gives `sink` what was computed of a block that has ended, for runners without one: `compute` may run in
   /// threads that must not touch the sink.
@@ -89,7 +91,7 @@ class BlockRunner final : public BlockHandler, public TeamHandler {
                      BlockReport& report);
   Index call_function(const PreparedFunction& function, IndexRange range, BlockReport& report);
   Attempt attempt(const PreparedFunction& function, IndexRange range, Scratch& scratch, BlockReport& report);
-  static void call_body(const PreparedFunction& function, BlockCall& call, Index& calls);
+  void call_body(const PreparedFunction& function, BlockCall& call, Index& calls) const;
   bool describes_failures() const;
   void note_failed(const PreparedFunction& function, Failure failure, BlockReport& report);
   RangeSet lost_arguments(const PreparedFunction& function, const std::vector<FailedElements>& losses) const;

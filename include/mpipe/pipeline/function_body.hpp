@@ -8,6 +8,7 @@
 #include <mpipe/core/shape.hpp>
 #include <mpipe/data/codec.hpp>
 #include <mpipe/data/element_type.hpp>
+#include <mpipe/pipeline/resources.hpp>
 
 #include <optional>
 #include <span>
@@ -92,7 +93,8 @@ struct BlockCall {
   std::uint64_t seed = 0;    ///< of the run
   std::uint64_t stream = 0;  ///< of the function: hash of its first output's name
   Index completed = 0;       ///< set by the body: elements that are complete when it returns or throws
-  const Comm* comm = nullptr;  ///< ranks that make this call together; nullptr: this one alone
+  const Resources* resources = nullptr;  ///< that the call has; nullptr: none in particular
+  const Comm* comm = nullptr;            ///< ranks that make this call together; nullptr: this one alone
 };
 
 /// The body of a function: typed C++ code, or an expression. Immutable; `call` may run in several processes

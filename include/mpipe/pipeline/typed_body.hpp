@@ -8,6 +8,7 @@
 #include <mpipe/data/value.hpp>
 #include <mpipe/pipeline/function_body.hpp>
 #include <mpipe/pipeline/random.hpp>
+#include <mpipe/pipeline/resources.hpp>
 
 #include <concepts>
 #include <tuple>
@@ -39,7 +40,7 @@ concept HasSignature = requires {
 
 /// Parameters that the library fills in itself and that have no name.
 template <class P>
-concept Injected = std::same_as<P, Random> || std::same_as<P, Comm>;
+concept Injected = std::same_as<P, Random> || std::same_as<P, Resources> || std::same_as<P, Comm>;
 
 template <class P>
 concept Parameter = Injected<P> || ElementValue<P>;
@@ -318,9 +319,7 @@ class TypedBody final : public FunctionBody {
   std::string identity() const override { return type_name(typeid(F)); }
 
   void call(BlockCall& call) const override { run(call, std::make_index_sequence<kArity>{}); }
-  bool draws_random_numbers() const override {
-    return takes<Random>(std::make_index_sequence<kArity>{});
-  }
+  bool draws_random_numbers() const override { return takes<Random>(std::make_index_sequence<kArity>{}); }
   bool takes_communicator() const override { return takes<Comm>(std::make_index_sequence<kArity>{}); }
 
  private:
@@ -381,6 +380,10 @@ class TypedBody final : public FunctionBody {
   }
   static Random argument(FilledIn<Random>&, Index, Index element, const BlockCall& call) {
     return Random(call.seed, call.stream, static_cast<std::uint64_t>(element));
+  }
+  static const Resources& argument(FilledIn<Resources>&, Index, Index, const BlockCall& call) {
+    static const Resources kNone;
+    return call.resources == nullptr ? kNone : *call.resources;
   }
   static Comm argument(FilledIn<Comm>&, Index, Index, const BlockCall& call) {
     return call.comm == nullptr ? Comm() : *call.comm;

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "run/needs.hpp"
+
+#include <mpipe/core/error.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace mpipe {
+namespace {
+
+[[noreturn]] void refuse(const std::string& problem) { throw Error(Category::bad_option, problem); }
+
+/// `visit(function, executor)` for all functions of the plan.
+template <class Visitor>
+void for_each_function(const Plan& plan, const Settings& settings, Visitor visit) {
+  for (const Stage& stage : plan.stages())
+    for (const FunctionId id : stage.functions)
+      visit(plan.pipeline().function(id), settings.executors[settings.executor_of_stage[stage.id.value]]);
+}
+
+void check_on_node(const FunctionNode& function, const NodeSupply& node) {
+  const Resources& needs = function.function.resources();
+  if (needs.threads > node.cores)
+    refuse(fmt::format(
+        "function '{}' needs {} threads, but the node {} has {} cores (its threads would wait for each "
+        "other). Ask for at most {} threads.",
+        function.name(), needs.threads, node.host, node.cores, node.cores));
+  if (node.memory > 0 && needs.memory > node.memory)
+    refuse(fmt::format(
+        "function '{}' needs {} bytes of memory, but the node {} has {}. Ask for less, or use nodes with "
+        "more.",
+        function.name(), needs.memory, node.host, node.memory));
+  if (needs.gpus > static_cast<int>(node.devices.size()))
+    refuse(fmt::format(
+        "function '{}' needs {} gpus, but the node {} has {}. Ask for less, or use nodes with more "
+        "(MPIPE_GPUS tells how many there are, where they are not found).",
+        function.name(), needs.gpus, node.host, node.devices.size()));
+}
+
+/// Gpus that a call on the ranks of `mpi`, and one on rank 0 alone, needs at most; 0: none.
+struct DeviceNeeds {
+  int everywhere = 0;
+  int on_root = 0;
+};
+
+DeviceNeeds device_needs(const Plan& plan, const Settings& settings) {
+  DeviceNeeds needs;
+  for_each_function(plan, settings, [&](const FunctionNode& function, const ExecutorChoice& executor) {
+    int& most = executor.kind == ExecutorKind::mpi ? needs.everywhere : needs.on_root;
+    most = std::max(most, function.function.resources().gpus);
+  });
+  return needs;
+}
+
+/// The ranks of a node that call functions with gpus.
+std::vector<int> users(const NodeSupply& node, const DeviceNeeds& needs, bool rank0_computes) {
+  std::vector<int> ranks;
+  for (const int rank : node.ranks) {
+    const bool calls = needs.everywhere > 0 && (rank != 0 || rank0_computes);
+    if (calls || (rank == 0 && needs.on_root > 0)) ranks.push_back(rank);
+  }
+  return ranks;
+}
+
+void share_node(const NodeSupply& node, const DeviceNeeds& needs, DeviceShares& shares) {
+  const std::vector<int> ranks = users(node, needs, shares.rank0_computes);
+  if (ranks.empty()) return;
+  const std::size_t share = node.devices.size() / ranks.size();
+  for (std::size_t k = 0; k < ranks.size(); ++k) {
+    const auto begin = node.devices.begin() + static_cast<std::ptrdiff_t>(k * share);
+    shares.of_rank[static_cast<std::size_t>(ranks[k])].assign(begin,
+                                                              begin + static_cast<std::ptrdiff_t>(share));
+  }
+  const bool has_root = ranks.front() == 0;
+  const int needed = std::max(needs.everywhere, has_root ? needs.on_root : 0);
+  if (static_cast<int>(share) < needed)
+    refuse(fmt::format(
+        "a call needs {} gpus, and the {} ranks that compute on the node {} have {} each, of the {} "
+        "gpus of the node (no two ranks use the same one at a time). Start at most {} ranks on each node.",
+        needed, ranks.size(), node.host, share, node.devices.size(),
+        node.devices.size() / static_cast<std::size_t>(needed) + (shares.rank0_computes ? 0 : 1)));
+}
+
+/// Rank 0, which also schedules, leaves its devices to the others where there are not enough for all.
+bool leaves_devices(const Supply& supply, const DeviceNeeds& needs, Rank0 rank0) {
+  if (needs.everywhere == 0 || needs.on_root > 0 || rank0 == Rank0::work) return false;
+  const NodeSupply& node = supply.nodes.front();
+  return rank0 == Rank0::schedule ||
+         (node.ranks.size() > 1 &&
+          node.devices.size() < node.ranks.size() * static_cast<std::size_t>(needs.everywhere));
+}
+
+}  // namespace
+
+bool needs_devices(const Pipeline& pipeline) {
+  return std::any_of(pipeline.functions().begin(), pipeline.functions().end(),
+                     [](const FunctionNode& node) { return node.function.resources().gpus > 0; });
+}
+
+DeviceShares share_devices(const Plan& plan, const Settings& settings, const Supply& supply, Rank0 rank0) {
+  const DeviceNeeds needs = device_needs(plan, settings);
+  std::size_t ranks = 0;
+  for (const NodeSupply& node : supply.nodes) ranks += node.ranks.size();
+  DeviceShares shares{std::vector<std::vector<int>>(ranks), true};
+  if (ranks > 1) shares.rank0_computes = !leaves_devices(supply, needs, rank0);
+  for (const NodeSupply& node : supply.nodes) share_node(node, needs, shares);
+  return shares;
+}
+
+void check_needs(const Plan& plan, const Settings& settings, const Supply& supply, Rank0 rank0) {
+  for_each_function(plan, settings, [&](const FunctionNode& function, const ExecutorChoice& executor) {
+    const bool on_all = executor.kind == ExecutorKind::mpi;
+    const auto first = supply.nodes.begin();
+    std::for_each(first, on_all ? supply.nodes.end() : first + 1,
+                  [&](const NodeSupply& node) { check_on_node(function, node); });
+    if (executor.kind == ExecutorKind::threads && function.function.resources().gpus > 0)
+      refuse(fmt::format(
+          "function '{}' needs gpus, which the executor {} cannot give to one thread alone (a process "
+          "sees its devices by environment variables). Use mpi or sequential for it.",
+          function.name(), executor.to_string()));
+  });
+  share_devices(plan, settings, supply, rank0);
+}
+
+}  // namespace mpipe

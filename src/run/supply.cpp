@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "run/supply.hpp"
+
+#include <mpipe/comm/agreement.hpp>
+
+#include "run/devices.hpp"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace mpipe {
+namespace {
+
+/// What one rank sees, as numbers that can be compared over ranks.
+struct Sight {
+  std::int64_t cores = 1;
+  std::int64_t bound = 0;
+  std::int64_t memory = 0;
+  std::int64_t devices = 0;  ///< a bit for each number
+};
+
+Sight look(bool with_devices) {
+  Sight sight;
+  sight.cores = ::sysconf(_SC_NPROCESSORS_ONLN);
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
+    sight.bound = CPU_COUNT(&allowed) < sight.cores ? 1 : 0;
+  sight.memory = std::max(0L, ::sysconf(_SC_PHYS_PAGES)) * std::max(0L, ::sysconf(_SC_PAGESIZE));
+  static_assert(max_device < 62, "devices are bits of a positive number");
+  if (with_devices)
+    for (const int device : find_devices()) sight.devices |= std::int64_t{1} << device;
+  return sight;
+}
+
+NodeSupply supply_of(const Node& node, const std::vector<Sight>& sights) {
+  const Sight& first = sights[static_cast<std::size_t>(node.ranks.front())];
+  NodeSupply supply{
+      node.host, node.ranks, static_cast<int>(first.cores), static_cast<std::uint64_t>(first.memory), {}};
+  // A batch system may have given each rank some of the devices of the node.
+  std::int64_t devices = 0;
+  for (const int rank : node.ranks) devices |= sights[static_cast<std::size_t>(rank)].devices;
+  for (int device = 0; device <= max_device; ++device)
+    if ((devices >> device & 1) != 0) supply.devices.push_back(device);
+  return supply;
+}
+
+}  // namespace
+
+Supply find_supply(const Communicator& comm, bool with_devices) {
+  std::vector<std::int64_t> all(4 * static_cast<std::size_t>(comm.size()), 0);
+  together(comm, [&] {
+    const Sight here = look(with_devices);
+    const auto at = all.begin() + 4 * comm.rank();
+    std::copy_n(
+        std::initializer_list<std::int64_t>{here.cores, here.bound, here.memory, here.devices}.begin(), 4,
+        at);
+  });
+  comm.all_reduce(all, ReduceOp::max);
+  std::vector<Sight> sights;
+  for (std::size_t k = 0; k < all.size(); k += 4)
+    sights.push_back({all[k], all[k + 1], all[k + 2], all[k + 3]});
+  Supply supply;
+  for (const Node& node : comm.nodes()) supply.nodes.push_back(supply_of(node, sights));
+  supply.bound =
+      std::any_of(sights.begin(), sights.end(), [](const Sight& sight) { return sight.bound != 0; });
+  return supply;
+}
+
+Supply supply_here(bool with_devices) {
+  const Sight sight = look(with_devices);
+  return {{supply_of({host_name(), {0}}, {sight})}, sight.bound != 0};
+}
+
+}  // namespace mpipe

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// What the nodes of a run have.
+#pragma once
+
+#include <mpipe/comm/communicator.hpp>
+
+namespace mpipe {
+
+/// What the ranks on one node share.
+struct NodeSupply {
+  std::string host;
+  std::vector<int> ranks;  ///< ascending
+  int cores = 1;
+  std::uint64_t memory = 0;  ///< bytes; 0: not known
+  std::vector<int> devices;  ///< their numbers, ascending
+};
+
+struct Supply {
+  std::vector<NodeSupply> nodes;
+  bool bound = false;  ///< some rank is bound to less than the cores of its node
+};
+
+/// Collective. `with_devices`: looks for devices, and throws what `find_devices` does, on all ranks alike.
+Supply find_supply(const Communicator& comm, bool with_devices);
+
+/// Local. This machine as the one node, and rank 0 as the one rank.
+Supply supply_here(bool with_devices);
+
+}  // namespace mpipe
