@@ -64,7 +64,7 @@ MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs&
                          .keep_going = options_.error_handling == "continue",
                          .retries = static_cast<int>(options_.retries),
                          .devices = devices.of_rank[static_cast<std::size_t>(comm_.rank())],
-                         .alone = form_teams(),
+                         .alone = form_teams(supply),
                          .bodies = std::move(bodies)});
 }
 

@@ -59,7 +59,7 @@ class MapRun {
   void choose_workers(const DeviceShares& devices);
   bool may_have_thread() const;
   std::vector<CalledBody> isolate_functions();
-  Comm form_teams();
+  Comm form_teams(const Supply& supply);
   MachineInfo describe_machine(const Supply& supply) const;
 
   // waves (collective)

@@ -72,13 +72,12 @@ void MapRun::choose_workers(const DeviceShares& devices) {
 }
 
 /// Collective. Gets ready for functions that take communicators. Returns the one of this rank alone.
-Comm MapRun::form_teams() {
+Comm MapRun::form_teams(const Supply& supply) {
   if (wants_teams(plan_) && comm_.size() > 1) {
     team_maker_ = make_team_maker(comm_.duplicate());
     node_of_rank_.resize(static_cast<std::size_t>(comm_.size()));
-    const std::vector<Node> nodes = comm_.nodes();
-    for (std::uint32_t node = 0; node < nodes.size(); ++node)
-      for (const int rank : nodes[node].ranks) node_of_rank_[static_cast<std::size_t>(rank)] = node;
+    for (std::uint32_t node = 0; node < supply.nodes.size(); ++node)
+      for (const int rank : supply.nodes[node].ranks) node_of_rank_[static_cast<std::size_t>(rank)] = node;
   }
   if (!takes_communicators(plan_) || !comm_.uses_mpi()) return {};
   const int self = comm_.rank();
