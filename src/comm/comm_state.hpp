@@ -12,7 +12,7 @@
 namespace mpipe {
 
 /// Messages between two ranks on the communicator of a group.
-enum class CommTag : int { gather = 1, exchange = 2 };
+enum class CommTag : int { gather = 1, exchange = 2, subgroup = 3 };
 
 struct CommState {
   CommState() = default;

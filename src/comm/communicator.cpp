@@ -155,6 +155,21 @@ std::optional<Communicator> Communicator::split(std::optional<int> color, int ke
   return adopt(part, state_->wait_options, state_->broken);
 }
 
+Communicator Communicator::subgroup(std::span<const int> ranks) const {
+  if (!uses_mpi()) return Communicator();
+  MPI_Group all = MPI_GROUP_NULL;
+  MPI_Group some = MPI_GROUP_NULL;
+  state_->check(MPI_Comm_group(state_->raw(), &all), "MPI_Comm_group");
+  state_->check(MPI_Group_incl(all, static_cast<int>(ranks.size()), ranks.data(), &some), "MPI_Group_incl");
+  MPI_Comm part = MPI_COMM_NULL;
+  const int code = MPI_Comm_create_group(state_->raw(), some, static_cast<int>(CommTag::subgroup), &part);
+  MPI_Group_free(&some);
+  MPI_Group_free(&all);
+  state_->check(code, "MPI_Comm_create_group");
+  if (part == MPI_COMM_NULL) throw Bug(fmt::format("rank {} is not in the subgroup that it makes", rank()));
+  return adopt(part, state_->wait_options, state_->broken);
+}
+
 Communicator Communicator::duplicate() const {
   if (!uses_mpi()) return Communicator();
   barrier();

@@ -77,6 +77,7 @@ class RenamedBody final : public FunctionBody {
   void call(BlockCall& call) const override { function_.body().call(call); }
   bool thread_safe() const override { return function_.is_thread_safe(); }
   bool draws_random_numbers() const override { return function_.body().draws_random_numbers(); }
+  bool takes_communicator() const override { return function_.body().takes_communicator(); }
   std::string identity() const override { return function_.body().identity(); }
 
  private:
@@ -178,6 +179,11 @@ Function renamed_function(const Function& function, std::vector<std::string> out
   for (std::size_t k = 0; k < parameters.size(); ++k) names[own_parameters[k]] = parameters[k];
 
   Function result(std::move(outputs), std::make_shared<const RenamedBody>(function));
+  if (function.rank_rule()) {
+    RankRule rule{{}, function.rank_rule()->body};
+    for (const std::size_t k : function.rank_rule_positions()) rule.parameters.push_back(parameters[k]);
+    result.ranks(std::move(rule));
+  }
   result.parameters(std::move(parameters));
   result.defaults(renamed_keys(function.default_values(), names));
   result.bound(renamed_keys(function.bound_values(), names));

@@ -221,6 +221,7 @@ BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, Inde
   bind_outputs(function, range, scratch);
   BlockCall call{range, &function.external, scratch.bound, scratch.columns, options_.seed, function.stream,
                  0,     &function.resources};
+  call.comm = &options_.alone;
   Attempt attempt;
   try {
     call_body(function, call, attempt.calls);

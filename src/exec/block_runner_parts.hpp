@@ -50,4 +50,13 @@ struct BlockRunner::Scratch {
   std::span<const ArgumentView> bound;
 };
 
+/// What this rank has of an element that a team computes, until it is known how that ended.
+struct BlockRunner::TeamTry {
+  std::unique_ptr<Scratch> scratch;
+  std::vector<Bytes> apart;  ///< what a member that does not lead computes
+  Index calls = 0;
+  Duration took{};
+  bool leads = false;
+};
+
 }  // namespace mpipe

@@ -17,6 +17,10 @@ void CompositePool::start(WorkerId worker, const Block& block) {
   local_.start({worker.value - remote}, block);
 }
 
+void CompositePool::start_team(std::span<const WorkerId> members, const Block& block) {
+  remote_.start_team(members, block);
+}
+
 void CompositePool::retract(WorkerId worker, BlockId block) {
   const std::uint32_t remote = remote_.worker_count();
   if (worker.value < remote) return remote_.retract(worker, block);

@@ -20,6 +20,10 @@ struct Actor {
     pool.start(assign.worker, assign.block);
     observer.on_assigned(assign.worker, assign.block, now);
   }
+  void operator()(const AssignTeam& assign) const {
+    pool.start_team(assign.members, assign.block);
+    observer.on_assigned(assign.members.front(), assign.block, now);
+  }
   void operator()(const Retract& retract) const { pool.retract(retract.worker, retract.block); }
   void operator()(const StageDone& done) const { observer.on_stage_done(done.stage, now); }
 };
@@ -56,6 +60,11 @@ void Dispatcher::look_around() {
 void Dispatcher::tell(PoolEvent& event, TimePoint now) {
   if (const auto* retracted = std::get_if<RetractedBlock>(&event.what)) {
     scheduler_.on_block_retracted(retracted->block, retracted->rest, now);
+    return;
+  }
+  if (auto* news = std::get_if<TeamNews>(&event.what)) {
+    // Frames of several workers come in any order: this one may be behind the report.
+    if (scheduler_.is_in_flight(news->block)) observer_.on_team_news(event.worker, *news, now);
     return;
   }
   BlockReport& report = std::get<BlockReport>(event.what);

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <mpipe/comm/waiter.hpp>
+#include <mpipe/core/error.hpp>
 #include <mpipe/exec/pool.hpp>
 
 namespace mpipe {
+
+void Pool::start_team(std::span<const WorkerId>, const Block&) {
+  throw Bug("a team in a pool that has none");
+}
 
 void Pool::pause(Duration duration) { sleep_for(duration); }
 

@@ -10,6 +10,17 @@ void RemotePool::start(WorkerId worker, const Block& block) {
   transport_.send(worker, message.kind, message.body());
 }
 
+void RemotePool::start_team(std::span<const WorkerId> members, const Block& block) {
+  const TeamDirectory::Entry entry = teams_.find({members.begin(), members.end()});
+  if (entry.released) {
+    const EncodedMessage release = encode(ToWorker(ReleaseTeamMessage{entry.released->team}));
+    for (const WorkerId member : entry.released->members) transport_.send(member, release.kind, release.body());
+  }
+  const EncodedMessage message =
+      encode(ToWorker(TeamMessage{block, entry.team, entry.is_new, {members.begin(), members.end()}}));
+  for (const WorkerId member : members) transport_.send(member, message.kind, message.body(), message.payload);
+}
+
 void RemotePool::retract(WorkerId worker, BlockId block) {
   const EncodedMessage message = encode(ToWorker(RetractMessage{block}));
   transport_.send(worker, message.kind, message.body());
@@ -21,6 +32,7 @@ std::optional<PoolEvent> RemotePool::poll() {
   ToRoot message = decode_to_root(*frame);
   if (auto* done = std::get_if<DoneMessage>(&message))
     return PoolEvent{frame->worker, std::move(done->report)};
+  if (auto* news = std::get_if<TeamNewsMessage>(&message)) return PoolEvent{frame->worker, std::move(news->news)};
   return PoolEvent{frame->worker, std::get<RetractedMessage>(message).retracted};
 }
 

@@ -5,6 +5,7 @@
 #include <mpipe/exec/serve.hpp>
 
 #include "exec/block_queue.hpp"
+#include "exec/team_member.hpp"
 
 #include <fmt/format.h>
 
@@ -15,7 +16,9 @@ namespace mpipe {
 struct WorkerLoop::Impl {
   WorkerTransport& transport;
   WorkerEvents& events;
+  const Clock& clock;
   SlicedBlock current;
+  TeamMember member;
   BlockQueue queue = {};
   bool stopped = false;
 
@@ -42,6 +45,12 @@ struct WorkerLoop::Impl {
     events.on_stop();
   }
 
+  void operator()(const TeamMessage& message) {
+    if (has_work()) throw Bug(fmt::format("block {} is for a team, and one of it is busy", message.block.id));
+    member.begin(message);
+  }
+  void operator()(const ReleaseTeamMessage& message) { member.release(message.team); }
+
   /// Returns whether a frame was there.
   bool receive() {
     const Frame* frame = transport.poll();
@@ -60,21 +69,31 @@ struct WorkerLoop::Impl {
     }
     events.on_turn(current.last_end());
   }
+
+  Turn compute_in_team() {
+    if (!member.turn()) return Turn::idle;
+    events.on_turn(clock.now());
+    return Turn::worked;
+  }
 };
 
 WorkerLoop::WorkerLoop(WorkerTransport& transport, BlockHandler& handler, WorkerEvents& events,
-                       const Clock& clock, ProcessPlace place)
-    : impl_(new Impl{transport, events, SlicedBlock(handler, clock, std::move(place), default_slice)}) {}
+                       const Clock& clock, ProcessPlace place, Teams teams)
+    : impl_(new Impl{transport, events, clock, SlicedBlock(handler, clock, place, default_slice),
+                     TeamMember(transport, clock, place)}) {
+  if (teams.handler != nullptr) impl_->member.use(*teams.handler, *teams.maker);
+}
 
 WorkerLoop::~WorkerLoop() = default;
 
 WorkerLoop::Turn WorkerLoop::turn() {
   // A frame per slice is enough while there is work: not more than that arrives, and every poll costs.
   bool worked = false;
-  while (!impl_->stopped && impl_->receive()) {
+  while (!impl_->stopped && !impl_->member.active() && impl_->receive()) {
     worked = true;
     if (impl_->has_work()) break;
   }
+  if (impl_->member.active()) return impl_->compute_in_team();
   if (impl_->stopped) return Turn::stopped;
   if (impl_->has_work()) {
     impl_->compute();
@@ -84,8 +103,8 @@ WorkerLoop::Turn WorkerLoop::turn() {
 }
 
 void serve(WorkerTransport& transport, BlockHandler& handler, WorkerEvents& events, const Clock& clock,
-           const ProcessPlace& place, const WaitOptions& wait) {
-  WorkerLoop loop(transport, handler, events, clock, place);
+           const ProcessPlace& place, const WaitOptions& wait, WorkerLoop::Teams teams) {
+  WorkerLoop loop(transport, handler, events, clock, place, teams);
   Waiter waiter(wait);
   for (;;) {
     switch (loop.turn()) {

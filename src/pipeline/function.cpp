@@ -129,6 +129,7 @@ void Function::check() const {
   check_names();
   check_values();
   check_mapspec();
+  check_ranks();
   if (cache_entries_ > 0 && body_->draws_random_numbers())
     throw Error(
         Category::bad_option,

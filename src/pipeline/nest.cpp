@@ -37,6 +37,7 @@ class Nester {
   Function nest(Names outputs) const {
     if (outputs.empty()) outputs = all_outputs();
     check_outputs(outputs);
+    check_ranks();
     const auto spec = mapspec(outputs);
     std::vector<NestedBody::Part> parts;
     for (const FunctionId id : members_) parts.push_back(part(pipeline_.function(id), outputs));
@@ -68,6 +69,17 @@ class Nester {
       names.insert(names.end(), outputs.begin(), outputs.end());
     }
     return names;
+  }
+
+  /// The arguments of the rule may be made inside.
+  void check_ranks() const {
+    for (const FunctionId id : members_)
+      if (const FunctionNode& node = pipeline_.function(id); node.function.rank_rule())
+        throw Error(Category::bad_option,
+                    fmt::format("function '{}' has a rule for the number of its ranks, so it cannot be nested "
+                                "(one call of the nested function has one number of ranks). Leave it out, or "
+                                "give it a fixed number.",
+                                node.name()));
   }
 
   void check_outputs(const Names& outputs) const {

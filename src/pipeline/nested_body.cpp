@@ -101,6 +101,11 @@ bool NestedBody::draws_random_numbers() const {
                      [](const Part& part) { return part.node.function.body().draws_random_numbers(); });
 }
 
+bool NestedBody::takes_communicator() const {
+  return std::any_of(parts_.begin(), parts_.end(),
+                     [](const Part& part) { return part.node.function.body().takes_communicator(); });
+}
+
 std::string NestedBody::identity() const {
   std::string text = "nested:";
   for (const Part& part : parts_)
@@ -137,6 +142,7 @@ class NestedCall {
       prepare_columns(p, range);
       BlockCall inner{range, call_.external, bind(p, range), columns_[p], call_.seed, body_.parts()[p].stream,
                       0,     call_.resources};
+      inner.comm = call_.comm;
       try {
         body_.parts()[p].node.function.body().call(inner);
       } catch (...) {

@@ -36,6 +36,7 @@ class NestedBody final : public FunctionBody {
   void call(BlockCall& call) const override;
   bool thread_safe() const override;
   bool draws_random_numbers() const override;
+  bool takes_communicator() const override;
   std::string identity() const override;
 
   const std::vector<Part>& parts() const { return parts_; }

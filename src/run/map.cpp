@@ -7,6 +7,7 @@
 #include "run/map_run.hpp"
 #include "run/request.hpp"
 #include "run/settings.hpp"
+#include "run/teams.hpp"
 
 #include <fmt/format.h>
 
@@ -168,7 +169,10 @@ void check(const Pipeline& pipeline, const Inputs& inputs, const MapOptions& opt
   const Pipeline part = wanted_part(pipeline, inputs, options);
   const Plan plan(part, {inputs, options.outputs, options.fixed, options.internal_shapes,
                          executor_names(part, options, ranks)});
-  check_needs(plan, make_settings(plan, options, ranks), supply, options.rank0);
+  const Settings settings = make_settings(plan, options, ranks);
+  check_needs(plan, settings, supply, options.rank0);
+  check_teams(plan, settings, ranks);
+  team_grace(options);
 }
 
 }  // namespace

@@ -56,7 +56,7 @@ MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs&
       plan_, arrays_, appends_late_ ? nullptr : sink_.get(),
       BlockRunnerOptions{options_.seed, comm_.rank(), host_name(), !threads,
                          options_.error_handling == "continue", static_cast<int>(options_.retries),
-                         devices.of_rank[static_cast<std::size_t>(comm_.rank())]});
+                         devices.of_rank[static_cast<std::size_t>(comm_.rank())], form_teams()});
 }
 
 MapRun::~MapRun() = default;

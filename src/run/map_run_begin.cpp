@@ -7,6 +7,7 @@
 
 #include "run/map_run.hpp"
 #include "run/map_run_sink.hpp"
+#include "run/teams.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -69,6 +70,20 @@ void MapRun::choose_workers(const DeviceShares& devices) {
   rank0_computes_ = !with_others || (options_.rank0 != Rank0::schedule && devices.rank0_computes);
   rank0_has_thread_ = with_others && rank0_computes_ && may_have_thread() && comm_.threads_allowed();
   machine_.rank0 = rank0_computes_ ? (with_others ? "schedules and works" : "works") : "schedules";
+}
+
+/// Collective. Gets ready for functions that take communicators. Returns the one of this rank alone.
+Comm MapRun::form_teams() {
+  if (wants_teams(plan_) && comm_.size() > 1) {
+    team_maker_ = make_team_maker(comm_.duplicate());
+    node_of_rank_.resize(static_cast<std::size_t>(comm_.size()));
+    const std::vector<Node> nodes = comm_.nodes();
+    for (std::uint32_t node = 0; node < nodes.size(); ++node)
+      for (const int rank : nodes[node].ranks) node_of_rank_[static_cast<std::size_t>(rank)] = node;
+  }
+  if (!takes_communicators(plan_) || !comm_.uses_mpi()) return {};
+  const int self = comm_.rank();
+  return function_comm(comm_.subgroup(std::span(&self, 1)));
 }
 
 RunDescription MapRun::describe() const {

@@ -5,6 +5,8 @@
 
 #include "run/map_run.hpp"
 #include "run/map_run_sink.hpp"
+#include "run/team_watch.hpp"
+#include "run/teams.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -48,16 +50,18 @@ struct MapRun::Crew {
 class WaveDirector {
  public:
   WaveDirector(MapRun& run, std::span<const std::unique_ptr<MapRun::Crew>> crews, RemotePool* remote)
-      : run_(run), crews_(crews), remote_(remote) {}
+      : run_(run), crews_(crews), remote_(remote), watch_(team_grace(run.options_)) {}
 
   void on_block_done(MapRun::Crew& crew, WorkerId worker, const Block& block, BlockReport& report,
                      TimePoint now) {
+    watch_.on_over(block.id);
     note(crew, worker, block, report, block.range.size(), now);
     if (!report.failed.empty()) note_failed(report, now);
   }
 
   void on_block_failed(MapRun::Crew& crew, WorkerId worker, const Block& block, BlockReport& report,
                        TimePoint now) {
+    watch_.on_over(block.id);
     note(crew, worker, block, report, report.completed, now);
     if (!report.failed.empty()) note_failed(report, now);
     for (const auto& other : crews_)
@@ -69,7 +73,10 @@ class WaveDirector {
     run_.outcome_.failures.push_back(std::move(*report.failure));
   }
 
+  void on_team_news(TeamNews& news, TimePoint now) { watch_.on_news(news, now); }
+
   void on_turn(TimePoint now) {
+    watch_.check(now);
     if (wants_commit_) commit();
     if (run_.store_) run_.store_->maintain(now);
     if (now - last_tick_ < kTick) return;
@@ -198,6 +205,7 @@ class WaveDirector {
   MapRun& run_;
   std::span<const std::unique_ptr<MapRun::Crew>> crews_;
   RemotePool* remote_;
+  TeamWatch watch_;
   Index failures_ = 0;  ///< in this wave, that the run goes on after
   bool wants_commit_ = false;
   TimePoint last_tick_{};
@@ -213,6 +221,7 @@ class CrewListener final : public DispatchObserver {
   void on_block_failed(WorkerId worker, const Block& block, BlockReport& report, TimePoint now) override {
     director_.on_block_failed(crew_, worker, block, report, now);
   }
+  void on_team_news(WorkerId, TeamNews& news, TimePoint now) override { director_.on_team_news(news, now); }
   void on_turn(TimePoint now) override { director_.on_turn(now); }
 
  private:
@@ -240,7 +249,8 @@ void MapRun::follow() {
   const auto transport = make_worker_transport(comm_, kRunId);
   prepare_wave(0);
   WaveFollower follower(*this);
-  serve(*transport, *runner_, follower, clock_, {comm_.rank(), host_name()}, comm_.wait_options());
+  serve(*transport, *runner_, follower, clock_, {comm_.rank(), host_name()}, comm_.wait_options(),
+        team_maker_ ? WorkerLoop::Teams{runner_.get(), team_maker_.get()} : WorkerLoop::Teams{});
 }
 
 /// `remote`: the other ranks, for an executor that works on all.
@@ -260,6 +270,7 @@ std::unique_ptr<MapRun::Crew> MapRun::make_crew(const ExecutorChoice& executor, 
     traits.resize(local->worker_count());
   } else {
     traits.resize(remote->worker_count());
+    for (std::size_t rank = 1; rank < node_of_rank_.size(); ++rank) traits[rank - 1].node = node_of_rank_[rank];
     if (rank0_has_thread_) {
       local = threads(1);
       traits.emplace_back();
@@ -320,6 +331,11 @@ void MapRun::begin_stage(const Stage& stage, Scheduler& scheduler) {
     all = all.united(todo_[id.value]);
   }
   if (!sized) return;
+  if (pipeline_.function(stage.functions.front()).function.wants_teams()) {
+    const int most = most_ranks(settings_, stage.id, comm_.size());
+    const auto teams = runner_->teams_of(stage.functions.front(), all, most);
+    return scheduler.on_team_stage_ready(stage.id, teams, clock_.now());
+  }
   const std::string name = pipeline_.function(stage.functions.front()).name();
   scheduler.on_stage_ready(stage.id, all, clock_.now(), settings_.block_of(stage.id, all.count(), name));
 }

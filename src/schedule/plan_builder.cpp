@@ -256,6 +256,9 @@ bool PlanBuilder::reads_same_elements(const PlannedFunction& function,
 
 bool PlanBuilder::may_join(const PlannedFunction& function, const Stage& stage) const {
   if (stage.axes != function.axes) return false;
+  // An element that a team computes is a block by itself.
+  for (const FunctionId id : {function.id, stage.functions.front()})
+    if (pipeline_.function(id).function.wants_teams()) return false;
   const auto& placement = request_.placement;
   if (!placement.empty() && placement[stage.functions.front().value] != placement[function.id.value])
     return false;

@@ -21,10 +21,17 @@ BlockPolicyOptions policy_options(const SchedulerOptions& options, std::optional
           .growth = options.growth};
 }
 
+std::vector<std::optional<std::uint32_t>> nodes_of(const std::vector<WorkerTraits>& workers) {
+  std::vector<std::optional<std::uint32_t>> nodes;
+  for (const WorkerTraits& worker : workers)
+    nodes.push_back(worker.max_block ? std::nullopt : worker.node);
+  return nodes;
+}
+
 }  // namespace
 
 Scheduler::Scheduler(SchedulerOptions options, std::vector<WorkerTraits> workers)
-    : options_(options), workers_(workers.size()), lists_(workers.size()) {
+    : options_(options), workers_(workers.size()), lists_(workers.size()), teams_(nodes_of(workers)) {
   const std::size_t slots = workers.size() * depth;
   if (slots > std::size_t{1} << 32) throw Bug("Scheduler: more than 2^31 workers");
   static_cast<void>(BlockPolicy(policy_options(options, std::nullopt)));  // throws now rather than later
@@ -40,19 +47,30 @@ Scheduler::Scheduler(SchedulerOptions options, std::vector<WorkerTraits> workers
 
 void Scheduler::on_stage_ready(StageId id, const RangeSet& todo, TimePoint,
                                std::optional<Index> fixed_block) {
+  Stage& stage = admit(id, todo, fixed_block);
+  if (stage.pool.empty()) {
+    stage.order = next_order_++;
+    if (!todo.empty()) open_.push_back(id.value);
+  }
+  stage.pool.add(todo);
+  close_if_done(id);
+}
+
+/// Makes a stage known, and counts what it gets to do.
+Scheduler::Stage& Scheduler::admit(StageId id, const RangeSet& todo, std::optional<Index> fixed_block) {
   if (id.value >= stages_.size()) stages_.resize(id.value + 1);
   Stage& stage = stages_[id.value];
   if (stage.order == 0)
     stage.policy = BlockPolicy(policy_options(options_, fixed_block));
   else if (!unfinished(id).intersection(todo).empty())
     throw Bug(fmt::format("Scheduler: elements of stage {} made ready twice", id.value));
-  if (stage.pool.empty()) {
-    stage.order = next_order_++;
-    if (!todo.empty()) open_.push_back(id.value);
-  }
-  stage.pool.add(todo);
   stage.tally.total += todo.count();
-  if (stage.tally.done == stage.tally.total) done_stages_.push_back(id);
+  return stage;
+}
+
+void Scheduler::close_if_done(StageId id) {
+  const StageTally& tally = stages_[id.value].tally;
+  if (tally.done == tally.total) done_stages_.push_back(id);
 }
 
 std::optional<Block> Scheduler::on_block_done(BlockId block, Duration busy, TimePoint now) {
@@ -60,10 +78,15 @@ std::optional<Block> Scheduler::on_block_done(BlockId block, Duration busy, Time
     ++late_events_;
     return std::nullopt;
   }
-  const Block done = settle(slot(block), true, now);
   busy = std::max(busy, Duration::zero());
-  WorkerTally& worker = workers_[worker_at(slot(block)).value].tally;
-  worker.busy += busy;
+  const WorkerId leader = worker_at(slot(block));
+  if (workers_[leader.value].in_team) {
+    for (const WorkerId member : team_of(leader)) workers_[member.value].tally.busy += busy;
+  } else {
+    workers_[leader.value].tally.busy += busy;
+  }
+  const Block done = settle(slot(block), true, now);
+  WorkerTally& worker = workers_[leader.value].tally;
   worker.elements += done.range.size();
   ++worker.blocks;
   Stage& stage = stages_[done.stage.value];
@@ -71,7 +94,7 @@ std::optional<Block> Scheduler::on_block_done(BlockId block, Duration busy, Time
   stage.tally.busy += busy;
   stage.tally.done += done.range.size();
   ++stage.tally.blocks;
-  if (stage.tally.done == stage.tally.total) done_stages_.push_back(done.stage);
+  close_if_done(done.stage);
   return done;
 }
 
@@ -81,7 +104,7 @@ std::optional<Block> Scheduler::on_block_failed(BlockId block, TimePoint now) {
     return std::nullopt;
   }
   const Block failed = settle(slot(block), false, now);
-  return_to_pool(failed.stage.value, failed.range);
+  return_to_pool(failed.stage.value, flight_at(slot(block)).ranks, failed.range);
   stop(Stopping::queued);
   return failed;
 }
@@ -107,7 +130,7 @@ bool Scheduler::on_block_retracted(BlockId block, IndexRange rest, TimePoint now
     flight.range.end = rest.begin;
     stages_[stage].tally.in_flight -= rest.size();
   }
-  return_to_pool(stage, rest);
+  return_to_pool(stage, flight.ranks, rest);
   return true;
 }
 
@@ -117,12 +140,20 @@ void Scheduler::on_worker_lost(WorkerId id, TimePoint now) {
     ++late_events_;
     return;
   }
+  if (!worker.in_team) return lose(id, now);
+  const std::vector<WorkerId> team = team_of(id);
+  for (const WorkerId member : team) lose(member, now);
+}
+
+void Scheduler::lose(WorkerId id, TimePoint now) {
+  Worker& worker = workers_[id.value];
   worker.lost = true;
   --alive_;
+  teams_.lose(id);
   for (std::size_t i = 0; i < depth; ++i) {
     if (!worker.flights[i].aboard) continue;
     const Block block = settle(id.value * depth + i, false, now);
-    return_to_pool(block.stage.value, block.range);
+    return_to_pool(block.stage.value, worker.flights[i].ranks, block.range);
   }
   file(id);
 }
@@ -154,6 +185,7 @@ Block Scheduler::settle(std::size_t place, bool done, TimePoint now) {
     worker.since = now;
   }
   --worker.load;
+  if (worker.in_team) disband(worker_at(place), now);
   file(worker_at(place));
   return {.id = flight.id, .stage = {flight.stage}, .range = flight.range};
 }
@@ -162,9 +194,12 @@ Block Scheduler::settle(std::size_t place, bool done, TimePoint now) {
 void Scheduler::file(WorkerId id) {
   Worker& worker = workers_[id.value];
   const bool limited = worker.traits.max_block.has_value();
+  teams_.set_idle(id, worker.load == 0);
   WorkerPlace place = WorkerPlace::set_aside;
-  if (worker.lost)
+  if (worker.lost || worker.in_team)
     place = WorkerPlace::set_aside;
+  else if (worker.load == 0 && teams_.holds(id))
+    place = WorkerPlace::idle_held;
   else if (worker.load == 0)
     place = limited ? WorkerPlace::idle_limited : WorkerPlace::idle;
   else if (worker.load == 1 && !limited && worker.traits.may_prefetch)
@@ -174,7 +209,8 @@ void Scheduler::file(WorkerId id) {
   lists_.move(id, place);
 }
 
-void Scheduler::return_to_pool(std::uint32_t stage, IndexRange range) {
+void Scheduler::return_to_pool(std::uint32_t stage, std::uint32_t ranks, IndexRange range) {
+  if (ranks > 1) return teams_.give_back(stage, stages_[stage].order, ranks, range);
   if (stages_[stage].pool.empty()) {
     const auto later = [this](std::uint32_t a, std::uint32_t b) {
       return stages_[a].order < stages_[b].order;
@@ -200,6 +236,7 @@ void Scheduler::stop(Stopping how) {
   if (how <= stopping_) return;
   stopping_ = how;
   recall_position_ = 0;
+  teams_.release();
 }
 
 // Actions
@@ -214,6 +251,9 @@ std::optional<Action> Scheduler::next_action(TimePoint now) {
     return StageDone{stage};
   }
   if (stopped()) return recall();
+  if (!teams_.empty() || held_version_ != teams_.held_version()) {
+    if (auto action = start_team(now)) return action;
+  }
   return open_.empty() ? steal(now) : hand_out(now);
 }
 
@@ -225,6 +265,9 @@ std::optional<Action> Scheduler::hand_out(TimePoint now) {
   for (auto worker = lists_.front(WorkerPlace::idle_limited); worker; worker = lists_.next(*worker)) {
     if (const auto offer = offer_for_limited(*workers_[worker->value].traits.max_block))
       return assign(*worker, *offer, now);
+  }
+  if (lists_.size(WorkerPlace::idle_held) > 0) {
+    if (auto action = fill_in(now)) return action;
   }
   return queue_ahead(now);
 }
@@ -238,7 +281,8 @@ std::optional<Action> Scheduler::queue_ahead(TimePoint now) {
   const Index size = stage.policy.size(stage.pool.count(), alive_);
   if (stage.policy.expected(size) >= options_.prefetch_below) return std::nullopt;
   while (const auto worker = lists_.front(WorkerPlace::one_block)) {
-    if (may_queue_behind(workers_[worker->value], now)) return assign(*worker, {open_.front(), size}, now);
+    if (!teams_.holds(*worker) && may_queue_behind(workers_[worker->value], now))
+      return assign(*worker, {open_.front(), size}, now);
     lists_.move(*worker, WorkerPlace::set_aside);  // until its block ends, so that it is looked at once
   }
   return std::nullopt;
@@ -282,6 +326,7 @@ Action Scheduler::assign(WorkerId id, Offer offer, TimePoint now) {
   ++in_flight_;
   splittable_ += is_splittable(flight) ? 1 : 0;
   stage.tally.in_flight += flight.range.size();
+  teams_in_a_row_ = 0;
   file(id);
   return Assign{.worker = id, .block = {.id = flight.id, .stage = {flight.stage}, .range = flight.range}};
 }
@@ -349,11 +394,14 @@ std::optional<WorkerId> Scheduler::long_running(TimePoint now) {
 // Questions
 
 bool Scheduler::finished() const {
-  return in_flight_ == 0 && (stopped() || open_.empty()) && done_position_ == done_stages_.size();
+  const bool nothing_left = open_.empty() && teams_.empty();
+  return in_flight_ == 0 && (stopped() || nothing_left) && done_position_ == done_stages_.size();
 }
 
 bool Scheduler::stuck() const {
-  if (stopped() || in_flight_ > 0 || open_.empty() || lists_.front(WorkerPlace::idle)) return false;
+  if (stopped() || in_flight_ > 0 || teams_.has_feasible()) return false;
+  if (open_.empty()) return !teams_.empty();
+  if (lists_.front(WorkerPlace::idle)) return false;
   for (auto worker = lists_.front(WorkerPlace::idle_limited); worker; worker = lists_.next(*worker))
     if (offer_for_limited(*workers_[worker->value].traits.max_block)) return false;
   return true;
@@ -366,9 +414,11 @@ StageTally Scheduler::tally(StageId stage) const {
   return tally;
 }
 
+bool Scheduler::is_in_flight(BlockId block) const { return is_aboard(block); }
+
 RangeSet Scheduler::unfinished(StageId stage) const {
   if (stage.value >= stages_.size()) return {};
-  RangeSet elements = stages_[stage.value].pool.elements();
+  RangeSet elements = stages_[stage.value].pool.elements().united(teams_.elements(stage.value));
   for (const Worker& worker : workers_)
     for (const Flight& flight : worker.flights)
       if (flight.aboard && flight.stage == stage.value) elements.insert(flight.range);

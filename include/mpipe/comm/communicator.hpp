@@ -5,6 +5,7 @@
 #pragma once
 
 #include <mpipe/comm/waiter.hpp>
+#include <mpipe/core/comm.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -109,6 +110,9 @@ class Communicator {
   /// Collective. One new group per `color` (>= 0), ranked by `key`, then by the rank here; nothing where
   /// there is no color. Costs milliseconds on many ranks: keep it.
   std::optional<Communicator> split(std::optional<int> color, int key) const;
+  /// A new group of these ranks of this one, in this order. Collective over them alone: the others go on with
+  /// what they do. A rank that makes several groups makes them in an order that all agree on.
+  Communicator subgroup(std::span<const int> ranks) const;
   /// Collective. The same ranks, other messages.
   Communicator duplicate() const;
 
@@ -120,5 +124,11 @@ class Communicator {
  private:
   std::shared_ptr<const CommState> state_;
 };
+
+/// A group as functions get it; keeps it. Errors of MPI come back to the function as codes, and are noted.
+Comm function_comm(const Communicator& group);
+/// What MPI said of the first error on a communicator of `function_comm` since the last call: a function that
+/// did not look at the code goes on with something that is not true.
+std::optional<std::string> overlooked_error(const Comm& comm);
 
 }  // namespace mpipe

@@ -24,6 +24,18 @@ Communicator communicator_from(const boost::mpi::communicator& comm,
 /// group is in use. `MPI_COMM_NULL` for a serial group.
 MPI_Comm native_comm(const Communicator& comm);
 
+/// The way from a function's `Comm` to MPI. Throws `Error` (bad_option) where the program runs without MPI.
+template <>
+struct NativeComm<MPI_Comm> {
+  static constexpr bool exists = true;
+  static MPI_Comm of(const Comm& comm);
+};
+template <>
+struct NativeComm<boost::mpi::communicator> {
+  static constexpr bool exists = true;
+  static boost::mpi::communicator of(const Comm& comm);
+};
+
 /// Throws `Error` (rank_lost) with MPI's own text when `code` is not `MPI_SUCCESS`.
 void check_mpi(int code, const char* operation);
 

@@ -7,8 +7,11 @@
 #include <mpipe/exec/block_handler.hpp>
 #include <mpipe/exec/messages.hpp>
 #include <mpipe/exec/run_arrays.hpp>
+#include <mpipe/exec/team.hpp>
 #include <mpipe/schedule/plan.hpp>
+#include <mpipe/schedule/team_planner.hpp>
 
+#include <map>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -33,6 +36,7 @@ struct BlockRunnerOptions {
   int retries = 0;            ///< how often a failing element is tried again, with the same random numbers
   /// Numbers of the devices of this rank, of which each call has the first ones.
   std::vector<int> devices = {};
+  Comm alone = {};  ///< for functions that take a communicator, where this rank calls them alone
 };
 
 /// What a function cost on this rank.
@@ -45,7 +49,7 @@ struct FunctionCost {
 
 /// Computes blocks of the wave that was prepared last. `compute` may be called from several threads if all
 /// functions of the wave are thread-safe; everything else from one thread, while no block is computed.
-class BlockRunner final : public BlockHandler {
+class BlockRunner final : public BlockHandler, public TeamHandler {
  public:
   /// `sink` may be nullptr. All references must outlive the runner.
   BlockRunner(const Plan& plan, RunArrays& arrays, BlockSink* sink, BlockRunnerOptions options);
@@ -58,6 +62,13 @@ class BlockRunner final : public BlockHandler {
   void prepare_wave(std::size_t wave, const std::vector<RangeSet>& stored,
                     const std::vector<RangeSet>& lost = {});
   BlockReport compute(const Block& block) override;
+  std::optional<Failure> try_element(const Block& block, const Comm& comm) override;
+  BlockReport end_element(const Block& block, std::optional<Failure> failure) override;
+  int retries() const override { return options_.retries; }
+  /// How many ranks each of these elements wants, from 1 to `most`. Their arguments must be known here:
+  /// constants, or arrays of earlier waves. Throws `Error` (bad_option), naming the element, where a rule
+  /// says something else, or throws.
+  std::vector<TeamElements> teams_of(FunctionId function, const RangeSet& elements, int most);
   /// Gives `sink` what was computed of a block that has ended, for runners without one: `compute` may run in
   /// threads that must not touch the sink.
   void append(const Block& block, BlockSink& sink) const;
@@ -70,6 +81,7 @@ class BlockRunner final : public BlockHandler {
   struct PreparedFunction;
   struct Scratch;
   struct Attempt;
+  struct TeamTry;
 
   std::unique_ptr<PreparedFunction> settle_function(FunctionId id, const std::vector<RangeSet>& stored,
                                                     const std::vector<RangeSet>& lost) const;
@@ -89,6 +101,11 @@ class BlockRunner final : public BlockHandler {
   void bind_outputs(const PreparedFunction& function, IndexRange range, Scratch& scratch);
   void keep(const PreparedFunction& function, IndexRange range, Scratch& scratch, BlockReport& report);
   void keep_output(OutputId id, IndexRange range, OutputColumn& column, BlockReport& report);
+  void put_apart(Scratch& scratch);
+  std::optional<Failure> keep_element(const PreparedFunction& function, const Block& block, Scratch& scratch,
+                                      BlockReport& report);
+  void ask_rule(FunctionId id, const Shape& external, IndexRange range, std::span<const ArgumentView> views,
+                int most, std::map<std::uint32_t, RangeSet>& teams) const;
   Failure failure_of(const PreparedFunction& function, Index element, const Scratch& scratch) const;
 
   std::unique_ptr<Scratch> take_scratch();
@@ -103,6 +120,7 @@ class BlockRunner final : public BlockHandler {
   std::vector<FunctionCost> costs_;
   std::vector<bool> shape_was_known_;  ///< by output, when the wave began
   std::vector<std::unique_ptr<Scratch>> free_scratch_;
+  std::unique_ptr<TeamTry> team_try_;  ///< of the element that this rank computes with others
   std::size_t details_left_ = max_failure_details;
   mutable std::mutex mutex_;
 };

@@ -23,6 +23,8 @@ class DispatchObserver {
   /// The report has a failure; the scheduler has stopped handing out. Its first `completed` elements are
   /// done.
   virtual void on_block_failed(WorkerId, const Block& /*block*/, BlockReport&, TimePoint) {}
+  /// Of an element that a team computes, and that is not over.
+  virtual void on_team_news(WorkerId, TeamNews&, TimePoint) {}
   virtual void on_stage_done(StageId, TimePoint) {}
   /// After each event, and now and then while nothing happens; must be cheap.
   virtual void on_turn(TimePoint) {}

@@ -11,10 +11,15 @@
 ///        3  barrier     wave u32
 ///        4  commit      number u32
 ///        5  stop
+///        6  compute in  block u64, stage u32, range (one element), team u32, flags u8 (1: the team is new,
+///           team        4: in the payload), members (u32 count, u32s, ascending)
+///        7  release     team u32
+///           team
 ///       65  done        block u64, stage u32, range, completed i64, busy i64 (ns), journal u64 (bytes),
 ///                       flags u8 (1: a failure follows, 2: late shapes follow, 4: in the payload,
 ///                       8: failed elements follow), details
 ///       66  retracted   block u64, rest range
+///       67  team news   block u64, attempt u32, flags u8 (1: a failure follows, 4: in the payload), failure
 ///
 /// Details: the failure (element i64, rank i32, category u16, index as u32 count and i64s, then output,
 /// message, type, arguments and host as u32 length and bytes), then the late shapes (u32 count, each output
@@ -50,7 +55,20 @@ struct CommitMessage {
 };
 /// The end: blocks that have not begun are dropped.
 struct StopMessage {};
-using ToWorker = std::variant<ComputeMessage, RetractMessage, BarrierMessage, CommitMessage, StopMessage>;
+/// Compute an element together with the other members. Rank 0 sends all that is about teams in one order to all:
+/// so workers that make, use and leave teams never wait for each other in a circle.
+struct TeamMessage {
+  Block block;
+  std::uint32_t team = 0;  ///< number of this set of members
+  bool is_new = false;     ///< the members do not know it (any more)
+  std::vector<WorkerId> members;
+};
+/// Forget the team, which all its members do.
+struct ReleaseTeamMessage {
+  std::uint32_t team = 0;
+};
+using ToWorker = std::variant<ComputeMessage, RetractMessage, BarrierMessage, CommitMessage, StopMessage,
+                              TeamMessage, ReleaseTeamMessage>;
 
 // To rank 0
 struct DoneMessage {
@@ -59,7 +77,10 @@ struct DoneMessage {
 struct RetractedMessage {
   RetractedBlock retracted;
 };
-using ToRoot = std::variant<DoneMessage, RetractedMessage>;
+struct TeamNewsMessage {
+  TeamNews news;
+};
+using ToRoot = std::variant<DoneMessage, RetractedMessage, TeamNewsMessage>;
 
 /// A message, ready for `send` of a transport.
 struct EncodedMessage {
@@ -84,5 +105,9 @@ EncodedMessage encode(const BlockReport& report);  ///< the same as of a `DoneMe
 /// Throws `Bug` for anything that `encode` does not make: unknown kinds, wrong lengths, numbers out of range.
 ToWorker decode_to_worker(const Frame& frame);
 ToRoot decode_to_root(const Frame& frame);
+
+/// A failure by itself, as members of a team tell each other. Decoding throws `Bug` as above.
+std::vector<std::byte> encode_failure(const Failure& failure);
+Failure decode_failure(std::span<const std::byte> bytes);
 
 }  // namespace mpipe

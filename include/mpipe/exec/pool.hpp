@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <variant>
 
 namespace mpipe {
@@ -14,12 +15,12 @@ namespace mpipe {
 /// What a worker has to say.
 struct PoolEvent {
   WorkerId worker;
-  std::variant<BlockReport, RetractedBlock> what;
+  std::variant<BlockReport, RetractedBlock, TeamNews> what;
 };
 
 /// Workers 0 .. worker_count() - 1, each of which computes its blocks in the order they were started. Each
 /// started block ends in exactly one event: a report, or a retraction of all of it; a retraction of a part
-/// comes before the report of the other part. A worker whose report has a
+/// comes before the report of the other part; news of a team come at any time. A worker whose report has a
 /// failure gives back what waits behind it. One thread uses a pool, and workers never call it back.
 class Pool {
  public:
@@ -28,6 +29,10 @@ class Pool {
 
   /// Hands `block` to a worker, which may be at others. Never waits.
   virtual void start(WorkerId worker, const Block& block) = 0;
+
+  /// Hands `block`, of one element, to several workers that have nothing else to do (ascending): they compute it
+  /// together, and the first of them reports. Never waits. Pools without teams throw `Bug`.
+  virtual void start_team(std::span<const WorkerId> members, const Block& block);
 
   /// Asks for what has not begun of a block. No event follows when there is none.
   virtual void retract(WorkerId worker, BlockId block) = 0;

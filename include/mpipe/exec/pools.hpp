@@ -8,6 +8,7 @@
 #include <mpipe/exec/block_handler.hpp>
 #include <mpipe/exec/messages.hpp>
 #include <mpipe/exec/pool.hpp>
+#include <mpipe/exec/team_directory.hpp>
 
 #include <memory>
 #include <vector>
@@ -60,10 +61,12 @@ class ThreadPool final : public Pool {
 /// The workers at the other ends of a transport, which run `serve`.
 class RemotePool final : public Pool {
  public:
-  explicit RemotePool(RootTransport& transport) : transport_(transport) {}
+  explicit RemotePool(RootTransport& transport)
+      : transport_(transport), teams_(transport.worker_count()) {}
 
   std::uint32_t worker_count() const override { return transport_.worker_count(); }
   void start(WorkerId worker, const Block& block) override;
+  void start_team(std::span<const WorkerId> members, const Block& block) override;
   void retract(WorkerId worker, BlockId block) override;
   /// Throws `Bug` for a frame that no worker sends.
   std::optional<PoolEvent> poll() override;
@@ -77,6 +80,7 @@ class RemotePool final : public Pool {
   void broadcast(const ToWorker& message);
 
   RootTransport& transport_;
+  TeamDirectory teams_;
 };
 
 /// Two pools as one: the workers of `remote`, then those of `local`. Events of `remote` come first, but
@@ -87,6 +91,8 @@ class CompositePool final : public Pool {
 
   std::uint32_t worker_count() const override { return remote_.worker_count() + local_.worker_count(); }
   void start(WorkerId worker, const Block& block) override;
+  /// Of workers of `remote`.
+  void start_team(std::span<const WorkerId> members, const Block& block) override;
   void retract(WorkerId worker, BlockId block) override;
   std::optional<PoolEvent> poll() override;
   bool computes_inline() const override { return remote_.computes_inline() || local_.computes_inline(); }

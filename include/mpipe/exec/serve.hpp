@@ -6,6 +6,7 @@
 #include <mpipe/comm/transport.hpp>
 #include <mpipe/core/clock.hpp>
 #include <mpipe/exec/block_handler.hpp>
+#include <mpipe/exec/team.hpp>
 
 #include <memory>
 
@@ -30,9 +31,14 @@ class WorkerEvents {
 class WorkerLoop {
  public:
   enum class Turn { worked, idle, stopped };
+  /// For those that compute elements together with others; both must outlive the loop.
+  struct Teams {
+    TeamHandler* handler = nullptr;
+    TeamMaker* maker = nullptr;
+  };
 
   WorkerLoop(WorkerTransport& transport, BlockHandler& handler, WorkerEvents& events, const Clock& clock,
-             ProcessPlace place);
+             ProcessPlace place, Teams teams = {nullptr, nullptr});
   ~WorkerLoop();
 
   /// Deals with the frames that have arrived, and computes a slice of a block. Never waits. Control messages
@@ -49,6 +55,6 @@ class WorkerLoop {
 /// Serves until rank 0 says stop. Waits as `Waiter` does; throws `Error` (rank_lost) when rank 0 says nothing
 /// for longer than the limit of `wait`, if there is one, and whatever `WorkerLoop::turn` throws.
 void serve(WorkerTransport& transport, BlockHandler& handler, WorkerEvents& events, const Clock& clock,
-           const ProcessPlace& place, const WaitOptions& wait);
+           const ProcessPlace& place, const WaitOptions& wait, WorkerLoop::Teams teams = {nullptr, nullptr});
 
 }  // namespace mpipe

@@ -7,6 +7,7 @@
 #include <mpipe/mapspec/mapspec.hpp>
 #include <mpipe/pipeline/function_body.hpp>
 #include <mpipe/pipeline/internal_shape.hpp>
+#include <mpipe/pipeline/rank_rule.hpp>
 #include <mpipe/pipeline/resources.hpp>
 #include <mpipe/pipeline/typed_body.hpp>
 
@@ -55,6 +56,16 @@ class Function {
   /// What one call needs. Throws `Error` (bad_option) at once for numbers that cannot be.
   Function& resources(const Resources& needs);
   Function& isolation(Isolation where);
+  /// As many ranks for each call as `rule` says, which takes the arguments of these parameters (by the
+  /// callable's own names, with the same types) and returns an integer from 1 to the number of workers:
+  ///
+  ///     .ranks({"cells"}, [](std::int64_t cells) { return cells > 1'000'000 ? 4 : 1; })
+  ///
+  /// Instead of `Resources::ranks`. `rule` is called on rank 0 for all elements, before any of them is
+  /// computed.
+  template <class F>
+  Function& ranks(std::vector<std::string> parameters, F rule);
+  Function& ranks(RankRule rule);
   /// `units` / `long_name` of an output, by its new name: written to the file.
   Function& attribute(const std::string& output, const std::string& key, const std::string& text);
 
@@ -90,10 +101,18 @@ class Function {
   const Inputs& default_values() const { return defaults_; }
   const Inputs& bound_values() const { return bound_; }
   const std::optional<PartialShape>& declared_internal_shape() const { return internal_shape_; }
-  bool is_thread_safe() const { return thread_safe_ || body_->thread_safe(); }
+  /// Never with a communicator, whatever was promised: its messages belong to the thread that uses MPI.
+  bool is_thread_safe() const {
+    return !body_->takes_communicator() && (thread_safe_ || body_->thread_safe());
+  }
   Index cache_entries() const { return cache_entries_; }
   const Resources& resources() const { return resources_; }
   Isolation isolation() const { return isolation_; }
+  const std::optional<RankRule>& rank_rule() const { return rank_rule_; }
+  /// Which parameters the rule takes, in its order; empty without a rule.
+  std::vector<std::size_t> rank_rule_positions() const;
+  /// A call may be made by several ranks together.
+  bool wants_teams() const { return resources_.ranks > 1 || rank_rule_.has_value(); }
   const Variants& variants() const { return variants_; }
   const FunctionBody& body() const { return *body_; }
   const std::map<std::string, std::map<std::string, std::string>>& attributes() const { return attributes_; }
@@ -109,6 +128,8 @@ class Function {
   void check_outputs() const;
   void check_values() const;
   void check_mapspec() const;
+  void check_ranks() const;
+  void check_rank_rule() const;
 
   std::vector<std::string> outputs_;
   std::vector<std::string> parameters_;
@@ -122,10 +143,21 @@ class Function {
   std::map<std::string, std::map<std::string, std::string>> attributes_;
   Variants variants_;
   Resources resources_;
+  std::optional<RankRule> rank_rule_;
   Isolation isolation_ = Isolation::none;
   bool thread_safe_ = false;
   Index cache_entries_ = 0;
 };
+
+template <class F>
+Function& Function::ranks(std::vector<std::string> parameters, F rule) {
+  static_assert(detail::HasSignature<F>,
+                "mpipe: the rule for ranks has no single signature with a const call operator");
+  static_assert(std::integral<typename detail::Signature<F>::Result>,
+                "mpipe: the rule for ranks returns an integer");
+  return ranks({std::move(parameters),
+                std::make_shared<const detail::TypedBody<F, detail::OneOutput>>(std::move(rule))});
+}
 
 /// Under `scope` (in the place of the scope that `name` has), or, with an empty one, without any.
 std::string with_scope(const std::string& name, const std::string& scope);

@@ -4,6 +4,7 @@
 /// that schedules, moves and stores values. It is crossed once per block, never per element.
 #pragma once
 
+#include <mpipe/core/comm.hpp>
 #include <mpipe/core/shape.hpp>
 #include <mpipe/data/codec.hpp>
 #include <mpipe/data/element_type.hpp>
@@ -93,6 +94,7 @@ struct BlockCall {
   std::uint64_t stream = 0;  ///< of the function: hash of its first output's name
   Index completed = 0;       ///< set by the body: elements that are complete when it returns or throws
   const Resources* resources = nullptr;  ///< that the call has; nullptr: none in particular
+  const Comm* comm = nullptr;  ///< ranks that make this call together; nullptr: this one alone
 };
 
 /// The body of a function: typed C++ code, or an expression. Immutable; `call` may run in several processes
@@ -111,6 +113,8 @@ class FunctionBody {
   virtual bool thread_safe() const { return false; }
   /// Its values depend on random numbers, so on more than the arguments.
   virtual bool draws_random_numbers() const { return false; }
+  /// It takes a `Comm`: `call` may be made by several ranks together, for the same element.
+  virtual bool takes_communicator() const { return false; }
   /// Text that differs when the body does, as far as that can be known: compared between ranks.
   virtual std::string identity() const = 0;
 };

@@ -4,6 +4,7 @@
 /// compiled for it.
 #pragma once
 
+#include <mpipe/core/comm.hpp>
 #include <mpipe/data/value.hpp>
 #include <mpipe/pipeline/function_body.hpp>
 #include <mpipe/pipeline/random.hpp>
@@ -39,7 +40,7 @@ concept HasSignature = requires {
 
 /// Parameters that the library fills in itself and that have no name.
 template <class P>
-concept Injected = std::same_as<P, Random> || std::same_as<P, Resources>;
+concept Injected = std::same_as<P, Random> || std::same_as<P, Resources> || std::same_as<P, Comm>;
 
 template <class P>
 concept Parameter = Injected<P> || ElementValue<P>;
@@ -318,14 +319,14 @@ class TypedBody final : public FunctionBody {
   std::string identity() const override { return type_name(typeid(F)); }
 
   void call(BlockCall& call) const override { run(call, std::make_index_sequence<kArity>{}); }
-  bool draws_random_numbers() const override {
-    return []<std::size_t... I>(std::index_sequence<I...>) {
-      return (std::same_as<std::tuple_element_t<I, Parameters>, Random> || ...);
-    }
-    (std::make_index_sequence<kArity>{});
-  }
+  bool draws_random_numbers() const override { return takes<Random>(std::make_index_sequence<kArity>{}); }
+  bool takes_communicator() const override { return takes<Comm>(std::make_index_sequence<kArity>{}); }
 
  private:
+  template <class P, std::size_t... I>
+  static constexpr bool takes(std::index_sequence<I...>) {
+    return (std::same_as<std::tuple_element_t<I, Parameters>, P> || ...);
+  }
   template <std::size_t... I>
   void add_parameters(std::index_sequence<I...>) {
     (add_parameter<std::tuple_element_t<I, Parameters>>(), ...);
@@ -383,6 +384,9 @@ class TypedBody final : public FunctionBody {
   static const Resources& argument(FilledIn<Resources>&, Index, Index, const BlockCall& call) {
     static const Resources kNone;
     return call.resources == nullptr ? kNone : *call.resources;
+  }
+  static Comm argument(FilledIn<Comm>&, Index, Index, const BlockCall& call) {
+    return call.comm == nullptr ? Comm() : *call.comm;
   }
 
   template <std::size_t... I>

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <mpipe/comm/communicator.hpp>
+#include <mpipe/core/clock.hpp>
 #include <mpipe/exec/failure.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
 #include <mpipe/run/chunk_size.hpp>
@@ -49,6 +50,10 @@ struct MapOptions {
   /// With `continue`: stop, as under `raise`, when more elements than this failed in this start.
   std::optional<Index> max_failures = {};
   Index retries = 0;          ///< so often is an element that fails tried again, with the same random numbers
+  /// When a function throws on one rank of a call that several ranks make together, and the others do not come
+  /// back from it within this time, rank 0 gives up (`Error`, rank_lost): they wait for each other for ever.
+  /// Without: `MPIPE_TEAM_GRACE` (seconds), else 30 s.
+  std::optional<Duration> team_grace = {};
   bool retry_failed = false;  ///< with `resume`: compute again what failed, and what it blocked
   std::vector<std::string> outputs = {};  ///< compute only what these need; empty: everything
   /// Outputs may be among the inputs, and only what lies behind the inputs is computed (see

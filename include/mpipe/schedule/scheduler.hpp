@@ -8,10 +8,13 @@
 #include <mpipe/schedule/block.hpp>
 #include <mpipe/schedule/block_policy.hpp>
 #include <mpipe/schedule/element_pool.hpp>
+#include <mpipe/schedule/team_planner.hpp>
 #include <mpipe/schedule/worker_lists.hpp>
 
 #include <array>
 #include <optional>
+#include <span>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -24,6 +27,8 @@ struct WorkerTraits {
   std::optional<Duration> max_block = std::nullopt;
   /// May have a second block queued behind the one that it computes.
   bool may_prefetch = true;
+  /// Workers of one node are close to each other; small numbers. Nothing: it is never in a team.
+  std::optional<std::uint32_t> node = std::nullopt;
 };
 
 struct SchedulerOptions {
@@ -43,6 +48,12 @@ struct Assign {
   WorkerId worker;
   Block block;
 };
+/// Send `block`, of one element, to all `members` (ascending): they compute it together. They have no other
+/// block. Events about it are those of the first of them.
+struct AssignTeam {
+  std::vector<WorkerId> members;
+  Block block;
+};
 /// Ask `worker` to give back what it has not begun of `block`. It may have nothing to give back, may not even
 /// know the block any more, and need not answer then.
 struct Retract {
@@ -53,7 +64,7 @@ struct Retract {
 struct StageDone {
   StageId stage;
 };
-using Action = std::variant<Assign, Retract, StageDone>;
+using Action = std::variant<Assign, AssignTeam, Retract, StageDone>;
 
 /// What a worker did so far. A block that was given back in part counts with what was done of it.
 struct WorkerTally {
@@ -91,6 +102,10 @@ struct StageTally {
 /// - When nothing is left and a worker is idle, a queued block is asked back from a worker that will not come
 /// to it
 ///   soon, else the rest of a block that runs for long. What comes back is split anew.
+/// - Elements of teams are placed by `TeamPlanner`, before others are handed out. Workers that are held for a
+/// team get blocks that are expected to be over before it can begin, and no others. After 2 W teams in a row,
+/// others that wait have a turn before the next team. A team of which one worker is lost is lost as a whole:
+/// the others wait for it within the function.
 /// - After a failed block or a drain nothing is handed out any more, what is queued is asked back, and what
 /// runs
 ///   is waited for; a drain also asks running blocks for their rest. No StageDone follows for what is not
@@ -119,6 +134,10 @@ class Scheduler {
   /// `todo` is in the pool or in flight already.
   void on_stage_ready(StageId stage, const RangeSet& todo, TimePoint now,
                       std::optional<Index> fixed_block = std::nullopt);
+
+  /// The same for elements that teams compute, each as a block of its own; those with `ranks` 1 are for any
+  /// worker.
+  void on_team_stage_ready(StageId stage, std::span<const TeamElements> todo, TimePoint now);
 
   /// The worker has done what it has of the block, in `busy`. Returns the block with the range that counts as
   /// done by this, or nothing when the block was over already.
@@ -155,6 +174,8 @@ class Scheduler {
   const WorkerTally& tally(WorkerId worker) const { return workers_.at(worker.value).tally; }
   /// All zero for a stage that was not ready yet.
   StageTally tally(StageId stage) const;
+  /// The block is neither done nor given up.
+  bool is_in_flight(BlockId block) const;
   /// What of the stage is in the pool or in flight.
   RangeSet unfinished(StageId stage) const;
   std::size_t worker_count() const { return workers_.size(); }
@@ -170,6 +191,7 @@ class Scheduler {
     BlockId id = 0;
     IndexRange range;
     std::uint32_t stage = 0;
+    std::uint32_t ranks = 1;  // above 1: a team has it, and this is its leader
     Asked asked = Asked::no;
     bool aboard = false;
     bool was_done = false;  // how `id` ended, when it is not aboard any more
@@ -180,6 +202,8 @@ class Scheduler {
     std::uint8_t running = 0;  // which of them; the other one waits behind it
     std::uint8_t load = 0;
     bool lost = false;
+    bool in_team = false;  // with one place of `load` taken
+    std::uint32_t leader = 0;  // of that team
     WorkerTraits traits;
     TimePoint since;  // when the running one began, as far as can be seen from here
     WorkerTally tally;
@@ -199,12 +223,16 @@ class Scheduler {
   std::size_t slot(BlockId block) const;
   WorkerId worker_at(std::size_t place) const { return {static_cast<std::uint32_t>(place / depth)}; }
   Flight& flight_at(std::size_t place) { return workers_[place / depth].flights[place % depth]; }
-  bool is_aboard(BlockId block) {
+  const Flight& flight_at(std::size_t place) const { return workers_[place / depth].flights[place % depth]; }
+  bool is_aboard(BlockId block) const {
     return flight_at(slot(block)).aboard && flight_at(slot(block)).id == block;
   }
   Block settle(std::size_t place, bool done, TimePoint now);
   void file(WorkerId worker);
-  void return_to_pool(std::uint32_t stage, IndexRange range);
+  void return_to_pool(std::uint32_t stage, std::uint32_t ranks, IndexRange range);
+  Stage& admit(StageId id, const RangeSet& todo, std::optional<Index> fixed_block);
+  void close_if_done(StageId id);
+  void lose(WorkerId worker, TimePoint now);
   bool is_splittable(const Flight& flight) const;
   void set_asked(Flight& flight, Asked asked);
   void stop(Stopping how);
@@ -216,11 +244,21 @@ class Scheduler {
   std::optional<Action> steal(TimePoint now);
   Action assign(WorkerId worker, Offer offer, TimePoint now);
   Action ask(WorkerId worker, Flight& flight);
+  // Teams (scheduler_teams.cpp)
+  std::optional<Action> start_team(TimePoint now);
+  Action assign_team(NextTeam team, TimePoint now);
+  void file_held();
+  const std::vector<WorkerId>& team_of(WorkerId worker) const;
+  void disband(WorkerId leader, TimePoint now);
+  std::optional<Action> fill_in(TimePoint now);
+  std::optional<TimePoint> team_begins(TimePoint now) const;
+  std::optional<TimePoint> expected_idle(WorkerId worker) const;
   Flight& running_of(Worker& worker) { return worker.flights[worker.running]; }
   Flight& queued_of(Worker& worker) { return worker.flights[1 - worker.running]; }
 
   // Judgements
   std::optional<Offer> offer_for_limited(Duration max_block) const;
+  bool others_have_a_turn() const;
   bool may_queue_behind(const Worker& worker, TimePoint now) const;
   std::optional<WorkerId> longest_waiting(TimePoint now);
   std::optional<WorkerId> long_running(TimePoint now);
@@ -229,6 +267,10 @@ class Scheduler {
   std::vector<Worker> workers_;
   std::vector<Stage> stages_;
   WorkerLists lists_;
+  TeamPlanner teams_;
+  std::unordered_map<std::uint32_t, std::vector<WorkerId>> running_teams_;  // by leader
+  std::uint64_t held_version_ = 0;  // of what `lists_` shows as held
+  Index teams_in_a_row_ = 0;
   std::vector<std::uint32_t> open_;   // stages with elements in the pool, in the order of becoming ready
   std::vector<StageId> done_stages_;  // from done_position_ on: to be told
   std::size_t done_position_ = 0;

@@ -14,6 +14,7 @@ namespace mpipe {
 enum class WorkerPlace : std::uint8_t {
   idle,          ///< no block, takes any
   idle_limited,  ///< no block, takes short ones only
+  idle_held,     ///< no block, kept for a team: takes what is over before that begins
   one_block,     ///< may get a second one ahead
   two_blocks,    ///< has one queued that could be taken back
   set_aside,     ///< nothing to do with it now, or ever
@@ -55,7 +56,7 @@ class WorkerLists {
   void append(std::uint32_t worker, WorkerPlace to);
 
   std::vector<Links> links_;
-  std::array<Head, 5> heads_;
+  std::array<Head, 6> heads_;
 };
 
 }  // namespace mpipe

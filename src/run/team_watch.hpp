@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// Rank 0's eye on teams of which a member threw.
+#pragma once
+
+#include <mpipe/core/clock.hpp>
+#include <mpipe/exec/block_report.hpp>
+
+#include <map>
+
+namespace mpipe {
+
+/// When a function throws on one rank of a team, the others may wait for that rank in the function for ever.
+/// They get some time to come back. One thread.
+class TeamWatch {
+ public:
+  explicit TeamWatch(Duration grace) : grace_(grace) {}
+
+  void on_news(TeamNews& news, TimePoint now);
+  /// The block is done, or was given up: all members are back.
+  void on_over(BlockId block) { teams_.erase(block); }
+  /// Throws `Error` (rank_lost) that says what was thrown where, when a team's time is over.
+  void check(TimePoint now) const;
+
+ private:
+  struct Watched {
+    std::uint32_t back_from = 0;  ///< tries before this one are over
+    std::map<std::uint32_t, Failure> failures;  ///< by try: of the lowest rank
+    TimePoint since;                            ///< of the first of them
+  };
+
+  Duration grace_;
+  std::map<BlockId, Watched> teams_;  ///< few
+};
+
+}  // namespace mpipe
