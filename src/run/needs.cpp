@@ -39,33 +39,44 @@ void check_on_node(const FunctionNode& function, const NodeSupply& node) {
         function.name(), needs.gpus, node.host, node.devices.size()));
 }
 
-/// Gpus that a call on the ranks of `mpi`, and one on rank 0 alone, needs at most; 0: none.
+/// The most gpus that a call needs, by the ranks that make such calls; 0: none.
 struct DeviceNeeds {
-  int everywhere = 0;
-  int on_root = 0;
+  int everywhere = 0;  ///< any rank
+  int in_teams = 0;    ///< any but rank 0, which schedules
+  int on_root = 0;     ///< rank 0
 };
 
 DeviceNeeds device_needs(const Plan& plan, const Settings& settings) {
   DeviceNeeds needs;
   for_each_function(plan, settings, [&](const FunctionNode& function, const ExecutorChoice& executor) {
-    int& most = executor.kind == ExecutorKind::mpi ? needs.everywhere : needs.on_root;
-    most = std::max(most, function.function.resources().gpus);
+    const Resources& call = function.function.resources();
+    int& most = executor.kind != ExecutorKind::mpi ? needs.on_root
+                : call.ranks > 1                   ? needs.in_teams
+                                                   : needs.everywhere;
+    most = std::max(most, call.gpus);
   });
   return needs;
 }
 
-/// The ranks of a node that call functions with gpus.
-std::vector<int> users(const NodeSupply& node, const DeviceNeeds& needs, bool rank0_computes) {
+/// The ranks of a node that make calls with gpus, and what the hungriest of those calls needs.
+struct DeviceUsers {
   std::vector<int> ranks;
+  int needed = 0;
+};
+
+DeviceUsers users_on(const NodeSupply& node, const DeviceNeeds& needs, bool rank0_computes) {
+  DeviceUsers users;
   for (const int rank : node.ranks) {
-    const bool calls = needs.everywhere > 0 && (rank != 0 || rank0_computes);
-    if (calls || (rank == 0 && needs.on_root > 0)) ranks.push_back(rank);
+    int needed = std::max(needs.everywhere, needs.in_teams);
+    if (rank == 0) needed = std::max(needs.on_root, rank0_computes ? needs.everywhere : 0);
+    if (needed > 0) users.ranks.push_back(rank);
+    users.needed = std::max(users.needed, needed);
   }
-  return ranks;
+  return users;
 }
 
 void share_node(const NodeSupply& node, const DeviceNeeds& needs, DeviceShares& shares) {
-  const std::vector<int> ranks = users(node, needs, shares.rank0_computes);
+  const auto [ranks, needed] = users_on(node, needs, shares.rank0_computes);
   if (ranks.empty()) return;
   const std::size_t share = node.devices.size() / ranks.size();
   for (std::size_t k = 0; k < ranks.size(); ++k) {
@@ -73,14 +84,13 @@ void share_node(const NodeSupply& node, const DeviceNeeds& needs, DeviceShares& 
     shares.of_rank[static_cast<std::size_t>(ranks[k])].assign(begin,
                                                               begin + static_cast<std::ptrdiff_t>(share));
   }
-  const bool has_root = ranks.front() == 0;
-  const int needed = std::max(needs.everywhere, has_root ? needs.on_root : 0);
-  if (static_cast<int>(share) < needed)
-    refuse(fmt::format(
-        "a call needs {} gpus, and the {} ranks that compute on the node {} have {} each, of the {} "
-        "gpus of the node (no two ranks use the same one at a time). Start at most {} ranks on each node.",
-        needed, ranks.size(), node.host, share, node.devices.size(),
-        node.devices.size() / static_cast<std::size_t>(needed) + (shares.rank0_computes ? 0 : 1)));
+  if (static_cast<int>(share) >= needed) return;
+  const std::size_t others = node.ranks.size() - ranks.size();
+  refuse(fmt::format(
+      "a call needs {} gpus, and the {} ranks that compute on the node {} have {} each, of the {} "
+      "gpus of the node (no two ranks use the same one at a time). Start at most {} ranks on it.",
+      needed, ranks.size(), node.host, share, node.devices.size(),
+      node.devices.size() / static_cast<std::size_t>(needed) + others));
 }
 
 /// Rank 0, which also schedules, leaves its devices to the others where there are not enough for all.

@@ -77,7 +77,7 @@ std::string preparation(double density, double temperature, std::uint64_t seed) 
   return fmt::format(R"(
 units lj
 atom_style atomic
-atom_modify map array
+newton off
 lattice fcc {density}
 region box block 0 {cells} 0 {cells} 0 {cells}
 create_box 1 box
@@ -86,11 +86,12 @@ mass 1 1
 pair_style lj/cut 3
 pair_coeff 1 1 1 1
 pair_modify tail yes
-neighbor 0.3 bin
-neigh_modify every 1 delay 2 check yes
+neighbor 0.4 bin
+neigh_modify every 10 delay 0 check no
 velocity all create {hot} {seed} loop geom
 timestep 0.005
-fix thermostat all nvt temp {temperature} {temperature} 0.5
+fix motion all nve
+fix thermostat all langevin {temperature} {temperature} 0.5 {seed}
 )",
                      fmt::arg("density", density), fmt::arg("cells", kCells),
                      fmt::arg("hot", 2 * temperature), fmt::arg("seed", 1 + seed % (kMostSeeds - 1)),

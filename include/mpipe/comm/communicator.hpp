@@ -19,6 +19,7 @@
 namespace mpipe {
 
 struct CommState;
+class Zygote;
 
 enum class ReduceOp { sum, min, max };
 
@@ -65,6 +66,8 @@ class Communicator {
   /// group.
   bool threads_allowed() const;
   const WaitOptions& wait_options() const;
+  /// The process that forks others for this one; null where none was made before MPI started.
+  const std::shared_ptr<Zygote>& zygote() const;
 
   /// Collective. The ranks by shared memory, ordered by their lowest rank. Costs milliseconds: call it once.
   std::vector<Node> nodes() const;

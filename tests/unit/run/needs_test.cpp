@@ -126,7 +126,15 @@ TEST(ShareDevices, RankZeroLeavesItsPartWhereTheOthersNeedIt) {
       error_message(Category::bad_option, [&] { Asking({gpus(1)}).check(supply, Rank0::work); });
   EXPECT_TRUE(contains(
       message, "a call needs 1 gpus, and the 3 ranks that compute on the node n1 have 0 each, of the 2"));
-  EXPECT_TRUE(contains(message, "Start at most 2 ranks on each node."));
+  EXPECT_TRUE(contains(message, "Start at most 2 ranks on it."));
+}
+
+TEST(ShareDevices, RankZeroIsInNoTeam) {
+  Resources needs = gpus(1);
+  needs.ranks = 2;
+  const DeviceShares shares = Asking({needs}).share({{node("n1", {0, 1, 2}, {0, 1})}});
+  EXPECT_EQ(shares.of_rank, (std::vector<Devices>{{}, {0}, {1}}));
+  EXPECT_TRUE(shares.rank0_computes) << "what is not made by teams";
 }
 
 TEST(ShareDevices, OnRankZeroAloneItHasAllOfThem) {
