@@ -74,7 +74,8 @@ std::string stages_text(const Plan& plan) {
 
 json resources_json(const Function& function) {
   const Resources& needs = function.resources();
-  return {{"ranks", function.rank_rule() ? json() : json(needs.ranks)},
+  const auto& rule = function.rank_rule();
+  return {{"ranks", rule ? json(fmt::format("by {}", fmt::join(rule->parameters, ", "))) : json(needs.ranks)},
           {"threads", needs.threads},
           {"gpus", needs.gpus},
           {"memory", needs.memory},
@@ -88,8 +89,7 @@ std::string resources_text(const Pipeline& pipeline) {
     const FunctionNode& node = pipeline.function(id);
     std::string needs = to_string(node.function.resources());
     if (const auto& rule = node.function.rank_rule())
-      needs =
-          fmt::format("ranks by {}{}{}", fmt::join(rule->parameters, ", "), needs.empty() ? "" : ", ", needs);
+      needs = fmt::format("ranks by {}{}{}", fmt::join(rule->parameters, ", "), needs.empty() ? "" : ", ", needs);
     if (node.function.isolation() == Isolation::process) needs += needs.empty() ? "isolated" : ", isolated";
     if (!needs.empty()) table.add({node.name(), std::move(needs)});
   }

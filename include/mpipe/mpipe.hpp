@@ -10,6 +10,7 @@
 #include <mpipe/data/array.hpp>
 #include <mpipe/data/value.hpp>
 #include <mpipe/document/expression.hpp>
+#include <mpipe/exec/mpi_pool_executor.hpp>
 #include <mpipe/pipeline/function.hpp>
 #include <mpipe/pipeline/graph_text.hpp>
 #include <mpipe/pipeline/pipeline.hpp>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/core/hash.hpp>
 #include <mpipe/data/value.hpp>
 
 #include <fmt/format.h>
@@ -120,6 +121,7 @@ void Value::swap(Value& other) noexcept {
   std::swap(inline_, other.inline_);
   std::swap(bytes_, other.bytes_);
   std::swap(offsets_, other.offsets_);
+  std::swap(file_, other.file_);
 }
 
 Value Value::open_array(const ElementType& type, std::span<const std::byte> bytes) {
@@ -158,6 +160,13 @@ Value Value::from_bytes(const ElementType& type, Shape shape, std::shared_ptr<co
   Value value(type, std::move(shape));
   value.byte_size_ = static_cast<std::size_t>(value.count_) * type.size;
   value.bytes_ = std::move(bytes);
+  return value;
+}
+
+Value Value::from_file(const ElementType& type, Shape shape, FileStretch stretch) {
+  Value value = from_bytes(type, std::move(shape), stretch.map());
+  if (value.byte_size_ != stretch.size) throw Bug("Value::from_file: the bytes do not fit the shape");
+  value.file_ = std::make_shared<const FileStretch>(std::move(stretch));
   return value;
 }
 
@@ -201,7 +210,8 @@ Value Value::reshaped(Shape shape) const {
   return value;
 }
 
-Bytes Value::to_wire() const {
+/// All that stands before the values.
+Bytes Value::wire_header() const {
   Bytes out;
   const std::uint64_t name_length = type_->name.size();
   detail::append(out, &name_length, sizeof(name_length));
@@ -209,8 +219,17 @@ Bytes Value::to_wire() const {
   detail::append(out, &type_->kind, sizeof(type_->kind));
   detail::write_shape(shape_, out);
   if (offsets_) detail::append(out, offsets_->data(), offsets_->size() * sizeof(std::uint64_t));
+  return out;
+}
+
+Bytes Value::to_wire() const {
+  Bytes out = wire_header();
   detail::append(out, data(), byte_size_);
   return out;
+}
+
+std::uint64_t Value::digest() const {
+  return fnv1a({data(), byte_size_}, fnv1a(std::span<const std::byte>(wire_header())));
 }
 
 namespace {

@@ -16,6 +16,10 @@
 
 namespace mpipe::detail {
 
+/// Arrays of at least so many bytes that lie in a file as they would in memory are not read, but looked at in
+/// the file where and when they are needed (`Value::from_file`).
+inline constexpr std::uint64_t smallest_mapped_input = std::uint64_t{1} << 20;
+
 struct CsvColumns {
   std::vector<std::string> names;
   bool several = false;  ///< `columns`: a 2-D value, even for one

@@ -10,6 +10,7 @@
 
 #include <complex>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 namespace mpipe::detail {
@@ -204,7 +205,23 @@ class Hdf5Reader {
     return type;
   }
 
+  /// Where the values lie, when they lie in the file as they would in memory: then they need not be read now.
+  std::optional<FileStretch> stretch_of(hid_t dataset, const ElementType& element, const Shape& shape) const {
+    const std::uint64_t bytes = array_bytes(shape, element.size);
+    if (bytes < smallest_mapped_input || element.kind == Kind::boolean) return std::nullopt;
+    const Handle creation(check(H5Dget_create_plist(dataset)), H5Pclose);
+    const Handle type(check(H5Dget_type(dataset)), H5Tclose);
+    if (H5Pget_layout(creation) != H5D_CONTIGUOUS || H5Pget_external_count(creation) != 0 ||
+        check(H5Tequal(type, memory_type(element))) == 0)
+      return std::nullopt;
+    const haddr_t offset = H5Dget_offset(dataset);
+    if (offset == HADDR_UNDEF || offset % element.size != 0) return std::nullopt;
+    return FileStretch::of(path_, offset, bytes);
+  }
+
   Value read_numbers(hid_t dataset, const ElementType& element, const Shape& shape) const {
+    if (auto stretch = stretch_of(dataset, element, shape))
+      return Value::from_file(element, shape, std::move(*stretch));
     check_fits(shape, element.size);
     const std::size_t bytes = static_cast<std::size_t>(element_count(shape)) * element.size;
     std::shared_ptr<std::byte[]> values(new std::byte[bytes]);

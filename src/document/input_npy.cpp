@@ -31,14 +31,16 @@ class NpyReader {
 
   Value read() {
     const NpyHeader header = read_header();
-    check_fits(header.shape, header.type->size);
-    const auto count = static_cast<std::size_t>(element_count(header.shape));
-    const std::size_t bytes = count * header.type->size;
-    const std::uintmax_t expected = static_cast<std::uintmax_t>(in_.tellg()) + bytes;
+    const std::uint64_t bytes = array_bytes(header.shape, header.type->size);
+    const auto begin = static_cast<std::uintmax_t>(in_.tellg());
+    const std::uintmax_t expected = begin + bytes;
     if (fs::file_size(file_) != expected)
       refuse_file(file_,
                   fmt::format("has {} bytes, but its header of shape {} needs {} (it is damaged or cut).",
                               fs::file_size(file_), to_string(header.shape), expected));
+    if (bytes >= smallest_mapped_input && lies_as_in_memory(header) && begin % header.type->size == 0)
+      return Value::from_file(*header.type, header.shape, FileStretch::of(file_, begin, bytes));
+    check_fits(header.shape, header.type->size);
     std::shared_ptr<std::byte[]> values(new std::byte[bytes]);
     take(values.get(), bytes);
     if (header.swapped) swap_bytes({values.get(), bytes}, *header.type);
@@ -130,6 +132,11 @@ class NpyReader {
     const bool is_complex = type.kind == Kind::complex64 || type.kind == Kind::complex128;
     const std::size_t word = is_complex ? type.size / 2 : type.size;
     for (std::size_t at = 0; at < values.size(); at += word) std::reverse(&values[at], &values[at] + word);
+  }
+
+  static bool lies_as_in_memory(const NpyHeader& header) {
+    return !header.swapped && !(header.fortran && header.shape.size() > 1) &&
+           header.type->kind != Kind::boolean;
   }
 
   void check_booleans(std::span<const std::byte> values) const {

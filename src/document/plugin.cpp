@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <mpipe/core/error.hpp>
 #include <mpipe/document/plugin.hpp>
+#include <mpipe/pipeline/body_decorator.hpp>
 
 #include "document/text.hpp"
 
@@ -65,23 +66,15 @@ const PluginEntry& entry_of(const Library& library, const fs::path& path) {
   return entry;
 }
 
-/// The function of a plugin under other names. The plugin's own `Function` keeps the body alive.
-class RenamedBody final : public FunctionBody {
+/// The body of a function of a plugin, which keeps the promise that the function gave.
+class PluginBody final : public BodyDecorator {
  public:
-  explicit RenamedBody(Function function) : function_(std::move(function)) {}
-  const std::vector<ValueType>& parameters() const override { return function_.body().parameters(); }
-  std::size_t output_count() const override { return function_.body().output_count(); }
-  std::vector<ValueType> outputs(std::span<const ValueType> arguments) const override {
-    return function_.body().outputs(arguments);
-  }
-  void call(BlockCall& call) const override { function_.body().call(call); }
-  bool thread_safe() const override { return function_.is_thread_safe(); }
-  bool draws_random_numbers() const override { return function_.body().draws_random_numbers(); }
-  bool takes_communicator() const override { return function_.body().takes_communicator(); }
-  std::string identity() const override { return function_.body().identity(); }
+  explicit PluginBody(const Function& function)
+      : BodyDecorator(function.shared_body()), thread_safe_(function.is_thread_safe()) {}
+  bool thread_safe() const override { return thread_safe_; }
 
  private:
-  Function function_;
+  bool thread_safe_;
 };
 
 Inputs renamed_keys(const Inputs& values, const std::map<std::string, std::string>& names) {
@@ -178,7 +171,7 @@ Function renamed_function(const Function& function, std::vector<std::string> out
   for (std::size_t k = 0; k < outputs.size(); ++k) names[own_outputs[k]] = outputs[k];
   for (std::size_t k = 0; k < parameters.size(); ++k) names[own_parameters[k]] = parameters[k];
 
-  Function result(std::move(outputs), std::make_shared<const RenamedBody>(function));
+  Function result(std::move(outputs), std::make_shared<const PluginBody>(function));
   if (function.rank_rule()) {
     RankRule rule{{}, function.rank_rule()->body};
     for (const std::size_t k : function.rank_rule_positions()) rule.parameters.push_back(parameters[k]);

@@ -29,6 +29,16 @@ Value array_of(const std::vector<Stored>& items, Shape shape) {
 
 }  // namespace
 
+std::uint64_t array_bytes(const Shape& shape, std::size_t bytes_per_value) {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 62U;
+  const auto count = static_cast<std::uint64_t>(element_count(shape));
+  if (count > kMost / bytes_per_value)
+    throw Error(Category::too_large,
+                fmt::format("an array of shape {} has {} values (no file could hold them). Make it smaller.",
+                            to_string(shape), count));
+  return count * bytes_per_value;
+}
+
 void check_fits(const Shape& shape, std::size_t bytes_per_value) {
   const auto count = static_cast<std::uint64_t>(element_count(shape));
   const std::uint64_t most = half_of_memory();

@@ -11,6 +11,9 @@
 
 namespace mpipe::detail {
 
+/// The bytes of an array. Throws `Error` (too_large) where nothing could hold them.
+std::uint64_t array_bytes(const Shape& shape, std::size_t bytes_per_value);
+
 /// Refuses an array that cannot be: throws `Error` (too_large) when it needs more than half of the machine's
 /// memory. To be called before anything is allocated.
 void check_fits(const Shape& shape, std::size_t bytes_per_value);

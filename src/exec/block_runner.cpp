@@ -219,9 +219,8 @@ BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, Inde
                                           Scratch& scratch, BlockReport& report) {
   bind_arguments(function, range, scratch);
   bind_outputs(function, range, scratch);
-  BlockCall call{range, &function.external, scratch.bound, scratch.columns, options_.seed, function.stream,
-                 0,     &function.resources};
-  call.comm = &options_.alone;
+  BlockCall call{range, &function.external,  scratch.bound,  scratch.columns, options_.seed, function.stream,
+                 0,     &function.resources, &options_.alone};
   Attempt attempt;
   try {
     call_body(function, call, attempt.calls);

@@ -31,8 +31,7 @@ std::optional<Failure> BlockRunner::try_element(const Block& block, const Comm& 
   team_try_->leads = comm.rank() == 0;
   if (!team_try_->leads) put_apart(scratch);
   BlockCall call{block.range, &function.external, scratch.bound, scratch.columns, options_.seed, function.stream,
-                 0};
-  call.resources = &function.resources;
+                 0,     &function.resources};
   call.comm = &comm;
   std::optional<Failure> failure;
   try {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "exec/result_cache.hpp"
 
-#include <cstring>
-
 namespace mpipe {
 namespace {
 
@@ -20,10 +18,10 @@ void ResultCache::call(const FunctionBody& body, BlockCall& call, Index& evaluat
     std::shared_ptr<const Result> result = find(key);
     if (!result) {
       ++evaluated;
-      result = std::make_shared<const Result>(evaluate(body, call, element));
+      result = std::make_shared<const Result>(call_element(body, call, element));
       insert(std::move(key), result);
     }
-    put(*result, call, element - call.range.begin);
+    put_element(*result, call, element - call.range.begin);
     ++call.completed;
   }
 }
@@ -62,55 +60,6 @@ std::string ResultCache::key_of(const BlockCall& call, Index element) {
     });
   }
   return key;
-}
-
-ResultCache::Result ResultCache::evaluate(const FunctionBody& body, const BlockCall& call, Index element) {
-  std::vector<OutputColumn> columns;
-  std::vector<Bytes> fixed(call.outputs.size());
-  for (std::size_t k = 0; k < call.outputs.size(); ++k) {
-    const OutputColumn& output = call.outputs[k];
-    OutputColumn& column = columns.emplace_back();
-    column.type = output.type;
-    column.collects_items = output.collects_items;
-    column.item_rank = output.item_rank;
-    column.declared = output.declared;
-    if (output.fixed == nullptr) continue;
-    fixed[k].resize(output.type->size);
-    column.fixed = fixed[k].data();
-  }
-  BlockCall single{{element, element + 1}, call.external, call.arguments, columns, call.seed, call.stream, 0,
-                   call.resources};
-  body.call(single);
-  Result result;
-  for (std::size_t k = 0; k < columns.size(); ++k) {
-    const bool is_fixed = call.outputs[k].fixed != nullptr;
-    result.push_back({std::move(columns[k].internal),
-                      is_fixed ? std::move(fixed[k]) : std::move(columns[k].bytes),
-                      std::move(columns[k].offsets)});
-  }
-  return result;
-}
-
-void ResultCache::put(const Result& result, BlockCall& call, Index position) {
-  for (std::size_t k = 0; k < result.size(); ++k) {
-    const Output& output = result[k];
-    OutputColumn& column = call.outputs[k];
-    if (column.fixed != nullptr) {
-      const std::size_t size = output.bytes.size();
-      std::memcpy(column.fixed + static_cast<std::size_t>(position) * size, output.bytes.data(), size);
-      continue;
-    }
-    if (column.type->fixed_size()) {
-      column.push_items(output.shape.value_or(Shape{}), output.bytes.data());
-      continue;
-    }
-    if (output.shape) column.check_items(*output.shape);
-    for (std::size_t value = 0; value + 1 < output.offsets.size(); ++value)
-      column.push_encoded(
-          std::span(output.bytes)
-              .subspan(static_cast<std::size_t>(output.offsets[value]),
-                       static_cast<std::size_t>(output.offsets[value + 1] - output.offsets[value])));
-  }
 }
 
 }  // namespace mpipe

@@ -3,7 +3,7 @@
 /// Results of calls, by the arguments.
 #pragma once
 
-#include <mpipe/pipeline/function_body.hpp>
+#include <mpipe/pipeline/element_call.hpp>
 
 #include <list>
 #include <mutex>
@@ -26,12 +26,7 @@ class ResultCache {
   void call(const FunctionBody& body, BlockCall& call, Index& evaluated);
 
  private:
-  struct Output {
-    std::optional<Shape> shape;  ///< of an array that is taken apart into items
-    Bytes bytes;
-    std::vector<std::uint64_t> offsets;
-  };
-  using Result = std::vector<Output>;
+  using Result = std::vector<ElementOutput>;
   struct Entry {
     std::string key;
     std::shared_ptr<const Result> result;
@@ -40,8 +35,6 @@ class ResultCache {
   std::shared_ptr<const Result> find(const std::string& key);
   void insert(std::string key, std::shared_ptr<const Result> result);
   static std::string key_of(const BlockCall& call, Index element);
-  static Result evaluate(const FunctionBody& body, const BlockCall& call, Index element);
-  static void put(const Result& result, BlockCall& call, Index position);
 
   std::size_t entries_;
   std::mutex mutex_;

@@ -2,6 +2,8 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/pipeline/function.hpp>
 
+#include "pipeline/hooked_body.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -30,13 +32,28 @@ void check_known(const Inputs& values, const std::vector<std::string>& parameter
 }  // namespace
 
 Function::Function(std::vector<std::string> outputs, std::shared_ptr<const FunctionBody> body)
-    : outputs_(std::move(outputs)), body_(std::move(body)) {
+    : outputs_(std::move(outputs)), callable_(std::move(body)), body_(callable_) {
   if (outputs_.empty()) throw Error(Category::unknown_name, "a function needs the name of an output.");
 }
 
 Function& Function::parameters(std::vector<std::string> names) {
   parameters_ = std::move(names);
+  wrap_body();
   return *this;
+}
+
+Function& Function::post_execution_hook(PostExecutionHook hook) {
+  hook_ = std::move(hook);
+  wrap_body();
+  return *this;
+}
+
+/// The hook is told names, and the chain of calls may name the parameters after it. As many as the callable
+/// has: `check` refuses others.
+void Function::wrap_body() {
+  body_ = callable_;
+  if (hook_ && parameters_.size() == callable_->parameters().size())
+    body_ = std::make_shared<const HookedBody>(callable_, hook_, outputs_, parameters_);
 }
 
 Function& Function::mapspec(std::string_view text) {

@@ -194,9 +194,12 @@ Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& in
     check(pipeline, inputs, options, own.size(), supply);
     return own.size() > 1 ? encode_request(inputs, options) : Bytes{};
   });
+  Request request;
+  together(own, [&] {
+    if (!own.is_root()) request = decode_request(bytes);
+  });
   if (own.is_root())
     return run_and_keep_status(own, wanted_part(pipeline, inputs, options), inputs, options, supply);
-  Request request = decode_request(bytes);
   const Pipeline part = wanted_part(pipeline, request.inputs, request.options);
   return MapRun(own, part, request.inputs, std::move(request.options), supply).run();
 }

@@ -49,14 +49,14 @@ MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs&
   const DeviceShares devices = share_devices(plan_, settings_, supply, options_.rank0);
   choose_workers(devices);
   open_store();
-  const bool threads = comm_.is_root() && (settings_.uses(ExecutorKind::threads) || rank0_has_thread_);
+  const bool threads = comm_.is_root() && (settings_.uses_threads() || rank0_has_thread_);
   if (store_) sink_ = std::make_unique<Sink>(*store_);
   appends_late_ = store_ && threads;
   runner_ = std::make_unique<BlockRunner>(
       plan_, arrays_, appends_late_ ? nullptr : sink_.get(),
       BlockRunnerOptions{options_.seed, comm_.rank(), host_name(), !threads,
                          options_.error_handling == "continue", static_cast<int>(options_.retries),
-                         devices.of_rank[static_cast<std::size_t>(comm_.rank())], form_teams()});
+                         devices.of_rank[static_cast<std::size_t>(comm_.rank())], form_teams(supply)});
 }
 
 MapRun::~MapRun() = default;

@@ -44,7 +44,7 @@ class MapRun {
   RunLayout layout() const;
   void choose_workers(const DeviceShares& devices);
   bool may_have_thread() const;
-  Comm form_teams();
+  Comm form_teams(const Supply& supply);
   MachineInfo describe_machine(const Supply& supply) const;
 
   // waves (collective)
@@ -114,7 +114,7 @@ class MapRun {
   bool appends_late_ = false;  ///< blocks are computed by other threads than the one that may use the store
   std::unique_ptr<TeamMaker> team_maker_;    ///< null where no function wants several ranks for a call
   std::vector<std::uint32_t> node_of_rank_;  ///< likewise empty
-  std::uint32_t commits_ = 0;  ///< number of the last commit within a wave
+  std::uint32_t commits_ = 0;                ///< number of the last commit within a wave
 
   WaveOutcome outcome_;  ///< of the wave at hand; rank 0 fills it while dispatching
   TimePoint began_;

@@ -19,8 +19,7 @@
 namespace mpipe {
 namespace {
 
-/// Tells whether two things are the same, nothing more.
-std::string digest(std::span<const std::byte> bytes) { return fmt::format("{:016x}", fnv1a(bytes)); }
+std::string hexadecimal(std::uint64_t digest) { return fmt::format("{:016x}", digest); }
 
 std::string attribute(const Function& function, const std::string& output, const std::string& key) {
   const auto of_output = function.attributes().find(output);
@@ -73,13 +72,12 @@ void MapRun::choose_workers(const DeviceShares& devices) {
 }
 
 /// Collective. Gets ready for functions that take communicators. Returns the one of this rank alone.
-Comm MapRun::form_teams() {
+Comm MapRun::form_teams(const Supply& supply) {
   if (wants_teams(plan_) && comm_.size() > 1) {
     team_maker_ = make_team_maker(comm_.duplicate());
     node_of_rank_.resize(static_cast<std::size_t>(comm_.size()));
-    const std::vector<Node> nodes = comm_.nodes();
-    for (std::uint32_t node = 0; node < nodes.size(); ++node)
-      for (const int rank : nodes[node].ranks) node_of_rank_[static_cast<std::size_t>(rank)] = node;
+    for (std::uint32_t node = 0; node < supply.nodes.size(); ++node)
+      for (const int rank : supply.nodes[node].ranks) node_of_rank_[static_cast<std::size_t>(rank)] = node;
   }
   if (!takes_communicators(plan_) || !comm_.uses_mpi()) return {};
   const int self = comm_.rank();
@@ -90,8 +88,7 @@ RunDescription MapRun::describe() const {
   RunDescription description;
   description.run_id = random_id();
   description.document = options_.document;
-  const std::string text = pipeline_.digest_text();
-  description.pipeline_digest = digest(std::as_bytes(std::span(text)));
+  description.pipeline_digest = hexadecimal(fnv1a(pipeline_.digest_text()));
   description.error_handling = options_.error_handling;
   description.seed = options_.seed;
   description.command_line = options_.command_line;
@@ -106,7 +103,7 @@ RunDescription MapRun::describe() const {
   }
   for (const auto& [name, value] : inputs_)
     description.inputs.push_back(
-        {name, std::string(value.type().dtype()), value.shape(), digest(value.to_wire())});
+        {name, std::string(value.type().dtype()), value.shape(), hexadecimal(value.digest())});
   return description;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Computing the blocks of a wave: rank 0 directs, the others follow.
+#include <mpipe/comm/agreement.hpp>
 #include <mpipe/core/error.hpp>
 #include <mpipe/exec/serve.hpp>
 
@@ -7,6 +8,8 @@
 #include "run/map_run_sink.hpp"
 #include "run/team_watch.hpp"
 #include "run/teams.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <deque>
@@ -27,13 +30,16 @@ constexpr std::uint64_t kJournalLimit = std::uint64_t{256} << 20;
 /// The workers of one executor, and who hands out work to them. Those of `mpi` are the other ranks, then this
 /// one.
 struct MapRun::Crew {
-  Crew(RemotePool* others, std::unique_ptr<Pool> here, std::vector<WorkerTraits> traits)
+  Crew(const std::string& executor, RemotePool* others, std::unique_ptr<Pool> here,
+       std::vector<WorkerTraits> traits)
       : local(std::move(here)),
         pool(others == nullptr ? local.get() : others),
         local_from(others == nullptr ? 0 : others->worker_count()),
         scheduler({}, std::move(traits)),
         commit_at(scheduler.worker_count(), kJournalLimit) {
     if (others != nullptr && local) pool = &both.emplace(*others, *local);
+    for (std::uint32_t worker = 0; worker < scheduler.worker_count(); ++worker)
+      workers.push_back({executor, worker, is_local({worker}) ? 0 : static_cast<int>(worker) + 1});
   }
 
   bool is_local(WorkerId worker) const { return worker.value >= local_from; }
@@ -44,6 +50,7 @@ struct MapRun::Crew {
   std::uint32_t local_from;  ///< workers from here on are in this process
   Scheduler scheduler;
   std::vector<std::uint64_t> commit_at;  ///< by worker: bytes of its journal at which a commit is due
+  std::vector<BlockWorker> workers;      ///< as observers are told of them
 };
 
 /// What rank 0 does with what it hears while the blocks of a wave are computed.
@@ -73,6 +80,9 @@ class WaveDirector {
     run_.outcome_.failures.push_back(std::move(*report.failure));
   }
 
+  void on_assigned(const MapRun::Crew& crew, WorkerId worker, const Block& block, TimePoint now) {
+    run_.options_.observer->on_block_assigned(crew.workers[worker.value], block, now);
+  }
   void on_team_news(TeamNews& news, TimePoint now) { watch_.on_news(news, now); }
 
   void on_turn(TimePoint now) {
@@ -92,6 +102,7 @@ class WaveDirector {
       report.journal_bytes = run_.sink_->journal_bytes();
     }
     for (LateShape& late : report.late_shapes) note_shape(block, std::move(late), now);
+    run_.options_.observer->on_block_done(crew.workers[worker.value], block, done, report.busy, now);
     if (done > 0) tell_progress(block, done, report, now);
     std::uint64_t& limit = crew.commit_at[worker.value];
     if (report.journal_bytes > limit) {
@@ -215,6 +226,9 @@ class WaveDirector {
 class CrewListener final : public DispatchObserver {
  public:
   CrewListener(WaveDirector& director, MapRun::Crew& crew) : director_(director), crew_(crew) {}
+  void on_assigned(WorkerId worker, const Block& block, TimePoint now) override {
+    director_.on_assigned(crew_, worker, block, now);
+  }
   void on_block_done(WorkerId worker, const Block& block, BlockReport& report, TimePoint now) override {
     director_.on_block_done(crew_, worker, block, report, now);
   }
@@ -247,11 +261,36 @@ class WaveFollower final : public WorkerEvents {
 
 void MapRun::follow() {
   const auto transport = make_worker_transport(comm_, kRunId);
+  together(comm_, [] {});  // rank 0 makes its pools
   prepare_wave(0);
   WaveFollower follower(*this);
   serve(*transport, *runner_, follower, clock_, {comm_.rank(), host_name()}, comm_.wait_options(),
         team_maker_ ? WorkerLoop::Teams{runner_.get(), team_maker_.get()} : WorkerLoop::Teams{});
 }
+
+namespace {
+
+/// A pool of the caller's. Whatever its factory throws is an `Error` that all ranks are told.
+std::unique_ptr<Pool> user_pool(const std::string& name, const UserExecutor& executor, BlockHandler& handler,
+                                const Clock& clock, const ProcessPlace& place) {
+  std::unique_ptr<Pool> pool;
+  std::string why = "it has no make_pool";
+  try {
+    if (executor.make_pool) {
+      pool = executor.make_pool(handler, clock, place);
+      why = "make_pool returned none";
+    }
+  } catch (const std::exception& error) {
+    why = error.what();
+  }
+  if (pool && pool->worker_count() > 0) return pool;
+  if (pool) why = "it has no workers";
+  throw Error(Category::bad_option, fmt::format("the executor '{}' made no pool: {}. Mend its make_pool in "
+                                                "user_executors.",
+                                                name, why));
+}
+
+}  // namespace
 
 /// `remote`: the other ranks, for an executor that works on all.
 std::unique_ptr<MapRun::Crew> MapRun::make_crew(const ExecutorChoice& executor, RemotePool* remote) const {
@@ -263,14 +302,17 @@ std::unique_ptr<MapRun::Crew> MapRun::make_crew(const ExecutorChoice& executor, 
   std::unique_ptr<Pool> local;
   std::vector<WorkerTraits> traits;
   if (remote == nullptr) {
-    if (executor.kind == ExecutorKind::threads)
+    if (executor.kind == ExecutorKind::user)
+      local = user_pool(executor.user, options_.user_executors.at(executor.user), *handler, clock_, place);
+    else if (executor.kind == ExecutorKind::threads)
       local = threads(executor.threads);
     else
       local = std::make_unique<InlinePool>(*handler, clock_, place);
     traits.resize(local->worker_count());
   } else {
     traits.resize(remote->worker_count());
-    for (std::size_t rank = 1; rank < node_of_rank_.size(); ++rank) traits[rank - 1].node = node_of_rank_[rank];
+    for (std::size_t rank = 1; rank < node_of_rank_.size(); ++rank)
+      traits[rank - 1].node = node_of_rank_[rank];
     if (rank0_has_thread_) {
       local = threads(1);
       traits.emplace_back();
@@ -279,7 +321,7 @@ std::unique_ptr<MapRun::Crew> MapRun::make_crew(const ExecutorChoice& executor, 
       traits.push_back({kRank0Slice, false});
     }
   }
-  return std::make_unique<Crew>(remote, std::move(local), std::move(traits));
+  return std::make_unique<Crew>(executor.to_string(), remote, std::move(local), std::move(traits));
 }
 
 void MapRun::lead() {
@@ -292,10 +334,12 @@ void MapRun::lead() {
   RemotePool* const others = remote ? &*remote : nullptr;
   std::vector<std::unique_ptr<Crew>> crews;
   workers_ = 0;
-  for (const ExecutorChoice& executor : settings_.executors) {
-    crews.push_back(make_crew(executor, executor.kind == ExecutorKind::mpi ? others : nullptr));
-    workers_ += crews.back()->pool->worker_count();
-  }
+  together(comm_, [&] {
+    for (const ExecutorChoice& executor : settings_.executors) {
+      crews.push_back(make_crew(executor, executor.kind == ExecutorKind::mpi ? others : nullptr));
+      workers_ += crews.back()->pool->worker_count();
+    }
+  });
   prepare_wave(0);
   for (std::size_t wave = 0;; ++wave) {
     lead_wave(wave, crews, others);

@@ -59,6 +59,35 @@ InternalShapes decode_shapes(const Json& json) {
   return shapes;
 }
 
+/// Names, and whether they call from threads: only rank 0 makes their pools.
+Json encode_user_executors(const std::map<std::string, UserExecutor>& executors) {
+  Json json = Json::object();
+  for (const auto& [name, executor] : executors) json[name] = executor.threads;
+  return json;
+}
+
+/// Inputs that lie in files: every rank looks at them itself.
+Json encode_files(const Inputs& inputs) {
+  Json json = Json::object();
+  for (const auto& [name, value] : inputs)
+    if (const FileStretch* file = value.file())
+      json[name] = {
+          {"type", value.type().name},       {"shape", value.shape()}, {"path", file->path},
+          {"offset", file->offset},          {"size", file->size},     {"file_bytes", file->file_bytes},
+          {"modified_ns", file->modified_ns}};
+  return json;
+}
+
+void decode_files(const Json& json, Inputs& inputs) {
+  for (const auto& [name, file] : json.items()) {
+    const ElementType* type = find_element_type(file["type"].get<std::string>());
+    if (type == nullptr) throw Bug("a request has an input of unknown type");
+    inputs.emplace(name, Value::from_file(*type, file["shape"].get<Shape>(),
+                                          {file["path"], file["offset"], file["size"], file["file_bytes"],
+                                           file["modified_ns"]}));
+  }
+}
+
 void append_sized(Bytes& out, const void* data, std::size_t size) {
   const std::uint64_t length = size;
   detail::append(out, &length, sizeof(length));
@@ -73,6 +102,8 @@ Bytes encode_request(const Inputs& inputs, const MapOptions& options) {
                   {"overwrite", options.overwrite},
                   {"storage", options.storage},
                   {"executor", options.executor},
+                  {"user_executors", encode_user_executors(options.user_executors)},
+                  {"files", encode_files(inputs)},
                   {"parallel", options.parallel},
                   {"error_handling", options.error_handling},
                   {"max_failures", optional_index(options.max_failures)},
@@ -89,6 +120,7 @@ Bytes encode_request(const Inputs& inputs, const MapOptions& options) {
   Bytes bytes;
   append_sized(bytes, text.data(), text.size());
   for (const auto& [name, value] : inputs) {
+    if (value.file() != nullptr) continue;
     const Bytes wire = value.to_wire();
     append_sized(bytes, name.data(), name.size());
     append_sized(bytes, wire.data(), wire.size());
@@ -110,6 +142,8 @@ Request decode_request(std::span<const std::byte> bytes) {
   options.overwrite = json["overwrite"];
   options.storage = json["storage"].get<std::map<std::string, std::string>>();
   options.executor = json["executor"].get<std::map<std::string, std::string>>();
+  for (const auto& [name, threads] : json["user_executors"].items())
+    options.user_executors[name] = {nullptr, threads.get<bool>()};
   options.parallel = json["parallel"].get<bool>();
   options.error_handling = json["error_handling"];
   options.max_failures = to_optional_index(json["max_failures"]);
@@ -122,6 +156,7 @@ Request decode_request(std::span<const std::byte> bytes) {
   options.seed = json["seed"];
   options.rank0 = static_cast<Rank0>(json["rank0"].get<int>());
   options.return_results = json["return_results"];
+  decode_files(json["files"], request.inputs);
   while (!reader.at_end()) {
     std::string name = text();
     request.inputs.emplace(std::move(name), Value::from_wire(reader.take(reader.number())));

@@ -44,7 +44,9 @@ class PerFunction {
   const T* default_ = nullptr;
 };
 
-ExecutorChoice parse_executor(const std::string& text) {
+ExecutorChoice parse_executor(const std::string& text, const MapOptions& options) {
+  if (const auto own = options.user_executors.find(text); own != options.user_executors.end())
+    return {ExecutorKind::user, 0, text, own->second.threads};
   const std::size_t colon = text.find(':');
   const std::string kind = text.substr(0, colon);
   ExecutorChoice choice;
@@ -61,6 +63,7 @@ ExecutorChoice parse_executor(const std::string& text) {
     throw Error(Category::bad_option,
                 fmt::format("there is no executor '{}'.{} Use mpi, threads[:n] or sequential.", text,
                             did_you_mean(kind, {"mpi", "threads", "sequential"})));
+  choice.calls_from_threads = choice.kind == ExecutorKind::threads;
   if (choice.kind == ExecutorKind::threads)
     choice.threads = std::max(1u, std::thread::hardware_concurrency());
   if (colon != std::string::npos) {
@@ -86,8 +89,21 @@ void require_thread_safe(const FunctionNode& node, const std::string& executor) 
                           executor, node.name()));
 }
 
+void check_user_executors(const MapOptions& options) {
+  for (const auto& [name, unused] : options.user_executors) {
+    const std::string kind = name.substr(0, name.find(':'));
+    if (kind.empty() || kind == "sequential" || kind == "threads" || kind == "mpi" || kind == "processes")
+      throw Error(
+          Category::bad_option,
+          fmt::format("an executor of your own cannot be called '{}', which means another one. Choose "
+                      "another name.",
+                      name));
+  }
+}
+
 void choose_executors(const Plan& plan, const MapOptions& options, int ranks, Settings& settings) {
-  for (const auto& [unused, text] : options.executor) parse_executor(text);
+  check_user_executors(options);
+  for (const auto& [unused, text] : options.executor) parse_executor(text, options);
   const std::vector<std::string> names = executor_names(plan.pipeline(), options, ranks);
   for (const Stage& stage : plan.stages()) {
     const std::string& name = names[stage.functions.front().value];
@@ -96,8 +112,8 @@ void choose_executors(const Plan& plan, const MapOptions& options, int ranks, Se
                   fmt::format("no executor is given for the output '{}', nor a default (\"\"). Give one of "
                               "them.",
                               plan.pipeline().function(stage.functions.front()).name()));
-    const ExecutorChoice choice = parse_executor(name);
-    if (choice.kind == ExecutorKind::threads)
+    const ExecutorChoice choice = parse_executor(name, options);
+    if (choice.calls_from_threads)
       for (const FunctionId id : stage.functions) require_thread_safe(plan.pipeline().function(id), name);
     const auto known = std::find(settings.executors.begin(), settings.executors.end(), choice);
     settings.executor_of_stage.push_back(static_cast<std::size_t>(known - settings.executors.begin()));
@@ -179,6 +195,8 @@ std::string ExecutorChoice::to_string() const {
       return fmt::format("threads:{}", threads);
     case ExecutorKind::mpi:
       return "mpi";
+    case ExecutorKind::user:
+      return user;
   }
   return {};
 }

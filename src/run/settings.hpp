@@ -10,11 +10,13 @@
 
 namespace mpipe {
 
-enum class ExecutorKind : std::uint8_t { sequential, threads, mpi };
+enum class ExecutorKind : std::uint8_t { sequential, threads, mpi, user };
 
 struct ExecutorChoice {
   ExecutorKind kind = ExecutorKind::sequential;
   std::uint32_t threads = 0;
+  std::string user = {};            ///< its name among `MapOptions::user_executors`
+  bool calls_from_threads = false;  ///< of this process, other than the one that dispatches
   std::string to_string() const;
   friend bool operator==(const ExecutorChoice&, const ExecutorChoice&) = default;
 };
@@ -23,6 +25,10 @@ struct ExecutorChoice {
 struct Settings {
   bool uses(ExecutorKind kind) const {
     return std::any_of(executors.begin(), executors.end(), [&](const auto& e) { return e.kind == kind; });
+  }
+  bool uses_threads() const {
+    return std::any_of(executors.begin(), executors.end(),
+                       [](const auto& e) { return e.calls_from_threads; });
   }
   /// Elements per block of a stage with `todo` elements to compute; empty: automatic. Functions of a stage
   /// run block by block together: the smallest of theirs counts. `name` is for messages. Throws `Error`

@@ -28,14 +28,14 @@ void TeamWatch::check(TimePoint now) const {
     const Failure& failure = team.failures.begin()->second;
     throw Error(
         Category::rank_lost,
-        fmt::format("function '{}' failed at {}{} on rank {}, {}: {} ({}; called with {}), and other ranks of that "
-                    "call did not come back within {:.1f} s (they wait in the function for the one that threw, so "
-                    "the job cannot go on). Let all ranks of the call throw, or none; the time is "
-                    "MPIPE_TEAM_GRACE.",
-                    failure.output, failure.output,
-                    failure.index.empty() ? "" : index_to_string(failure.index), failure.rank, failure.host,
-                    failure.message, failure.type, failure.arguments.empty() ? "nothing" : failure.arguments,
-                    seconds(grace_)));
+        fmt::format(
+            "function '{}' failed at {}{} on rank {}, {}: {} ({}; called with {}), and other ranks of that "
+            "call did not come back within {:.1f} s (they wait in the function for the one that threw, so "
+            "the job cannot go on). Let all ranks of the call throw, or none; the time is "
+            "MPIPE_TEAM_GRACE.",
+            failure.output, failure.output, failure.index.empty() ? "" : index_to_string(failure.index),
+            failure.rank, failure.host, failure.message, failure.type,
+            failure.arguments.empty() ? "nothing" : failure.arguments, seconds(grace_)));
   }
 }
 

@@ -24,7 +24,7 @@ class TeamWatch {
 
  private:
   struct Watched {
-    std::uint32_t back_from = 0;  ///< tries before this one are over
+    std::uint32_t back_from = 0;                ///< tries before this one are over
     std::map<std::uint32_t, Failure> failures;  ///< by try: of the lowest rank
     TimePoint since;                            ///< of the first of them
   };

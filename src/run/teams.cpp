@@ -34,14 +34,16 @@ bool takes_constants_only(const Plan& plan, FunctionId id) {
 [[noreturn]] void refuse(const FunctionNode& node, const ExecutorChoice& executor, int ranks, int most) {
   const int wanted = node.function.resources().ranks;
   if (executor.kind != ExecutorKind::mpi)
-    throw Error(Category::bad_option,
-                fmt::format("function '{}' wants {} ranks for one call, which the executor '{}' does not have. "
-                            "Use mpi, on {} ranks or more.",
-                            node.name(), wanted, executor.to_string(), wanted + 1));
-  throw Error(Category::bad_option,
-              fmt::format("function '{}' wants {} ranks for one call, and this run on {} has {} for it (rank 0 "
-                          "schedules and is in no team). Start it on {} ranks or more (mpirun -n {}).",
-                          node.name(), wanted, ranks, ranks > 1 ? most : 0, wanted + 1, wanted + 1));
+    throw Error(
+        Category::bad_option,
+        fmt::format("function '{}' wants {} ranks for one call, which the executor '{}' does not have. "
+                    "Use mpi, on {} ranks or more.",
+                    node.name(), wanted, executor.to_string(), wanted + 1));
+  throw Error(
+      Category::bad_option,
+      fmt::format("function '{}' wants {} ranks for one call, and this run on {} has {} for it (rank 0 "
+                  "schedules and is in no team). Start it on {} ranks or more (mpirun -n {}).",
+                  node.name(), wanted, ranks, ranks > 1 ? most : 0, wanted + 1, wanted + 1));
 }
 
 }  // namespace
@@ -67,7 +69,8 @@ void check_teams(const Plan& plan, const Settings& settings, int ranks) {
     const int most = most_ranks(settings, stage.id, ranks);
     if (node.function.resources().ranks > most)
       refuse(node, settings.executors[settings.executor_of_stage[stage.id.value]], ranks, most);
-    if (!node.function.rank_rule() || !is_known(plan.external_shape(stage.id)) || !takes_constants_only(plan, id))
+    if (!node.function.rank_rule() || !is_known(plan.external_shape(stage.id)) ||
+        !takes_constants_only(plan, id))
       continue;
     RunArrays none(plan);
     BlockRunner(plan, none, nullptr, {}).teams_of(id, plan.selected(stage.id), most);

@@ -6,6 +6,7 @@ was measured in turns with ours, or a size. Exit code: 0 all within their limits
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -13,18 +14,38 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 PROGRAMS = os.path.join(os.path.dirname(HERE), "bench")
 
 # What is run: (name, ranks; 0 = without mpirun)
-RUNS = [("sequential", 0), ("memory", 0), ("farm", 2), ("farm", 3), ("store", 2), ("tail", 3), ("tail", 5), ("ranks", 64)]
+RUNS = [
+    ("sequential", 0), ("memory", 0),
+    ("farm", 2), ("farm", 3), ("metg", 2), ("metg", 3),
+    ("futures", 2), ("futures", 3),
+    ("store", 2),
+    ("tail", 3), ("tail", 5),
+    ("ranks", 64),
+]
+
+
+def mpirun(ranks):
+    return ["mpirun", "--oversubscribe", "--bind-to", "none", "--timeout", "300", "-n", str(ranks)]
 
 
 def run(program, ranks):
     command = [os.path.join(PROGRAMS, "bench_" + program)]
     if ranks:
-        command = ["mpirun", "--oversubscribe", "--bind-to", "none", "--timeout", "300", "-n", str(ranks)] + command
+        command = mpirun(ranks) + command
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         print(f"mpipe_bench: {' '.join(command)} ended with {done.returncode}", file=sys.stderr)
         return None
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def add_mpi4py(row, ranks):
+    """A figure beside ours, not a limit, where mpi4py is installed."""
+    outstanding = re.search(r"(\d+) outstanding", row["name"])[1]
+    script = os.path.join(PROGRAMS, "mpi4py_futures.py")
+    command = mpirun(ranks) + ["/usr/bin/python3", "-m", "mpi4py.futures", script, outstanding, "2000"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    row["figures"] += f", mpi4py.futures {float(done.stdout):.3g} us" if done.returncode == 0 else ", no mpi4py"
 
 
 def main():
@@ -39,6 +60,8 @@ def main():
         measured = run(program, ranks)
         broken = broken or measured is None
         for row in measured or []:
+            if program == "futures":
+                add_mpi4py(row, ranks)
             row["within"] = row["value"] <= row["limit"]
             rows.append(row)
             print(f"{'ok ' if row['within'] else 'OVER'} {row['name']:<52} {row['value']:8.3g} (limit {row['limit']:g}) "

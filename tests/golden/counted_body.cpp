@@ -16,6 +16,7 @@ class CountedBody final : public mpipe::FunctionBody {
   }
   bool thread_safe() const override { return body_->thread_safe(); }
   bool draws_random_numbers() const override { return body_->draws_random_numbers(); }
+  bool takes_communicator() const override { return body_->takes_communicator(); }
   std::string identity() const override { return body_->identity(); }
 
   void call(mpipe::BlockCall& call) const override {

@@ -11,9 +11,10 @@
 
 namespace mpipe {
 
-/// 64-bit FNV-1a (Fowler, Noll, Vo).
-inline std::uint64_t fnv1a(std::span<const std::byte> bytes) {
-  std::uint64_t hash = 14695981039346656037u;
+inline constexpr std::uint64_t fnv1a_start = 14695981039346656037u;
+
+/// 64-bit FNV-1a (Fowler, Noll, Vo), begun anew, or going on with that of what stands before.
+inline std::uint64_t fnv1a(std::span<const std::byte> bytes, std::uint64_t hash = fnv1a_start) {
   for (const std::byte byte : bytes) hash = (hash ^ std::to_integer<std::uint64_t>(byte)) * 1099511628211u;
   return hash;
 }

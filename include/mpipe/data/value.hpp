@@ -5,6 +5,7 @@
 
 #include <mpipe/data/codec.hpp>
 #include <mpipe/data/element_type.hpp>
+#include <mpipe/data/file_stretch.hpp>
 
 #include <initializer_list>
 #include <map>
@@ -49,6 +50,9 @@ class Value {
   /// An array whose bytes are `bytes`: of a fixed-size type `element_count(shape) * type.size` bytes, shared,
   /// not copied.
   static Value from_bytes(const ElementType& type, Shape shape, std::shared_ptr<const std::byte[]> bytes);
+  /// An array that lies in a file as it would in memory: read where somebody looks at it. Of a fixed-size
+  /// type, `stretch.size` bytes. Throws `Error` (bad_input_file) as `FileStretch::map`.
+  static Value from_file(const ElementType& type, Shape shape, FileStretch stretch);
   /// Of any type, copying; `offsets` (elements + 1 of them, ascending from 0) for types that vary in size,
   /// else empty.
   static Value copy_of(const ElementType& type, Shape shape, std::span<const std::byte> bytes,
@@ -64,11 +68,13 @@ class Value {
   /// All bytes, in C order.
   const std::byte* data() const { return bytes_ ? bytes_.get() : inline_; }
   std::size_t byte_size() const { return byte_size_; }
-  /// The array that is the k-th element of a value of type `array<T>`: a value of `T`s, also of rank 0. Throws
-  /// `Error` (storage_failed) when its bytes are damaged.
+  /// The array that is the k-th element of a value of type `array<T>`: a value of `T`s, also of rank 0.
+  /// Throws `Error` (storage_failed) when its bytes are damaged.
   Value opened(Index k) const { return open_array(*type_, element(k)); }
   /// The same of the bytes of such an element.
   static Value open_array(const ElementType& type, std::span<const std::byte> bytes);
+  /// Where the bytes are, of a value from a file; else nullptr.
+  const FileStretch* file() const { return file_.get(); }
   /// `count() + 1` offsets into `data()`, or nullptr for a fixed-size type.
   const std::uint64_t* offsets() const { return offsets_ ? offsets_->data() : nullptr; }
   /// The bytes of the k-th element in C order.
@@ -93,6 +99,9 @@ class Value {
   /// Throws `Error` (storage_failed) on malformed bytes.
   static Value from_wire(std::span<const std::byte> bytes);
 
+  /// Tells whether two values are the same, nothing more. Reads all of a value that is in a file.
+  std::uint64_t digest() const;
+
   /// Equal type, shape and bytes.
   friend bool operator==(const Value& a, const Value& b);
 
@@ -101,6 +110,7 @@ class Value {
 
   Value(const ElementType& type, Shape shape);
   void swap(Value& other) noexcept;
+  Bytes wire_header() const;
   /// Writable bytes of a value under construction.
   std::byte* allocate(std::size_t size);
 
@@ -111,6 +121,7 @@ class Value {
   alignas(16) std::byte inline_[kInlineBytes] = {};
   std::shared_ptr<const std::byte[]> bytes_;
   std::shared_ptr<const std::vector<std::uint64_t>> offsets_;
+  std::shared_ptr<const FileStretch> file_;
 };
 
 /// Named values: the inputs of a run, defaults, bound values.

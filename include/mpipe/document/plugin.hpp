@@ -21,7 +21,7 @@
 // What must be equal in a plugin and in the program that loads it, for the two to be able to talk at all.
 // Raise the number whenever a type that crosses the border changes (Function, FunctionBody, BlockCall,
 // ElementType, Value ..).
-#define MPIPE_PLUGIN_ABI_NUMBER 2
+#define MPIPE_PLUGIN_ABI_NUMBER 4
 #define MPIPE_STRING_OF(x) #x
 #define MPIPE_VALUE_OF(x) MPIPE_STRING_OF(x)
 #ifdef _GLIBCXX_DEBUG

@@ -6,6 +6,7 @@
 #include <mpipe/data/value.hpp>
 #include <mpipe/mapspec/mapspec.hpp>
 #include <mpipe/pipeline/function_body.hpp>
+#include <mpipe/pipeline/hook.hpp>
 #include <mpipe/pipeline/internal_shape.hpp>
 #include <mpipe/pipeline/rank_rule.hpp>
 #include <mpipe/pipeline/resources.hpp>
@@ -56,6 +57,9 @@ class Function {
   /// What one call needs. Throws `Error` (bad_option) at once for numbers that cannot be.
   Function& resources(const Resources& needs);
   Function& isolation(Isolation where);
+  /// Has `hook` called after each call, in the process that made it; calls that a cache or an earlier start
+  /// answers are none. nullptr: no hook.
+  Function& post_execution_hook(PostExecutionHook hook);
   /// As many ranks for each call as `rule` says, which takes the arguments of these parameters (by the
   /// callable's own names, with the same types) and returns an integer from 1 to the number of workers:
   ///
@@ -116,12 +120,15 @@ class Function {
   bool wants_teams() const { return resources_.ranks > 1 || rank_rule_.has_value(); }
   const Variants& variants() const { return variants_; }
   const FunctionBody& body() const { return *body_; }
+  /// The same, for those who keep it.
+  const std::shared_ptr<const FunctionBody>& shared_body() const { return body_; }
   const std::map<std::string, std::map<std::string, std::string>>& attributes() const { return attributes_; }
 
  private:
   friend class Pipeline;  // which keeps generated mapspecs through its edits
 
   std::string renamed(const std::string& own) const;
+  void wrap_body();
   void set_renames(std::map<std::string, std::string> renames);
   void check_names() const;
   void check_renames() const;
@@ -134,7 +141,9 @@ class Function {
 
   std::vector<std::string> outputs_;
   std::vector<std::string> parameters_;
-  std::shared_ptr<const FunctionBody> body_;
+  std::shared_ptr<const FunctionBody> callable_;  ///< as it was given
+  std::shared_ptr<const FunctionBody> body_;      ///< with the hook, where there is one
+  PostExecutionHook hook_;
   std::optional<MapSpec> mapspec_;
   std::optional<MapSpec> generated_;  ///< what a pipeline generated when somebody indexed the outputs
   Inputs defaults_;

@@ -94,7 +94,7 @@ struct BlockCall {
   std::uint64_t stream = 0;  ///< of the function: hash of its first output's name
   Index completed = 0;       ///< set by the body: elements that are complete when it returns or throws
   const Resources* resources = nullptr;  ///< that the call has; nullptr: none in particular
-  const Comm* comm = nullptr;  ///< ranks that make this call together; nullptr: this one alone
+  const Comm* comm = nullptr;            ///< ranks that make this call together; nullptr: this one alone
 };
 
 /// The body of a function: typed C++ code, or an expression. Immutable; `call` may run in several processes

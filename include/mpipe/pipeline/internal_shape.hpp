@@ -22,7 +22,7 @@ class InternalExtent {
   requires(!std::same_as<T, bool>)
       InternalExtent(T length)  // NOLINT(google-explicit-constructor): reads `{"?", 3}`
       : known_(static_cast<Index>(length)), text_(std::to_string(length)) {}
-  InternalExtent(std::nullopt_t) {}                          // NOLINT(google-explicit-constructor)
+  InternalExtent(std::nullopt_t) {}                             // NOLINT(google-explicit-constructor)
   InternalExtent(std::string text) : text_(std::move(text)) {}  // NOLINT(google-explicit-constructor)
   InternalExtent(const char* text) : text_(text) {}             // NOLINT(google-explicit-constructor)
 

@@ -14,8 +14,8 @@ namespace mpipe {
 /// A number of ranks for every element, from some of its arguments. Evaluated on rank 0, for all elements
 /// before the first of them is computed.
 struct RankRule {
-  std::vector<std::string> parameters;        ///< of the function, by the callable's own names
-  std::shared_ptr<const FunctionBody> body;   ///< takes those, and returns one number
+  std::vector<std::string> parameters;       ///< of the function, by the callable's own names
+  std::shared_ptr<const FunctionBody> body;  ///< takes those, and returns one number
 };
 
 }  // namespace mpipe

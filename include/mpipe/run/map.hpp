@@ -6,6 +6,7 @@
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/core/clock.hpp>
 #include <mpipe/exec/failure.hpp>
+#include <mpipe/exec/pools.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
 #include <mpipe/run/chunk_size.hpp>
 #include <mpipe/run/observer.hpp>
@@ -14,6 +15,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,6 +26,17 @@ namespace mpipe {
 
 /// What rank 0 does besides scheduling.
 enum class Rank0 : std::uint8_t { automatic, schedule, work };
+
+/// An executor of your own: workers on rank 0.
+struct UserExecutor {
+  /// Makes the pool when the run begins, once per map. The handler computes blocks, outlives the pool, and
+  /// may be used by several threads at once where `threads` says so.
+  std::function<std::unique_ptr<Pool>(BlockHandler& handler, const Clock& clock, const ProcessPlace& place)>
+      make_pool;
+  /// The handler is called by other threads than the one that polls the pool: only for functions that are
+  /// thread-safe.
+  bool threads = true;
+};
 
 /// Options of one `map`. Only those of rank 0 count.
 struct MapOptions {
@@ -38,6 +51,8 @@ struct MapOptions {
   /// others. Without: `mpi` on several ranks, `sequential` on one. Functions with unequal executors run at
   /// the same time where neither needs the other.
   std::map<std::string, std::string> executor = {};
+  /// Executors of your own, by the names under which `executor` asks for them.
+  std::map<std::string, UserExecutor> user_executors = {};
   /// false: one call after the other on rank 0; an executor is refused then.
   bool parallel = true;
   /// Output -> elements per block (> 0, or a function of how many there are); "" is the default of all

@@ -6,6 +6,7 @@
 #include <mpipe/core/clock.hpp>
 #include <mpipe/core/index.hpp>
 #include <mpipe/exec/failure.hpp>
+#include <mpipe/schedule/block.hpp>
 
 #include <memory>
 #include <string>
@@ -34,6 +35,13 @@ struct ElementCounts {
   Index blocked = 0;
 };
 
+/// Who computes a block.
+struct BlockWorker {
+  std::string executor;      ///< `mpi`, `threads:4`, ..
+  std::uint32_t worker = 0;  ///< number among those of the executor
+  int rank = 0;              ///< where it is
+};
+
 /// Called on rank 0, between messages: implementations return quickly and do not throw.
 class RunObserver {
  public:
@@ -46,6 +54,12 @@ class RunObserver {
   virtual void on_resolved(const Plan&) {}
   /// Details of an element that failed; of so many only that they stay readable. See `on_progress` for all.
   virtual void on_failure(const Failure&) {}
+  /// A block is handed out. It is computed when the worker comes to it, and a part of it may be taken back.
+  virtual void on_block_assigned(const BlockWorker&, const Block&, TimePoint) {}
+  /// What a worker has done of a block, in `busy`. `completed`: so many elements from the beginning of its
+  /// range on are dealt with; fewer than all where one failed and ends the run.
+  virtual void on_block_done(const BlockWorker&, const Block&, Index /*completed*/, Duration /*busy*/,
+                             TimePoint) {}
   /// Now and then while waiting, at least ten times a second unless a wait lasts.
   virtual void on_tick(TimePoint) {}
   virtual void on_end(const std::string& /*state*/, const std::string& /*message*/) {}
@@ -68,6 +82,13 @@ class ObserverList final : public RunObserver {
   }
   void on_failure(const Failure& failure) override {
     for (const auto& each : observers_) each->on_failure(failure);
+  }
+  void on_block_assigned(const BlockWorker& worker, const Block& block, TimePoint now) override {
+    for (const auto& each : observers_) each->on_block_assigned(worker, block, now);
+  }
+  void on_block_done(const BlockWorker& worker, const Block& block, Index completed, Duration busy,
+                     TimePoint now) override {
+    for (const auto& each : observers_) each->on_block_done(worker, block, completed, busy, now);
   }
   void on_tick(TimePoint now) override {
     for (const auto& each : observers_) each->on_tick(now);

@@ -149,6 +149,11 @@ class Npy : public FileInputs {
     return "{'descr': '" + type + "', 'fortran_order': " + (fortran ? "True" : "False") +
            ", 'shape': " + shape + ", }   \n";
   }
+  /// Filled up, as numpy does, so that the values of version 1 begin at a multiple of 64.
+  static std::string aligned(std::string header) {
+    header.resize((header.size() + 10 + 63) / 64 * 64 - 10, ' ');
+    return header;
+  }
   template <class T>
   static std::string bytes(std::initializer_list<T> values) {
     std::string text(values.size() * sizeof(T), '\0');
@@ -188,6 +193,20 @@ TEST_F(Npy, Values) {
   EXPECT_EQ(npy(file(header(">c16", "(1,)"), swapped)).as<std::vector<std::complex<double>>>()[0],
             std::complex(1.5, -2.0));
   EXPECT_EQ(npy(file(header("<f8", "(0, 3)"), "")).shape(), (Shape{0, 3}));
+}
+
+TEST_F(Npy, LargeArraysAreLookedAtInTheFile) {
+  std::vector<double> numbers(200'000, 0.5);
+  numbers.back() = 7;
+  const std::string text(reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(double));
+  const Value big = npy(file(aligned(header("<f8", "(1000, 200)")), text));
+  ASSERT_NE(big.file(), nullptr);
+  EXPECT_EQ(big.as<Array<double>>()(999, 199), 7);
+  EXPECT_EQ(npy(file(aligned(header("<f8", "(1000, 200)", true)), text)).file(), nullptr)
+      << "it must be turned round";
+  EXPECT_EQ(npy(file(aligned(header(">f8", "(1000, 200)")), text)).file(), nullptr);
+  // 2^61 numbers of 8 bytes are none at all in 64 bits.
+  bad_npy(file(header("<f8", "(2305843009213693952,)"), ""), Category::too_large);
 }
 
 TEST_F(Npy, Refusals) {

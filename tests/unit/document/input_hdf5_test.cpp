@@ -178,5 +178,52 @@ TEST_F(Hdf5, ADamagedFileIsRefused) {
   EXPECT_TRUE(contains(refusal("a"), "t.h5"));
 }
 
+TEST_F(Hdf5, LargeArraysAreLookedAtInTheFile) {
+  std::vector<double> numbers(200'000);
+  for (std::size_t k = 0; k < numbers.size(); ++k) numbers[k] = 0.25 * static_cast<double>(k);
+  write("big", H5T_NATIVE_DOUBLE, {1000, 200}, numbers.data());
+  write("swapped", H5T_IEEE_F64BE, {1000, 200}, nullptr);
+  write("small", H5T_NATIVE_DOUBLE, {5}, numbers.data());
+  const Value big = value("big");
+  ASSERT_NE(big.file(), nullptr);
+  EXPECT_EQ(big.shape(), (Shape{1000, 200}));
+  EXPECT_EQ(big.as<Array<double>>()(999, 199), 0.25 * 199'999);
+  EXPECT_EQ(value("swapped").file(), nullptr);
+  EXPECT_EQ(value("small").file(), nullptr);
+}
+
+TEST_F(Hdf5, LargeArraysInChunksAreRead) {
+  const hsize_t shape[] = {200'000};
+  const hsize_t chunk[] = {1000};
+  const std::vector<double> numbers(200'000, 1.5);
+  const hid_t space = H5Screate_simple(1, shape, nullptr);
+  const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_chunk(creation, 1, chunk);
+  const hid_t dataset =
+      H5Dcreate2(file_, "chunks", H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+  ASSERT_GE(H5Dwrite(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers.data()), 0);
+  H5Dclose(dataset);
+  H5Pclose(creation);
+  H5Sclose(space);
+  const Value read = value("chunks");
+  EXPECT_EQ(read.file(), nullptr);
+  EXPECT_EQ(read.as<std::vector<double>>(), numbers);
+}
+
+/// What stands before the file proper, e.g. the header of a MATLAB file, shifts all addresses.
+TEST_F(Hdf5, LargeArraysBehindAUserBlockAreFound) {
+  close();
+  const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
+  H5Pset_userblock(creation, 512);
+  file_ = H5Fcreate(path_.c_str(), H5F_ACC_TRUNC, creation, H5P_DEFAULT);
+  H5Pclose(creation);
+  std::vector<std::int32_t> numbers(300'000);
+  for (std::size_t k = 0; k < numbers.size(); ++k) numbers[k] = static_cast<std::int32_t>(k);
+  write("big", H5T_NATIVE_INT32, {300'000}, numbers.data());
+  const Value big = value("big");
+  ASSERT_NE(big.file(), nullptr);
+  EXPECT_EQ(big.as<std::vector<std::int32_t>>(), numbers);
+}
+
 }  // namespace
 }  // namespace mpipe::test

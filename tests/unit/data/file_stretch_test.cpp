@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Values that lie in files.
+#include <mpipe/data/value.hpp>
+
+#include "support/expect_error.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace mpipe::test {
+namespace {
+
+class FileStretchTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string folder = (std::filesystem::temp_directory_path() / "mpipe-stretch-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+    folder_ = folder;
+    path_ = folder_ / "values";
+    write(1000);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  /// 8 bytes of something else, then so many doubles.
+  void write(int count) {
+    std::ofstream out(path_, std::ios::binary | std::ios::trunc);
+    out << "8 bytes.";
+    for (int k = 0; k < count; ++k) {
+      const double value = 0.5 * k;
+      out.write(reinterpret_cast<const char*>(&value), sizeof(value));
+    }
+  }
+
+  std::filesystem::path folder_;
+  std::filesystem::path path_;
+};
+
+TEST_F(FileStretchTest, IsAValueLikeAnyOther) {
+  const Value value = Value::from_file(element_type<double>(), {10, 100}, FileStretch::of(path_, 8, 8000));
+  EXPECT_EQ(value.shape(), (Shape{10, 100}));
+  const auto array = value.as<Array<double>>();
+  EXPECT_EQ(array(9, 99), 499.5);
+  const Value copy = Value(array);
+  EXPECT_EQ(value, copy);
+  EXPECT_EQ(value.digest(), copy.digest());
+  EXPECT_EQ(value.to_wire(), copy.to_wire());
+  ASSERT_NE(value.file(), nullptr);
+  EXPECT_EQ(value.file()->offset, 8u);
+  EXPECT_EQ(copy.file(), nullptr);
+  EXPECT_NE(value.digest(), Value(0.5).digest());
+}
+
+TEST_F(FileStretchTest, StaysWhenTheFileIsRemoved) {
+  const Value value = Value::from_file(element_type<double>(), {1000}, FileStretch::of(path_, 8, 8000));
+  std::filesystem::remove(path_);
+  EXPECT_EQ(value.as<std::vector<double>>()[999], 499.5);
+}
+
+TEST_F(FileStretchTest, IsNotOfAnotherFileThanItWas) {
+  const FileStretch stretch = FileStretch::of(path_, 8, 8000);
+  write(2000);
+  EXPECT_TRUE(contains(error_message(Category::bad_input_file, [&] { stretch.map(); }), "was changed"));
+  std::filesystem::remove(path_);
+  EXPECT_TRUE(contains(error_message(Category::bad_input_file, [&] { stretch.map(); }), "cannot be opened"));
+}
+
+TEST_F(FileStretchTest, EndsWithTheFile) {
+  const auto refused = [&](std::uint64_t offset, std::uint64_t size) {
+    return error_message(Category::bad_input_file, [&] { FileStretch::of(path_, offset, size); });
+  };
+  EXPECT_TRUE(contains(refused(16, 8000), "damaged or cut"));
+  EXPECT_TRUE(contains(refused(~std::uint64_t{0}, 8), "damaged or cut"));
+  EXPECT_TRUE(contains(refused(8, ~std::uint64_t{0}), "damaged or cut"));
+}
+
+}  // namespace
+}  // namespace mpipe::test
