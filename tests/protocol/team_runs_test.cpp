@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Whole runs with teams, drawn from a seed: frames are late and those of different workers overtake each other,
-// members throw, try again, and take their time to come back.
+// Whole runs with teams, drawn from a seed: frames are late and those of different workers overtake each
+// other, members throw, try again, and take their time to come back.
 #include <mpipe/comm/loopback.hpp>
 #include <mpipe/exec/dispatch.hpp>
 #include <mpipe/exec/pools.hpp>
@@ -86,7 +86,8 @@ struct Plan {
   std::uint64_t seed = 0;
 
   bool throws_at(Index element, int rank, int attempt) const {
-    std::mt19937_64 random(seed * 1'000'003 + static_cast<std::uint64_t>(element * 1009 + rank * 31 + attempt));
+    std::mt19937_64 random(seed * 1'000'003 +
+                           static_cast<std::uint64_t>(element * 1009 + rank * 31 + attempt));
     random.discard(3);
     return std::bernoulli_distribution(throws)(random);
   }
@@ -100,7 +101,8 @@ class Worker final : public TeamHandler, public TeamMaker, public WorkerEvents {
         boards_(boards),
         plan_(plan),
         handler(clock, 10us),
-        loop(network.worker(number_), handler, *this, clock, {static_cast<int>(number) + 1, "node"}, {this, this}) {}
+        loop(network.worker(number_), handler, *this, clock, {static_cast<int>(number) + 1, "node"},
+             {this, this}) {}
 
   std::optional<Failure> try_element(const Block& block, const Comm& comm) override {
     clock_.advance(50us);
@@ -108,7 +110,8 @@ class Worker final : public TeamHandler, public TeamMaker, public WorkerEvents {
     if (!plan_.throws_at(block.range.begin, comm.rank(), attempt)) return std::nullopt;
     Failure failure = test::failure_at(block.range.begin, "try " + std::to_string(attempt));
     failure.rank = comm.rank();
-    failure.arguments = std::string(static_cast<std::size_t>(block.range.begin % 7) * 60, 'a');  // some need a payload
+    failure.arguments =
+        std::string(static_cast<std::size_t>(block.range.begin % 7) * 60, 'a');  // some need a payload
     return failure;
   }
   BlockReport end_element(const Block& block, std::optional<Failure> failure) override {
@@ -149,7 +152,8 @@ class TeamFarm final : public Pool {
  public:
   TeamFarm(std::uint32_t count, const Plan& plan)
       : random_(plan.seed),
-        network_(count, 1, [this](const FrameInfo&) { return Delivery{.copies = 1, .delay_polls = pick(0, 5)}; }),
+        network_(count, 1,
+                 [this](const FrameInfo&) { return Delivery{.copies = 1, .delay_polls = pick(0, 5)}; }),
         remote_(network_.root()) {
     for (std::uint32_t number = 0; number < count; ++number)
       workers.emplace_back(network_, number, clock, boards, plan);
@@ -250,12 +254,15 @@ TEST_P(TeamRuns, EndEveryElementAlikeOnAllMembers) {
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937_64 random(seed);
-    const auto draw = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
+    const auto draw = [&](int low, int high) {
+      return std::uniform_int_distribution<int>(low, high)(random);
+    };
     Plan plan{.retries = draw(0, 2), .goes_on = GetParam(), .throws = draw(0, 1) * 0.1, .seed = seed};
     const auto count = static_cast<std::uint32_t>(draw(2, 7));
     TeamFarm farm(count, plan);
     std::vector<WorkerTraits> traits;
-    for (std::uint32_t k = 0; k < count; ++k) traits.push_back({.node = static_cast<std::uint32_t>(draw(0, 1))});
+    for (std::uint32_t k = 0; k < count; ++k)
+      traits.push_back({.node = static_cast<std::uint32_t>(draw(0, 1))});
     Scheduler scheduler({}, traits);
     const Index elements = draw(1, 40);
     const auto ranks_of = [&](Index element) {
