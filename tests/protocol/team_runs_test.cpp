@@ -32,6 +32,7 @@ struct Boards {
     std::map<std::size_t, Objection> said;  // by member
   };
   std::map<Members, std::vector<Round>> rounds;
+  std::map<std::pair<Members, std::size_t>, std::size_t> next;  // by member: the round that comes
 };
 
 class FakeGroup final : public RankGroup {
@@ -51,7 +52,7 @@ class FakeTeam final : public Team {
       : boards_(boards),
         members_(std::move(members)),
         rank_(static_cast<std::size_t>(std::find(members_.begin(), members_.end(), self) - members_.begin())),
-        round_(boards.rounds[members_].size()),
+        round_(boards.next[{members_, rank_}]),
         comm_(std::make_shared<FakeGroup>(static_cast<int>(rank_), static_cast<int>(members_.size()))) {}
 
   const Comm& comm() const override { return comm_; }
@@ -75,11 +76,11 @@ class FakeTeam final : public Team {
   Boards& boards_;
   Members members_;
   std::size_t rank_;
-  std::size_t round_;
+  std::size_t& round_;
   Comm comm_;
 };
 
-struct Plan {
+struct Course {
   int retries = 0;
   bool goes_on = true;
   double throws = 0;  // probability, per member and try
@@ -95,7 +96,7 @@ struct Plan {
 
 class Worker final : public TeamHandler, public TeamMaker, public WorkerEvents {
  public:
-  Worker(LoopbackNetwork& network, std::uint32_t number, ManualClock& clock, Boards& boards, const Plan& plan)
+  Worker(LoopbackNetwork& network, std::uint32_t number, ManualClock& clock, Boards& boards, const Course& plan)
       : number_{number},
         clock_(clock),
         boards_(boards),
@@ -138,7 +139,7 @@ class Worker final : public TeamHandler, public TeamMaker, public WorkerEvents {
   WorkerId number_;
   ManualClock& clock_;
   Boards& boards_;
-  const Plan& plan_;
+  const Course& plan_;
 
  public:
   CountingHandler handler;
@@ -150,7 +151,7 @@ class Worker final : public TeamHandler, public TeamMaker, public WorkerEvents {
 // Each poll first lets some of the workers take a turn.
 class TeamFarm final : public Pool {
  public:
-  TeamFarm(std::uint32_t count, const Plan& plan)
+  TeamFarm(std::uint32_t count, const Course& plan)
       : random_(plan.seed),
         network_(count, 1,
                  [this](const FrameInfo&) { return Delivery{.copies = 1, .delay_polls = pick(0, 5)}; }),
@@ -225,7 +226,7 @@ struct Expected {
   std::optional<int> failing_rank;
 };
 
-Expected expected(const Plan& plan, Index element, int ranks) {
+Expected expected(const Course& plan, Index element, int ranks) {
   Expected result;
   for (result.tries = 1;; ++result.tries) {
     result.failing_rank.reset();
@@ -257,7 +258,7 @@ TEST_P(TeamRuns, EndEveryElementAlikeOnAllMembers) {
     const auto draw = [&](int low, int high) {
       return std::uniform_int_distribution<int>(low, high)(random);
     };
-    Plan plan{.retries = draw(0, 2), .goes_on = GetParam(), .throws = draw(0, 1) * 0.1, .seed = seed};
+    Course plan{.retries = draw(0, 2), .goes_on = GetParam(), .throws = draw(0, 1) * 0.1, .seed = seed};
     const auto count = static_cast<std::uint32_t>(draw(2, 7));
     TeamFarm farm(count, plan);
     std::vector<WorkerTraits> traits;
@@ -298,7 +299,9 @@ TEST_P(TeamRuns, EndEveryElementAlikeOnAllMembers) {
       const auto told = std::find_if(listener.failures.begin(), listener.failures.end(),
                                      [&](const Failure& failure) { return failure.element == k; });
       ASSERT_EQ(told != listener.failures.end(), wanted.failing_rank.has_value()) << "element " << k;
-      if (told != listener.failures.end()) EXPECT_EQ(told->rank, *wanted.failing_rank);
+      if (told != listener.failures.end()) {
+        EXPECT_EQ(told->rank, *wanted.failing_rank);
+      }
     }
     EXPECT_EQ(ended, farm.teams);
     EXPECT_TRUE(listener.stopped || ended == elements);

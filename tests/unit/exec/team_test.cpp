@@ -88,10 +88,11 @@ TEST(TeamMessages, TellOfFailuresOfAnyLength) {
 TEST(TeamMessages, AreRefusedWhenTheyAreNotWhole) {
   const auto refused = [](EncodedMessage message, bool to_worker) {
     const Frame frame = frame_of(message);
-    if (to_worker)
+    if (to_worker) {
       EXPECT_THROW(decode_to_worker(frame), Bug);
-    else
+    } else {
       EXPECT_THROW(decode_to_root(frame), Bug);
+    }
   };
   const EncodedMessage team =
       encode(ToWorker(TeamMessage{test::block_of(1, 0, 1), 0, true, members({2, 4})}));
