@@ -89,7 +89,8 @@ std::string resources_text(const Pipeline& pipeline) {
     const FunctionNode& node = pipeline.function(id);
     std::string needs = to_string(node.function.resources());
     if (const auto& rule = node.function.rank_rule())
-      needs = fmt::format("ranks by {}{}{}", fmt::join(rule->parameters, ", "), needs.empty() ? "" : ", ", needs);
+      needs =
+          fmt::format("ranks by {}{}{}", fmt::join(rule->parameters, ", "), needs.empty() ? "" : ", ", needs);
     if (node.function.isolation() == Isolation::process) needs += needs.empty() ? "isolated" : ", isolated";
     if (!needs.empty()) table.add({node.name(), std::move(needs)});
   }

@@ -172,7 +172,7 @@ Communicator Communicator::subgroup(std::span<const int> ranks) const {
   MPI_Group_free(&all);
   state_->check(code, "MPI_Comm_create_group");
   if (part == MPI_COMM_NULL) throw Bug(fmt::format("rank {} is not in the subgroup that it makes", rank()));
-  return adopt(part, state_->wait_options, state_->broken, state_->zygote);
+  return adopt(part, state_->wait_options, state_->broken, zygote());
 }
 
 Communicator Communicator::duplicate() const {
@@ -182,6 +182,8 @@ Communicator Communicator::duplicate() const {
   state_->check(MPI_Comm_dup(state_->raw(), &copy), "MPI_Comm_dup");
   return adopt(copy, state_->wait_options, state_->broken, zygote());
 }
+
+void Communicator::abandon() const { *state_->broken = true; }
 
 void Communicator::abort(int exit_code) const {
   if (uses_mpi() && !mpi_is_finalized()) MPI_Abort(state_->raw(), exit_code);

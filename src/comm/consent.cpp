@@ -51,8 +51,9 @@ struct Consent::Impl {
     if (speaker >= state().size || size > most_bytes)
       throw Bug(fmt::format("an objection of {} bytes by rank {} of {}", size, speaker, state().size));
     if (state().rank != speaker) objection.assign(size, std::byte{0});
-    state().check(MPI_Ibcast(objection.data(), static_cast<int>(size), MPI_BYTE, speaker, state().raw(), &request),
-                  "MPI_Ibcast");
+    state().check(
+        MPI_Ibcast(objection.data(), static_cast<int>(size), MPI_BYTE, speaker, state().raw(), &request),
+        "MPI_Ibcast");
   }
 };
 
@@ -61,14 +62,15 @@ Consent::Consent(const Communicator& group, std::vector<std::byte> objection) : 
   if (objection.size() > most_bytes) throw Bug(fmt::format("an objection of {} bytes", objection.size()));
   impl.objection = std::move(objection);
   if (!impl.objection.empty())
-    impl.mine = std::int64_t{impl.state().rank} << size_bits | static_cast<std::int64_t>(impl.objection.size());
+    impl.mine =
+        std::int64_t{impl.state().rank} << size_bits | static_cast<std::int64_t>(impl.objection.size());
   if (!impl.state().uses_mpi) {
     impl.over = true;
     return;
   }
-  impl.state().check(MPI_Iallreduce(&impl.mine, &impl.lowest, 1, MPI_INT64_T, MPI_MIN, impl.state().raw(),
-                                    &impl.request),
-                     "MPI_Iallreduce");
+  impl.state().check(
+      MPI_Iallreduce(&impl.mine, &impl.lowest, 1, MPI_INT64_T, MPI_MIN, impl.state().raw(), &impl.request),
+      "MPI_Iallreduce");
 }
 
 Consent::~Consent() {

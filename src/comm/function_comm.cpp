@@ -74,9 +74,10 @@ std::optional<std::string> overlooked_error(const Comm& comm) {
 MPI_Comm NativeComm<MPI_Comm>::of(const Comm& comm) {
   const auto* group = dynamic_cast<const FunctionGroup*>(comm.group());
   if (group == nullptr || !group->group().uses_mpi())
-    throw Error(Category::bad_option,
-                "the function wants an MPI communicator, and there is none: this program runs without MPI, on "
-                "one rank. Start it with mpirun (-n 1 is enough for functions that need one rank).");
+    throw Error(
+        Category::bad_option,
+        "the function wants an MPI communicator, and there is none: this program runs without MPI, on "
+        "one rank. Start it with mpirun (-n 1 is enough for functions that need one rank).");
   return native_comm(group->group());
 }
 

@@ -30,8 +30,9 @@ std::optional<Failure> BlockRunner::try_element(const Block& block, const Comm& 
   bind_outputs(function, block.range, scratch);
   team_try_->leads = comm.rank() == 0;
   if (!team_try_->leads) put_apart(scratch);
-  BlockCall call{block.range, &function.external, scratch.bound, scratch.columns, options_.seed, function.stream,
-                 0,     &function.resources};
+  BlockCall call{
+      block.range, &function.external, scratch.bound, scratch.columns, options_.seed, function.stream,
+      0,           &function.resources};
   call.comm = &comm;
   std::optional<Failure> failure;
   try {
@@ -63,8 +64,7 @@ void BlockRunner::put_apart(Scratch& scratch) {
 
 BlockReport BlockRunner::end_element(const Block& block, std::optional<Failure> failure) {
   const std::unique_ptr<TeamTry> last = std::move(team_try_);
-  const PreparedFunction& function =
-      *functions_[plan_.stages()[block.stage.value].functions.front().value];
+  const PreparedFunction& function = *functions_[plan_.stages()[block.stage.value].functions.front().value];
   BlockReport report;
   report.block = block;
   report.completed = 1;
@@ -131,24 +131,27 @@ void BlockRunner::ask_rule(FunctionId id, const Shape& external, IndexRange rang
   columns[0].fixed = numbers.data();
   BlockCall call{range, &external, views, columns, 0, 0, 0};
   const auto where = [&](Index element) {
-    return fmt::format("{}{}", node.name(), external.empty() ? "" : index_to_string(multi_index(element, external)));
+    return fmt::format("{}{}", node.name(),
+                       external.empty() ? "" : index_to_string(multi_index(element, external)));
   };
   try {
     rule.call(call);
   } catch (const std::exception& error) {
-    throw Error(Category::bad_option, fmt::format("the rule for the ranks of '{}' failed at {}: {}", node.name(),
-                                                  where(range.begin + call.completed), error.what()));
+    throw Error(Category::bad_option,
+                fmt::format("the rule for the ranks of '{}' failed at {}: {}", node.name(),
+                            where(range.begin + call.completed), error.what()));
   }
   const Value values = Value::copy_of(type, {range.size()}, numbers).converted(element_type<double>());
   const auto* ranks = reinterpret_cast<const double*>(values.data());
   for (Index k = 0; k < range.size(); ++k) {
     const Index element = range.begin + k;
     if (!(ranks[k] >= 1 && ranks[k] <= most) || ranks[k] != std::floor(ranks[k]))
-      throw Error(Category::bad_option,
-                  fmt::format("the rule for the ranks of '{}' says {} for {}, and the run has {} for one call "
-                              "(rank 0 schedules and is in no team). Give a whole number from 1 to {}, or start "
-                              "the run on more ranks.",
-                              node.name(), ranks[k], where(element), most, most));
+      throw Error(
+          Category::bad_option,
+          fmt::format("the rule for the ranks of '{}' says {} for {}, and the run has {} for one call "
+                      "(rank 0 schedules and is in no team). Give a whole number from 1 to {}, or start "
+                      "the run on more ranks.",
+                      node.name(), ranks[k], where(element), most, most));
     teams[static_cast<std::uint32_t>(ranks[k])].insert({element, element + 1});
   }
 }

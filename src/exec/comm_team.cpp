@@ -17,7 +17,9 @@ constexpr std::size_t kept_after_failure = 8;
 class CommTeam final : public Team {
  public:
   explicit CommTeam(Communicator members)
-      : members_(std::move(members)), for_function_(members_.duplicate()), comm_(function_comm(for_function_)) {}
+      : members_(std::move(members)),
+        for_function_(members_.duplicate()),
+        comm_(function_comm(for_function_)) {}
 
   const Comm& comm() const override { return comm_; }
 

@@ -14,11 +14,13 @@ void RemotePool::start_team(std::span<const WorkerId> members, const Block& bloc
   const TeamDirectory::Entry entry = teams_.find({members.begin(), members.end()});
   if (entry.released) {
     const EncodedMessage release = encode(ToWorker(ReleaseTeamMessage{entry.released->team}));
-    for (const WorkerId member : entry.released->members) transport_.send(member, release.kind, release.body());
+    for (const WorkerId member : entry.released->members)
+      transport_.send(member, release.kind, release.body());
   }
   const EncodedMessage message =
       encode(ToWorker(TeamMessage{block, entry.team, entry.is_new, {members.begin(), members.end()}}));
-  for (const WorkerId member : members) transport_.send(member, message.kind, message.body(), message.payload);
+  for (const WorkerId member : members)
+    transport_.send(member, message.kind, message.body(), message.payload);
 }
 
 void RemotePool::retract(WorkerId worker, BlockId block) {
@@ -32,7 +34,8 @@ std::optional<PoolEvent> RemotePool::poll() {
   ToRoot message = decode_to_root(*frame);
   if (auto* done = std::get_if<DoneMessage>(&message))
     return PoolEvent{frame->worker, std::move(done->report)};
-  if (auto* news = std::get_if<TeamNewsMessage>(&message)) return PoolEvent{frame->worker, std::move(news->news)};
+  if (auto* news = std::get_if<TeamNewsMessage>(&message))
+    return PoolEvent{frame->worker, std::move(news->news)};
   return PoolEvent{frame->worker, std::get<RetractedMessage>(message).retracted};
 }
 

@@ -12,7 +12,8 @@ constexpr std::size_t least_capacity = 64;
 
 }  // namespace
 
-TeamDirectory::TeamDirectory(std::uint32_t workers) : capacity_(std::max<std::size_t>(least_capacity, workers)) {}
+TeamDirectory::TeamDirectory(std::uint32_t workers)
+    : capacity_(std::max<std::size_t>(least_capacity, workers)) {}
 
 TeamDirectory::Entry TeamDirectory::find(const std::vector<WorkerId>& members) {
   if (const auto known = by_members_.find(members); known != by_members_.end()) {

@@ -19,7 +19,8 @@ void put_rest(EncodedMessage& message, std::uint8_t flags, const DetailWriter& r
   }
   message.bytes[message.size++] = std::byte{flags};
   if (flags & in_payload) return;
-  std::copy(rest.bytes.begin(), rest.bytes.end(), message.bytes.begin() + static_cast<std::ptrdiff_t>(message.size));
+  std::copy(rest.bytes.begin(), rest.bytes.end(),
+            message.bytes.begin() + static_cast<std::ptrdiff_t>(message.size));
   message.size += rest.bytes.size();
 }
 

@@ -44,18 +44,21 @@ std::vector<std::size_t> Function::rank_rule_positions() const {
 
 void Function::check_ranks() const {
   if (wants_teams() && !body_->takes_communicator())
-    refuse(fmt::format("function '{}' asks for several ranks for one call, but takes no mpipe::Comm (each of "
-                       "them would compute the same). Give it a parameter of that type, or leave out ranks.",
-                       name()));
+    refuse(
+        fmt::format("function '{}' asks for several ranks for one call, but takes no mpipe::Comm (each of "
+                    "them would compute the same). Give it a parameter of that type, or leave out ranks.",
+                    name()));
   if (!body_->takes_communicator()) return;
   if (cache_entries_ > 0)
-    refuse(fmt::format("function '{}' takes a communicator, so its results cannot be cached: the ranks of a "
-                       "call would not agree on what to compute. Remove the cache.",
-                       name()));
+    refuse(
+        fmt::format("function '{}' takes a communicator, so its results cannot be cached: the ranks of a "
+                    "call would not agree on what to compute. Remove the cache.",
+                    name()));
   if (isolation_ == Isolation::process)
-    refuse(fmt::format("function '{}' takes a communicator, so it cannot be isolated: a child process has no "
-                       "MPI. Remove one of the two.",
-                       name()));
+    refuse(
+        fmt::format("function '{}' takes a communicator, so it cannot be isolated: a child process has no "
+                    "MPI. Remove one of the two.",
+                    name()));
   if (rank_rule_) check_rank_rule();
 }
 
@@ -66,11 +69,11 @@ void Function::check_rank_rule() const {
   const std::vector<std::size_t> positions = rank_rule_positions();
   const auto& wanted = rank_rule_->body->parameters();
   if (wanted.size() != positions.size())
-    throw Error(Category::unknown_name,
-                fmt::format("the rule for the ranks of function '{}' takes {} arguments, but {} names were "
-                            "given ({}). Name each of them once.",
-                            name(), wanted.size(), positions.size(),
-                            fmt::join(rank_rule_->parameters, ", ")));
+    throw Error(
+        Category::unknown_name,
+        fmt::format("the rule for the ranks of function '{}' takes {} arguments, but {} names were "
+                    "given ({}). Name each of them once.",
+                    name(), wanted.size(), positions.size(), fmt::join(rank_rule_->parameters, ", ")));
   for (std::size_t k = 0; k < positions.size(); ++k) {
     const ValueType& given = body_->parameters()[positions[k]];
     if (!fits(wanted[k], given))

@@ -75,11 +75,12 @@ class Nester {
   void check_ranks() const {
     for (const FunctionId id : members_)
       if (const FunctionNode& node = pipeline_.function(id); node.function.rank_rule())
-        throw Error(Category::bad_option,
-                    fmt::format("function '{}' has a rule for the number of its ranks, so it cannot be nested "
-                                "(one call of the nested function has one number of ranks). Leave it out, or "
-                                "give it a fixed number.",
-                                node.name()));
+        throw Error(
+            Category::bad_option,
+            fmt::format("function '{}' has a rule for the number of its ranks, so it cannot be nested "
+                        "(one call of the nested function has one number of ranks). Leave it out, or "
+                        "give it a fixed number.",
+                        node.name()));
   }
 
   void check_outputs(const Names& outputs) const {

@@ -400,7 +400,10 @@ void MapRun::lead_wave(std::size_t wave, std::span<const std::unique_ptr<Crew>> 
       dispatchers.emplace_back(crew->scheduler, *crew->pool, clock_, listeners.emplace_back(director, *crew));
     dispatch(dispatchers, comm_.wait_options());
   } catch (const Error& error) {
-    if (error.category() == Category::rank_lost) throw;  // nobody is there to be told
+    if (error.category() == Category::rank_lost) {  // nobody is there to be told
+      comm_.abandon();
+      throw;
+    }
     outcome_.error = {error.category(), error.what()};
   }
   for (const Failure& failure : outcome_.failures)

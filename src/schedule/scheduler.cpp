@@ -23,8 +23,7 @@ BlockPolicyOptions policy_options(const SchedulerOptions& options, std::optional
 
 std::vector<std::optional<std::uint32_t>> nodes_of(const std::vector<WorkerTraits>& workers) {
   std::vector<std::optional<std::uint32_t>> nodes;
-  for (const WorkerTraits& worker : workers)
-    nodes.push_back(worker.max_block ? std::nullopt : worker.node);
+  for (const WorkerTraits& worker : workers) nodes.push_back(worker.max_block ? std::nullopt : worker.node);
   return nodes;
 }
 
@@ -132,30 +131,6 @@ bool Scheduler::on_block_retracted(BlockId block, IndexRange rest, TimePoint now
   }
   return_to_pool(stage, flight.ranks, rest);
   return true;
-}
-
-void Scheduler::on_worker_lost(WorkerId id, TimePoint now) {
-  Worker& worker = workers_.at(id.value);
-  if (worker.lost) {
-    ++late_events_;
-    return;
-  }
-  if (!worker.in_team) return lose(id, now);
-  const std::vector<WorkerId> team = team_of(id);
-  for (const WorkerId member : team) lose(member, now);
-}
-
-void Scheduler::lose(WorkerId id, TimePoint now) {
-  Worker& worker = workers_[id.value];
-  worker.lost = true;
-  --alive_;
-  teams_.lose(id);
-  for (std::size_t i = 0; i < depth; ++i) {
-    if (!worker.flights[i].aboard) continue;
-    const Block block = settle(id.value * depth + i, false, now);
-    return_to_pool(block.stage.value, worker.flights[i].ranks, block.range);
-  }
-  file(id);
 }
 
 void Scheduler::on_drain(TimePoint) { stop(Stopping::queued_and_running); }

@@ -81,7 +81,8 @@ Action Scheduler::assign_team(NextTeam team, TimePoint now) {
   ++teams_in_a_row_;
   stages_[team.stage].tally.in_flight += 1;
   running_teams_[leader.value] = team.members;
-  return AssignTeam{std::move(team.members), {.id = flight.id, .stage = {flight.stage}, .range = flight.range}};
+  return AssignTeam{std::move(team.members),
+                    {.id = flight.id, .stage = {flight.stage}, .range = flight.range}};
 }
 
 /// All members of the team that a worker is in.
@@ -100,6 +101,30 @@ void Scheduler::disband(WorkerId leader, TimePoint now) {
     worker.since = now;
     file(member);
   }
+}
+
+void Scheduler::on_worker_lost(WorkerId id, TimePoint now) {
+  Worker& worker = workers_.at(id.value);
+  if (worker.lost) {
+    ++late_events_;
+    return;
+  }
+  if (!worker.in_team) return lose(id, now);
+  const std::vector<WorkerId> team = team_of(id);
+  for (const WorkerId member : team) lose(member, now);
+}
+
+void Scheduler::lose(WorkerId id, TimePoint now) {
+  Worker& worker = workers_[id.value];
+  worker.lost = true;
+  --alive_;
+  teams_.lose(id);
+  for (std::size_t i = 0; i < depth; ++i) {
+    if (!worker.flights[i].aboard) continue;
+    const Block block = settle(id.value * depth + i, false, now);
+    return_to_pool(block.stage.value, worker.flights[i].ranks, block.range);
+  }
+  file(id);
 }
 
 /// A block for a worker that is held for a team, if it is over before that begins.

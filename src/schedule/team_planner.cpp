@@ -34,7 +34,8 @@ void TeamPlanner::add(std::uint32_t stage, std::uint64_t order, const TeamElemen
   changed_ = true;
 }
 
-void TeamPlanner::give_back(std::uint32_t stage, std::uint64_t order, std::uint32_t ranks, IndexRange element) {
+void TeamPlanner::give_back(std::uint32_t stage, std::uint64_t order, std::uint32_t ranks,
+                            IndexRange element) {
   pool_of(stage, order, ranks).elements.give_back(element);
   changed_ = true;
 }
@@ -127,7 +128,8 @@ std::vector<WorkerId> TeamPlanner::idle_of_many(std::size_t count) const {
   std::vector<const Node*> nodes;
   for (const Node& node : nodes_)
     if (node.idle > 0) nodes.push_back(&node);
-  std::stable_sort(nodes.begin(), nodes.end(), [](const Node* a, const Node* b) { return a->idle > b->idle; });
+  std::stable_sort(nodes.begin(), nodes.end(),
+                   [](const Node* a, const Node* b) { return a->idle > b->idle; });
   std::vector<WorkerId> members;
   for (const Node* node : nodes) {
     const std::vector<WorkerId> some = idle_of(*node, count - members.size());
@@ -139,7 +141,8 @@ std::vector<WorkerId> TeamPlanner::idle_of_many(std::size_t count) const {
 }
 
 /// `first`: of the team in line for which workers are held.
-std::optional<std::vector<WorkerId>> TeamPlanner::place(std::uint32_t ranks, bool first, bool may_spread) const {
+std::optional<std::vector<WorkerId>> TeamPlanner::place(std::uint32_t ranks, bool first,
+                                                        bool may_spread) const {
   if (const auto node = node_with_idle(ranks, first)) return idle_of(nodes_[*node], ranks);
   if (!first || idle_ < ranks) return std::nullopt;
   const bool fits_a_node = std::any_of(nodes_.begin(), nodes_.end(),

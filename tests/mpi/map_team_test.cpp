@@ -6,10 +6,9 @@
 #include "mpi/shared_folder.hpp"
 #include "mpi/world.hpp"
 
-#include <gtest/gtest.h>
-
 #include <boost/mpi/collectives.hpp>
 #include <boost/mpi/communicator.hpp>
+#include <gtest/gtest.h>
 
 #include <atomic>
 #include <functional>
@@ -52,7 +51,8 @@ Inputs inputs() { return {{"x", linspace(0, kElements - 1, kElements)}}; }
 
 bool has_workers(int count) { return world().size() > count; }
 
-void expect_refused(const Pipeline& pipeline, const MapOptions& options, Category category, const char* text) {
+void expect_refused(const Pipeline& pipeline, const MapOptions& options, Category category,
+                    const char* text) {
   try {
     map(pipeline, world(), inputs(), options);
     ADD_FAILURE() << "not refused";
@@ -66,8 +66,7 @@ TEST(Teams, ACallOfOneRankGetsACommunicatorOfItsOwn) {
   const Pipeline pipeline{function("y", summed).parameters("x").mapspec("x[i] -> y[i]")};
   const Results results = map(pipeline, world(), inputs());
   if (!world().is_root()) return;
-  for (Index k = 0; k < kElements; ++k)
-    EXPECT_EQ(results.get<Array<double>>("y")[k], static_cast<double>(k));
+  for (Index k = 0; k < kElements; ++k) EXPECT_EQ(results.get<Array<double>>("y")[k], static_cast<double>(k));
 }
 
 TEST(Teams, RunBesideFunctionsOfOneRank) {
@@ -76,7 +75,9 @@ TEST(Teams, RunBesideFunctionsOfOneRank) {
       function("y", summed).parameters("x").mapspec("x[i] -> y[i]").resources({.ranks = 2}),
       function("z", [](double x) { return x * x; }).parameters("x").mapspec("x[i] -> z[i]"),
       function("w", ring).parameters("y").mapspec("y[i] -> w[i]").resources({.ranks = 2}),
-      function("s", [](double w, double z) { return w + z; }).parameters("w", "z").mapspec("w[i], z[i] -> s[i]")};
+      function("s", [](double w, double z) { return w + z; })
+          .parameters("w", "z")
+          .mapspec("w[i], z[i] -> s[i]")};
   const Results results = map(pipeline, world(), inputs());
   if (!world().is_root()) return;
   EXPECT_EQ(results.functions.at("y").calls, kElements);
@@ -119,7 +120,8 @@ TEST(Teams, HaveASizeThatDependsOnTheArguments) {
   const Results results = map(pipeline, world(), inputs());
   if (!world().is_root()) return;
   for (Index k = 0; k < kElements; ++k)
-    EXPECT_EQ(results.get<Array<double>>("y")[k], static_cast<double>(100 * k + wanted(static_cast<double>(k))));
+    EXPECT_EQ(results.get<Array<double>>("y")[k],
+              static_cast<double>(100 * k + wanted(static_cast<double>(k))));
 }
 
 TEST(Teams, HaveASizeThatDependsOnWhatWasComputedBefore) {
@@ -175,7 +177,8 @@ TEST(Teams, ThatCannotBeAreRefusedBeforeAnythingRuns) {
   expect_refused({y().resources({.ranks = too_many})}, {}, Category::bad_option, "'y' wants");
   MapOptions sequential;
   sequential.executor = {{"", "sequential"}};
-  expect_refused({y().resources({.ranks = 2})}, sequential, Category::bad_option, "the executor 'sequential'");
+  expect_refused({y().resources({.ranks = 2})}, sequential, Category::bad_option,
+                 "the executor 'sequential'");
   MapOptions threads;
   threads.executor = {{"", "threads:2"}};
   expect_refused({y().thread_safe()}, threads, Category::bad_option, "several threads");
@@ -259,8 +262,7 @@ TEST(Teams, TryAgainTogetherAndWithoutTheMessagesOfBefore) {
   if (!world().is_root()) return;
   EXPECT_EQ(results.failed_elements, 0);
   EXPECT_EQ(results.functions.at("y").calls, 2 * kElements);
-  for (Index k = 0; k < kElements; ++k)
-    EXPECT_EQ(results.get<Array<double>>("y")[k], static_cast<double>(k));
+  for (Index k = 0; k < kElements; ++k) EXPECT_EQ(results.get<Array<double>>("y")[k], static_cast<double>(k));
 }
 
 TEST(Teams, AnErrorOfMpiThatIsOverlookedFailsTheElement) {

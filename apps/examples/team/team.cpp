@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A rod that is heated along its length and cooled at its ends: -u'' = heat. Each call of `hottest` solves this
-// on two ranks, half of the points on each, beside calls of `limit`, which need one:
-//
-//     mpirun -n 5 team        two rods at a time; the hottest point has heat / 8
+// A rod that is heated along its length and cooled at its ends: -u'' = heat. Each call of `hottest` solves
+// this on two ranks, half of the points on each, beside calls of `exact`, which need one. With `mpirun -n 5
+// team` two rods are computed at a time.
 #include <mpipe/comm/native_comm.hpp>
 #include <mpipe/mpipe.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <vector>
@@ -13,51 +13,45 @@
 namespace {
 
 /// Jacobi's method. Every rank has its part of the points, and one point of each neighbour.
-double hottest(double heat, int points, mpipe::Comm comm) {
+double hottest(double heat, int points, int sweeps, mpipe::Comm comm) {
   const MPI_Comm ranks = comm;
   const int below = comm.rank() > 0 ? comm.rank() - 1 : MPI_PROC_NULL;
   const int above = comm.rank() + 1 < comm.size() ? comm.rank() + 1 : MPI_PROC_NULL;
   const int first = points * comm.rank() / comm.size();
-  const int own = points * (comm.rank() + 1) / comm.size() - first;
+  const auto own = static_cast<std::size_t>(points * (comm.rank() + 1) / comm.size() - first);
   const double step = 1.0 / (points + 1);
-  std::vector<double> u(static_cast<std::size_t>(own) + 2, 0.0);
+  std::vector<double> u(own + 2, 0.0);
   std::vector<double> next = u;
-  double change = 1;
-  for (int sweep = 0; change > 1e-7 * heat; ++sweep) {
-    double* const end = &u[static_cast<std::size_t>(own)];
-    MPI_Sendrecv(&u[1], 1, MPI_DOUBLE, below, 0, end + 1, 1, MPI_DOUBLE, above, 0, ranks, MPI_STATUS_IGNORE);
-    MPI_Sendrecv(end, 1, MPI_DOUBLE, above, 1, &u[0], 1, MPI_DOUBLE, below, 1, ranks, MPI_STATUS_IGNORE);
-    change = 0;
-    for (std::size_t k = 1; k + 1 < u.size(); ++k) {
-      next[k] = (u[k - 1] + u[k + 1] + step * step * heat) / 2;
-      change = std::max(change, std::abs(next[k] - u[k]));
-    }
+  for (int sweep = 0; sweep < sweeps; ++sweep) {
+    MPI_Sendrecv(&u[1], 1, MPI_DOUBLE, below, 0, &u[own + 1], 1, MPI_DOUBLE, above, 0, ranks,
+                 MPI_STATUS_IGNORE);
+    MPI_Sendrecv(&u[own], 1, MPI_DOUBLE, above, 1, &u[0], 1, MPI_DOUBLE, below, 1, ranks, MPI_STATUS_IGNORE);
+    for (std::size_t k = 1; k <= own; ++k) next[k] = (u[k - 1] + u[k + 1] + step * step * heat) / 2;
     u.swap(next);
-    if (sweep % 50 == 0) MPI_Allreduce(MPI_IN_PLACE, &change, 1, MPI_DOUBLE, MPI_MAX, ranks);
-    else change = heat;  // asked about now and then only
   }
   double most = *std::max_element(u.begin(), u.end());
   MPI_Allreduce(MPI_IN_PLACE, &most, 1, MPI_DOUBLE, MPI_MAX, ranks);
   return most;
 }
 
-double limit(double heat) { return heat / 8; }
+double exact(double heat) { return heat / 8; }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   mpipe::Environment mpi(argc, argv);
   const mpipe::Pipeline pipeline{
-      mpipe::function("hottest", hottest).parameters("heat", "points").mapspec("heat[i] -> hottest[i]").resources({.ranks = 2}),
-      mpipe::function("limit", limit).parameters("heat").mapspec("heat[i] -> limit[i]")};
-  const auto results = pipeline.map(mpi.world(), {{"heat", mpipe::linspace(1, 8, 8)}, {"points", 31}});
+      mpipe::function("hottest", hottest)
+          .parameters("heat", "points", "sweeps")
+          .mapspec("heat[i] -> hottest[i]")
+          .resources({.ranks = 2}),
+      mpipe::function("exact", exact).parameters("heat").mapspec("heat[i] -> exact[i]")};
+  const mpipe::Inputs inputs{{"heat", mpipe::linspace(1, 8, 8)}, {"points", 31}, {"sweeps", 3000}};
+  const auto results = pipeline.map(mpi.world(), inputs);
   if (!mpi.world().is_root()) return 0;
-  const auto found = results.get<std::vector<double>>("hottest");
-  const auto expected = results.get<std::vector<double>>("limit");
-  bool right = true;
-  for (std::size_t k = 0; k < found.size(); ++k) {
-    std::printf("heat %zu: %.4f, where %.4f is exact\n", k + 1, found[k], expected[k]);
-    right = right && std::abs(found[k] - expected[k]) < 1e-3 * expected[k];
-  }
-  return right ? 0 : 1;
+  for (mpipe::Index k = 0; k < 8; ++k)
+    std::printf("heat %d: %.4f, where %.4f is exact\n", static_cast<int>(k + 1),
+                results.get<mpipe::Array<double>>("hottest")[k],
+                results.get<mpipe::Array<double>>("exact")[k]);
+  return 0;
 }

@@ -119,6 +119,10 @@ class Communicator {
   /// Collective. The same ranks, other messages.
   Communicator duplicate() const;
 
+  /// Some rank will never answer again: from here on nothing of this group, nor of those that it comes from,
+  /// is freed or waited for, and `Environment` does not finalise MPI, which would wait for that rank. A
+  /// launcher then ends the other ranks when this one ends.
+  void abandon() const;
   /// Ends all ranks now, with this exit code; for a state that no message can mend.
   [[noreturn]] void abort(int exit_code) const;
 

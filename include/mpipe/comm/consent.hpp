@@ -10,8 +10,8 @@
 
 namespace mpipe {
 
-/// Whether any rank of a group objects to something, and the objection of the lowest one that does. One thread
-/// of each rank; a group has one question at a time.
+/// Whether any rank of a group objects to something, and the objection of the lowest one that does. One
+/// thread of each rank; a group has one question at a time.
 class Consent {
  public:
   /// Collective, and never waits. `objection`: bytes that mean something to the others, at most 1 MiB; empty:
@@ -22,8 +22,8 @@ class Consent {
   Consent(const Consent&) = delete;
   Consent& operator=(const Consent&) = delete;
 
-  /// True once the answer is known, which is the same on all ranks. Never waits: call it again. Throws `Error`
-  /// (rank_lost) when MPI fails.
+  /// True once the answer is known, which is the same on all ranks. Never waits: call it again. Throws
+  /// `Error` (rank_lost) when MPI fails.
   bool poll();
   /// The objection of the lowest rank that had one; empty: all agree. Precondition: `poll` was true.
   const std::vector<std::byte>& objection() const;

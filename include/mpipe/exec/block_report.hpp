@@ -51,8 +51,8 @@ struct RetractedBlock {
 };
 
 /// What is heard of an element that a team computes, before its report. With a failure: of a member at which
-/// the function threw; others may still be in it, or never leave it. Without: from the leader, all members are
-/// back from a try that failed, and try again.
+/// the function threw; others may still be in it, or never leave it. Without: from the leader, all members
+/// are back from a try that failed, and try again.
 struct TeamNews {
   BlockId block = 0;
   std::uint32_t attempt = 0;  ///< counted from 0

@@ -55,8 +55,8 @@ struct CommitMessage {
 };
 /// The end: blocks that have not begun are dropped.
 struct StopMessage {};
-/// Compute an element together with the other members. Rank 0 sends all that is about teams in one order to all:
-/// so workers that make, use and leave teams never wait for each other in a circle.
+/// Compute an element together with the other members. Rank 0 sends all that is about teams in one order to
+/// all: so workers that make, use and leave teams never wait for each other in a circle.
 struct TeamMessage {
   Block block;
   std::uint32_t team = 0;  ///< number of this set of members

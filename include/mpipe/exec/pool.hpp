@@ -30,8 +30,8 @@ class Pool {
   /// Hands `block` to a worker, which may be at others. Never waits.
   virtual void start(WorkerId worker, const Block& block) = 0;
 
-  /// Hands `block`, of one element, to several workers that have nothing else to do (ascending): they compute it
-  /// together, and the first of them reports. Never waits. Pools without teams throw `Bug`.
+  /// Hands `block`, of one element, to several workers that have nothing else to do (ascending): they compute
+  /// it together, and the first of them reports. Never waits. Pools without teams throw `Bug`.
   virtual void start_team(std::span<const WorkerId> members, const Block& block);
 
   /// Asks for what has not begun of a block. No event follows when there is none.

@@ -61,8 +61,7 @@ class ThreadPool final : public Pool {
 /// The workers at the other ends of a transport, which run `serve`.
 class RemotePool final : public Pool {
  public:
-  explicit RemotePool(RootTransport& transport)
-      : transport_(transport), teams_(transport.worker_count()) {}
+  explicit RemotePool(RootTransport& transport) : transport_(transport), teams_(transport.worker_count()) {}
 
   std::uint32_t worker_count() const override { return transport_.worker_count(); }
   void start(WorkerId worker, const Block& block) override;

@@ -19,12 +19,13 @@ class TeamHandler {
  public:
   virtual ~TeamHandler() = default;
 
-  /// Calls the function of the one element of `block` with `comm`, as all members do. Keeps nothing. Returns what
-  /// it threw here.
+  /// Calls the function of the one element of `block` with `comm`, as all members do. Keeps nothing. Returns
+  /// what it threw here.
   virtual std::optional<Failure> try_element(const Block& block, const Comm& comm) = 0;
   /// The last try was the last, and all members are back from it. Where this one leads (rank 0 of the
-  /// communicator) what it computed is kept, unless there is a `failure` of one of the members; the others drop
-  /// what they have. The report is for rank 0, from the leader. `busy` of the report is measured by the caller.
+  /// communicator) what it computed is kept, unless there is a `failure` of one of the members; the others
+  /// drop what they have. The report is for rank 0, from the leader. `busy` of the report is measured by the
+  /// caller.
   virtual BlockReport end_element(const Block& block, std::optional<Failure> failure) = 0;
   /// How often an element that fails is tried again: the same on all ranks.
   virtual int retries() const = 0;
@@ -36,9 +37,11 @@ class Team {
   virtual ~Team() = default;
   /// For the function. Rank k is the k-th member.
   virtual const Comm& comm() const = 0;
-  /// Asks whether all are content; `objection`: bytes that the others get to see, empty for none. Never waits.
+  /// Asks whether all are content; `objection`: bytes that the others get to see, empty for none. Never
+  /// waits.
   virtual void ask(std::vector<std::byte> objection) = 0;
-  /// The answer once it is there: the objection of the lowest member that had one, empty when all are content.
+  /// The answer once it is there: the objection of the lowest member that had one, empty when all are
+  /// content.
   virtual std::optional<std::vector<std::byte>> answer() = 0;
   /// Another communicator for the function, after a call that failed and may have left messages under way.
   /// Waits for the other members, which come at once.

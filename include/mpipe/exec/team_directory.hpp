@@ -13,9 +13,9 @@
 
 namespace mpipe {
 
-/// Numbers for sets of workers, kept on rank 0: workers make a communicator where it says `is_new`, and use it
-/// again until it is released. It decides for all, as members that decided by themselves would wait for each
-/// other. Keeps those that were used last, at least as many as can be at work at the same time.
+/// Numbers for sets of workers, kept on rank 0: workers make a communicator where it says `is_new`, and use
+/// it again until it is released. It decides for all, as members that decided by themselves would wait for
+/// each other. Keeps those that were used last, at least as many as can be at work at the same time.
 class TeamDirectory {
  public:
   explicit TeamDirectory(std::uint32_t workers);

@@ -48,8 +48,9 @@ struct MapOptions {
   /// `memory`.
   std::map<std::string, std::string> storage = {};
   /// Output -> `sequential`, `threads[:n]`, `processes[:n]` (these on rank 0, or in processes forked for it,
-  /// where crashes cost their element) or `mpi` (on all ranks); "" is the default of all others. Without: `mpi` on several ranks, `sequential` on one. Functions with unequal executors run at
-  /// the same time where neither needs the other.
+  /// where crashes cost their element) or `mpi` (on all ranks); "" is the default of all others. Without:
+  /// `mpi` on several ranks, `sequential` on one. Functions with unequal executors run at the same time where
+  /// neither needs the other.
   std::map<std::string, std::string> executor = {};
   /// Executors of your own, by the names under which `executor` asks for them.
   std::map<std::string, UserExecutor> user_executors = {};
@@ -64,12 +65,12 @@ struct MapOptions {
   std::string error_handling = "raise";
   /// With `continue`: stop, as under `raise`, when more elements than this failed in this start.
   std::optional<Index> max_failures = {};
-  Index retries = 0;          ///< so often is an element that fails tried again, with the same random numbers
-  /// When a function throws on one rank of a call that several ranks make together, and the others do not come
-  /// back from it within this time, rank 0 gives up (`Error`, rank_lost): they wait for each other for ever.
-  /// Without: `MPIPE_TEAM_GRACE` (seconds), else 30 s.
+  Index retries = 0;  ///< so often is an element that fails tried again, with the same random numbers
+  /// When a function throws on one rank of a call that several ranks make together, and the others do not
+  /// come back from it within this time, rank 0 gives up (`Error`, rank_lost): they wait for each other for
+  /// ever. Without: `MPIPE_TEAM_GRACE` (seconds), else 30 s.
   std::optional<Duration> team_grace = {};
-  bool retry_failed = false;  ///< with `resume`: compute again what failed, and what it blocked
+  bool retry_failed = false;              ///< with `resume`: compute again what failed, and what it blocked
   std::vector<std::string> outputs = {};  ///< compute only what these need; empty: everything
   /// Outputs may be among the inputs, and only what lies behind the inputs is computed (see
   /// `Pipeline::subpipeline`).

@@ -104,8 +104,8 @@ struct StageTally {
 ///   soon, else the rest of a block that runs for long. What comes back is split anew.
 /// - Elements of teams are placed by `TeamPlanner`, before others are handed out. Workers that are held for a
 /// team get blocks that are expected to be over before it can begin, and no others. After 2 W teams in a row,
-/// others that wait have a turn: no team begins before them but one for which workers are held already. A team of which one worker is lost is lost as a whole:
-/// the others wait for it within the function.
+/// others that wait have a turn: no team begins before them but one for which workers are held already. A
+/// team of which one worker is lost is lost as a whole: the others wait for it within the function.
 /// - After a failed block or a drain nothing is handed out any more, what is queued is asked back, and what
 /// runs
 ///   is waited for; a drain also asks running blocks for their rest. No StageDone follows for what is not
@@ -202,7 +202,7 @@ class Scheduler {
     std::uint8_t running = 0;  // which of them; the other one waits behind it
     std::uint8_t load = 0;
     bool lost = false;
-    bool in_team = false;  // with one place of `load` taken
+    bool in_team = false;      // with one place of `load` taken
     std::uint32_t leader = 0;  // of that team
     WorkerTraits traits;
     TimePoint since;  // when the running one began, as far as can be seen from here
@@ -269,7 +269,7 @@ class Scheduler {
   WorkerLists lists_;
   TeamPlanner teams_;
   std::unordered_map<std::uint32_t, std::vector<WorkerId>> running_teams_;  // by leader
-  std::uint64_t held_version_ = 0;  // of what `lists_` shows as held
+  std::uint64_t held_version_ = 0;                                          // of what `lists_` shows as held
   Index teams_in_a_row_ = 0;
   std::vector<std::uint32_t> open_;   // stages with elements in the pool, in the order of becoming ready
   std::vector<StageId> done_stages_;  // from done_position_ on: to be told

@@ -28,14 +28,16 @@ struct NextTeam {
 /// The part of the scheduler that knows of teams: pure, and told of workers that become idle or busy.
 ///
 /// Rules
-/// - The stage that became ready first comes first, and in it the largest teams, which are the hardest to place.
+/// - The stage that became ready first comes first, and in it the largest teams, which are the hardest to
+/// place.
 ///   Teams that could never be placed, as too many workers are lost, are passed over.
 /// - A team is placed within one node where one has workers enough; where none has, over as few as possible.
 ///   A node with enough idle workers is taken at once, the one that they fill best.
-/// - Otherwise the first team in line holds a node (or, where none is large enough, all workers): idle workers
+/// - Otherwise the first team in line holds a node (or, where none is large enough, all workers): idle
+/// workers
 ///   of it are kept for the team, so that it begins when the blocks that run there are over. Only one team
-///   holds workers at a time, so that two never wait for each other. Meanwhile others begin where workers that
-///   nobody holds are enough for them.
+///   holds workers at a time, so that two never wait for each other. Meanwhile others begin where workers
+///   that nobody holds are enough for them.
 ///
 /// Costs O(nodes + workers of a node) for each team; O(1) for each worker that becomes idle or busy.
 class TeamPlanner {
@@ -56,8 +58,8 @@ class TeamPlanner {
   void lose(WorkerId worker);
 
   /// The team that can begin now, whose element is taken. `may_spread`: the idle workers have nothing else to
-  /// do, so a team may begin over several nodes although it would fit into one. `first_only`: none but the first
-  /// in line. Its workers are to be set busy by the caller.
+  /// do, so a team may begin over several nodes although it would fit into one. `first_only`: none but the
+  /// first in line. Its workers are to be set busy by the caller.
   std::optional<NextTeam> next(bool may_spread, bool first_only);
   /// Idle workers that this one is among are kept for the first team in line.
   bool holds(WorkerId worker) const;
@@ -94,7 +96,9 @@ class TeamPlanner {
   };
 
   Pool& pool_of(std::uint32_t stage, std::uint64_t order, std::uint32_t ranks);
-  bool is_held(std::uint32_t node) const { return target_ && (target_->node == no_node || target_->node == node); }
+  bool is_held(std::uint32_t node) const {
+    return target_ && (target_->node == no_node || target_->node == node);
+  }
   std::optional<std::uint32_t> node_with_idle(std::uint32_t ranks, bool also_held) const;
   std::optional<std::uint32_t> node_to_hold(std::uint32_t ranks) const;
   std::vector<WorkerId> idle_of(const Node& node, std::size_t count) const;

@@ -23,7 +23,9 @@ struct TeamDriver {
     const std::vector<TeamElements> todo{{ranks, elements(count)}};
     scheduler.on_team_stage_ready({stage}, todo, now);
   }
-  void others(std::uint32_t stage, Index count) { scheduler.on_stage_ready({stage}, elements(count), now, 1); }
+  void others(std::uint32_t stage, Index count) {
+    scheduler.on_stage_ready({stage}, elements(count), now, 1);
+  }
 
   // Everything that is to be done now.
   void act() {

@@ -139,7 +139,8 @@ class TeamRun {
   bool teams_wait() const {
     for (const StageModel& stage : stages_)
       for (std::size_t k = 0; k < stage.ranks.size(); ++k)
-        if (stage.ranks[k] > 1 && static_cast<Index>(stage.ranks[k]) <= joining() && waits(stage, k)) return true;
+        if (stage.ranks[k] > 1 && static_cast<Index>(stage.ranks[k]) <= joining() && waits(stage, k))
+          return true;
     return false;
   }
 
@@ -150,8 +151,10 @@ class TeamRun {
       const auto action = scheduler_.next_action(now_);
       if (!action) break;
       if (const auto* assign = std::get_if<Assign>(&*action)) {
-        expect(stages_[assign->block.stage.value].ranks[static_cast<std::size_t>(assign->block.range.begin)] == 1,
-               "a team's element for one worker");
+        expect(
+            stages_[assign->block.stage.value].ranks[static_cast<std::size_t>(assign->block.range.begin)] ==
+                1,
+            "a team's element for one worker");
         teams_in_a_row_ = 0;
         begin({assign->worker}, assign->block);
         ++seen["others"];
@@ -242,7 +245,8 @@ class TeamRun {
 
   void deliver_next() {
     if (chance(drain_)) scheduler_.on_drain(now_);
-    if (chance(loss_)) return lose({static_cast<std::uint32_t>(pick(0, static_cast<Index>(workers_.size()) - 1))});
+    if (chance(loss_))
+      return lose({static_cast<std::uint32_t>(pick(0, static_cast<Index>(workers_.size()) - 1))});
     const auto next = std::min_element(flights_.begin(), flights_.end(), [](const auto& a, const auto& b) {
       return a.second.ends < b.second.ends;
     });
