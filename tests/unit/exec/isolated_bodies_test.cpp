@@ -350,9 +350,12 @@ TEST(IsolatedProcesses, EndWithTheProcessThatOwnsThem) {
   const pid_t owner = ::fork();
   if (owner == 0) {
     const auto zygote = Zygote::start(Zygote::Moment::early);
-    const ChildProcess child = zygote->spawn([](Channel) {
+    ChildProcess child = zygote->spawn([](Channel channel) {
+      channel.send(1, std::span<const std::byte>());
       for (;;) ::pause();
     });
+    Channel::Message begun;
+    if (child.receive(begun) != Arrival::message) ::_exit(1);
     const int told[2] = {zygote->pid(), child.pid()};
     static_cast<void>(::write(pipe[1], told, sizeof told) < 0);
     ::raise(SIGKILL);
