@@ -2,6 +2,7 @@
 #include "map_job.hpp"
 
 #include <mpipe/comm/agreement.hpp>
+#include <mpipe/comm/zygote.hpp>
 #include <mpipe/core/clock.hpp>
 #include <mpipe/exec/isolated_bodies.hpp>
 #include <mpipe/run/observer.hpp>
@@ -102,7 +103,8 @@ void MapJob::read() {
   });
 }
 
-/// Isolated functions are called in forks of a process that has the pipeline as well: it has made its own.
+/// Isolated functions are called in forks of a process that has the pipeline as well: it makes its own. Where
+/// there are none, nobody needs that process.
 void MapJob::prepare_isolation() {
   const auto& functions = pipeline_->functions();
   const bool isolates = std::any_of(functions.begin(), functions.end(), [](const FunctionNode& node) {
@@ -110,7 +112,8 @@ void MapJob::prepare_isolation() {
   });
   const bool executes = std::any_of(choice_.options.executor.begin(), choice_.options.executor.end(),
                                     [](const auto& each) { return each.second.starts_with("processes"); });
-  if (flags_.dry_run || !world_.zygote() || !(isolates || executes)) return;
+  if (!world_.zygote()) return;
+  if (flags_.dry_run || !(isolates || executes)) return world_.zygote()->end();
   const std::string told = flags_.document + '\0' + document_->text();
   make_in_zygote(*world_.zygote(), *pipeline_, pipeline_of_document, std::as_bytes(std::span(told)));
 }

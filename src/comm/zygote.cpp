@@ -96,9 +96,18 @@ std::shared_ptr<Zygote> Zygote::start(Moment moment) {
 Zygote::Zygote(Moment moment, pid_t pid, Channel control, std::vector<Module> modules)
     : moment_(moment), pid_(pid), modules_(std::move(modules)), control_(std::move(control)) {}
 
-Zygote::~Zygote() {
+Zygote::~Zygote() { end(); }
+
+void Zygote::end() {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(ended_, true)) return;
   control_.shut_down();
   collect(pid_);
+}
+
+bool Zygote::has_ended() const {
+  const std::lock_guard lock(mutex_);
+  return ended_;
 }
 
 bool Zygote::has_code(const void* address) const {

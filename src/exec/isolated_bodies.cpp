@@ -215,7 +215,7 @@ struct IsolatedBodies::State {
 };
 
 IsolatedBodies::IsolatedBodies(std::shared_ptr<Zygote> early) : state_(std::make_unique<State>()) {
-  if (early) state_->early.emplace(std::move(early));
+  if (early && !early->has_ended()) state_->early.emplace(std::move(early));
 }
 
 IsolatedBodies::~IsolatedBodies() = default;

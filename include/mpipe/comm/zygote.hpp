@@ -85,6 +85,11 @@ class Zygote : public std::enable_shared_from_this<Zygote> {
   Zygote(const Zygote&) = delete;
   Zygote& operator=(const Zygote&) = delete;
 
+  /// Ends it now, and with it all its children, for a program that finds out that it needs none. Nothing can
+  /// be asked of it afterwards.
+  void end();
+  bool has_ended() const;
+
   bool is_late() const { return moment_ == Moment::late; }
   pid_t pid() const { return pid_; }
   /// Whether this is code of the program, or of a library that was loaded when the zygote was forked: it is
@@ -121,6 +126,7 @@ class Zygote : public std::enable_shared_from_this<Zygote> {
   const pid_t pid_;
   std::vector<Module> modules_;
   mutable std::mutex mutex_;  ///< of what follows
+  bool ended_ = false;
   Channel control_;
   std::uint64_t last_serial_ = 0;
   std::vector<std::shared_ptr<const void>> owners_;

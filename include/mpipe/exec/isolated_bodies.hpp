@@ -42,7 +42,7 @@ enum class ChildLife : std::uint8_t {
 /// the main thread, when everything that the functions look at is there.
 class IsolatedBodies {
  public:
-  /// `early` may be null.
+  /// `early` may be null, or have ended.
   explicit IsolatedBodies(std::shared_ptr<Zygote> early);
   ~IsolatedBodies();
 
