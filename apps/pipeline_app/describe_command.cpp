@@ -93,6 +93,33 @@ json generations_json(const Pipeline& pipeline) {
   return generations;
 }
 
+/// The stages of each run, which differ where inputs and axes do.
+json runs_json(const Document& document) {
+  json runs = json::array();
+  for (std::size_t k = 0; k < document.runs().size(); ++k) {
+    const Document run = document.of_run(k);
+    const Pipeline pipeline = run.pipeline();
+    const PlanOrReason planned = try_to_plan(run, pipeline);
+    runs.push_back({{"name", run.name()},
+                    {"stages", planned.plan ? stages_json(*planned.plan) : json()},
+                    {"stages_unknown_because", planned.plan ? json() : json(planned.reason)}});
+  }
+  return runs;
+}
+
+std::string runs_text(const Document& document) {
+  std::string text;
+  for (std::size_t k = 0; k < document.runs().size(); ++k) {
+    const Document run = document.of_run(k);
+    const Pipeline pipeline = run.pipeline();
+    const PlanOrReason planned = try_to_plan(run, pipeline);
+    text += fmt::format(
+        "\nstages of the run {}\n{}", run.name(),
+        planned.plan ? stages_text(*planned.plan) : fmt::format("  not known: {}\n", planned.reason));
+  }
+  return text;
+}
+
 std::string description_json(const Document& document, const Pipeline& pipeline,
                              const PlanOrReason& planned) {
   JsonObject defaults;
@@ -115,6 +142,7 @@ std::string description_json(const Document& document, const Pipeline& pipeline,
   root.add("generations", generations_json(pipeline));
   root.add("stages", planned.plan ? stages_json(*planned.plan) : json());
   root.add("stages_unknown_because", planned.plan ? json() : json(planned.reason));
+  if (!document.runs().empty()) root.add("runs", runs_json(document));
   return root.text() + "\n";
 }
 
@@ -159,6 +187,7 @@ std::string description_text(const Document& document, const Pipeline& pipeline,
   }
   if (const std::string resources = resources_text(pipeline); !resources.empty())
     text += "\nresources of a call\n" + resources;
+  if (!document.runs().empty()) return text + runs_text(document);
   return text + "\nstages\n" +
          (planned.plan ? stages_text(*planned.plan) : fmt::format("  not known: {}\n", planned.reason));
 }

@@ -4,8 +4,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 
 namespace mpipe::app {
+
+/// What rank 0 gets to write down how a run ended, before others end. Less than the second that mpirun
+/// leaves.
+inline constexpr auto kTimeForRank0 = std::chrono::milliseconds(700);
 
 class Ending {
  public:

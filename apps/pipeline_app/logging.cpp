@@ -31,6 +31,11 @@ class LogFile final : public spdlog::sinks::base_sink<std::mutex> {
     open_in(run_folder);
   }
 
+  void close() {
+    const std::lock_guard lock(mutex_);
+    file_.close();
+  }
+
  private:
   static constexpr std::size_t kMostWaiting = std::size_t{1} << 20;
 
@@ -90,6 +95,11 @@ Logging::Logging(int rank, const std::string& level) : file_(std::make_shared<Lo
 Logging::~Logging() { spdlog::shutdown(); }
 
 void Logging::open(const fs::path& run_folder) { file_->open(run_folder); }
+
+void Logging::move_to(const fs::path& run_folder) {
+  file_->close();
+  file_->open(run_folder);
+}
 
 void Logging::error_to_file(const std::string& text) {
   file_->log(spdlog::details::log_msg("mpipe", spdlog::level::err, text));

@@ -24,6 +24,8 @@ class Logging {
   /// The folder has this run, and keeps it: the file may be made. Never throws; a log that cannot be written
   /// stops no run.
   void open(const std::filesystem::path& run_folder);
+  /// As `open`, and what follows goes to this run's file: of several runs, one after the other.
+  void move_to(const std::filesystem::path& run_folder);
   /// Into the file only: what standard error is told in another way.
   void error_to_file(const std::string& text);
   void flush();

@@ -41,7 +41,11 @@ void add_map_flags(CLI::App& command, MapFlags& flags) {
   add_repeatable(command, "--fixed", flags.fixed, "AXIS=I|AXIS=A:B:STEP",
                  "Compute only these positions of an axis; may be repeated");
   add_repeatable(command, "--executor", flags.executor, "[OUT=]KIND",
-                 "mpi, threads[:N] or sequential [MPIPE_EXECUTOR]");
+                 "mpi, threads[:N], processes[:N] or sequential [MPIPE_EXECUTOR]");
+  add_repeatable(
+      command, "--isolate", flags.isolate, "OUTPUT",
+      "Call the function of this output in processes of its own: a crash costs one element; may be "
+      "repeated");
   add_repeatable(command, "--storage", flags.storage, "[OUT=]KIND", "hdf5, file or memory [MPIPE_STORAGE]");
   add_repeatable(command, "--chunksizes", flags.chunksizes, "[OUT=]N",
                  "Elements per block, or auto [MPIPE_CHUNKSIZES]");
@@ -54,6 +58,8 @@ void add_map_flags(CLI::App& command, MapFlags& flags) {
           "Try an element that fails again at most N times [MPIPE_RETRIES]");
   command.add_flag("--retry-failed", flags.retry_failed,
                    "With --resume: compute again what failed, and what that blocked");
+  add_one(command, "--max-concurrent", flags.max_concurrent, "K",
+          "At most so many of the document's runs at a time [MPIPE_MAX_CONCURRENT]");
   add_one(command, "--rank0", flags.rank0, "schedule|work|auto",
           "What rank 0 does beside scheduling [MPIPE_RANK0]");
   add_one(command, "--seed", flags.seed, "N", "Of random numbers [MPIPE_SEED]");
@@ -64,8 +70,7 @@ void add_map_flags(CLI::App& command, MapFlags& flags) {
   add_one(command, "--max-print", flags.max_print, "N",
           "With --json: no data of outputs with more values than this; 0: never any data [MPIPE_MAX_PRINT]");
   add_unsupported_flags(command, {"--explain", "--survive"});
-  add_unsupported_options(
-      command, {"--max-concurrent", "--deadline", "--trace", "--isolate", "--pilot", "--for-ranks"});
+  add_unsupported_options(command, {"--deadline", "--trace", "--pilot", "--for-ranks"});
 }
 
 }  // namespace mpipe::app

@@ -23,12 +23,14 @@ struct MapFlags {
   std::vector<std::string> outputs;
   std::vector<std::string> fixed;       ///< `i=3`, `i=0:10:2`, also `i=3,j=1`
   std::vector<std::string> executor;    ///< `[OUT=]KIND`
+  std::vector<std::string> isolate;     ///< outputs
   std::vector<std::string> storage;     ///< likewise
   std::vector<std::string> chunksizes;  ///< `[OUT=]N`
   std::optional<std::string> error_handling;
   std::optional<std::string> max_failures;
   std::optional<std::string> retries;
   bool retry_failed = false;
+  std::optional<std::string> max_concurrent;
   std::optional<std::string> rank0;
   std::optional<std::string> seed;
   std::optional<std::string> progress;

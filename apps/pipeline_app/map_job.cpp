@@ -3,14 +3,14 @@
 
 #include <mpipe/comm/agreement.hpp>
 #include <mpipe/core/clock.hpp>
+#include <mpipe/exec/isolated_bodies.hpp>
 #include <mpipe/run/observer.hpp>
-#include <mpipe/store/run_reader.hpp>
 
 #include "launch.hpp"
 #include "map_report.hpp"
-#include "map_settings.hpp"
 #include "output.hpp"
 #include "plan_text.hpp"
+#include "runs_job.hpp"
 #include "signals.hpp"
 #include "table.hpp"
 
@@ -27,11 +27,14 @@
 namespace mpipe::app {
 namespace {
 
-/// What rank 0 gets to write down how a run ended, before others end. Less than the second that mpirun
-/// leaves.
-constexpr auto kTimeForRank0 = std::chrono::milliseconds(700);
-
 const char* environment(const char* name) { return std::getenv(name); }
+
+/// In the zygote: the pipeline of a document, from its name and its text.
+Pipeline pipeline_of_document(std::span<const std::byte> bytes) {
+  const std::string told(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::size_t end = told.find('\0');
+  return Document::parse(told.substr(end + 1), told.substr(0, end)).pipeline();
+}
 
 /// The folder has the run from here on, and logs may be kept in it.
 class Beginning final : public RunObserver {
@@ -45,6 +48,8 @@ class Beginning final : public RunObserver {
       print_note(
           "the results will be lost at the end: there is neither a run folder (--run-folder) nor --json");
   }
+
+  void on_note(const std::string& text) override { spdlog::info("{}", text); }
 
  private:
   Logging& logging_;
@@ -62,6 +67,8 @@ double MapJob::elapsed() const { return seconds(SteadyClock().now() - began_); }
 int MapJob::run() {
   try {
     read();
+    if (!document_->runs().empty())
+      return RunsJob(flags_, world_, *document_, *logging_, style_, command_line_).run();
     return flags_.dry_run ? show_plan() : compute();
   } catch (const Error& error) {
     const bool lost = error.category() == Category::rank_lost;
@@ -89,69 +96,40 @@ void MapJob::read() {
   const std::string text = world_.broadcast_text(world_.is_root() ? document_->text() : std::string());
   together(world_, [&] {
     if (!world_.is_root()) document_ = Document::parse(text, flags_.document);
-    pipeline_.emplace(document_->pipeline());
+    pipeline_.emplace(document_->pipeline().isolate(flags_.isolate));
     if (world_.is_root()) choose();
+    prepare_isolation();
   });
 }
 
+/// Isolated functions are called in forks of a process that has the pipeline as well: it has made its own.
+void MapJob::prepare_isolation() {
+  const auto& functions = pipeline_->functions();
+  const bool isolates = std::any_of(functions.begin(), functions.end(), [](const FunctionNode& node) {
+    return node.function.isolation() == Isolation::process;
+  });
+  const bool executes = std::any_of(options_.executor.begin(), options_.executor.end(),
+                                    [](const auto& each) { return each.second.starts_with("processes"); });
+  if (flags_.dry_run || !world_.zygote() || !(isolates || executes)) return;
+  const std::string told = flags_.document + '\0' + document_->text();
+  make_in_zygote(*world_.zygote(), *pipeline_, pipeline_of_document, std::as_bytes(std::span(told)));
+}
+
 void MapJob::choose() {
-  options_ = map_options(flags_, environment, *document_);
-  for (const auto& [output, unused] : options_.storage)
-    if (!output.empty()) pipeline_->producer_of(output);
-  for (const auto& [output, unused] : options_.chunksizes)
-    if (!output.empty()) pipeline_->producer_of(output);
-  // Who names the executor of one output leaves that of the others as it would be.
-  if (!options_.executor.empty()) options_.executor.try_emplace("", world_.size() > 1 ? "mpi" : "sequential");
   max_print_ = max_print(flags_.max_print, environment);
   style_ = progress_style(chosen(flags_.progress, "MPIPE_PROGRESS", environment, "auto"));
   for (const std::string& file : flags_.input_files) document_->add_inputs(file);
   for (const std::string& assignment : flags_.set) document_->set_input(assignment);
-  for (const std::string& output : options_.outputs) pipeline_->producer_of(output);
-  inputs_ = document_->inputs_for_map(*pipeline_, options_.outputs);
-  options_.document = document_->text();
-  options_.command_line = command_line_;
-  choose_results();
-}
-
-/// Values are wanted at rank 0 to be printed only. Where they are many they are not brought there, but those
-/// to be printed are read from the run folder afterwards.
-void MapJob::choose_results() {
-  options_.return_results = false;
-  if (!flags_.json || max_print_ == 0 || flags_.dry_run) return;
-  const Plan plan(*pipeline_, {inputs_, options_.outputs, options_.fixed, options_.internal_shapes});
-  const bool some =
-      std::any_of(plan.outputs().begin(), plan.outputs().end(),
-                  [&](const PlannedOutput& output) { return may_be_printed(output.layout.shape); });
-  if (!some) return;
-  constexpr std::uint64_t kMostBytes = std::uint64_t{256} << 20;
-  options_.return_results = plan.known_bytes() <= kMostBytes;
-  reads_back_ = !options_.return_results && !options_.run_folder.empty();
-  if (!options_.return_results && !reads_back_)
-    print_note(
-        fmt::format("data are left out, as the results take {} and there is no run folder (--run-folder) to "
-                    "read them from",
-                    bytes_text(plan.known_bytes())));
-}
-
-bool MapJob::may_be_printed(const PartialShape& shape) const {
-  return !is_known(shape) || element_count(known_shape(shape)) <= max_print_;
-}
-
-void MapJob::read_back(Results& results) const {
-  if (!reads_back_) return;
-  RunReader reader(options_.run_folder);
-  for (auto& [name, result] : results.outputs) {
-    const auto found = reader.find(name);
-    if (found && reader.outputs()[*found].shape_known() && may_be_printed(result.layout.shape))
-      result.value = reader.read_all(*found);
-  }
+  if (!document_->runs().empty()) return;
+  choice_ = choose_map(flags_, environment, *document_, *pipeline_, command_line_, world_.size());
 }
 
 int MapJob::show_plan() {
   together(world_, [&] {
     if (!world_.is_root()) return;
-    check_map(*pipeline_, inputs_, options_, world_.size());
-    const Plan plan(*pipeline_, {inputs_, options_.outputs, options_.fixed, options_.internal_shapes});
+    check_map(*pipeline_, choice_.inputs, choice_.options, world_.size());
+    const Plan plan(*pipeline_, {choice_.inputs, choice_.options.outputs, choice_.options.fixed,
+                                 choice_.options.internal_shapes});
     print_result(flags_.json ? plan_json(plan) : plan_text(plan));
   });
   return 0;
@@ -174,7 +152,7 @@ int MapJob::compute() {
 
 int MapJob::map_and_tell() {
   try {
-    const Results results = map(*pipeline_, world_, inputs_, options_);
+    const Results results = map(*pipeline_, world_, choice_.inputs, choice_.options);
     return world_.is_root() ? tell_completed(results) : 0;
   } catch (const FunctionError& error) {
     if (world_.is_root()) tell_failed(error);
@@ -187,20 +165,22 @@ int MapJob::map_and_tell() {
 
 void MapJob::observe() {
   auto all = std::make_shared<ObserverList>();
-  status_ = std::make_shared<StatusWriter>(options_.run_folder);
+  status_ = std::make_shared<StatusWriter>(choice_.options.run_folder);
   progress_ = std::make_shared<Progress>(style_);
   all->add(status_);
-  all->add(std::make_shared<Beginning>(*logging_, options_.run_folder,
-                                       options_.run_folder.empty() && !flags_.json));
+  all->add(std::make_shared<Beginning>(*logging_, choice_.options.run_folder,
+                                       choice_.options.run_folder.empty() && !flags_.json));
   all->add(progress_);
-  options_.observer = std::move(all);
-  options_.keep_status = false;  // kept here, where the exit code is known also when a signal ends the run
+  choice_.options.observer = std::move(all);
+  choice_.options.keep_status =
+      false;  // kept here, where the exit code is known also when a signal ends the run
 }
 
 /// The others make their logs when the folder is known to be the run's.
 void MapJob::write_logs(int code) {
-  const bool begun = world_.is_root() && status_->started() && !options_.run_folder.empty();
-  const std::string folder = world_.broadcast_text(begun ? options_.run_folder.string() : std::string());
+  const bool begun = world_.is_root() && status_->started() && !choice_.options.run_folder.empty();
+  const std::string folder =
+      world_.broadcast_text(begun ? choice_.options.run_folder.string() : std::string());
   if (folder.empty()) return;
   logging_->open(folder);
   spdlog::info("the end on rank {}: exit code {}", world_.rank(), code);
@@ -221,9 +201,9 @@ int MapJob::tell_completed(const Results& results) {
   const std::string text = fmt::format("completed: {}", usage_text(results));
   spdlog::info("{}", text);
   if (style_ != ProgressStyle::none)
-    print_note(text + (options_.run_folder.empty()
+    print_note(text + (choice_.options.run_folder.empty()
                            ? ""
-                           : fmt::format("; results in {}", options_.run_folder.string())));
+                           : fmt::format("; results in {}", choice_.options.run_folder.string())));
   if (failed) tell_failures(results);
   const int printed = print_json([&] { return json_of(results, "completed", results.failures); });
   return printed != 0 ? printed : code;
@@ -250,8 +230,8 @@ int MapJob::print_json(const std::function<std::string()>& text) const {
 
 std::string MapJob::json_of(Results results, const std::string& state,
                             const std::vector<Failure>& failures) const {
-  read_back(results);
-  return results_json(results, state, failures, options_.run_folder, max_print_);
+  read_back(results, choice_, max_print_);
+  return results_json(results, state, failures, choice_.options.run_folder, max_print_);
 }
 
 void MapJob::tell_failed(const FunctionError& error) {
@@ -273,15 +253,16 @@ int MapJob::tell_error(const Error& error) {
   if (logging_) logging_->error_to_file(text);
   print_error(text + (begun ? kept_text() : ""));
   if (begun)
-    print_json(
-        [&] { return status_as_results_json(status_->status(), "failed", options_.run_folder, elapsed()); });
+    print_json([&] {
+      return status_as_results_json(status_->status(), "failed", choice_.options.run_folder, elapsed());
+    });
   return code;
 }
 
 std::string MapJob::kept_text() const {
-  if (options_.run_folder.empty()) return {};
+  if (choice_.options.run_folder.empty()) return {};
   return fmt::format(" What was done before is kept in '{}': go on by --resume.",
-                     options_.run_folder.string());
+                     choice_.options.run_folder.string());
 }
 
 /// By a thread of its own, while the run goes on.
@@ -294,7 +275,7 @@ void MapJob::end_by_signal(int number) {
   print_error(text + (status_->started() ? kept_text() : ""));
   if (status_->started())
     print_json([&] {
-      return status_as_results_json(status_->status(), "cancelled", options_.run_folder, elapsed());
+      return status_as_results_json(status_->status(), "cancelled", choice_.options.run_folder, elapsed());
     });
 }
 

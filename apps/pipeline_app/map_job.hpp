@@ -10,6 +10,7 @@
 
 #include "ending.hpp"
 #include "logging.hpp"
+#include "map_choice.hpp"
 #include "map_flags.hpp"
 #include "progress.hpp"
 
@@ -30,6 +31,7 @@ class MapJob {
  private:
   // All ranks.
   void read();
+  void prepare_isolation();
   int show_plan();
   int compute();
   int map_and_tell();
@@ -37,9 +39,6 @@ class MapJob {
 
   // Rank 0.
   void choose();
-  void choose_results();
-  bool may_be_printed(const PartialShape& shape) const;
-  void read_back(Results& results) const;
   std::string json_of(Results results, const std::string& state, const std::vector<Failure>& failures) const;
   void tell_failures(const Results& results);
   int print_json(const std::function<std::string()>& text) const;
@@ -57,10 +56,8 @@ class MapJob {
   std::string command_line_;
   std::optional<Document> document_;
   std::optional<Pipeline> pipeline_;
-  Inputs inputs_;  ///< rank 0, like the rest
-  MapOptions options_;
+  MapChoice choice_;  ///< rank 0, like the rest
   Index max_print_ = 0;
-  bool reads_back_ = false;  ///< what is printed comes from the run folder
   ProgressStyle style_ = ProgressStyle::none;
   std::optional<Logging> logging_;  ///< on every rank
   std::shared_ptr<StatusWriter> status_;

@@ -27,12 +27,6 @@ json folder_json(const std::filesystem::path& folder) {
   return folder.empty() ? json() : json(folder.string());
 }
 
-json failure_json(const Failure& failure) {
-  return {{"output", failure.output},      {"index", failure.index}, {"message", failure.message},
-          {"type", failure.type},          {"rank", failure.rank},   {"host", failure.host},
-          {"arguments", failure.arguments}};
-}
-
 std::string result_json(const OutputResult& result, Index max_print) {
   OutputReport report{result.layout.axes,
                       result.layout.shape,
@@ -71,6 +65,17 @@ json utilisation_json(double workers, double all_ranks) {
 
 }  // namespace
 
+json failure_json(const Failure& failure) {
+  return {{"output", failure.output},      {"index", failure.index}, {"message", failure.message},
+          {"type", failure.type},          {"rank", failure.rank},   {"host", failure.host},
+          {"arguments", failure.arguments}};
+}
+
+json error_json(const std::string& message, const std::string& host) {
+  return {{"output", nullptr}, {"index", nullptr}, {"message", message},  {"type", nullptr},
+          {"rank", nullptr},   {"host", host},     {"arguments", nullptr}};
+}
+
 std::string output_json(const OutputReport& output, const std::string& data) {
   JsonObject text;
   text.add("shape", shape_json(output.shape));
@@ -91,13 +96,15 @@ std::string data_json(const Value& value, const std::vector<bool>& mask, Index m
 
 std::string results_json(const Results& results, const std::string& state,
                          const std::vector<Failure>& failures, const std::filesystem::path& run_folder,
-                         Index max_print) {
+                         Index max_print, const std::string& name) {
   JsonObject outputs;
-  for (const auto& [name, result] : results.outputs) outputs.add_text(name, result_json(result, max_print));
+  for (const auto& [output, result] : results.outputs)
+    outputs.add_text(output, result_json(result, max_print));
   json errors = json::array();
   for (std::size_t k = 0; k < std::min(failures.size(), kMostErrors); ++k)
     errors.push_back(failure_json(failures[k]));
   JsonObject root;
+  if (!name.empty()) root.add("name", name);
   root.add("state", state);
   root.add("run_folder", folder_json(run_folder));
   root.add_text("outputs", outputs.text());
@@ -110,13 +117,15 @@ std::string results_json(const Results& results, const std::string& state,
 }
 
 std::string status_as_results_json(const RunStatus& status, const std::string& state,
-                                   const std::filesystem::path& run_folder, double wall_seconds) {
+                                   const std::filesystem::path& run_folder, double wall_seconds,
+                                   const std::string& name) {
   JsonObject outputs;
   for (const OutputStatus& output : status.outputs)
     outputs.add_text(output.name, output_json({output.dims, output.shape, output.dtype, output.done,
                                                output.failed, output.blocked, output.pending()},
                                               "null"));
   JsonObject root;
+  if (!name.empty()) root.add("name", name);
   root.add("state", state);
   root.add("run_folder", folder_json(run_folder));
   root.add_text("outputs", outputs.text());
@@ -124,13 +133,7 @@ std::string status_as_results_json(const RunStatus& status, const std::string& s
   root.add("ranks", status.ranks);
   root.add("wall_seconds", wall_seconds);
   root.add("utilisation", utilisation_json(0, 0));
-  root.add("errors", json::array({{{"output", nullptr},
-                                   {"index", nullptr},
-                                   {"message", status.message},
-                                   {"type", nullptr},
-                                   {"rank", nullptr},
-                                   {"host", status.owner.host},
-                                   {"arguments", nullptr}}}));
+  root.add("errors", json::array({error_json(status.message, status.owner.host)}));
   return root.text() + "\n";
 }
 

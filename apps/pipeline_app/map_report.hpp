@@ -6,20 +6,28 @@
 #include <mpipe/run/map.hpp>
 #include <mpipe/run/status.hpp>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <filesystem>
 #include <string>
 #include <vector>
 
 namespace mpipe::app {
 
-/// The object of `map --json`, and a line break.
+/// The object of `map --json`, and a line break. `name`: of one of several runs.
 std::string results_json(const Results& results, const std::string& state,
                          const std::vector<Failure>& failures, const std::filesystem::path& run_folder,
-                         Index max_print);
+                         Index max_print, const std::string& name = {});
 
 /// The same for a run that ended without results: what its status knows. `state` is `failed` or `cancelled`.
 std::string status_as_results_json(const RunStatus& status, const std::string& state,
-                                   const std::filesystem::path& run_folder, double wall_seconds);
+                                   const std::filesystem::path& run_folder, double wall_seconds,
+                                   const std::string& name = {});
+
+/// One failed element, as in the list `errors`.
+nlohmann::json failure_json(const Failure& failure);
+/// The same of an error that is of no element.
+nlohmann::json error_json(const std::string& message, const std::string& host);
 
 /// The member `outputs` of those objects: shape, dims, dtype, counts and data of one output. `value` may be
 /// empty.

@@ -109,9 +109,6 @@ std::map<std::string, std::string> choose_executor(const MapFlags& flags, const 
                                                    const Document& document) {
   const PerOutput entries = per_output(flags.executor, "--executor", "MPIPE_EXECUTOR", environment,
                                        from_document(document, document.map().executor, "executor"));
-  for (const auto& [unused, value] : entries)
-    if (value.text == "processes" || value.text.starts_with("processes:"))
-      refuse_unsupported(value.by + ": the executor 'processes'", "Use mpi, threads or sequential.");
   return texts(entries);
 }
 
@@ -210,6 +207,16 @@ Index max_print(const std::optional<std::string>& flag, const Environ& environme
   return most;
 }
 
+int max_concurrent(const MapFlags& flags, const Environ& environment, const Document& document) {
+  const auto most = choose_count(flags.max_concurrent, "--max-concurrent", "MPIPE_MAX_CONCURRENT",
+                                 environment, document.map().max_concurrent);
+  constexpr Index kMost = 1'000'000;
+  if (most.value_or(1) < 1 || most.value_or(1) > kMost)
+    throw Error(Category::bad_option,
+                fmt::format("max_concurrent is {}. Give a number from 1 to {}.", *most, kMost));
+  return static_cast<int>(most.value_or(1));
+}
+
 FixedIndices parse_fixed(const std::vector<std::string>& flags) {
   FixedIndices fixed;
   for (const std::string& flag : flags)
@@ -229,7 +236,6 @@ FixedIndices parse_fixed(const std::vector<std::string>& flags) {
 
 MapOptions map_options(const MapFlags& flags, const Environ& environment, const Document& document) {
   const MapSection& section = document.map();
-  if (section.max_concurrent) refuse_unsupported(place_in(document, "max_concurrent") + ": max_concurrent");
   MapOptions options;
   if (const auto folder = said(flags.run_folder, "--run-folder", "MPIPE_RUN_FOLDER", environment))
     options.run_folder = folder->text;

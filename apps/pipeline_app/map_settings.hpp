@@ -27,6 +27,9 @@ std::string chosen(const std::optional<std::string>& flag, const char* variable,
 /// `--max-print`: at most so many values are printed. Throws `Error` (bad_option).
 Index max_print(const std::optional<std::string>& flag, const Environ& environment);
 
+/// How many of several runs at a time. Throws `Error` (bad_option).
+int max_concurrent(const MapFlags& flags, const Environ& environment, const Document& document);
+
 /// `i=3`, `i=0:10:2`, `i=3,j=1`. Throws `Error` (bad_option).
 FixedIndices parse_fixed(const std::vector<std::string>& flags);
 

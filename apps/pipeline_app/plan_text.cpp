@@ -112,7 +112,7 @@ std::string plan_text(const Plan& plan) {
                      resources.empty() ? "" : "\n", resources);
 }
 
-std::string plan_json(const Plan& plan) {
+std::string plan_json(const Plan& plan, const std::string& name) {
   json outputs = json::object();
   for (const PlannedOutput& output : plan.outputs()) {
     const auto size = bytes(output);
@@ -128,11 +128,12 @@ std::string plan_json(const Plan& plan) {
       const FunctionNode& node = plan.pipeline().function(id);
       resources[node.name()] = resources_json(node.function);
     }
-  const json root = {{"stages", stages_json(plan)},
-                     {"resources", resources},
-                     {"outputs", outputs},
-                     {"waves", plan.wave_count()},
-                     {"known_bytes", plan.known_bytes()}};
+  json root = {{"stages", stages_json(plan)},
+               {"resources", resources},
+               {"outputs", outputs},
+               {"waves", plan.wave_count()},
+               {"known_bytes", plan.known_bytes()}};
+  if (!name.empty()) root["name"] = name;
   return root.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 

@@ -13,8 +13,8 @@ namespace mpipe::app {
 
 /// Stages and outputs as tables.
 std::string plan_text(const Plan& plan);
-/// The same as a JSON object, and a line break.
-std::string plan_json(const Plan& plan);
+/// The same as a JSON object, and a line break. `name`: of one of several runs.
+std::string plan_json(const Plan& plan, const std::string& name = {});
 
 /// `[{"stage": 0, "wave": 0, "axes": [..], "shape": [..], "elements": n, "functions": [..]}, ..]`; null is
 /// not known yet.

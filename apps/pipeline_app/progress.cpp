@@ -52,6 +52,36 @@ std::string machine_text(const MachineInfo& machine) {
 
 Progress::Progress(ProgressStyle style) : style_(style), colours_(stderr_has_colours()) {}
 
+Progress::Progress(ProgressStyle style, std::string name, std::shared_ptr<ProgressBoard> board,
+                   std::size_t place)
+    : style_(style),
+      name_(std::move(name)),
+      board_(std::move(board)),
+      place_(place),
+      colours_(stderr_has_colours()) {}
+
+void ProgressBoard::set(std::size_t place, const std::string& line) {
+  if (lines_.size() <= place) lines_.resize(place + 1);
+  lines_[place] = line;
+  std::string text = drawn_ > 0 ? fmt::format("\033[{}A", drawn_) : "";
+  drawn_ = 0;
+  for (const std::string& each : lines_) {
+    if (each.empty()) continue;
+    text += "\r\033[K" + each + "\n";
+    ++drawn_;
+  }
+  fmt::print(stderr, "{}", text);
+  std::fflush(stderr);
+}
+
+void ProgressBoard::clear() {
+  if (drawn_ == 0) return;
+  fmt::print(stderr, "\033[{}A\033[J", drawn_);
+  std::fflush(stderr);
+  drawn_ = 0;
+  lines_.clear();
+}
+
 Progress::~Progress() { clear_bar(); }
 
 void Progress::read_plan(const Plan& plan) {
@@ -72,10 +102,11 @@ void Progress::on_start(const Plan& plan, const MachineInfo& machine,
   for (const Counter& function : functions_) all_kept += function.done;
   started_ = true;
   shown_fraction_ = fraction();
-  if (style_ == ProgressStyle::none) return;
-  fmt::print(stderr, "{}\n", machine_text(machine));
+  if (style_ == ProgressStyle::none || board_) return;
+  const std::string who = name_.empty() ? "" : name_ + ": ";
+  fmt::print(stderr, "{}{}\n", who, machine_text(machine));
   if (all_kept > 0)
-    fmt::print(stderr, "resuming: {} kept from earlier starts\n", count_text(all_kept, "element"));
+    fmt::print(stderr, "{}resuming: {} kept from earlier starts\n", who, count_text(all_kept, "element"));
 }
 
 void Progress::on_progress(FunctionId function, const ElementCounts& counts, TimePoint now) {
@@ -89,7 +120,11 @@ void Progress::on_resolved(const Plan& plan) { read_plan(plan); }
 
 void Progress::on_tick(TimePoint now) { show(now); }
 
-void Progress::on_end(const std::string&, const std::string&) { clear_bar(); }
+void Progress::on_end(const std::string& state, const std::string&) {
+  clear_bar();
+  if (board_ && style_ == ProgressStyle::bar)
+    board_->set(place_, fmt::format("{}: {}, {}", name_, state, figures(shown_)));
+}
 
 double Progress::fraction() const {
   double done = 0;
@@ -133,16 +168,19 @@ void Progress::show(TimePoint now) {
   if (now - shown_ < kLinePeriod && fraction() < shown_fraction_ + kLineStep) return;
   shown_ = now;
   shown_fraction_ = fraction();
-  fmt::print(stderr, "progress: {}\n", figures(now));
+  fmt::print(stderr, "progress{}: {}\n", name_.empty() ? "" : " of " + name_, figures(now));
 }
 
 void Progress::draw_bar(TimePoint now) {
-  const std::string text = figures(now);
+  const std::string text = (name_.empty() ? "" : name_ + " ") + figures(now);
   const int room = std::clamp(std::max(stderr_width(), 40) - static_cast<int>(text.size()) - 6, 0, 40);
   const int filled = static_cast<int>(fraction() * room);
   const char* begin = colours_ ? (failures_ > 0 ? "\033[33m" : "\033[32m") : "";
   const char* end = colours_ ? "\033[0m" : "";
-  fmt::print(stderr, "\r\033[K{}[{:#<{}}{:.<{}}]{} {}", begin, "", filled, "", room - filled, end, text);
+  const std::string bar =
+      fmt::format("{}[{:#<{}}{:.<{}}]{} {}", begin, "", filled, "", room - filled, end, text);
+  if (board_) return board_->set(place_, bar);
+  fmt::print(stderr, "\r\033[K{}", bar);
   std::fflush(stderr);
   bar_drawn_ = true;
 }

@@ -20,9 +20,25 @@ ProgressStyle progress_style(const std::string& name);
 /// One line of what the run found: ranks, hosts, cores, binding.
 std::string machine_text(const MachineInfo& machine);
 
+/// The bars of several runs, one line each, on a terminal.
+class ProgressBoard {
+ public:
+  ~ProgressBoard() { clear(); }
+  /// The line at `place`, counted from 0; draws all lines anew.
+  void set(std::size_t place, const std::string& line);
+  /// Takes all lines away.
+  void clear();
+
+ private:
+  std::vector<std::string> lines_;
+  std::size_t drawn_ = 0;
+};
+
 class Progress final : public RunObserver {
  public:
   explicit Progress(ProgressStyle style);
+  /// One of several runs: its name, and where its bar goes.
+  Progress(ProgressStyle style, std::string name, std::shared_ptr<ProgressBoard> board, std::size_t place);
   ~Progress() override;
 
   void on_start(const Plan& plan, const MachineInfo& machine,
@@ -50,6 +66,9 @@ class Progress final : public RunObserver {
   void clear_bar();
 
   ProgressStyle style_;
+  std::string name_;                      ///< of one of several runs
+  std::shared_ptr<ProgressBoard> board_;  ///< null: a bar of its own
+  std::size_t place_ = 0;
   bool colours_;
   bool started_ = false;
   bool bar_drawn_ = false;

@@ -17,4 +17,5 @@
 #include <mpipe/pipeline/scope.hpp>
 #include <mpipe/pipeline/sweep.hpp>
 #include <mpipe/pipeline/variants.hpp>
+#include <mpipe/run/launch.hpp>
 #include <mpipe/run/map.hpp>

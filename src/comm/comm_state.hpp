@@ -4,6 +4,7 @@
 #pragma once
 
 #include <mpipe/comm/native_comm.hpp>
+#include <mpipe/comm/zygote.hpp>
 
 #include <boost/mpi/communicator.hpp>
 
@@ -17,7 +18,8 @@ enum class CommTag : int { gather = 1, exchange = 2, subgroup = 3 };
 struct CommState {
   CommState() = default;
   /// Takes over `raw`, and makes it return errors.
-  CommState(MPI_Comm raw, WaitOptions options, std::shared_ptr<bool> broken_flag);
+  CommState(MPI_Comm raw, WaitOptions options, std::shared_ptr<bool> broken_flag,
+            std::shared_ptr<Zygote> forks);
   ~CommState();
   CommState(const CommState&) = delete;
   CommState& operator=(const CommState&) = delete;
@@ -39,6 +41,13 @@ struct CommState {
   /// Shared by all groups that came from one: MPI failed, or a wait was given up, so that requests are still
   /// under way.
   std::shared_ptr<bool> broken = std::make_shared<bool>(false);
+  /// Of this process, shared likewise; may be null.
+  std::shared_ptr<Zygote> zygote = nullptr;
 };
+
+/// As `communicator_from`, with the zygote of this process.
+Communicator communicator_with(std::shared_ptr<Zygote> zygote, MPI_Comm comm, const WaitOptions& options);
+/// Likewise, a serial group.
+Communicator serial_with(std::shared_ptr<Zygote> zygote);
 
 }  // namespace mpipe

@@ -38,8 +38,9 @@ void check_thread() {
       "Call mpipe from the thread that initialised MPI, or initialise it with MPI_THREAD_SERIALIZED.");
 }
 
-Communicator adopt(MPI_Comm raw, const WaitOptions& options, std::shared_ptr<bool> broken) {
-  return Communicator(std::make_shared<const CommState>(raw, options, std::move(broken)));
+Communicator adopt(MPI_Comm raw, const WaitOptions& options, std::shared_ptr<bool> broken,
+                   std::shared_ptr<Zygote> zygote) {
+  return Communicator(std::make_shared<const CommState>(raw, options, std::move(broken), std::move(zygote)));
 }
 
 }  // namespace
@@ -63,11 +64,13 @@ std::string host_name() {
   return name;
 }
 
-CommState::CommState(MPI_Comm raw_comm, WaitOptions options, std::shared_ptr<bool> broken_flag)
+CommState::CommState(MPI_Comm raw_comm, WaitOptions options, std::shared_ptr<bool> broken_flag,
+                     std::shared_ptr<Zygote> forks)
     : uses_mpi(true),
       wait_options(options),
       comm(raw_comm, boost::mpi::comm_attach),
-      broken(std::move(broken_flag)) {
+      broken(std::move(broken_flag)),
+      zygote(std::move(forks)) {
   check(MPI_Comm_set_errhandler(raw_comm, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
   check(MPI_Comm_rank(raw_comm, &rank), "MPI_Comm_rank");
   check(MPI_Comm_size(raw_comm, &size), "MPI_Comm_size");
@@ -145,14 +148,16 @@ bool Communicator::threads_allowed() const { return !uses_mpi() || thread_level(
 
 const WaitOptions& Communicator::wait_options() const { return state_->wait_options; }
 
+const std::shared_ptr<Zygote>& Communicator::zygote() const { return state_->zygote; }
+
 std::optional<Communicator> Communicator::split(std::optional<int> color, int key) const {
   if (color && *color < 0) throw Bug(fmt::format("Communicator::split: color {} is negative", *color));
-  if (!uses_mpi()) return color ? std::optional(Communicator()) : std::nullopt;
+  if (!uses_mpi()) return color ? std::optional(serial_with(zygote())) : std::nullopt;
   barrier();  // waits patiently, so that the call below, which does not, is short
   MPI_Comm part = MPI_COMM_NULL;
   state_->check(MPI_Comm_split(state_->raw(), color.value_or(MPI_UNDEFINED), key, &part), "MPI_Comm_split");
   if (part == MPI_COMM_NULL) return std::nullopt;
-  return adopt(part, state_->wait_options, state_->broken);
+  return adopt(part, state_->wait_options, state_->broken, zygote());
 }
 
 Communicator Communicator::subgroup(std::span<const int> ranks) const {
@@ -167,27 +172,39 @@ Communicator Communicator::subgroup(std::span<const int> ranks) const {
   MPI_Group_free(&all);
   state_->check(code, "MPI_Comm_create_group");
   if (part == MPI_COMM_NULL) throw Bug(fmt::format("rank {} is not in the subgroup that it makes", rank()));
-  return adopt(part, state_->wait_options, state_->broken);
+  return adopt(part, state_->wait_options, state_->broken, zygote());
 }
 
 Communicator Communicator::duplicate() const {
-  if (!uses_mpi()) return Communicator();
+  if (!uses_mpi()) return serial_with(zygote());
   barrier();
   MPI_Comm copy = MPI_COMM_NULL;
   state_->check(MPI_Comm_dup(state_->raw(), &copy), "MPI_Comm_dup");
-  return adopt(copy, state_->wait_options, state_->broken);
+  return adopt(copy, state_->wait_options, state_->broken, zygote());
 }
+
+void Communicator::abandon() const { *state_->broken = true; }
 
 void Communicator::abort(int exit_code) const {
   if (uses_mpi() && !mpi_is_finalized()) MPI_Abort(state_->raw(), exit_code);
   std::_Exit(exit_code);
 }
 
-Communicator communicator_from(MPI_Comm comm, WaitOptions options) {
+Communicator communicator_with(std::shared_ptr<Zygote> zygote, MPI_Comm comm, const WaitOptions& options) {
   check_thread();
   MPI_Comm copy = MPI_COMM_NULL;
   check_mpi(MPI_Comm_dup(comm, &copy), "MPI_Comm_dup");
-  return adopt(copy, options, std::make_shared<bool>(false));
+  return adopt(copy, options, std::make_shared<bool>(false), std::move(zygote));
+}
+
+Communicator serial_with(std::shared_ptr<Zygote> zygote) {
+  const auto state = std::make_shared<CommState>();
+  state->zygote = std::move(zygote);
+  return Communicator(state);
+}
+
+Communicator communicator_from(MPI_Comm comm, WaitOptions options) {
+  return communicator_with(nullptr, comm, options);
 }
 
 Communicator communicator_from(const boost::mpi::communicator& comm, WaitOptions options) {

@@ -40,19 +40,35 @@ void initialize(int& argc, char**& argv) {
       "MPI_THREAD_FUNNELED). Use an MPI library that was built with support for threads.");
 }
 
+/// Few programs need it: where there can be none they find out when they do.
+std::shared_ptr<Zygote> start_zygote(const EnvironmentOptions& options) {
+  if (!options.zygote) return nullptr;
+  try {
+    return Zygote::start(Zygote::Moment::early);
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
 }  // namespace
 
-Environment::Environment(int& argc, char**& argv) : exceptions_before_(std::uncaught_exceptions()) {
+Environment::Environment(int& argc, char**& argv, const EnvironmentOptions& environment_options)
+    : exceptions_before_(std::uncaught_exceptions()) {
   if (is_initialized()) {
     world_ = communicator_from(MPI_COMM_WORLD);
     return;
   }
-  if (!has_mpi_launcher([](const char* name) { return std::getenv(name); })) return;
+  const bool launched = has_mpi_launcher([](const char* name) { return std::getenv(name); });
+  const std::shared_ptr<Zygote> zygote = start_zygote(environment_options);
+  if (!launched) {
+    world_ = serial_with(zygote);
+    return;
+  }
   const WaitOptions options =
       wait_options_from_environment();  // throws before MPI has started rather than after
   initialize(argc, argv);
   started_ = true;
-  world_ = communicator_from(MPI_COMM_WORLD, options);
+  world_ = communicator_with(zygote, MPI_COMM_WORLD, options);
 }
 
 Environment::~Environment() {

@@ -119,6 +119,7 @@ class LoopbackRoot final : public RootTransport {
 
   const Frame* poll() override { return receiver_.poll(wires_.root, wires_.run); }
   bool all_sent() override { return true; }
+  bool transferring() const override { return false; }
 
  private:
   Wires& wires_;
@@ -137,6 +138,7 @@ class LoopbackWorker final : public WorkerTransport {
 
   const Frame* poll() override { return receiver_.poll(wires_.workers[worker_.value], wires_.run); }
   bool all_sent() override { return true; }
+  bool transferring() const override { return false; }
 
  private:
   Wires& wires_;

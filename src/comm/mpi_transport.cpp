@@ -196,6 +196,7 @@ class FrameLink {
   }
 
   bool all_sent() { return outbox_.reclaim(); }
+  bool transferring() const { return !outbox_.empty() || !waiting_.empty(); }
 
  private:
   /// A frame that has arrived, and its payload perhaps not.
@@ -317,6 +318,7 @@ class MpiRootTransport final : public RootTransport {
   }
 
   bool all_sent() override { return link_.all_sent(); }
+  bool transferring() const override { return link_.transferring(); }
 
  private:
   std::uint32_t workers_;
@@ -343,6 +345,7 @@ class MpiWorkerTransport final : public WorkerTransport {
   }
 
   bool all_sent() override { return link_.all_sent(); }
+  bool transferring() const override { return link_.transferring(); }
 
  private:
   WorkerId worker_;

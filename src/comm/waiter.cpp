@@ -17,7 +17,6 @@ namespace mpipe {
 
 namespace {
 
-constexpr Duration shortest_pause = std::chrono::microseconds(20);
 constexpr Duration longest_pause = std::chrono::milliseconds(1);
 constexpr int waits_per_pause = 50;
 

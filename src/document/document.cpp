@@ -24,7 +24,7 @@ using detail::Yaml;
 using detail::YamlTree;
 
 struct Document::State {
-  enum class From : std::uint8_t { document, file, command_line };  // later ones go over earlier ones
+  enum class From : std::uint8_t { document, run, file, command_line };  // later ones go over earlier ones
   struct Input {
     Yaml spec;
     Place place;  ///< of its name
@@ -45,11 +45,15 @@ struct Document::State {
   Place functions_place;
   std::map<std::string, Input> inputs;
   std::set<std::string> files;  ///< that places may name
+  std::vector<Yaml> run_specs;
+  std::vector<std::string> runs;  ///< names of them
 
   static std::unique_ptr<State> of(SourceText source, const fs::path& file);
   void read(const Yaml& root);
   void read_functions(const Yaml& spec);
   void read_axes(const Yaml& spec);
+  void read_runs(const Yaml& spec);
+  void read_run(const Yaml& spec);
   void read_inputs(const Yaml& spec, From from);
   void read_input(const std::string& name, const Yaml& value, const Place& place, From from,
                   std::set<std::string>& seen);
@@ -60,6 +64,17 @@ struct Document::State {
   std::optional<Place> first_place_in(std::string_view message) const;
   std::optional<Place> place_of_error(const Error& error) const;
 };
+
+namespace {
+
+bool is_folder_name(const std::string& name) {
+  constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
+  constexpr std::size_t kLongest = 100;
+  return !name.empty() && name.size() <= kLongest && name.front() != '-' && name.front() != '.' &&
+         name.find_first_not_of(kAllowed) == std::string::npos;
+}
+
+}  // namespace
 
 // ---- reading
 // -----------------------------------------------------------------------------------------------------
@@ -95,6 +110,35 @@ void Document::State::read(const Yaml& root) {
     for (std::size_t k = 0; k < given->size(); ++k)
       map_places.emplace(given->key(k).text(), given->value(k).place());
   }
+  if (const auto given = root.find("runs"); given && !given->is_null()) read_runs(*given);
+}
+
+/// What is wrong with a run is found by reading it: its values stay aside until it is asked for.
+void Document::State::read_runs(const Yaml& spec) {
+  if (!spec.is_sequence() || spec.size() == 0) spec.refuse_type("a list of runs, at least one");
+  for (std::size_t k = 0; k < spec.size(); ++k) {
+    const Yaml run = spec.item(k);
+    check_keys(run, detail::kRunKeys);
+    const auto given = run.find("name");
+    if (!given) run.refuse("the run has no name, which its folder gets. Add one (name: ..).");
+    const std::string of_run = detail::read_text(*given, "the name of a run");
+    if (!is_folder_name(of_run))
+      given->refuse(
+          fmt::format("'{}' cannot be the name of a run, which its folder gets: use letters, digits, "
+                      "_, - and ., not starting with - or a dot.",
+                      detail::printable(of_run)));
+    if (std::find(runs.begin(), runs.end(), of_run) != runs.end())
+      given->refuse(
+          fmt::format("there is a run '{}' already (they would have the same folder). Rename one.", of_run));
+    State(*this).read_run(run);
+    run_specs.push_back(run);
+    runs.push_back(of_run);
+  }
+}
+
+void Document::State::read_run(const Yaml& spec) {
+  if (const auto given = spec.find("axes"); given && !given->is_null()) read_axes(*given);
+  if (const auto given = spec.find("inputs"); given && !given->is_null()) read_inputs(*given, From::run);
 }
 
 void Document::State::read_functions(const Yaml& spec) {
@@ -197,6 +241,16 @@ const std::string& Document::text() const { return state_->text; }
 const std::string& Document::name() const { return state_->name; }
 const MapSection& Document::map() const { return state_->map; }
 const std::vector<Function>& Document::functions() const { return state_->functions; }
+const std::vector<std::string>& Document::runs() const { return state_->runs; }
+
+Document Document::of_run(std::size_t run) const {
+  auto state = std::make_unique<State>(*state_);
+  state->name = state_->runs.at(run);
+  state->runs.clear();
+  state->run_specs.clear();
+  state->read_run(state_->run_specs[run]);
+  return Document(std::move(state));
+}
 
 Pipeline Document::pipeline() const {
   try {

@@ -23,10 +23,10 @@ class FunctionReader {
 
   FunctionEntry read() {
     check_keys(spec_, kFunctionKeys);
-    check_execution();
     read_names();
     Function function = spec_.find("plugin") ? plugin_function() : expression();
     read_mapping(function);
+    read_isolation(function);
     read_values_of(function);
     read_attributes(function);
     check(function);
@@ -42,18 +42,6 @@ class FunctionReader {
 
  private:
   std::optional<Yaml> find(std::string_view key) const { return spec_.find(key); }
-
-  // ---- how it would be run: what this version does is accepted, the rest refused ----
-
-  void check_execution() const {
-    if (const auto isolation = find("isolation")) {
-      const std::string kind = read_text(*isolation, "none or process");
-      if (kind == "process")
-        isolation->refuse("isolation: process is not supported by this version of mpipe. Remove it.",
-                          Category::not_supported);
-      if (kind != "none") isolation->refuse_type("none or process");
-    }
-  }
 
   // ---- names ----
 
@@ -169,6 +157,14 @@ class FunctionReader {
             read_integer(item, 0, "an extent: a whole number, 0 or more, or \"?\" when it is not known"));
     }
     return shape;
+  }
+
+  void read_isolation(Function& function) const {
+    const auto spec = find("isolation");
+    if (!spec) return;
+    const std::string kind = read_text(*spec, "none or process");
+    if (kind != "none" && kind != "process") spec->refuse_type("none or process");
+    function.isolation(kind == "process" ? Isolation::process : Isolation::none);
   }
 
   /// What the document says goes over what a plugin says of its own.

@@ -10,8 +10,8 @@
 namespace mpipe::detail {
 namespace {
 
-constexpr std::string_view kDocument[] = {"mpipe", "name", "functions", "axes", "inputs", "map"};
-constexpr std::string_view kDocumentLater[] = {"runs", "scope"};
+constexpr std::string_view kDocument[] = {"mpipe", "name", "functions", "axes", "inputs", "map", "runs"};
+constexpr std::string_view kDocumentLater[] = {"scope"};
 
 constexpr std::string_view kFunction[] = {
     "output",     "expr",           "plugin",    "function",  "mapspec", "defaults",  "bound", "renames",
@@ -29,6 +29,8 @@ constexpr std::string_view kMap[] = {"run_folder", "storage",        "executor",
                                      "chunksizes", "error_handling", "max_failures",
                                      "retries",    "max_concurrent", "seed"};
 
+constexpr std::string_view kRun[] = {"name", "inputs", "axes"};
+
 bool contains(std::span<const std::string_view> keys, std::string_view key) {
   return std::find(keys.begin(), keys.end(), key) != keys.end();
 }
@@ -41,6 +43,7 @@ const KeySet kResourceKeys{"the resources", kResources, {}};
 const KeySet kInputKeys{"an input", kInput, {}};
 const KeySet kRandomKeys{"random", kRandom, {}};
 const KeySet kMapKeys{"map", kMap, {}};
+const KeySet kRunKeys{"a run", kRun, {}};
 
 void check_keys(const Yaml& map, const KeySet& keys) {
   if (!map.is_map()) map.refuse_type(fmt::format("the keys of {}", keys.where));

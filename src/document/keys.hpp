@@ -23,6 +23,7 @@ extern const KeySet kResourceKeys;
 extern const KeySet kInputKeys;   ///< of an input that is not written out: `{linspace: [0, 1, 5]}`
 extern const KeySet kRandomKeys;  ///< of `random:`
 extern const KeySet kMapKeys;
+extern const KeySet kRunKeys;
 
 /// `map` is a mapping and has no other keys. Throws `PlacedError` (bad_document, with a suggestion;
 /// not_supported).

@@ -72,6 +72,7 @@ class PluginBody final : public BodyDecorator {
   explicit PluginBody(const Function& function)
       : BodyDecorator(function.shared_body()), thread_safe_(function.is_thread_safe()) {}
   bool thread_safe() const override { return thread_safe_; }
+  std::optional<BodyRecipe> recipe() const override { return inner().recipe(); }
 
  private:
   bool thread_safe_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <mpipe/core/error.hpp>
+#include <mpipe/exec/isolated_bodies.hpp>
 
 #include "exec/block_runner_parts.hpp"
 #include "exec/resource_scope.hpp"
@@ -97,6 +98,8 @@ void BlockRunner::prepare_function(PreparedFunction& prepared) {
   const auto gpus = std::min(static_cast<std::size_t>(prepared.resources.gpus), options_.devices.size());
   prepared.resources.devices.assign(options_.devices.begin(),
                                     options_.devices.begin() + static_cast<std::ptrdiff_t>(gpus));
+  const CalledBody* const other = called_body(prepared.planned->id);
+  prepared.body = other != nullptr ? other->body.get() : &prepared.node->function.body();
   if (const Index entries = prepared.node->function.cache_entries(); entries > 0)
     prepared.cache = std::make_unique<ResultCache>(entries);
   // They stay where they are from here on: views point into them.
@@ -106,6 +109,20 @@ void BlockRunner::prepare_function(PreparedFunction& prepared) {
     prepared.views.push_back(prepared.arguments[k].view);
     prepared.per_block = prepared.per_block || prepared.arguments[k].per_block;
   }
+}
+
+const CalledBody* BlockRunner::called_body(FunctionId id) const {
+  if (id.value >= options_.bodies.size() || !options_.bodies[id.value].body) return nullptr;
+  return &options_.bodies[id.value];
+}
+
+bool BlockRunner::takes_whole(StageId stage) const {
+  if (options_.bodies.empty()) return false;
+  const auto& functions = plan_.stages()[stage.value].functions;
+  return std::any_of(functions.begin(), functions.end(), [&](FunctionId id) {
+    const CalledBody* const other = called_body(id);
+    return other != nullptr && other->whole;
+  });
 }
 
 BlockReport BlockRunner::compute(const Block& block) {
@@ -241,7 +258,7 @@ BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, Inde
 }
 
 void BlockRunner::call_body(const PreparedFunction& function, BlockCall& call, Index& calls) const {
-  const FunctionBody& body = function.node->function.body();
+  const FunctionBody& body = *function.body;
   std::optional<ResourceScope> scope;
   if (ResourceScope::changes_anything(function.resources))
     scope.emplace(function.resources,
@@ -351,7 +368,8 @@ Failure BlockRunner::failure_of(const PreparedFunction& function, Index element,
     throw;
   } catch (const Error& error) {
     failure.message = error.what();
-    failure.type = type_name(typeid(error));
+    const auto* const remote = dynamic_cast<const RemoteError*>(&error);
+    failure.type = remote != nullptr ? remote->type() : type_name(typeid(error));
     const bool of_shape = error.category() == Category::internal_shape_mismatch ||
                           error.category() == Category::internal_shape_rank;
     failure.category = of_shape ? error.category() : Category::function_raised;

@@ -23,6 +23,7 @@ struct BlockRunner::PreparedArgument {
 struct BlockRunner::PreparedFunction {
   const PlannedFunction* planned = nullptr;
   const FunctionNode* node = nullptr;
+  const FunctionBody* body = nullptr;  ///< what is called
   Shape external;
   std::uint64_t stream = 0;
   Resources resources;  ///< of each call

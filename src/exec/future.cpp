@@ -46,7 +46,7 @@ class Patience {
       waiter_.reset();
       return !deadline_ || now() < *deadline_;
     }
-    Duration pause = waiter_.next_pause();
+    Duration pause = driver.transferring() ? waiter_.next_short_pause() : waiter_.next_pause();
     if (deadline_) {
       const Duration left = *deadline_ - now();
       if (left <= Duration::zero()) return false;

@@ -25,6 +25,7 @@ void SlicedBlock::begin(const Block& block) {
 bool SlicedBlock::step() {
   Block slice = report_.block;
   slice.range = {next_, std::min(report_.block.range.end, next_ + slice_elements_)};
+  if (handler_.takes_whole(slice.stage)) slice.range.end = report_.block.range.end;
   const TimePoint start = clock_.now();
   BlockReport part = compute_guarded(handler_, slice, place_);
   last_end_ = clock_.now();

@@ -45,6 +45,11 @@ void TaskChannel::submit(Task task, std::shared_ptr<FutureState> state) {
   if (idle) hub_.refill(*idle);
 }
 
+bool TaskChannel::next_is_small() {
+  while (!queue_.empty() && queue_.front().state->done()) queue_.pop_front();
+  return !queue_.empty() && queue_.front().message.payload.empty();
+}
+
 std::optional<TaskChannel::Call> TaskChannel::take() {
   while (!queue_.empty()) {
     Call call = std::move(queue_.front());
@@ -103,5 +108,7 @@ bool TaskChannel::turn() {
 void TaskChannel::on_silence(Duration waited) { hub_.on_silence(waited); }
 
 const WaitOptions& TaskChannel::wait_options() const { return hub_.wait_; }
+
+bool TaskChannel::transferring() const { return hub_.transport_.transferring(); }
 
 }  // namespace mpipe::detail

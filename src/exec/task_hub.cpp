@@ -193,11 +193,13 @@ bool TaskHub::send_next(WorkerId worker) {
   return false;
 }
 
-bool TaskHub::may_send_ahead(const Slot& slot, const TaskChannel& channel) const {
+bool TaskHub::may_send_ahead(const Slot& slot, TaskChannel& channel) const {
   const auto is_short = [](const TaskChannel& tasks) {
     return tasks.longest_ && *tasks.longest_ < longest_ahead;
   };
-  return channel.waiting_ > channel.workers_.size() && is_short(channel) && is_short(*slot.sent[0].channel);
+  // A payload would not move while the worker computes, and keep this rank busy.
+  return channel.waiting_ > channel.workers_.size() && is_short(channel) && is_short(*slot.sent[0].channel) &&
+         channel.next_is_small();
 }
 
 void TaskHub::send(WorkerId worker, TaskChannel& channel, TaskChannel::Call call) {

@@ -42,6 +42,7 @@ class TaskChannel final : public FutureDriver {
   void on_cancelled() override;
   void on_silence(Duration waited) override;
   const WaitOptions& wait_options() const override;
+  bool transferring() const override;
 
  private:
   friend class TaskHub;
@@ -56,6 +57,8 @@ class TaskChannel final : public FutureDriver {
   Call prepare(Task& task, std::shared_ptr<FutureState> state) const;
   /// A task that waits, skipping those that were cancelled; empty when there is none.
   std::optional<Call> take();
+  /// The next to be taken travels in one message.
+  bool next_is_small();
   void drop_cancelled();
   void note_busy(Duration busy);
   void break_with(const std::exception_ptr& error);
@@ -95,7 +98,8 @@ class TaskHub {
         waiter.reset();
         continue;
       }
-      waiter.idle();
+      const Duration pause = transport_.transferring() ? waiter.next_short_pause() : waiter.next_pause();
+      if (pause > Duration::zero()) sleep_for(pause);
       if (waiter.expired()) on_silence(waiter.waited());
     }
   }
@@ -134,7 +138,7 @@ class TaskHub {
   /// Gives the worker what waits for it.
   void refill(WorkerId worker);
   bool send_next(WorkerId worker);
-  bool may_send_ahead(const Slot& slot, const TaskChannel& channel) const;
+  bool may_send_ahead(const Slot& slot, TaskChannel& channel) const;
   void send(WorkerId worker, TaskChannel& channel, TaskChannel::Call call);
   void send_initializer(WorkerId worker, TaskChannel& channel);
   /// An idle worker that `channel` may use.

@@ -97,7 +97,8 @@ void serve_tasks(TaskServer& server, const WaitOptions& wait, const ProcessPlace
       case TaskServer::Turn::idle:
         break;
     }
-    waiter.idle();
+    const Duration pause = server.transferring() ? waiter.next_short_pause() : waiter.next_pause();
+    if (pause > Duration::zero()) sleep_for(pause);
     if (waiter.expired()) {
       throw Error(
           Category::rank_lost,

@@ -24,6 +24,8 @@ class TaskServer {
   /// Deals with one message, if there is one; whatever a function throws is sent. Never waits. Throws `Bug`
   /// for a message that the root does not send, after telling it so.
   Turn turn();
+  /// Data is under way, which flows while this takes turns.
+  bool transferring() const { return transport_.transferring(); }
 
  private:
   void run(const CallMessage& message);

@@ -65,6 +65,14 @@ std::vector<bool> Pipeline::mask_of(const std::vector<std::string>& outputs) con
   return mask;
 }
 
+Pipeline Pipeline::isolate(const std::vector<std::string>& outputs, Isolation where) const {
+  auto functions = editable();
+  const std::vector<bool> mask = mask_of(outputs);
+  for (std::size_t k = 0; k < functions.size(); ++k)
+    if (mask[k]) functions[k].isolation(where);
+  return Pipeline(std::move(functions));
+}
+
 Pipeline Pipeline::add(std::vector<Function> functions) const {
   auto all = editable();
   std::move(functions.begin(), functions.end(), std::back_inserter(all));

@@ -174,6 +174,7 @@ class Nester {
     for (const FunctionId id : members_) {
       const Function& member = pipeline_.function(id).function;
       cache_entries = std::max(cache_entries, member.cache_entries());
+      if (member.isolation() == Isolation::process) function.isolation(Isolation::process);
       for (const auto& [name, value] : member.default_values())
         if (std::binary_search(parameters_.begin(), parameters_.end(), name)) defaults.emplace(name, value);
       for (const auto& [output, texts] : member.attributes())

@@ -2,12 +2,8 @@
 #include <mpipe/comm/agreement.hpp>
 #include <mpipe/core/hash.hpp>
 #include <mpipe/run/map.hpp>
-#include <mpipe/run/status.hpp>
 
-#include "run/map_run.hpp"
-#include "run/request.hpp"
-#include "run/settings.hpp"
-#include "run/teams.hpp"
+#include "run/one_run.hpp"
 
 #include <fmt/format.h>
 
@@ -34,6 +30,10 @@ FunctionError::FunctionError(std::vector<Failure> failures, std::shared_ptr<cons
     : Error(failures.front().category, text_of(failures, count, why)),
       failures_(std::move(failures)),
       partial_(std::move(partial)) {}
+
+FunctionError::FunctionError(const std::string& text, std::vector<Failure> failures,
+                             std::shared_ptr<const Results> partial)
+    : Error(failures.front().category, text), failures_(std::move(failures)), partial_(std::move(partial)) {}
 
 std::vector<Index> OutputResult::elements_of_values() const {
   Shape outer;
@@ -127,58 +127,8 @@ std::string failures_text(const Results& results) {
                      blocked == 1 ? "" : "s", blocked == 1 ? "is" : "are");
 }
 
-namespace {
-
-/// Rank 0's run, with its state in status.json where nobody else writes it.
-Results run_and_keep_status(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs,
-                            MapOptions options, const Supply& supply) {
-  if (options.run_folder.empty() || !options.keep_status)
-    return MapRun(comm, pipeline, inputs, options, supply).run();
-  const auto status = std::make_shared<StatusWriter>(options.run_folder);
-  const auto all = std::make_shared<ObserverList>();
-  all->add(status);
-  if (options.observer) all->add(options.observer);
-  options.observer = all;
-  try {
-    Results results = MapRun(comm, pipeline, inputs, std::move(options), supply).run();
-    const bool failed = results.failed_elements > 0;
-    status->finish(RunState::completed, failed ? exit_code(Category::function_raised) : 0,
-                   failed ? failures_text(results) : "");
-    return results;
-  } catch (const Error& error) {
-    status->finish(RunState::failed, exit_code(error.category()), error.what());
-    throw;
-  }
-}
-
-}  // namespace
-
-namespace {
-
-/// What of the pipeline is to run. Names that it does not have are left to the plan to refuse.
-Pipeline wanted_part(const Pipeline& pipeline, const Inputs& inputs, const MapOptions& options) {
-  if (!options.auto_subpipeline) return pipeline;
-  std::vector<std::string> given;
-  for (const auto& [name, unused] : inputs)
-    if (pipeline.has_name(name)) given.push_back(name);
-  return pipeline.subpipeline(given, options.outputs);
-}
-
-void check(const Pipeline& pipeline, const Inputs& inputs, const MapOptions& options, int ranks,
-           const Supply& supply) {
-  const Pipeline part = wanted_part(pipeline, inputs, options);
-  const Plan plan(part, {inputs, options.outputs, options.fixed, options.internal_shapes,
-                         executor_names(part, options, ranks)});
-  const Settings settings = make_settings(plan, options, ranks);
-  check_needs(plan, settings, supply, options.rank0);
-  check_teams(plan, settings, ranks);
-  team_grace(options);
-}
-
-}  // namespace
-
 void check_map(const Pipeline& pipeline, const Inputs& inputs, const MapOptions& options, int ranks) {
-  check(pipeline, inputs, options, ranks, supply_here(needs_devices(pipeline)));
+  check_request(pipeline, {inputs, options}, ranks, supply_here(needs_devices(pipeline)));
 }
 
 Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,
@@ -191,17 +141,14 @@ Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& in
   const Supply supply = find_supply(own, needs_devices(pipeline));
   // Rank 0 finds what is wrong before anybody else does anything.
   const Bytes bytes = on_root(own, [&] {
-    check(pipeline, inputs, options, own.size(), supply);
+    check_request(pipeline, {inputs, options}, own.size(), supply);
     return own.size() > 1 ? encode_request(inputs, options) : Bytes{};
   });
-  Request request;
+  Request request{inputs, options};
   together(own, [&] {
     if (!own.is_root()) request = decode_request(bytes);
   });
-  if (own.is_root())
-    return run_and_keep_status(own, wanted_part(pipeline, inputs, options), inputs, options, supply);
-  const Pipeline part = wanted_part(pipeline, request.inputs, request.options);
-  return MapRun(own, part, request.inputs, std::move(request.options), supply).run();
+  return run_request(own, pipeline, request, supply);
 }
 
 Results Pipeline::map(const Communicator& comm, const Inputs& inputs, const MapOptions& options) const {

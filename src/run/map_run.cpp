@@ -26,8 +26,9 @@ MapOptions without_observer_elsewhere(const Communicator& comm, MapOptions optio
 }  // namespace
 
 MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs, MapOptions options,
-               const Supply& supply)
+               const Supply& supply, RunControl* control)
     : comm_(comm),
+      control_(control),
       pipeline_(pipeline),
       options_(without_observer_elsewhere(comm, std::move(options))),
       inputs_(inputs),
@@ -52,11 +53,19 @@ MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs&
   const bool threads = comm_.is_root() && (settings_.uses_threads() || rank0_has_thread_);
   if (store_) sink_ = std::make_unique<Sink>(*store_);
   appends_late_ = store_ && threads;
+  std::vector<CalledBody> bodies;
+  together(comm_, [&] { bodies = isolate_functions(); });
   runner_ = std::make_unique<BlockRunner>(
       plan_, arrays_, appends_late_ ? nullptr : sink_.get(),
-      BlockRunnerOptions{options_.seed, comm_.rank(), host_name(), !threads,
-                         options_.error_handling == "continue", static_cast<int>(options_.retries),
-                         devices.of_rank[static_cast<std::size_t>(comm_.rank())], form_teams(supply)});
+      BlockRunnerOptions{.seed = options_.seed,
+                         .rank = comm_.rank(),
+                         .host = host_name(),
+                         .single_thread = !threads,
+                         .keep_going = options_.error_handling == "continue",
+                         .retries = static_cast<int>(options_.retries),
+                         .devices = devices.of_rank[static_cast<std::size_t>(comm_.rank())],
+                         .alone = form_teams(supply),
+                         .bodies = std::move(bodies)});
 }
 
 MapRun::~MapRun() = default;
@@ -71,6 +80,10 @@ Results MapRun::run() {
     kept.push_back({count(stored_[k]), count(failed_[k]), 0});
   }
   options_.observer->on_start(plan_, machine_, kept);
+  if (isolated_ && isolated_->forked_late())
+    options_.observer->on_note(
+        "isolated functions with captures, and those of a program that started MPI before mpipe::Environment "
+        "was made, run in forks of the ranks themselves, which begin more slowly");
   if (plan_.wave_count() > 0) {
     if (comm_.is_root())
       lead();
@@ -321,12 +334,27 @@ void MapRun::collect_statistics(Results& results) {
   results.busy_all_ranks = seconds(busy_) / (results.wall_seconds * std::max<double>(comm_.size(), workers_));
 }
 
+namespace {
+
+std::string cancelled_text(const std::filesystem::path& run_folder) {
+  if (run_folder.empty()) return "the run was cancelled.";
+  return fmt::format("the run was cancelled. What was done before is kept in '{}': go on by resume.",
+                     run_folder.string());
+}
+
+}  // namespace
+
 void MapRun::throw_outcome(Results partial) {
+  const auto results = std::make_shared<const Results>(std::move(partial));
   if (outcome_.error) {
     options_.observer->on_end("failed", outcome_.error->second);
-    throw Error(outcome_.error->first, outcome_.error->second);
+    throw RunStopped(outcome_.error->first, outcome_.error->second, results);
   }
-  const auto results = std::make_shared<const Results>(std::move(partial));
+  if (outcome_.failures.empty() && !outcome_.too_many_failures) {
+    const std::string text = cancelled_text(options_.run_folder);
+    options_.observer->on_end("cancelled", text);
+    throw RunStopped(Category::cancelled, text, results);
+  }
   sort_failures(outcome_.failures);
   const std::string why =
       outcome_.too_many_failures && outcome_.failures.empty()

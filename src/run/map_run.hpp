@@ -6,6 +6,7 @@
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/exec/block_runner.hpp>
 #include <mpipe/exec/dispatch.hpp>
+#include <mpipe/exec/isolated_bodies.hpp>
 #include <mpipe/exec/pools.hpp>
 #include <mpipe/run/map.hpp>
 #include <mpipe/run/run_folder.hpp>
@@ -13,17 +14,30 @@
 
 #include "run/needs.hpp"
 #include "run/outcome.hpp"
+#include "run/run_control.hpp"
 #include "run/settings.hpp"
 
 namespace mpipe {
+
+/// A run that ended early, for another reason than an element.
+class RunStopped final : public Error {
+ public:
+  RunStopped(Category category, const std::string& message, std::shared_ptr<const Results> partial)
+      : Error(category, message), partial_(std::move(partial)) {}
+  const std::shared_ptr<const Results>& partial() const { return partial_; }
+
+ private:
+  std::shared_ptr<const Results> partial_;
+};
 
 /// The ranks of a run walk through its waves together: `prepare_wave`, blocks, `finish_wave`. All methods
 /// marked collective are called by every rank in the same order, and throw alike everywhere.
 class MapRun {
  public:
-  /// Collective. `options`, `inputs` and `supply` are the same everywhere.
+  /// Collective. `options`, `inputs` and `supply` are the same everywhere. `control` is asked on rank 0,
+  /// where it must outlive the run.
   MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs, MapOptions options,
-         const Supply& supply);
+         const Supply& supply, RunControl* control = nullptr);
   ~MapRun();
 
   /// Collective. The whole run.
@@ -44,6 +58,7 @@ class MapRun {
   RunLayout layout() const;
   void choose_workers(const DeviceShares& devices);
   bool may_have_thread() const;
+  std::vector<CalledBody> isolate_functions();
   Comm form_teams(const Supply& supply);
   MachineInfo describe_machine(const Supply& supply) const;
 
@@ -81,6 +96,7 @@ class MapRun {
   [[noreturn]] void throw_outcome(Results partial);
 
   Communicator comm_;
+  RunControl* control_;
   const Pipeline& pipeline_;
   MapOptions options_;
   Inputs inputs_;
@@ -108,6 +124,7 @@ class MapRun {
   std::vector<bool> assumed_;  ///< by output: its shape is not known, and counts as empty
   RunArrays arrays_;
   std::unique_ptr<Sink> sink_;
+  std::unique_ptr<IsolatedBodies> isolated_;  ///< null: all functions are called here
   std::unique_ptr<BlockRunner> runner_;
   bool rank0_computes_ = true;
   bool rank0_has_thread_ = false;

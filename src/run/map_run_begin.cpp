@@ -57,7 +57,7 @@ MachineInfo MapRun::describe_machine(const Supply& supply) const {
 bool MapRun::may_have_thread() const {
   const auto may = [&](FunctionId id) {
     const Function& function = pipeline_.function(id).function;
-    return function.is_thread_safe() && function.resources().threads == 0 && function.resources().gpus == 0;
+    return runs_in_threads(function) && function.resources().threads == 0 && function.resources().gpus == 0;
   };
   return std::all_of(plan_.stages().begin(), plan_.stages().end(), [&](const Stage& stage) {
     return std::all_of(stage.functions.begin(), stage.functions.end(), may);
@@ -82,6 +82,23 @@ Comm MapRun::form_teams(const Supply& supply) {
   if (!takes_communicators(plan_) || !comm_.uses_mpi()) return {};
   const int self = comm_.rank();
   return function_comm(comm_.subgroup(std::span(&self, 1)));
+}
+
+/// What is called in place of the functions: those that are isolated by themselves, or by their executor.
+std::vector<CalledBody> MapRun::isolate_functions() {
+  std::vector<CalledBody> bodies(pipeline_.functions().size());
+  for (std::uint32_t id = 0; id < bodies.size(); ++id) {
+    const auto& planned = plan_.function({id});
+    if (!planned) continue;
+    const Function& function = pipeline_.function({id}).function;
+    const ExecutorChoice& executor = settings_.executors[settings_.executor_of_stage[planned->stage.value]];
+    const bool alone = function.isolation() == Isolation::process;
+    if (!alone && (executor.kind != ExecutorKind::processes || !comm_.is_root())) continue;
+    if (!isolated_) isolated_ = std::make_unique<IsolatedBodies>(comm_.zygote());
+    bodies[id] = {isolated_->isolate(function, alone ? ChildLife::one_call : ChildLife::many), alone};
+  }
+  if (!isolated_) bodies.clear();
+  return bodies;
 }
 
 RunDescription MapRun::describe() const {

@@ -92,6 +92,9 @@ class WaveDirector {
     if (now - last_tick_ < kTick) return;
     last_tick_ = now;
     run_.options_.observer->on_tick(now);
+    if (run_.control_ == nullptr || run_.outcome_.cancelled || !run_.control_->cancelled()) return;
+    run_.outcome_.cancelled = true;
+    drain(now);
   }
 
  private:
@@ -304,8 +307,8 @@ std::unique_ptr<MapRun::Crew> MapRun::make_crew(const ExecutorChoice& executor, 
   if (remote == nullptr) {
     if (executor.kind == ExecutorKind::user)
       local = user_pool(executor.user, options_.user_executors.at(executor.user), *handler, clock_, place);
-    else if (executor.kind == ExecutorKind::threads)
-      local = threads(executor.threads);
+    else if (executor.kind == ExecutorKind::threads || executor.kind == ExecutorKind::processes)
+      local = threads(executor.count);  // each of which drives a process, if any
     else
       local = std::make_unique<InlinePool>(*handler, clock_, place);
     traits.resize(local->worker_count());
@@ -397,7 +400,10 @@ void MapRun::lead_wave(std::size_t wave, std::span<const std::unique_ptr<Crew>> 
       dispatchers.emplace_back(crew->scheduler, *crew->pool, clock_, listeners.emplace_back(director, *crew));
     dispatch(dispatchers, comm_.wait_options());
   } catch (const Error& error) {
-    if (error.category() == Category::rank_lost) throw;  // nobody is there to be told
+    if (error.category() == Category::rank_lost) {  // nobody is there to be told
+      comm_.abandon();
+      throw;
+    }
     outcome_.error = {error.category(), error.what()};
   }
   for (const Failure& failure : outcome_.failures)

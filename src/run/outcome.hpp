@@ -21,7 +21,8 @@ struct WaveOutcome {
   std::vector<FailedElements> failed;
   std::vector<Failure> details;    ///< of some of them
   bool too_many_failures = false;  ///< more than it goes on after
-  bool stopped() const { return error || !failures.empty() || too_many_failures; }
+  bool cancelled = false;          ///< by those who started the run
+  bool stopped() const { return error || !failures.empty() || too_many_failures || cancelled; }
 };
 
 /// Collective. Rank 0's outcome, on every rank.

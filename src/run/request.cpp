@@ -88,6 +88,19 @@ void decode_files(const Json& json, Inputs& inputs) {
   }
 }
 
+Json encode_chunks(const std::map<std::string, ChunkSize>& chunks) {
+  Json json = Json::object();
+  for (const auto& [output, size] : chunks) json[output] = optional_index(size.number());
+  return json;
+}
+
+std::map<std::string, ChunkSize> decode_chunks(const Json& json) {
+  std::map<std::string, ChunkSize> chunks;
+  for (const auto& [output, size] : json.items())
+    chunks[output] = size.is_null() ? ChunkSize() : ChunkSize(size.get<Index>());
+  return chunks;
+}
+
 void append_sized(Bytes& out, const void* data, std::size_t size) {
   const std::uint64_t length = size;
   detail::append(out, &length, sizeof(length));
@@ -97,25 +110,32 @@ void append_sized(Bytes& out, const void* data, std::size_t size) {
 }  // namespace
 
 Bytes encode_request(const Inputs& inputs, const MapOptions& options) {
-  const Json json{{"run_folder", options.run_folder.string()},
-                  {"resume", options.resume},
-                  {"overwrite", options.overwrite},
-                  {"storage", options.storage},
-                  {"executor", options.executor},
-                  {"user_executors", encode_user_executors(options.user_executors)},
-                  {"files", encode_files(inputs)},
-                  {"parallel", options.parallel},
-                  {"error_handling", options.error_handling},
-                  {"max_failures", optional_index(options.max_failures)},
-                  {"retries", options.retries},
-                  {"retry_failed", options.retry_failed},
-                  {"outputs", options.outputs},
-                  {"auto_subpipeline", options.auto_subpipeline},
-                  {"fixed", encode_fixed(options.fixed)},
-                  {"internal_shapes", encode_shapes(options.internal_shapes)},
-                  {"seed", options.seed},
-                  {"rank0", static_cast<int>(options.rank0)},
-                  {"return_results", options.return_results}};
+  const Json json{
+      {"run_folder", options.run_folder.string()},
+      {"resume", options.resume},
+      {"overwrite", options.overwrite},
+      {"storage", options.storage},
+      {"executor", options.executor},
+      {"user_executors", encode_user_executors(options.user_executors)},
+      {"files", encode_files(inputs)},
+      {"parallel", options.parallel},
+      {"error_handling", options.error_handling},
+      {"max_failures", optional_index(options.max_failures)},
+      {"retries", options.retries},
+      {"retry_failed", options.retry_failed},
+      {"outputs", options.outputs},
+      {"auto_subpipeline", options.auto_subpipeline},
+      {"fixed", encode_fixed(options.fixed)},
+      {"internal_shapes", encode_shapes(options.internal_shapes)},
+      {"team_grace",
+       optional_index(options.team_grace ? std::optional<Index>(options.team_grace->count()) : std::nullopt)},
+      {"seed", options.seed},
+      {"rank0", static_cast<int>(options.rank0)},
+      {"return_results", options.return_results},
+      {"keep_status", options.keep_status},
+      {"document", options.document},
+      {"command_line", options.command_line},
+      {"chunksizes", encode_chunks(options.chunksizes)}};
   const std::string text = json.dump();
   Bytes bytes;
   append_sized(bytes, text.data(), text.size());
@@ -153,10 +173,15 @@ Request decode_request(std::span<const std::byte> bytes) {
   options.auto_subpipeline = json["auto_subpipeline"];
   options.fixed = decode_fixed(json["fixed"]);
   options.internal_shapes = decode_shapes(json["internal_shapes"]);
+  if (const auto grace = to_optional_index(json["team_grace"])) options.team_grace = Duration(*grace);
   options.seed = json["seed"];
   options.rank0 = static_cast<Rank0>(json["rank0"].get<int>());
   options.return_results = json["return_results"];
   decode_files(json["files"], request.inputs);
+  options.keep_status = json["keep_status"];
+  options.document = json["document"];
+  options.command_line = json["command_line"];
+  options.chunksizes = decode_chunks(json["chunksizes"]);
   while (!reader.at_end()) {
     std::string name = text();
     request.inputs.emplace(std::move(name), Value::from_wire(reader.take(reader.number())));

@@ -12,6 +12,7 @@ struct Request {
   MapOptions options;  ///< without the observer
 };
 
+/// Chunk sizes that are functions become automatic ones.
 Bytes encode_request(const Inputs& inputs, const MapOptions& options);
 /// Throws `Error` (bad_input_file) where an input lies in a file that this rank cannot see.
 Request decode_request(std::span<const std::byte> bytes);

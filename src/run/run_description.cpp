@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include <cerrno>
@@ -107,6 +109,22 @@ RunDescription read_fields(const json& root) {
           path.string(), what));
 }
 
+/// `'runs/one', 'runs/two'`: run folders in a folder, some of them where they are many.
+std::string runs_in(const fs::path& folder) {
+  constexpr std::size_t kMostShown = 10;
+  std::vector<std::string> runs;
+  std::error_code ignored;
+  for (fs::directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored))
+    if (fs::exists(entry->path() / detail::kDescriptionName, ignored))
+      runs.push_back("'" + entry->path().string() + "'");
+  std::sort(runs.begin(), runs.end());
+  if (runs.size() > kMostShown) {
+    runs.resize(kMostShown);
+    runs.push_back("..");
+  }
+  return fmt::format("{}", fmt::join(runs, ", "));
+}
+
 std::string read_text(const fs::path& folder) {
   const fs::path path = folder / detail::kDescriptionName;
   std::string text;
@@ -124,6 +142,10 @@ std::string read_text(const fs::path& folder) {
       break;
   }
   std::error_code ignored;
+  if (const std::string runs = runs_in(folder); !runs.empty())
+    throw Error(Category::folder_refused,
+                fmt::format("'{}' is not a run folder, but has some in it: {}. Name one of them.",
+                            folder.string(), runs));
   const char* why = !fs::exists(folder, ignored)        ? "does not exist"
                     : fs::is_directory(folder, ignored) ? "is not a run folder: it has no run.json"
                                                         : "is not a folder";

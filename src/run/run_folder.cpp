@@ -124,6 +124,11 @@ RunFolder RunFolder::claim(const fs::path& given, bool run_is_welcome, bool keep
   return RunFolder(std::move(state));
 }
 
+void RunFolder::check(const fs::path& given, bool run_is_welcome) {
+  const fs::path path = normal(given);
+  require_usable(path, detail::classify_folder(path), run_is_welcome);
+}
+
 RunFolder RunFolder::create(const fs::path& path, bool overwrite) { return claim(path, overwrite, false); }
 
 RunFolder RunFolder::resume(const fs::path& path) { return claim(path, true, true); }

@@ -57,31 +57,31 @@ ExecutorChoice parse_executor(const std::string& text, const MapOptions& options
   else if (kind == "mpi")
     choice.kind = ExecutorKind::mpi;
   else if (kind == "processes")
-    throw Error(Category::not_supported,
-                "the executor 'processes' is not supported yet. Use mpi, threads or sequential.");
+    choice.kind = ExecutorKind::processes;
   else
     throw Error(Category::bad_option,
-                fmt::format("there is no executor '{}'.{} Use mpi, threads[:n] or sequential.", text,
-                            did_you_mean(kind, {"mpi", "threads", "sequential"})));
-  choice.calls_from_threads = choice.kind == ExecutorKind::threads;
-  if (choice.kind == ExecutorKind::threads)
-    choice.threads = std::max(1u, std::thread::hardware_concurrency());
+                fmt::format("there is no executor '{}'.{} Use mpi, threads[:n], processes[:n] or sequential.",
+                            text, did_you_mean(kind, {"mpi", "threads", "processes", "sequential"})));
+  const bool counted = choice.kind == ExecutorKind::threads || choice.kind == ExecutorKind::processes;
+  choice.calls_from_threads = counted;  // of processes: the threads that drive them
+  if (counted) choice.count = std::max(1u, std::thread::hardware_concurrency());
   if (colon != std::string::npos) {
     const char* begin = text.data() + colon + 1;
     const char* end = text.data() + text.size();
-    constexpr std::uint32_t kMaxThreads = 4096;
-    const auto parsed = std::from_chars(begin, end, choice.threads);
-    if (choice.kind != ExecutorKind::threads || parsed.ec != std::errc{} || parsed.ptr != end ||
-        choice.threads == 0 || choice.threads > kMaxThreads)
+    constexpr std::uint32_t kMost = 4096;
+    const auto parsed = std::from_chars(begin, end, choice.count);
+    if (!counted || parsed.ec != std::errc{} || parsed.ptr != end || choice.count == 0 ||
+        choice.count > kMost)
       throw Error(Category::bad_option,
-                  fmt::format("'{}' is not an executor: only threads takes a number, from 1 to {}.", text,
-                              kMaxThreads));
+                  fmt::format("'{}' is not an executor: only threads and processes take a number, from 1 to "
+                              "{}.",
+                              text, kMost));
   }
   return choice;
 }
 
 void require_thread_safe(const FunctionNode& node, const std::string& executor) {
-  if (node.function.is_thread_safe()) return;
+  if (runs_in_threads(node.function)) return;
   throw Error(Category::bad_option,
               fmt::format("the executor '{}' needs functions that several threads may call at once, which "
                           "function '{}' does not promise. Declare it with .thread_safe(), or use another "
@@ -113,7 +113,7 @@ void choose_executors(const Plan& plan, const MapOptions& options, int ranks, Se
                               "them.",
                               plan.pipeline().function(stage.functions.front()).name()));
     const ExecutorChoice choice = parse_executor(name, options);
-    if (choice.calls_from_threads)
+    if (choice.calls_from_threads && choice.kind != ExecutorKind::processes)
       for (const FunctionId id : stage.functions) require_thread_safe(plan.pipeline().function(id), name);
     const auto known = std::find(settings.executors.begin(), settings.executors.end(), choice);
     settings.executor_of_stage.push_back(static_cast<std::size_t>(known - settings.executors.begin()));
@@ -192,7 +192,9 @@ std::string ExecutorChoice::to_string() const {
     case ExecutorKind::sequential:
       return "sequential";
     case ExecutorKind::threads:
-      return fmt::format("threads:{}", threads);
+      return fmt::format("threads:{}", count);
+    case ExecutorKind::processes:
+      return fmt::format("processes:{}", count);
     case ExecutorKind::mpi:
       return "mpi";
     case ExecutorKind::user:

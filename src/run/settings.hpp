@@ -10,11 +10,11 @@
 
 namespace mpipe {
 
-enum class ExecutorKind : std::uint8_t { sequential, threads, mpi, user };
+enum class ExecutorKind : std::uint8_t { sequential, threads, processes, mpi, user };
 
 struct ExecutorChoice {
   ExecutorKind kind = ExecutorKind::sequential;
-  std::uint32_t threads = 0;
+  std::uint32_t count = 0;          ///< of threads or processes
   std::string user = {};            ///< its name among `MapOptions::user_executors`
   bool calls_from_threads = false;  ///< of this process, other than the one that dispatches
   std::string to_string() const;
@@ -40,6 +40,11 @@ struct Settings {
   std::vector<StorageKind> storage;                     ///< by output of the plan
   std::vector<std::vector<ChunkSize>> chunks_of_stage;  ///< by stage: those that were given
 };
+
+/// Several threads may call it at once: it says so, or each call has a process of its own.
+inline bool runs_in_threads(const Function& function) {
+  return function.is_thread_safe() || function.isolation() == Isolation::process;
+}
 
 /// Throws `Error` (bad_chunksize) where `size` is none.
 void require_chunk(Index size, const std::string& output);

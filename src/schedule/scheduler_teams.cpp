@@ -36,13 +36,12 @@ void Scheduler::on_team_stage_ready(StageId id, std::span<const TeamElements> to
 }
 
 /// Others wait, and so many teams went before them.
-bool Scheduler::others_have_a_turn() const {
-  return !open_.empty() && teams_in_a_row_ >= 2 * alive_ && teams_.held().empty();
-}
+bool Scheduler::others_have_a_turn() const { return !open_.empty() && teams_in_a_row_ >= 2 * alive_; }
 
 std::optional<Action> Scheduler::start_team(TimePoint now) {
   std::optional<NextTeam> team;
-  if (!teams_.empty() && !others_have_a_turn()) team = teams_.next(open_.empty());
+  const bool others = others_have_a_turn();
+  if (!teams_.empty() && !(others && teams_.held().empty())) team = teams_.next(open_.empty(), others);
   if (held_version_ != teams_.held_version()) file_held();
   if (!team) return std::nullopt;
   return assign_team(std::move(*team), now);

@@ -148,7 +148,7 @@ std::optional<std::vector<WorkerId>> TeamPlanner::place(std::uint32_t ranks, boo
   return idle_of_many(ranks);
 }
 
-std::optional<NextTeam> TeamPlanner::next(bool may_spread) {
+std::optional<NextTeam> TeamPlanner::next(bool may_spread, bool first_only) {
   if (pools_.empty() || (!changed_ && !may_spread)) return std::nullopt;
   bool first = true;
   for (std::size_t k = 0; k < pools_.size(); ++k) {
@@ -156,6 +156,7 @@ std::optional<NextTeam> TeamPlanner::next(bool may_spread) {
     if (ranks > alive_.size()) continue;
     if (auto members = place(ranks, first, may_spread)) return begin(k, std::move(*members));
     if (first) hold(ranks);
+    if (first_only) return std::nullopt;
     first = false;
   }
   changed_ = false;

@@ -15,9 +15,10 @@ PROGRAMS = os.path.join(os.path.dirname(HERE), "bench")
 
 # What is run: (name, ranks; 0 = without mpirun)
 RUNS = [
-    ("sequential", 0), ("memory", 0),
+    ("sequential", 0), ("isolation", 0), ("memory", 0),
     ("farm", 2), ("farm", 3), ("metg", 2), ("metg", 3),
     ("futures", 2), ("futures", 3),
+    ("launch", 5),
     ("store", 2),
     ("tail", 3), ("tail", 5),
     ("ranks", 64),

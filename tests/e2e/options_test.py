@@ -110,7 +110,7 @@ class Options(AppTest):
     def test_values_that_are_no_values(self):
         for option, value in (("seed", "-1"), ("seed", "x"), ("executor", "gpu"), ("rank0", "sleep"), ("progress", "loud"),
                               ("log-level", "much"), ("chunksizes", "0"), ("chunksizes", "many"), ("error-handling", "ignore"),
-                              ("max-failures", "few"), ("retries", "x")):
+                              ("max-failures", "few"), ("retries", "x"), ("max-concurrent", "0"), ("max-concurrent", "x")):
             with self.subTest(option=option):
                 self.refused("map", "grid.yaml", f"--{option}={value}", words=[f"'{value}'"])
                 variable = "MPIPE_" + option.upper().replace("-", "_")
@@ -119,15 +119,10 @@ class Options(AppTest):
 
     def test_not_there_yet_is_refused(self):
         flags = ["--explain", "--survive"]
-        valued = ["--max-concurrent", "--deadline", "--trace", "--isolate", "--pilot", "--for-ranks"]
-        for arguments in [[flag] for flag in flags] + [[option, "1"] for option in valued] + [
-                ["--executor", "processes"], ["--executor", "processes:2"]]:
+        valued = ["--deadline", "--trace", "--pilot", "--for-ranks"]
+        for arguments in [[flag] for flag in flags] + [[option, "1"] for option in valued]:
             with self.subTest(arguments=arguments):
                 self.refused("map", "grid.yaml", *arguments, words=["not supported by this version"])
-        for key, value in (("executor", "processes"), ("max_concurrent", "2")):
-            with self.subTest(key=key):
-                self.write("doc.yaml", GRID + f"map: {{{key}: {value}}}\n")
-                self.refused("map", "doc.yaml", words=["not supported by this version", "doc.yaml:10"])
         for command in ("watch", "list-runs", "export", "report", "init", "errors", "replay", "slurm", "merge", "bench"):
             with self.subTest(command=command):
                 self.refused(command, "run", "--json", words=["not supported by this version", command])

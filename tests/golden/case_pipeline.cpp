@@ -27,7 +27,7 @@ mpipe::Function make_function(const Json& json, Counters& counters) {
   const auto name = json["name"].get<std::string>();
   auto body = mpipe::make_expression_body(one_or_more(json["expr"]),
                                           json["parameters"].get<std::vector<std::string>>());
-  const auto counter = counters.emplace(name, std::make_shared<Counter>(0)).first->second;
+  const auto counter = counters.emplace(name, make_counter()).first->second;
   mpipe::Function function(one_or_more(json["output_name"]), counted(std::move(body), counter));
   function.parameters(json["parameters"].get<std::vector<std::string>>());
   function.renames(json["renames"].get<std::map<std::string, std::string>>());

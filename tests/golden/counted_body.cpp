@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "golden/counted_body.hpp"
 
+#include <sys/mman.h>
+
+#include <new>
+
 namespace golden {
 namespace {
 
@@ -35,6 +39,13 @@ class CountedBody final : public mpipe::FunctionBody {
 };
 
 }  // namespace
+
+std::shared_ptr<Counter> make_counter() {
+  void* const memory =
+      ::mmap(nullptr, sizeof(Counter), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  return {new (memory) Counter(0), [](Counter* counter) { ::munmap(counter, sizeof(Counter)); }};
+}
 
 std::shared_ptr<const mpipe::FunctionBody> counted(std::shared_ptr<const mpipe::FunctionBody> body,
                                                    std::shared_ptr<Counter> counter) {

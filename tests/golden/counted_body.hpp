@@ -8,8 +8,10 @@
 
 namespace golden {
 
-/// Number of elements that a body computed in this process.
+/// Number of elements that a body computed in this process, and in those that were forked from it since.
 using Counter = std::atomic<mpipe::Index>;
+
+std::shared_ptr<Counter> make_counter();
 
 /// `body`, which also counts the elements it computes (those at which it fails as well).
 std::shared_ptr<const mpipe::FunctionBody> counted(std::shared_ptr<const mpipe::FunctionBody> body,

@@ -136,7 +136,7 @@ int main(int argc, char** argv) {
       ->check(CLI::ExistingDirectory);
   app.add_option("--storage", arguments.settings.storage, "where a case names none: memory, hdf5 or file");
   app.add_option("--executor", arguments.settings.executor,
-                 "where a case names none: sequential, threads or mpi");
+                 "where a case names none: sequential, threads, processes or mpi");
   app.add_option("--known-failures", arguments.known_failures,
                  "ids of cases that must fail, all others must pass")
       ->check(CLI::ExistingFile);

@@ -129,7 +129,7 @@ TEST(Executors, AreCheckedBeforeAnythingRuns) {
   refused({{"q", "threads"}, {"", "mpi"}}, Category::unknown_output);
   refused({{"y", "threads:0"}, {"", "mpi"}}, Category::bad_option);
   refused({{"w", "threads"}, {"", "mpi"}}, Category::bad_option);  // not declared thread-safe
-  refused({{"", "processes"}}, Category::not_supported);
+  refused({{"", "processes:0"}}, Category::bad_option);
   MapOptions both;
   both.executor = {{"", "sequential"}};
   both.parallel = false;

@@ -19,6 +19,7 @@
 namespace mpipe {
 
 struct CommState;
+class Zygote;
 
 enum class ReduceOp { sum, min, max };
 
@@ -65,6 +66,8 @@ class Communicator {
   /// group.
   bool threads_allowed() const;
   const WaitOptions& wait_options() const;
+  /// The process that forks others for this one; null where none was made before MPI started.
+  const std::shared_ptr<Zygote>& zygote() const;
 
   /// Collective. The ranks by shared memory, ordered by their lowest rank. Costs milliseconds: call it once.
   std::vector<Node> nodes() const;
@@ -116,6 +119,10 @@ class Communicator {
   /// Collective. The same ranks, other messages.
   Communicator duplicate() const;
 
+  /// Some rank will never answer again: from here on nothing of this group, nor of those that it comes from, is
+  /// freed or waited for, and `Environment` does not finalise MPI, which would wait for that rank. A launcher
+  /// then ends the other ranks when this one ends.
+  void abandon() const;
   /// Ends all ranks now, with this exit code; for a state that no message can mend.
   [[noreturn]] void abort(int exit_code) const;
 

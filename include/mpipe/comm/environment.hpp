@@ -7,6 +7,12 @@
 
 namespace mpipe {
 
+struct EnvironmentOptions {
+  /// Fork the process from which isolated functions are forked. It costs about a millisecond, and is small;
+  /// without it they are forked from the ranks themselves, which takes longer.
+  bool zygote = true;
+};
+
 /// Made once, at the beginning of `main`, on every rank (collective where there are several).
 ///
 /// - MPI is initialised already: it is joined, and left as it is.
@@ -16,11 +22,14 @@ namespace mpipe {
 /// fails where
 ///   its daemon is missing.
 ///
+/// In the last two cases a `Zygote` is forked first, from which functions with `isolation: process` run: they
+/// find global variables as they were then. Call it from the main thread, with no other threads running.
+///
 /// Throws `Error` (bad_option) where srun started several tasks without PMIx, as each of them would believe
 /// that it is alone, and where MPI cannot be used by a program with threads.
 class Environment {
  public:
-  Environment(int& argc, char**& argv);
+  Environment(int& argc, char**& argv, const EnvironmentOptions& options = {});
   ~Environment();
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;

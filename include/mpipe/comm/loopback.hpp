@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// A network within one process. Every frame is encoded and decoded as on the wire, and tests may disturb it.
+/// A network within one process, between threads or for tests, which may disturb it. Every frame is encoded
+/// and decoded as on the wire.
 #pragma once
 
 #include <mpipe/comm/transport.hpp>

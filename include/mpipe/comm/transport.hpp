@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
 /// Frames between rank 0 and the workers: the seam between those who hand out work and the network. Two
-/// implementations: MPI (below), and one within a process for tests (loopback.hpp).
+/// implementations: MPI (below), and one within a process, for one rank and for tests (loopback.hpp).
 #pragma once
 
 #include <mpipe/comm/communicator.hpp>
@@ -25,6 +25,9 @@ class RootTransport {
   virtual const Frame* poll() = 0;
   /// Everything sent is out of this process; call `poll` until then.
   virtual bool all_sent() = 0;
+  /// Something is on its way out or a payload on its way in: MPI moves them while it is polled, so do it
+  /// often.
+  virtual bool transferring() const = 0;
 };
 
 /// The end of one worker. One thread; the same guarantees.
@@ -36,6 +39,7 @@ class WorkerTransport {
   /// As above. Receives stay posted between calls, so that frames arrive while this worker computes.
   virtual const Frame* poll() = 0;
   virtual bool all_sent() = 0;
+  virtual bool transferring() const = 0;
 };
 
 /// Collective with `make_worker_transport`: rank 0 makes this, all others that. Worker i is rank i + 1. Works

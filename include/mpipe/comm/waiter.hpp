@@ -5,6 +5,7 @@
 
 #include <mpipe/core/clock.hpp>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace mpipe {
@@ -62,6 +63,9 @@ class Waiter {
   /// What `idle` returns.
   bool looked() const { return polls_ % polls_per_look == 0 || sleeping(); }
 
+  /// As `next_pause`, but short: data flows between this process and another while both poll.
+  Duration next_short_pause() { return std::min<Duration>(next_pause(), shortest_pause); }
+
   /// As `idle`, for those who sleep in their own way: how long to pause now, zero to poll again at once.
   Duration next_pause() {
     // The clock is read at every 64th poll only: polls are cheaper than the clock.
@@ -78,6 +82,7 @@ class Waiter {
 
  private:
   static constexpr std::uint32_t polls_per_look = 64;
+  static constexpr Duration shortest_pause = std::chrono::microseconds(20);
   static constexpr Duration spin_time = std::chrono::milliseconds(1);
 
   bool sleeping() const { return waiting_ && waited_ >= spin_time && options_.mode == WaitMode::backoff; }

@@ -64,6 +64,12 @@ class Document {
   /// `name:`, else the file's name without its extension.
   const std::string& name() const;
   const MapSection& map() const;
+  /// The names of `runs:`, in their order; empty: the document is one run. Each can be the name of a folder.
+  const std::vector<std::string>& runs() const;
+  /// One of the runs as a document of its own, without runs: with its inputs over those of `inputs:` (what
+  /// was set by `set_input` and `add_inputs` so far goes over both) and its axes behind those of `axes:`.
+  /// Throws what `parse` says of inputs, and `std::out_of_range`.
+  Document of_run(std::size_t run) const;
   const std::vector<Function>& functions() const;
   /// The functions as a pipeline. Throws what `Pipeline` does, with the place.
   Pipeline pipeline() const;

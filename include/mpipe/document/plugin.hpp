@@ -29,7 +29,7 @@
 #else
 #define MPIPE_PLUGIN_ABI_CONTAINERS "plain"
 #endif
-/// `mpipe-plugin-1 gxx-abi-1017 cxx11-abi-1 containers-plain`
+/// `mpipe-plugin-2 gxx-abi-1017 cxx11-abi-1 containers-plain`
 #define MPIPE_PLUGIN_ABI \
   "mpipe-plugin-" MPIPE_VALUE_OF(MPIPE_PLUGIN_ABI_NUMBER) " gxx-abi-" MPIPE_VALUE_OF(__GXX_ABI_VERSION) \
   " cxx11-abi-" MPIPE_VALUE_OF(_GLIBCXX_USE_CXX11_ABI) " containers-" MPIPE_PLUGIN_ABI_CONTAINERS

@@ -25,6 +25,9 @@ class BlockHandler {
   /// measured by the caller. Should not throw; what it throws is reported as the failure of the first
   /// element.
   virtual BlockReport compute(const Block& block) = 0;
+
+  /// Blocks of this stage come whole, however long they take, as each call costs much by itself.
+  virtual bool takes_whole(StageId) const { return false; }
 };
 
 /// Message, type and category of the exception that is being handled; for use in a `catch` block. The rest of

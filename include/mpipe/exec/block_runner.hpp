@@ -27,6 +27,12 @@ class BlockSink {
   virtual std::uint64_t journal_bytes() const = 0;
 };
 
+/// A body that is called in the place of a function's own.
+struct CalledBody {
+  std::shared_ptr<const FunctionBody> body;
+  bool whole = false;  ///< each call costs much by itself: blocks are not cut into slices
+};
+
 struct BlockRunnerOptions {
   std::uint64_t seed = 0;
   int rank = 0;
@@ -37,6 +43,8 @@ struct BlockRunnerOptions {
   /// Numbers of the devices of this rank, of which each call has the first ones.
   std::vector<int> devices = {};
   Comm alone = {};  ///< for functions that take a communicator, where this rank calls them alone
+  /// By FunctionId: what is called in place of the functions' own bodies; null, or none at all: those.
+  std::vector<CalledBody> bodies = {};
 };
 
 /// What a function cost on this rank.
@@ -69,6 +77,7 @@ class BlockRunner final : public BlockHandler, public TeamHandler {
   /// constants, or arrays of earlier waves. Throws `Error` (bad_option), naming the element, where a rule
   /// says something else, or throws.
   std::vector<TeamElements> teams_of(FunctionId function, const RangeSet& elements, int most);
+  bool takes_whole(StageId stage) const override;
   /// Gives `sink` what was computed of a block that has ended, for runners without one: `compute` may run in
   /// threads that must not touch the sink.
   void append(const Block& block, BlockSink& sink) const;
@@ -85,6 +94,7 @@ class BlockRunner final : public BlockHandler, public TeamHandler {
 
   std::unique_ptr<PreparedFunction> settle_function(FunctionId id, const std::vector<RangeSet>& stored,
                                                     const std::vector<RangeSet>& lost) const;
+  const CalledBody* called_body(FunctionId id) const;
   void prepare_function(PreparedFunction& prepared);
   void prepare_argument(const PlannedFunction& function, std::size_t position, PreparedArgument& argument);
   Index run_function(const PreparedFunction& function, IndexRange range, const RangeSet& lost,

@@ -38,6 +38,8 @@ class FutureDriver {
   /// Nothing happened for longer than the limit of the wait options: fails all that is under way.
   virtual void on_silence(Duration waited) = 0;
   virtual const WaitOptions& wait_options() const = 0;
+  /// Data is under way, which flows while it is driven.
+  virtual bool transferring() const = 0;
 
  protected:
   ~FutureDriver() = default;

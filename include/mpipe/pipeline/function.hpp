@@ -56,6 +56,9 @@ class Function {
   Function& cache(Index entries);
   /// What one call needs. Throws `Error` (bad_option) at once for numbers that cannot be.
   Function& resources(const Resources& needs);
+  /// Where it is called. With `process` (not for functions of several ranks, see `check`) the function must
+  /// not look at what others change in memory meanwhile: it runs in a copy of the memory that the process had
+  /// at its start, or, where it has captures, at the start of the map.
   Function& isolation(Isolation where);
   /// Has `hook` called after each call, in the process that made it; calls that a cache or an earlier start
   /// answers are none. nullptr: no hook.

@@ -10,6 +10,7 @@
 #include <mpipe/data/element_type.hpp>
 #include <mpipe/pipeline/resources.hpp>
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -97,6 +98,16 @@ struct BlockCall {
   const Comm* comm = nullptr;            ///< ranks that make this call together; nullptr: this one alone
 };
 
+class FunctionBody;
+
+/// How another process that has this one's code at the same addresses, but not its memory, makes a body.
+struct BodyRecipe {
+  using Maker = std::shared_ptr<const FunctionBody> (*)(std::span<const std::byte>);
+  Maker maker = nullptr;
+  Bytes bytes;                 ///< what the maker is given
+  const void* code = nullptr;  ///< more code that must be there; null: none
+};
+
 /// The body of a function: typed C++ code, or an expression. Immutable; `call` may run in several processes
 /// at once, and in several threads when `thread_safe()`.
 class FunctionBody {
@@ -115,6 +126,8 @@ class FunctionBody {
   virtual bool draws_random_numbers() const { return false; }
   /// It takes a `Comm`: `call` may be made by several ranks together, for the same element.
   virtual bool takes_communicator() const { return false; }
+  /// Empty: it has values of its own, and can only be copied together with all memory.
+  virtual std::optional<BodyRecipe> recipe() const { return std::nullopt; }
   /// Text that differs when the body does, as far as that can be known: compared between ranks.
   virtual std::string identity() const = 0;
 };

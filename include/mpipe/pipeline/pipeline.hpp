@@ -11,7 +11,9 @@
 
 namespace mpipe {
 
+class AsyncMap;
 class Communicator;
+struct AsyncOptions;
 struct MapOptions;
 class Results;
 
@@ -132,6 +134,10 @@ class Pipeline {
   /// Binds parameters of the function that makes `output`; see `Function::update_bound`.
   [[nodiscard]] Pipeline update_bound(const std::string& output, const Inputs& values,
                                       bool overwrite = false) const;
+  /// Says where the functions that make these outputs are called; see `Function::isolation`. Throws `Error`
+  /// (unknown_output).
+  [[nodiscard]] Pipeline isolate(const std::vector<std::string>& outputs,
+                                 Isolation where = Isolation::process) const;
   /// Puts names under a scope (`x` becomes `scope.x`; a scope that a name has is replaced), or with an empty
   /// scope takes their scopes away. `inputs` are root arguments, `outputs` those of functions, {"*"} stands
   /// for all of them; `exclude` is taken off both. Throws `Error`: scope_clash when the scope is also the
@@ -172,6 +178,9 @@ class Pipeline {
 
   /// Maps the pipeline over its inputs. Collective over `comm`; see `mpipe/run/map.hpp`.
   Results map(const Communicator& comm, const Inputs& inputs, const MapOptions& options) const;
+  /// The same without waiting for it, or for later; see `mpipe/run/launch.hpp`.
+  AsyncMap map_async(const Communicator& comm, const Inputs& inputs, const MapOptions& options,
+                     const AsyncOptions& how) const;
 
  private:
   void number_names();

@@ -10,7 +10,10 @@
 #include <mpipe/pipeline/random.hpp>
 #include <mpipe/pipeline/resources.hpp>
 
+#include <algorithm>
 #include <concepts>
+#include <cstring>
+#include <memory>
 #include <tuple>
 #include <typeinfo>
 
@@ -319,6 +322,18 @@ class TypedBody final : public FunctionBody {
   std::string identity() const override { return type_name(typeid(F)); }
 
   void call(BlockCall& call) const override { run(call, std::make_index_sequence<kArity>{}); }
+  /// Function pointers are their bytes, and callables without captures are all the same.
+  std::optional<BodyRecipe> recipe() const override {
+    if constexpr (std::is_pointer_v<F>) {
+      BodyRecipe recipe{&remake, {}, reinterpret_cast<const void*>(callable_)};
+      append(recipe.bytes, &callable_, sizeof(callable_));
+      return recipe;
+    } else if constexpr (kIsStateless) {
+      return BodyRecipe{&remake, {}, nullptr};
+    } else {
+      return std::nullopt;
+    }
+  }
   bool draws_random_numbers() const override { return takes<Random>(std::make_index_sequence<kArity>{}); }
   bool takes_communicator() const override { return takes<Comm>(std::make_index_sequence<kArity>{}); }
 
@@ -327,6 +342,20 @@ class TypedBody final : public FunctionBody {
   static constexpr bool takes(std::index_sequence<I...>) {
     return (std::same_as<std::tuple_element_t<I, Parameters>, P> || ...);
   }
+  static constexpr bool kIsStateless = std::is_empty_v<F> && std::is_trivially_default_constructible_v<F>;
+
+  static std::shared_ptr<const FunctionBody> remake([[maybe_unused]] std::span<const std::byte> bytes) {
+    if constexpr (std::is_pointer_v<F>) {
+      F callable = nullptr;
+      std::memcpy(&callable, bytes.data(), std::min(bytes.size(), sizeof(callable)));
+      return std::make_shared<const TypedBody>(callable);
+    } else if constexpr (kIsStateless) {
+      return std::make_shared<const TypedBody>(F{});
+    } else {
+      return nullptr;
+    }
+  }
+
   template <std::size_t... I>
   void add_parameters(std::index_sequence<I...>) {
     (add_parameter<std::tuple_element_t<I, Parameters>>(), ...);

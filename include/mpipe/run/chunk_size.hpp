@@ -30,6 +30,7 @@ class ChunkSize {
     const Index* elements = std::get_if<Index>(&how_);
     return elements == nullptr ? std::nullopt : std::optional(*elements);
   }
+  bool is_function() const { return std::holds_alternative<std::function<Index(Index)>>(how_); }
   /// For `todo` elements; empty: automatic.
   std::optional<Index> of(Index todo) const {
     const auto* size_of = std::get_if<std::function<Index(Index)>>(&how_);

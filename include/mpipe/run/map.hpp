@@ -47,8 +47,8 @@ struct MapOptions {
   /// Output -> `hdf5` or `memory`; "" is the default of all others. Without: `hdf5` with a run folder, else
   /// `memory`.
   std::map<std::string, std::string> storage = {};
-  /// Output -> `sequential`, `threads[:n]` (both on rank 0) or `mpi` (on all ranks); "" is the default of all
-  /// others. Without: `mpi` on several ranks, `sequential` on one. Functions with unequal executors run at
+  /// Output -> `sequential`, `threads[:n]`, `processes[:n]` (these on rank 0, or in processes forked for it,
+  /// where crashes cost their element) or `mpi` (on all ranks); "" is the default of all others. Without: `mpi` on several ranks, `sequential` on one. Functions with unequal executors run at
   /// the same time where neither needs the other.
   std::map<std::string, std::string> executor = {};
   /// Executors of your own, by the names under which `executor` asks for them.
@@ -169,6 +169,7 @@ class Results {
 
  private:
   friend class MapRun;
+  friend class ResultsCodec;
   Lineage lineage_;
   std::vector<std::string> names_;  ///< by OutputId
 };
@@ -182,6 +183,9 @@ class FunctionError : public Error {
   /// where that is not plain.
   FunctionError(std::vector<Failure> failures, std::shared_ptr<const Results> partial, Index count,
                 const std::string& why = {});
+  /// One that was made by another process, by its text.
+  FunctionError(const std::string& text, std::vector<Failure> failures,
+                std::shared_ptr<const Results> partial);
   const std::vector<Failure>& failures() const { return failures_; }
   /// What is known of the run's outputs.
   const Results& partial() const { return *partial_; }

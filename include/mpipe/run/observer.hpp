@@ -50,6 +50,8 @@ class RunObserver {
   virtual void on_start(const Plan&, const MachineInfo&, const std::vector<ElementCounts>& /*kept*/) {}
   /// So many more elements of this function are settled.
   virtual void on_progress(FunctionId, const ElementCounts&, TimePoint) {}
+  /// Something about the run that is worth a line in a log.
+  virtual void on_note(const std::string& /*text*/) {}
   /// Shapes became known (see `Plan::outputs`).
   virtual void on_resolved(const Plan&) {}
   /// Details of an element that failed; of so many only that they stay readable. See `on_progress` for all.
@@ -76,6 +78,9 @@ class ObserverList final : public RunObserver {
   }
   void on_progress(FunctionId function, const ElementCounts& counts, TimePoint now) override {
     for (const auto& each : observers_) each->on_progress(function, counts, now);
+  }
+  void on_note(const std::string& text) override {
+    for (const auto& each : observers_) each->on_note(text);
   }
   void on_resolved(const Plan& plan) override {
     for (const auto& each : observers_) each->on_resolved(plan);

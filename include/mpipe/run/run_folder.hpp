@@ -58,6 +58,9 @@ class RunFolder {
   /// For going on with a run; with no run.json there, as `create`. Throws the same.
   static RunFolder resume(const std::filesystem::path& path);
 
+  /// What `create`, or with `run_is_welcome` `resume`, would refuse as things stand; makes nothing.
+  static void check(const std::filesystem::path& path, bool run_is_welcome);
+
   RunFolder(RunFolder&&) noexcept;
   RunFolder& operator=(RunFolder&&) noexcept;
   ~RunFolder();

@@ -104,7 +104,7 @@ struct StageTally {
 ///   soon, else the rest of a block that runs for long. What comes back is split anew.
 /// - Elements of teams are placed by `TeamPlanner`, before others are handed out. Workers that are held for a
 /// team get blocks that are expected to be over before it can begin, and no others. After 2 W teams in a row,
-/// others that wait have a turn before the next team. A team of which one worker is lost is lost as a whole:
+/// others that wait have a turn: no team begins before them but one for which workers are held already. A team of which one worker is lost is lost as a whole:
 /// the others wait for it within the function.
 /// - After a failed block or a drain nothing is handed out any more, what is queued is asked back, and what
 /// runs

@@ -56,9 +56,9 @@ class TeamPlanner {
   void lose(WorkerId worker);
 
   /// The team that can begin now, whose element is taken. `may_spread`: the idle workers have nothing else to
-  /// do, so a team may begin over several nodes although it would fit into one. Its workers are to be set busy
-  /// by the caller.
-  std::optional<NextTeam> next(bool may_spread);
+  /// do, so a team may begin over several nodes although it would fit into one. `first_only`: none but the first
+  /// in line. Its workers are to be set busy by the caller.
+  std::optional<NextTeam> next(bool may_spread, bool first_only);
   /// Idle workers that this one is among are kept for the first team in line.
   bool holds(WorkerId worker) const;
   /// Those that are held, idle or busy; empty when no team waits for workers.

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Functions that take time, throw, or return values of types that expressions have not.
+#include <mpipe/comm/native_comm.hpp>
 #include <mpipe/document/plugin.hpp>
 
 #include <chrono>
 #include <complex>
+#include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
 #include <thread>
 
@@ -19,16 +22,42 @@ double throws_at(double x, double bad) {
   return 2 * x;
 }
 
+double crashes_at(double x, double bad) {
+  if (x == bad) std::abort();
+  std::printf("computed %g\n", x);
+  return 2 * x;
+}
+
 std::string word(std::int64_t k) { return "word \"" + std::to_string(k) + "\""; }
 std::complex<double> complex_number(std::int64_t k) { return {static_cast<double>(k), -1.0}; }
 bool is_even(std::int64_t k) { return k % 2 == 0; }
 std::int64_t cube(std::int64_t k) { return k * k * k; }
+
+/// The number of ranks of the call, counted by messages between them.
+std::int64_t count_ranks(double, mpipe::Comm comm) {
+  std::int64_t ranks = 1;
+  MPI_Allreduce(MPI_IN_PLACE, &ranks, 1, MPI_INT64_T, MPI_SUM, comm);
+  return ranks;
+}
+/// One rank throws, and the others wait for it.
+double leaves_others_waiting(double x, double bad, mpipe::Comm comm) {
+  if (x == bad && comm.rank() == 1) throw std::runtime_error("the mesh is broken");
+  MPI_Barrier(comm);
+  return x;
+}
 
 }  // namespace
 
 MPIPE_PLUGIN(registry) {
   registry.add("slow_square", mpipe::function("y", slow_square).parameters("x", "seconds").thread_safe());
   registry.add("throws_at", mpipe::function("y", throws_at).parameters("x", "bad").thread_safe());
+  registry.add("crashes_at", mpipe::function("y", crashes_at).parameters("x", "bad"));
+  registry.add("count_ranks", mpipe::function("n", count_ranks).parameters("x").resources({.ranks = 2}));
+  registry.add("ranks_by_x", mpipe::function("n", count_ranks).parameters("x").ranks({"x"}, [](double x) {
+    return static_cast<int>(x);
+  }));
+  registry.add("leaves_others_waiting",
+               mpipe::function("y", leaves_others_waiting).parameters("x", "bad").resources({.ranks = 2}));
   registry.add("word", mpipe::function("word", word).parameters("k").thread_safe());
   registry.add("complex_number",
                mpipe::function("complex_number", complex_number).parameters("k").thread_safe());

@@ -71,6 +71,11 @@ TEST(FunctionKeys, UnitsAndLongNames) {
   EXPECT_EQ(two.attributes().at("z").at("units"), "kg");
 }
 
+TEST(FunctionKeys, Isolation) {
+  EXPECT_EQ(function_of("output: y, expr: x").isolation(), Isolation::none);
+  EXPECT_EQ(function_of("output: y, expr: x, isolation: process").isolation(), Isolation::process);
+}
+
 TEST(FunctionKeys, WhatThisVersionDoesAnywayMayBeSaid) {
   EXPECT_NO_THROW(
       function_of("output: y, expr: x, isolation: none, resources: {ranks: 1, threads: 1, gpus: 0}"));

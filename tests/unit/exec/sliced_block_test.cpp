@@ -173,6 +173,20 @@ TEST(SlicedBlock, gives_all_back_before_the_first_slice) {
   EXPECT_EQ(slices.block.report().completed, 0);
 }
 
+TEST(SlicedBlock, does_not_cut_what_is_better_whole) {
+  struct Whole : CountingHandler {
+    using CountingHandler::CountingHandler;
+    bool takes_whole(StageId) const override { return true; }
+  };
+  ManualClock clock;
+  Whole handler(clock, Duration(1ms));
+  SlicedBlock block(handler, clock, {}, slice_time);
+  block.begin(block_of(1, 100, 110));
+  EXPECT_TRUE(block.step());
+  ASSERT_EQ(handler.slices.size(), 1U);
+  EXPECT_EQ(handler.slices[0].range, (IndexRange{100, 110}));
+}
+
 TEST(SlicedBlock, is_free_of_the_block_before) {
   Slices slices(30us);
   slices.handler.fails_at = 2;

@@ -19,6 +19,16 @@ std::vector<Function> mapped() {
           plus_one("z", "y").mapspec("y[i] -> z[i]")};
 }
 
+TEST(Nest, IsIsolatedWhenOneOfThemIs) {
+  const Pipeline pipeline(mapped());
+  EXPECT_EQ(pipeline.nest({"*"}).functions()[0].function.isolation(), Isolation::none);
+  const Pipeline isolated = pipeline.isolate({"z"});
+  EXPECT_EQ(isolated.functions()[0].function.isolation(), Isolation::none);
+  EXPECT_EQ(isolated.functions()[1].function.isolation(), Isolation::process);
+  EXPECT_EQ(isolated.nest({"*"}).functions()[0].function.isolation(), Isolation::process);
+  error_message(Category::unknown_output, [&] { (void)pipeline.isolate({"x"}); });
+}
+
 TEST(Nest, KeepsAllOutputsOrSome) {
   const Pipeline pipeline(mapped());
   EXPECT_EQ(pipeline.nest({"*"}).mapspecs(), Names{"x[i] -> y[i], z[i]"});

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Calls on their way to another process.
+#include <mpipe/data/value.hpp>
+
+#include "exec/argument_part.hpp"
+#include "exec/call_message.hpp"
+#include "exec/wire.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace mpipe {
+namespace {
+
+/// Arguments lie at addresses that suit every type.
+constexpr std::size_t alignment = 64;
+constexpr std::array<std::byte, alignment> padding{};
+
+constexpr std::uint64_t padding_behind(std::uint64_t size) {
+  return (alignment - size % alignment) % alignment;
+}
+
+/// Types go by an empty value of theirs, whose encoding has the type's name.
+void put_type(WireWriter& out, const ElementType& type) {
+  const std::uint64_t none = 0;
+  const auto offsets = type.fixed_size() ? std::span<const std::uint64_t>() : std::span(&none, 1);
+  out.put_bytes(Value::copy_of(type, {0}, {}, offsets).to_wire());
+}
+
+const ElementType& get_type(WireReader& in) { return Value::from_wire(in.bytes()).type(); }
+
+void put_output(WireWriter& out, const OutputColumn& column) {
+  put_type(out, *column.type);
+  out.put_flag(column.collects_items);
+  out.put_flag(column.fixed != nullptr);
+  out.put_flag(column.item_rank.has_value());
+  out.put(static_cast<std::uint64_t>(column.item_rank.value_or(0)));
+  Shape declared;
+  for (const auto& extent : column.declared) declared.push_back(extent.value_or(-1));
+  out.put_indices(declared);
+  out.put_flag(column.internal.has_value());
+  out.put_indices(column.internal.value_or(Shape{}));
+}
+
+OutputColumn get_output(WireReader& in, bool& is_fixed) {
+  OutputColumn column;
+  column.type = &get_type(in);
+  column.collects_items = in.flag();
+  is_fixed = in.flag();
+  const bool has_rank = in.flag();
+  const auto rank = in.get<std::uint64_t>();
+  if (has_rank) column.item_rank = static_cast<std::size_t>(rank);
+  for (const Index extent : in.indices<Shape>())
+    column.declared.push_back(extent < 0 ? std::nullopt : std::optional(extent));
+  const bool has_internal = in.flag();
+  Shape internal = in.indices<Shape>();
+  if (has_internal) column.internal = std::move(internal);
+  return column;
+}
+
+void put_resources(WireWriter& out, const Resources& has) {
+  out.put(static_cast<std::int32_t>(has.ranks));
+  out.put(static_cast<std::int32_t>(has.threads));
+  out.put(static_cast<std::int32_t>(has.gpus));
+  out.put(has.memory);
+  out.put(has.time.count());
+  out.put_bytes(std::as_bytes(std::span(has.devices)));
+}
+
+Resources get_resources(WireReader& in) {
+  Resources has;
+  has.ranks = in.get<std::int32_t>();
+  has.threads = in.get<std::int32_t>();
+  has.gpus = in.get<std::int32_t>();
+  has.memory = in.get<std::uint64_t>();
+  has.time = Duration(in.get<Duration::rep>());
+  WireReader devices(in.bytes());
+  while (!devices.at_end()) has.devices.push_back(devices.get<int>());
+  return has;
+}
+
+/// The values of a box, dense and in C order; offsets too where they vary in size.
+void gather(const ArgumentView& view, const ArgumentPart& part, Bytes& bytes, Bytes& offsets) {
+  ArgumentView box = view;
+  box.slice_shape = part.extents;
+  box.slice_strides = part.strides;
+  if (view.offsets == nullptr) {
+    bytes.resize(static_cast<std::size_t>(part.count()) * view.type->size);
+    box.copy_slice(part.first, bytes.data());
+    return;
+  }
+  const std::uint64_t zero = 0;
+  detail::append(offsets, &zero, sizeof zero);
+  box.for_each_in_slice(part.first, [&](Index at) {
+    const auto value = view.value(at);
+    detail::append(bytes, value.data(), value.size());
+    const std::uint64_t end = bytes.size();
+    detail::append(offsets, &end, sizeof end);
+  });
+}
+
+/// As `gather` for everything from the first to the last value of the part; offsets from 0.
+Bytes offsets_of(const ArgumentView& view, IndexRange span) {
+  Bytes offsets;
+  const std::uint64_t base = view.offsets[span.begin];
+  for (Index k = span.begin; k <= span.end; ++k) {
+    const std::uint64_t offset = view.offsets[k] - base;
+    detail::append(offsets, &offset, sizeof offset);
+  }
+  return offsets;
+}
+
+}  // namespace
+
+EncodedCall::EncodedCall(const BodyPlace& body, std::uint64_t memory, const BlockCall& call,
+                         IndexRange range) {
+  Bytes text;
+  WireWriter out(text);
+  out.put(body.how);
+  out.put(body.address);
+  out.put_bytes(body.bytes);
+  out.put(memory);
+  out.put(range);
+  out.put_indices(*call.external);
+  out.put(call.seed);
+  out.put(call.stream);
+  put_resources(out, call.resources == nullptr ? Resources{} : *call.resources);
+  out.put(static_cast<std::uint64_t>(call.arguments.size()));
+  out.put(static_cast<std::uint64_t>(call.outputs.size()));
+  header_ = std::move(text);
+  gathered_.reserve(2 * call.arguments.size());  // pieces point into them
+  for (const ArgumentView& view : call.arguments) add_argument(call, view, range);
+  WireWriter end(header_);
+  for (const OutputColumn& column : call.outputs) put_output(end, column);
+
+  const std::uint64_t length = header_.size();
+  Bytes framed;
+  detail::append(framed, &length, sizeof length);
+  framed.insert(framed.end(), header_.begin(), header_.end());
+  framed.resize(framed.size() + static_cast<std::size_t>(padding_behind(framed.size())));
+  header_ = std::move(framed);
+  pieces_.push_back(header_);
+  pieces_.insert(pieces_.end(), data_.begin(), data_.end());
+}
+
+std::uint64_t EncodedCall::add_data(std::span<const std::byte> bytes) {
+  const std::uint64_t at = data_bytes_;
+  const auto rest = static_cast<std::size_t>(padding_behind(bytes.size()));
+  data_.push_back(bytes);
+  data_.push_back(std::span(padding).first(rest));
+  data_bytes_ += bytes.size() + rest;
+  return at;
+}
+
+/// What lies close together goes as it is; values far apart, as a column of a matrix, are put together.
+void EncodedCall::add_argument(const BlockCall& call, const ArgumentView& view, IndexRange range) {
+  const ArgumentPart part = part_of(view, *call.external, range);
+  const IndexRange span = part.span();
+  ArgumentView sent = view;
+  std::span<const std::byte> bytes;
+  std::span<const std::byte> offsets;
+  if (span.size() <= 2 * part.count()) {
+    sent.origin = view.origin - span.begin;
+    if (!span.empty()) {
+      const auto first = view.value(span.begin);
+      const auto last = view.value(span.end - 1);
+      bytes = {first.data(), static_cast<std::size_t>(last.data() + last.size() - first.data())};
+    }
+    if (view.offsets != nullptr) offsets = gathered_.emplace_back(offsets_of(view, span));
+  } else {
+    Bytes& values = gathered_.emplace_back();
+    Bytes ends;
+    gather(view, part, values, ends);
+    bytes = values;
+    if (view.offsets != nullptr) offsets = gathered_.emplace_back(std::move(ends));
+    const Strides dense = c_strides(part.extents);
+    const std::size_t rank = view.strides.size();
+    sent.origin = 0;
+    for (std::size_t axis = 0; axis < rank; ++axis) {
+      sent.strides[axis] = view.strides[axis] == 0 ? 0 : dense[axis];
+      sent.origin -= part.low[axis] * sent.strides[axis];
+    }
+    sent.slice_strides.assign(dense.begin() + static_cast<std::ptrdiff_t>(rank), dense.end());
+  }
+  WireWriter out(header_);
+  put_type(out, *view.type);
+  out.put(sent.origin);
+  out.put_indices(sent.strides);
+  out.put_indices(sent.slice_shape);
+  out.put_indices(sent.slice_strides);
+  out.put(add_data(bytes));
+  out.put(static_cast<std::uint64_t>(bytes.size()));
+  out.put(add_data(offsets));
+  out.put(static_cast<std::uint64_t>(offsets.size()));
+}
+
+namespace {
+
+/// How many values there are between the offsets, which must not point beyond the bytes.
+Index count_offsets(std::span<const std::byte> offsets, std::uint64_t bytes) {
+  WireReader numbers(offsets);
+  std::uint64_t last = 0;
+  Index count = -1;
+  for (; !numbers.at_end(); ++count) {
+    const auto offset = numbers.get<std::uint64_t>();
+    if (offset < last || offset > bytes) throw Bug("a call has offsets beyond its values");
+    last = offset;
+  }
+  return count;
+}
+
+ArgumentView get_argument(WireReader& in, std::span<const std::byte> data, const CallRequest& request) {
+  const auto part = [&] {
+    const auto at = in.get<std::uint64_t>();
+    WireReader rest(data);
+    rest.take(at);
+    return rest.take(in.get<std::uint64_t>());
+  };
+  ArgumentView view;
+  view.type = &get_type(in);
+  view.origin = in.get<Index>();
+  view.strides = in.indices<Strides>();
+  view.slice_shape = in.indices<Shape>();
+  view.slice_strides = in.indices<Strides>();
+  const auto bytes = part();
+  const auto offsets = part();
+  view.data = bytes.data();
+  Index count = 0;
+  if (view.type->fixed_size()) {
+    count = static_cast<Index>(bytes.size() / view.type->size);
+  } else {
+    view.offsets = reinterpret_cast<const std::uint64_t*>(offsets.data());
+    count = count_offsets(offsets, bytes.size());
+  }
+  if (view.strides.size() != request.external.size() || view.slice_shape.size() != view.slice_strides.size())
+    throw Bug("a call has an argument of another rank");
+  const IndexRange span = part_of(view, request.external, request.range).span();
+  if (!span.empty() && (span.begin < 0 || span.end > count))
+    throw Bug("a call looks beyond the values of an argument");
+  return view;
+}
+
+}  // namespace
+
+CallRequest decode_call(std::span<const std::byte> bytes) {
+  WireReader whole(bytes);
+  WireReader in(whole.bytes());
+  const auto length = sizeof(std::uint64_t) + WireReader(bytes).get<std::uint64_t>();
+  whole.take(padding_behind(length));
+  const auto data = bytes.subspan(static_cast<std::size_t>(length + padding_behind(length)));
+  CallRequest request;
+  request.body.how = in.get<BodyPlace::How>();
+  request.body.address = in.get<std::uint64_t>();
+  const auto recipe = in.bytes();
+  request.body.bytes.assign(recipe.begin(), recipe.end());
+  request.memory = in.get<std::uint64_t>();
+  request.range = in.get<IndexRange>();
+  request.external = in.indices<Shape>();
+  request.seed = in.get<std::uint64_t>();
+  request.stream = in.get<std::uint64_t>();
+  request.resources = get_resources(in);
+  const auto arguments = in.get<std::uint64_t>();
+  const auto outputs = in.get<std::uint64_t>();
+  if (request.range.empty() || request.range.begin < 0 || request.range.end > element_count(request.external))
+    throw Bug("a call is for elements that there are not");
+  for (std::uint64_t k = 0; k < arguments; ++k) request.arguments.push_back(get_argument(in, data, request));
+  for (std::uint64_t k = 0; k < outputs; ++k) {
+    bool is_fixed = false;
+    request.outputs.push_back(get_output(in, is_fixed));
+    Bytes& values = request.values.emplace_back();
+    if (is_fixed)
+      values.resize(std::max<std::size_t>(
+          1, static_cast<std::size_t>(request.range.size()) * request.outputs.back().type->size));
+  }
+  for (std::size_t k = 0; k < request.outputs.size(); ++k)
+    if (!request.values[k].empty()) request.outputs[k].fixed = request.values[k].data();
+  return request;
+}
+
+}  // namespace mpipe

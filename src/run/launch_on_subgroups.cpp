@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Several runs at the same time, each by a subgroup of ranks; rank 0 directs.
+#include <mpipe/core/clock.hpp>
+#include <mpipe/core/error.hpp>
+
+#include "run/launch_director.hpp"
+#include "run/launch_state.hpp"
+#include "run/launch_subgroups.hpp"
+#include "run/one_run.hpp"
+#include "run/run_reports.hpp"
+#include "run/subgroup_link.hpp"
+
+#include <algorithm>
+#include <deque>
+
+namespace mpipe {
+namespace {
+
+/// Frames travel on a communicator of their own, so one number serves every launch.
+constexpr RunId kLaunchId = 2;
+constexpr Duration kTick = std::chrono::milliseconds(100);
+
+class LaunchOnSubgroups final : public Launch, private RunEvents {
+ public:
+  LaunchOnSubgroups(const Communicator& comm, const RunList& runs, const LaunchSubgroups& subgroups)
+      : comm_(comm),
+        transport_(make_root_transport(comm, kLaunchId)),
+        director_(*transport_, static_cast<std::uint32_t>(runs.size()), subgroups.workers, *this) {
+    for (const auto& data : runs) runs_.emplace_back(data);
+    turn();
+  }
+  ~LaunchOnSubgroups() override { close(); }
+
+  std::size_t size() const override { return runs_.size(); }
+  const MapOutcome& outcome(std::size_t run) const override { return runs_.at(run).outcome(); }
+  RunStatus status(std::size_t run) const override { return runs_.at(run).status(); }
+  void cancel(std::size_t run) override {
+    if (!runs_.at(run).over()) director_.cancel({static_cast<std::uint32_t>(run)});
+  }
+
+ private:
+  WaitOptions wait_options() const override { return comm_.wait_options(); }
+
+  bool do_turn() override {
+    const bool any = director_.turn();
+    const TimePoint now = SteadyClock().now();
+    if (now - ticked_ >= kTick) {
+      ticked_ = now;
+      for (LaunchedRun& run : runs_) run.tick(now);
+    }
+    return any;
+  }
+
+  /// The others wait for nothing else, so they take it at once.
+  bool tell_end() override {
+    if (!director_.finished()) return false;
+    director_.send_end(encode_summary(*this));
+    Waiter waiter(comm_.wait_options());
+    while (!transport_->all_sent() && !waiter.expired()) waiter.idle();
+    return true;
+  }
+
+  Bytes request(MapId run) override {
+    const RunData& data = runs_.at(run.value).data();
+    return encode_request(data.inputs, data.options);
+  }
+  void on_message(LaunchMessage message) override { runs_.at(message.run.value).on_message(message); }
+  void on_dropped(MapId run) override { runs_.at(run.value).drop(); }
+
+  Communicator comm_;
+  std::unique_ptr<RootTransport> transport_;
+  LaunchDirector director_;
+  std::deque<LaunchedRun> runs_;
+  TimePoint ticked_{};
+};
+
+/// What the ranks of a subgroup do with a run.
+class SubgroupRun final : public SubgroupWork {
+ public:
+  SubgroupRun(const Communicator& subgroup, const RunList& runs, Supply supply, const LeadHook& hook)
+      : subgroup_(subgroup), runs_(runs), supply_(std::move(supply)), hook_(hook) {}
+
+  void compute(MapId run, SubgroupId, Bytes bytes, SubgroupLink& link) override {
+    const RunData& data = *runs_.at(run.value);
+    const Bytes request = subgroup_.broadcast(std::move(bytes));
+    if (!subgroup_.is_root()) {
+      outcome_of(data.name, [&] {
+        return take_and_run(
+            subgroup_, data.pipeline, [&] { return decode_request(request); }, supply_);
+      });
+      return;
+    }
+    const auto reporter = std::make_shared<RunReporter>(link, run);
+    const auto take = [&] {
+      Request taken = decode_request(request);
+      take_functions(taken.options, data.options);
+      taken.options.observer = reporter;
+      return taken;
+    };
+    LeaderControl control(link, run);
+    const MapOutcome outcome = outcome_of(data.name, [&] {
+      return take_and_run(subgroup_, data.pipeline, take, supply_, &control,
+                          [&](std::shared_ptr<StatusWriter> status) {
+                            if (hook_) hook_(run.value, std::move(status));
+                          });
+    });
+    reporter->send_over(outcome);
+  }
+
+ private:
+  const Communicator& subgroup_;
+  const RunList& runs_;
+  const Supply supply_;
+  const LeadHook& hook_;
+};
+
+/// Collective.
+Supply find_supply_for(const Communicator& comm, const RunList& runs) {
+  return find_supply(comm, std::any_of(runs.begin(), runs.end(),
+                                       [](const auto& run) { return needs_devices(run->pipeline); }));
+}
+
+std::vector<int> ranks_of(const std::vector<WorkerId>& workers) {
+  std::vector<int> ranks;
+  for (const WorkerId worker : workers) ranks.push_back(static_cast<int>(worker.value) + 1);
+  return ranks;
+}
+
+}  // namespace
+
+std::shared_ptr<Launch> launch_on_subgroups(const Communicator& comm, const RunList& runs, int count,
+                                            const LeadHook& hook) {
+  const Supply supply = find_supply_for(comm, runs);
+  const LaunchSubgroups subgroups = divide_ranks(comm.nodes(), count);
+  const std::optional<int> number = subgroups.subgroup_of(comm.rank());
+  const std::optional<Communicator> subgroup = comm.split(number, subgroups.place_of(comm.rank()));
+  if (comm.is_root()) return std::make_shared<LaunchOnSubgroups>(comm, runs, subgroups);
+  const auto transport = make_worker_transport(comm, kLaunchId);
+  SubgroupLink link(*transport);
+  const std::vector<int> ranks = ranks_of(subgroups.workers[static_cast<std::size_t>(*number)]);
+  SubgroupRun work(*subgroup, runs, part_of(supply, ranks), hook);
+  return finished_launch(decode_summary(serve_subgroup(link, work, comm.wait_options()), runs));
+}
+
+}  // namespace mpipe
