@@ -172,7 +172,7 @@ Communicator Communicator::subgroup(std::span<const int> ranks) const {
   MPI_Group_free(&all);
   state_->check(code, "MPI_Comm_create_group");
   if (part == MPI_COMM_NULL) throw Bug(fmt::format("rank {} is not in the subgroup that it makes", rank()));
-  return adopt(part, state_->wait_options, state_->broken, zygote());
+  return adopt(part, state_->wait_options, state_->broken, state_->zygote);
 }
 
 Communicator Communicator::duplicate() const {

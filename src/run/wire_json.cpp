@@ -15,7 +15,7 @@ Json failure_to_json(const Failure& failure) {
           {"category", static_cast<int>(failure.category)}};
 }
 
-Failure decode_failure(const Json& json) {
+Failure failure_from_json(const Json& json) {
   Failure failure;
   failure.output = json["output"];
   failure.element = json["element"];
@@ -37,7 +37,7 @@ Json encode_failures(const std::vector<Failure>& failures) {
 
 std::vector<Failure> decode_failures(const Json& json) {
   std::vector<Failure> failures;
-  for (const Json& failure : json) failures.push_back(decode_failure(failure));
+  for (const Json& failure : json) failures.push_back(failure_from_json(failure));
   return failures;
 }
 
