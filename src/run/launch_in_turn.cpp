@@ -71,7 +71,7 @@ class LaunchInTurn final : public Launch {
           [&] {
             return Request{data.inputs, runs_[run].observed_options()};
           },
-          &cancel_,
+          find_supply(comm_, needs_devices(data.pipeline)), &cancel_,
           [&](std::shared_ptr<StatusWriter> status) {
             if (hook_) hook_(run, std::move(status));
           });
@@ -94,8 +94,11 @@ std::vector<MapOutcome> follow(const Communicator& comm, const RunList& runs) {
     const Bytes bytes = comm.broadcast({});
     if (run == kAllOver) return decode_summary(bytes, runs);
     const RunData& data = *runs.at(static_cast<std::size_t>(run));
-    outcome_of(data.name,
-               [&] { return take_and_run(comm, data.pipeline, [&] { return decode_request(bytes); }); });
+    outcome_of(data.name, [&] {
+      return take_and_run(
+          comm, data.pipeline, [&] { return decode_request(bytes); },
+          find_supply(comm, needs_devices(data.pipeline)));
+    });
   }
 }
 

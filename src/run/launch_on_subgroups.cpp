@@ -10,6 +10,7 @@
 #include "run/run_reports.hpp"
 #include "run/subgroup_link.hpp"
 
+#include <algorithm>
 #include <deque>
 
 namespace mpipe {
@@ -76,15 +77,16 @@ class LaunchOnSubgroups final : public Launch, private RunEvents {
 /// What the ranks of a subgroup do with a run.
 class SubgroupRun final : public SubgroupWork {
  public:
-  SubgroupRun(const Communicator& subgroup, const RunList& runs, const LeadHook& hook)
-      : subgroup_(subgroup), runs_(runs), hook_(hook) {}
+  SubgroupRun(const Communicator& subgroup, const RunList& runs, Supply supply, const LeadHook& hook)
+      : subgroup_(subgroup), runs_(runs), supply_(std::move(supply)), hook_(hook) {}
 
   void compute(MapId run, SubgroupId, Bytes bytes, SubgroupLink& link) override {
     const RunData& data = *runs_.at(run.value);
     const Bytes request = subgroup_.broadcast(std::move(bytes));
     if (!subgroup_.is_root()) {
       outcome_of(data.name, [&] {
-        return take_and_run(subgroup_, data.pipeline, [&] { return decode_request(request); });
+        return take_and_run(
+            subgroup_, data.pipeline, [&] { return decode_request(request); }, supply_);
       });
       return;
     }
@@ -97,7 +99,7 @@ class SubgroupRun final : public SubgroupWork {
     };
     LeaderControl control(link, run);
     const MapOutcome outcome = outcome_of(data.name, [&] {
-      return take_and_run(subgroup_, data.pipeline, take, &control,
+      return take_and_run(subgroup_, data.pipeline, take, supply_, &control,
                           [&](std::shared_ptr<StatusWriter> status) {
                             if (hook_) hook_(run.value, std::move(status));
                           });
@@ -108,20 +110,35 @@ class SubgroupRun final : public SubgroupWork {
  private:
   const Communicator& subgroup_;
   const RunList& runs_;
+  const Supply supply_;
   const LeadHook& hook_;
 };
+
+/// Collective.
+Supply find_supply_for(const Communicator& comm, const RunList& runs) {
+  return find_supply(comm, std::any_of(runs.begin(), runs.end(),
+                                       [](const auto& run) { return needs_devices(run->pipeline); }));
+}
+
+std::vector<int> ranks_of(const std::vector<WorkerId>& workers) {
+  std::vector<int> ranks;
+  for (const WorkerId worker : workers) ranks.push_back(static_cast<int>(worker.value) + 1);
+  return ranks;
+}
 
 }  // namespace
 
 std::shared_ptr<Launch> launch_on_subgroups(const Communicator& comm, const RunList& runs, int count,
                                             const LeadHook& hook) {
+  const Supply supply = find_supply_for(comm, runs);
   const LaunchSubgroups subgroups = divide_ranks(comm.nodes(), count);
-  const std::optional<Communicator> subgroup =
-      comm.split(subgroups.subgroup_of(comm.rank()), subgroups.place_of(comm.rank()));
+  const std::optional<int> number = subgroups.subgroup_of(comm.rank());
+  const std::optional<Communicator> subgroup = comm.split(number, subgroups.place_of(comm.rank()));
   if (comm.is_root()) return std::make_shared<LaunchOnSubgroups>(comm, runs, subgroups);
   const auto transport = make_worker_transport(comm, kLaunchId);
   SubgroupLink link(*transport);
-  SubgroupRun work(*subgroup, runs, hook);
+  const std::vector<int> ranks = ranks_of(subgroups.workers[static_cast<std::size_t>(*number)]);
+  SubgroupRun work(*subgroup, runs, part_of(supply, ranks), hook);
   return finished_launch(decode_summary(serve_subgroup(link, work, comm.wait_options()), runs));
 }
 

@@ -125,10 +125,10 @@ void check_needs(const Plan& plan, const Settings& settings, const Supply& suppl
     const auto first = supply.nodes.begin();
     std::for_each(first, on_all ? supply.nodes.end() : first + 1,
                   [&](const NodeSupply& node) { check_on_node(function, node); });
-    if (executor.kind == ExecutorKind::threads && function.function.resources().gpus > 0)
+    if (executor.calls_from_threads && function.function.resources().gpus > 0)
       refuse(fmt::format(
-          "function '{}' needs gpus, which the executor {} cannot give to one thread alone (a process "
-          "sees its devices by environment variables). Use mpi or sequential for it.",
+          "function '{}' needs gpus, which the executor {} cannot give to each of the calls that it makes "
+          "at a time. Use mpi or sequential for it.",
           function.name(), executor.to_string()));
   });
   share_devices(plan, settings, supply, rank0);

@@ -82,10 +82,9 @@ Results run_request(const Communicator& comm, const Pipeline& pipeline, const Re
 }
 
 Results take_and_run(const Communicator& comm, const Pipeline& pipeline, const std::function<Request()>& take,
-                     RunControl* control, const StatusHook& hook) {
+                     const Supply& supply, RunControl* control, const StatusHook& hook) {
   Request request;
   together(comm, [&] { request = take(); });
-  const Supply supply = find_supply(comm, needs_devices(pipeline));
   on_root(comm, [&] {
     check_request(pipeline, request, comm.size(), supply);
     return Bytes{};

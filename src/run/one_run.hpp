@@ -27,8 +27,8 @@ Results run_request(const Communicator& comm, const Pipeline& pipeline, const Re
                     const Supply& supply, RunControl* control = nullptr, const StatusHook& hook = {});
 
 /// Collective. Takes the request on every rank, checks it for these ranks, and runs it. What `take` throws on
-/// any, all throw.
+/// any, all throw. `supply`: of these ranks.
 Results take_and_run(const Communicator& comm, const Pipeline& pipeline, const std::function<Request()>& take,
-                     RunControl* control = nullptr, const StatusHook& hook = {});
+                     const Supply& supply, RunControl* control = nullptr, const StatusHook& hook = {});
 
 }  // namespace mpipe

@@ -69,6 +69,28 @@ Supply find_supply(const Communicator& comm, bool with_devices) {
   return supply;
 }
 
+Supply part_of(const Supply& whole, std::span<const int> ranks) {
+  Supply part{{}, whole.bound};
+  for (const NodeSupply& node : whole.nodes) {
+    const std::size_t first = node.ranks.front() == 0 ? 1 : 0;
+    const std::size_t share = node.devices.size() / std::max<std::size_t>(node.ranks.size() - first, 1);
+    NodeSupply ours{node.host, {}, node.cores, node.memory, {}};
+    for (std::size_t k = 0; k < ranks.size(); ++k) {
+      const auto found = std::find(node.ranks.begin(), node.ranks.end(), ranks[k]);
+      if (found == node.ranks.end()) continue;
+      ours.ranks.push_back(static_cast<int>(k));
+      const auto place = static_cast<std::size_t>(found - node.ranks.begin()) - first;
+      const auto begin = node.devices.begin() + static_cast<std::ptrdiff_t>(place * share);
+      ours.devices.insert(ours.devices.end(), begin, begin + static_cast<std::ptrdiff_t>(share));
+    }
+    std::sort(ours.devices.begin(), ours.devices.end());
+    if (!ours.ranks.empty()) part.nodes.push_back(std::move(ours));
+  }
+  std::sort(part.nodes.begin(), part.nodes.end(),
+            [](const NodeSupply& a, const NodeSupply& b) { return a.ranks.front() < b.ranks.front(); });
+  return part;
+}
+
 Supply supply_here(bool with_devices) {
   const Sight sight = look(with_devices);
   return {{supply_of({host_name(), {0}}, {sight})}, sight.bound != 0};

@@ -5,6 +5,8 @@
 
 #include <mpipe/comm/communicator.hpp>
 
+#include <span>
+
 namespace mpipe {
 
 /// What the ranks on one node share.
@@ -23,6 +25,10 @@ struct Supply {
 
 /// Collective. `with_devices`: looks for devices, and throws what `find_devices` does, on all ranks alike.
 Supply find_supply(const Communicator& comm, bool with_devices);
+
+/// Of `whole`, what a subgroup has while its siblings are at work, too: the ranks of each node but 0, which
+/// is in no subgroup, have equal parts of its devices. `ranks`: those of the subgroup, in its order. Local.
+Supply part_of(const Supply& whole, std::span<const int> ranks);
 
 /// Local. This machine as the one node, and rank 0 as the one rank.
 Supply supply_here(bool with_devices);

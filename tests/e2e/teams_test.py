@@ -47,6 +47,13 @@ class Teams(AppTest):
         result = self.app("map", "by_x.yaml", "--json", ranks=3).json
         self.assertEqual(result["outputs"]["n"]["data"], [1, 2, 1, 2])
 
+    def test_the_document_goes_over_the_function(self):
+        for ranks, expected in (("2", [2, 2, 2, 2]), ('"if(x > 1, 1, 2)"', [2, 1, 2, 1])):
+            self.write("over.yaml", BY_X.replace("mapspec:", f"resources: {{ranks: {ranks}}}, mapspec:"))
+            self.assertEqual(self.app("map", "over.yaml", "--json", ranks=3).json["outputs"]["n"]["data"], expected)
+        self.write("over.yaml", TEAMS.replace("parameters:", 'resources: {ranks: "2 * x"}, parameters:', 1))
+        self.refused("map", "over.yaml", ranks=3, words=["'n'", "n[1]", "says 4"])
+
     def test_that_are_too_large_are_refused(self):
         for ranks in (0, 1, 2):
             self.refused("map", "teams.yaml", "--run-folder", "run", ranks=ranks, words=["'n'", "2 ranks", "mpirun -n 3"])

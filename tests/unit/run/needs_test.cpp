@@ -129,6 +129,18 @@ TEST(ShareDevices, RankZeroLeavesItsPartWhereTheOthersNeedIt) {
   EXPECT_TRUE(contains(message, "Start at most 2 ranks on it."));
 }
 
+TEST(ShareDevices, SubgroupsHaveTheirPartsOfANode) {
+  const Supply whole{{node("n1", {0, 1, 2, 4}, {0, 1, 2, 5, 6, 7}), node("n2", {3, 5}, {3, 4})}};
+  const Supply part = part_of(whole, std::vector<int>{3, 4, 1});
+  ASSERT_EQ(part.nodes.size(), 2U);
+  EXPECT_EQ(part.nodes[0].host, "n2");
+  EXPECT_EQ(part.nodes[0].ranks, (Devices{0}));
+  EXPECT_EQ(part.nodes[0].devices, (Devices{3}));
+  EXPECT_EQ(part.nodes[1].ranks, (Devices{1, 2}));
+  EXPECT_EQ(part.nodes[1].devices, (Devices{0, 1, 6, 7}));
+  EXPECT_EQ(part_of(whole, std::vector<int>{2, 5}).nodes[0].devices, (Devices{2, 5}));
+}
+
 TEST(ShareDevices, RankZeroIsInNoTeam) {
   Resources needs = gpus(1);
   needs.ranks = 2;
