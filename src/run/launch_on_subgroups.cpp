@@ -5,10 +5,8 @@
 
 #include "run/launch_director.hpp"
 #include "run/launch_state.hpp"
-#include "run/launch_subgroups.hpp"
-#include "run/one_run.hpp"
-#include "run/run_reports.hpp"
-#include "run/subgroup_link.hpp"
+#include "run/request.hpp"
+#include "run/subgroup_run.hpp"
 
 #include <deque>
 
@@ -73,44 +71,6 @@ class LaunchOnSubgroups final : public Launch, private RunEvents {
   TimePoint ticked_{};
 };
 
-/// What the ranks of a subgroup do with a run.
-class SubgroupRun final : public SubgroupWork {
- public:
-  SubgroupRun(const Communicator& subgroup, const RunList& runs, const LeadHook& hook)
-      : subgroup_(subgroup), runs_(runs), hook_(hook) {}
-
-  void compute(MapId run, SubgroupId, Bytes bytes, SubgroupLink& link) override {
-    const RunData& data = *runs_.at(run.value);
-    const Bytes request = subgroup_.broadcast(std::move(bytes));
-    if (!subgroup_.is_root()) {
-      outcome_of(data.name, [&] {
-        return take_and_run(subgroup_, data.pipeline, [&] { return decode_request(request); });
-      });
-      return;
-    }
-    const auto reporter = std::make_shared<RunReporter>(link, run);
-    const auto take = [&] {
-      Request taken = decode_request(request);
-      take_functions(taken.options, data.options);
-      taken.options.observer = reporter;
-      return taken;
-    };
-    LeaderControl control(link, run);
-    const MapOutcome outcome = outcome_of(data.name, [&] {
-      return take_and_run(subgroup_, data.pipeline, take, &control,
-                          [&](std::shared_ptr<StatusWriter> status) {
-                            if (hook_) hook_(run.value, std::move(status));
-                          });
-    });
-    reporter->send_over(outcome);
-  }
-
- private:
-  const Communicator& subgroup_;
-  const RunList& runs_;
-  const LeadHook& hook_;
-};
-
 }  // namespace
 
 std::shared_ptr<Launch> launch_on_subgroups(const Communicator& comm, const RunList& runs, int count,
@@ -121,7 +81,7 @@ std::shared_ptr<Launch> launch_on_subgroups(const Communicator& comm, const RunL
   if (comm.is_root()) return std::make_shared<LaunchOnSubgroups>(comm, runs, subgroups);
   const auto transport = make_worker_transport(comm, kLaunchId);
   SubgroupLink link(*transport);
-  SubgroupRun work(*subgroup, runs, hook);
+  SubgroupRun work(comm, *subgroup, subgroups, runs, hook);
   return finished_launch(decode_summary(serve_subgroup(link, work, comm.wait_options()), runs));
 }
 
