@@ -50,8 +50,7 @@ void LaunchDirector::act() {
                           [&](const CancelRun& run) {
                             send(leader_of_[run.run.value], {LaunchKind::cancel, run.run, 0, {}});
                           },
-                          // A subgroup that has nothing to do waits for the end.
-                          [&](const OfferSubgroup& offer) { queue_.on_declined(offer.run, offer.subgroup); }},
+                          [&](const OfferSubgroup& subgroup) { offer(subgroup); }},
                *action);
 }
 
@@ -63,14 +62,26 @@ void LaunchDirector::begin(const BeginRun& begin) {
                   worker == subgroup.front() ? events_.request(begin.run) : Bytes{}});
 }
 
+/// The leader answers once, to the subgroup as well.
+void LaunchDirector::offer(const OfferSubgroup& offer) {
+  const WorkerId leader = leader_of_[offer.run.value];
+  for (const WorkerId worker : subgroups_[offer.subgroup.value])
+    send(worker, {LaunchKind::join, offer.run, leader.value + 1, {}});
+  send(leader, {LaunchKind::offer, offer.run, offer.subgroup.value, {}});
+}
+
 void LaunchDirector::take(WorkerId from, LaunchMessage message) {
   if (message.kind == LaunchKind::broken) throw Error(Category::rank_lost, to_text(message.payload));
-  const bool of_leader = message.run.value < queue_.run_count() &&
-                         queue_.state(message.run) == RunQueue::State::running &&
-                         leader_of_[message.run.value] == from;
-  if (!of_leader || message.kind < LaunchKind::started)
+  const bool begun =
+      message.run.value < queue_.run_count() && queue_.state(message.run) != RunQueue::State::waiting;
+  const bool answers = message.kind == LaunchKind::joined || message.kind == LaunchKind::declined;
+  const bool runs = begun && queue_.state(message.run) == RunQueue::State::running;
+  if (message.kind < LaunchKind::started || !(runs || (begun && answers)) ||
+      leader_of_[message.run.value] != from)
     throw Bug(fmt::format("worker {} sent a message of kind {} about run {}, which it does not lead",
                           from.value, static_cast<int>(message.kind), message.run.value));
+  if (message.kind == LaunchKind::joined) return queue_.on_joined(message.run, {message.detail});
+  if (message.kind == LaunchKind::declined) return queue_.on_declined(message.run, {message.detail});
   const bool over = message.kind == LaunchKind::over;
   const MapId run = message.run;
   events_.on_message(std::move(message));

@@ -45,6 +45,7 @@ class LaunchDirector {
   void take(WorkerId from, LaunchMessage message);
   void send(WorkerId to, LaunchMessage message);
   void begin(const BeginRun& begin);
+  void offer(const OfferSubgroup& offer);
 
   RootTransport& transport_;
   RunQueue queue_;

@@ -9,6 +9,8 @@
 ///        2  begin      subgroup     to the first rank of the subgroup: the request
 ///        3  cancel     0        (to the rank that leads the run)
 ///        4  end        0        how all runs ended
+///        5  offer      subgroup     (to the rank that leads the run: the subgroup may join)
+///        6  join       rank     (to the ranks of that subgroup: who leads the run, and will say yes or no)
 ///       65  started    0        what the run found
 ///       66  progress   0        what became of elements since the last one
 ///       67  resolved   0        shapes that became known
@@ -16,6 +18,8 @@
 ///       69  value      output   a `Value`
 ///       70  over       0        how the run ended
 ///       71  broken     0        why this rank cannot go on
+///       72  joined     subgroup     (the offer was taken)
+///       73  declined   subgroup     (it was not, and will not be)
 #pragma once
 
 #include <mpipe/comm/transport.hpp>
@@ -32,6 +36,8 @@ enum class LaunchKind : FrameKind {
   begin = 2,
   cancel = 3,
   end = 4,
+  offer = 5,
+  join = 6,
   started = 65,
   progress = 66,
   resolved = 67,
@@ -39,13 +45,15 @@ enum class LaunchKind : FrameKind {
   value = 69,
   over = 70,
   broken = 71,
+  joined = 72,
+  declined = 73,
 };
 
 /// A message as it is sent, and as it was received in full.
 struct LaunchMessage {
   LaunchKind kind = LaunchKind::end;
   MapId run;
-  std::uint32_t detail = 0;  ///< the subgroup, or the output
+  std::uint32_t detail = 0;  ///< the subgroup, the rank or the output
   Bytes payload;
 };
 

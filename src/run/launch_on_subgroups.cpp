@@ -5,10 +5,8 @@
 
 #include "run/launch_director.hpp"
 #include "run/launch_state.hpp"
-#include "run/launch_subgroups.hpp"
-#include "run/one_run.hpp"
-#include "run/run_reports.hpp"
-#include "run/subgroup_link.hpp"
+#include "run/request.hpp"
+#include "run/subgroup_run.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -74,46 +72,6 @@ class LaunchOnSubgroups final : public Launch, private RunEvents {
   TimePoint ticked_{};
 };
 
-/// What the ranks of a subgroup do with a run.
-class SubgroupRun final : public SubgroupWork {
- public:
-  SubgroupRun(const Communicator& subgroup, const RunList& runs, Supply supply, const LeadHook& hook)
-      : subgroup_(subgroup), runs_(runs), supply_(std::move(supply)), hook_(hook) {}
-
-  void compute(MapId run, SubgroupId, Bytes bytes, SubgroupLink& link) override {
-    const RunData& data = *runs_.at(run.value);
-    const Bytes request = subgroup_.broadcast(std::move(bytes));
-    if (!subgroup_.is_root()) {
-      outcome_of(data.name, [&] {
-        return take_and_run(
-            subgroup_, data.pipeline, [&] { return decode_request(request); }, supply_);
-      });
-      return;
-    }
-    const auto reporter = std::make_shared<RunReporter>(link, run);
-    const auto take = [&] {
-      Request taken = decode_request(request);
-      take_functions(taken.options, data.options);
-      taken.options.observer = reporter;
-      return taken;
-    };
-    LeaderControl control(link, run);
-    const MapOutcome outcome = outcome_of(data.name, [&] {
-      return take_and_run(subgroup_, data.pipeline, take, supply_, &control,
-                          [&](std::shared_ptr<StatusWriter> status) {
-                            if (hook_) hook_(run.value, std::move(status));
-                          });
-    });
-    reporter->send_over(outcome);
-  }
-
- private:
-  const Communicator& subgroup_;
-  const RunList& runs_;
-  const Supply supply_;
-  const LeadHook& hook_;
-};
-
 /// Collective.
 Supply find_supply_for(const Communicator& comm, const RunList& runs) {
   return find_supply(comm, std::any_of(runs.begin(), runs.end(),
@@ -138,7 +96,7 @@ std::shared_ptr<Launch> launch_on_subgroups(const Communicator& comm, const RunL
   const auto transport = make_worker_transport(comm, kLaunchId);
   SubgroupLink link(*transport);
   const std::vector<int> ranks = ranks_of(subgroups.workers[static_cast<std::size_t>(*number)]);
-  SubgroupRun work(*subgroup, runs, part_of(supply, ranks), hook);
+  SubgroupRun work(comm, *subgroup, subgroups, part_of(supply, ranks), runs, hook);
   return finished_launch(decode_summary(serve_subgroup(link, work, comm.wait_options()), runs));
 }
 

@@ -26,7 +26,7 @@ MapOptions without_observer_elsewhere(const Communicator& comm, MapOptions optio
 }  // namespace
 
 MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs, MapOptions options,
-               const Supply& supply, RunControl* control)
+               RunControl* control)
     : comm_(comm),
       control_(control),
       pipeline_(pipeline),
@@ -45,11 +45,22 @@ MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs&
       resolved_in_store_(plan_.outputs().size(), false),
       assumed_(plan_.outputs().size(), false),
       arrays_(plan_),
-      began_(clock_.now()) {
+      began_(clock_.now()),
+      settled_(began_) {
+  if (!options_.run_folder.empty()) files_ = layout();
+}
+
+MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs, MapOptions options,
+               const Supply& supply, RunControl* control)
+    : MapRun(comm, pipeline, inputs, std::move(options), control) {
+  settle(supply, &MapRun::open_store);
+}
+
+void MapRun::settle(const Supply& supply, void (MapRun::*open)()) {
   machine_ = describe_machine(supply);
   const DeviceShares devices = share_devices(plan_, settings_, supply, options_.rank0);
   choose_workers(devices);
-  open_store();
+  (this->*open)();
   const bool threads = comm_.is_root() && (settings_.uses_threads() || rank0_has_thread_);
   if (store_) sink_ = std::make_unique<Sink>(*store_);
   appends_late_ = store_ && threads;
@@ -84,11 +95,18 @@ Results MapRun::run() {
     options_.observer->on_note(
         "isolated functions with captures, and those of a program that started MPI before mpipe::Environment "
         "was made, run in forks of the ranks themselves, which begin more slowly");
-  if (plan_.wave_count() > 0) {
+  return compute();
+}
+
+Results MapRun::compute() {
+  while (wave_ < plan_.wave_count()) {
     if (comm_.is_root())
       lead();
     else
       follow();
+    if (!next_comm_) break;
+    leave();
+    enter();
   }
   const bool stopped = outcome_.stopped();
   if (store_) store_->finish(arrays_.all(), !stopped);
@@ -315,7 +333,9 @@ void MapRun::collect_statistics(Results& results) {
   std::vector<std::int64_t> calls;
   std::vector<double> times;
   std::vector<double> longest;
-  for (const FunctionCost& cost : runner_->costs()) {
+  for (std::size_t k = 0; k < runner_->costs().size(); ++k) {
+    FunctionCost cost = k < earlier_costs_.size() ? earlier_costs_[k] : FunctionCost{};
+    add_cost(cost, runner_->costs()[k]);
     calls.push_back(cost.calls);
     times.push_back(seconds(cost.busy));
     longest.push_back(seconds(cost.longest));
@@ -329,9 +349,10 @@ void MapRun::collect_statistics(Results& results) {
     results.functions[pipeline_.function({id}).name()] = {calls[id], times[id], mean, longest[id]};
   }
   results.wall_seconds = seconds(clock_.now() - began_);
+  note_time();
   if (results.wall_seconds <= 0) return;
-  results.busy_workers = seconds(busy_) / (results.wall_seconds * std::max(1u, workers_));
-  results.busy_all_ranks = seconds(busy_) / (results.wall_seconds * std::max<double>(comm_.size(), workers_));
+  results.busy_workers = seconds(busy_) / seconds(worker_time_);
+  results.busy_all_ranks = seconds(busy_) / seconds(rank_time_);
 }
 
 namespace {

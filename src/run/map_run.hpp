@@ -19,6 +19,8 @@
 
 namespace mpipe {
 
+void add_cost(FunctionCost& sum, const FunctionCost& cost);
+
 /// A run that ended early, for another reason than an element.
 class RunStopped final : public Error {
  public:
@@ -42,10 +44,17 @@ class MapRun {
 
   /// Collective. The whole run.
   Results run();
+  /// Collective with the ranks whose `RunControl::regroup` gave them `comm`: this rank takes part in the rest
+  /// of their run. `options` and `inputs` are those of the run.
+  static Results join(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs,
+                      MapOptions options, RunControl* control);
 
  private:
   class Sink;
   struct Crew;
+  /// One that has nothing yet but its plan.
+  MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs, MapOptions options,
+         RunControl* control);
   friend class WaveDirector;
   friend class CrewListener;
   friend class WaveFollower;
@@ -61,6 +70,20 @@ class MapRun {
   std::vector<CalledBody> isolate_functions();
   Comm form_teams(const Supply& supply);
   MachineInfo describe_machine(const Supply& supply) const;
+  /// Collective. What depends on the ranks; `open` opens the store.
+  void settle(const Supply& supply, void (MapRun::*open)());
+
+  // going on with more ranks (collective)
+  /// Whether the run does so before wave `next`.
+  bool regroup(std::size_t next);
+  void leave();
+  void enter();
+  void reopen_store();
+  void share_earlier();
+  Bytes encode_state() const;
+  void take_state(std::span<const std::byte> bytes);
+  void note_time();
+  Results compute();
 
   // waves (collective)
   void prepare_wave(std::size_t wave);
@@ -137,6 +160,15 @@ class MapRun {
   TimePoint began_;
   Duration busy_{};  ///< of all workers, rank 0 only
   std::uint32_t workers_ = 1;
+
+  // Of a run to which ranks join:
+  RunLayout files_;                          ///< as the store was opened first
+  std::size_t wave_ = 0;                     ///< the first one on these ranks
+  std::optional<Communicator> next_comm_;    ///< on which it goes on
+  std::vector<FunctionCost> earlier_costs_;  ///< by function: on this rank, before
+  TimePoint settled_;                        ///< when the run began on these ranks
+  Duration worker_time_{};                   ///< of all workers, from begin to end
+  Duration rank_time_{};                     ///< of all ranks
 };
 
 }  // namespace mpipe

@@ -185,7 +185,6 @@ void MapRun::keep_failed() {
 
 void MapRun::open_store() {
   if (options_.run_folder.empty()) return;
-  RunLayout files = layout();
   const Bytes id = on_root(comm_, [&] {
     RunDescription description = describe();
     folder_.emplace(options_.resume ? RunFolder::resume(options_.run_folder)
@@ -204,10 +203,10 @@ void MapRun::open_store() {
     return bytes;
   });
   const bool goes_on = id.front() != std::byte{0};
-  files.run_id.assign(reinterpret_cast<const char*>(id.data()) + 1, id.size() - 1);
+  files_.run_id.assign(reinterpret_cast<const char*>(id.data()) + 1, id.size() - 1);
   try {
-    store_ = goes_on ? resume_run_store(comm_, options_.run_folder, files, {.keep_failed = keeps_failed()})
-                     : create_run_store(comm_, options_.run_folder, files, {});
+    store_ = goes_on ? resume_run_store(comm_, options_.run_folder, files_, {.keep_failed = keeps_failed()})
+                     : create_run_store(comm_, options_.run_folder, files_, {});
     // The folder becomes a run when its files are there: a start that fails before leaves nothing to go on
     // with.
     on_root(comm_, [&] {

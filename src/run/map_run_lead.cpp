@@ -251,7 +251,7 @@ class WaveFollower final : public WorkerEvents {
  public:
   explicit WaveFollower(MapRun& run) : run_(run) {}
   void on_barrier(std::uint32_t wave) override {
-    if (run_.finish_wave(wave)) run_.prepare_wave(wave + 1);
+    if (run_.finish_wave(wave) && !run_.regroup(wave + 1)) run_.prepare_wave(wave + 1);
   }
   void on_commit(std::uint32_t) override { run_.commit(); }
   void on_turn(TimePoint now) override {
@@ -265,7 +265,7 @@ class WaveFollower final : public WorkerEvents {
 void MapRun::follow() {
   const auto transport = make_worker_transport(comm_, kRunId);
   together(comm_, [] {});  // rank 0 makes its pools
-  prepare_wave(0);
+  prepare_wave(wave_);
   WaveFollower follower(*this);
   serve(*transport, *runner_, follower, clock_, {comm_.rank(), host_name()}, comm_.wait_options(),
         team_maker_ ? WorkerLoop::Teams{runner_.get(), team_maker_.get()} : WorkerLoop::Teams{});
@@ -343,12 +343,14 @@ void MapRun::lead() {
       workers_ += crews.back()->pool->worker_count();
     }
   });
-  prepare_wave(0);
-  for (std::size_t wave = 0;; ++wave) {
+  prepare_wave(wave_);
+  for (std::size_t wave = wave_;; ++wave) {
+    if (control_ != nullptr && wave + 1 == plan_.wave_count()) control_->on_last_wave();
     lead_wave(wave, crews, others);
     if (remote) remote->send_barrier(static_cast<std::uint32_t>(wave));
     if (!finish_wave(wave)) break;
     options_.observer->on_resolved(plan_);
+    if (regroup(wave + 1)) break;
     prepare_wave(wave + 1);
   }
   for (const auto& crew : crews)

@@ -92,4 +92,12 @@ Results take_and_run(const Communicator& comm, const Pipeline& pipeline, const s
   return run_request(comm, pipeline, request, supply, control, hook);
 }
 
+Results join_request(const Communicator& comm, const Pipeline& pipeline, std::span<const std::byte> bytes,
+                     RunControl* control) {
+  Request request;
+  together(comm, [&] { request = decode_request(bytes); });
+  const Pipeline part = wanted_part(pipeline, request.inputs, request.options);
+  return MapRun::join(comm, part, request.inputs, request.options, control);
+}
+
 }  // namespace mpipe

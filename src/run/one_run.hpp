@@ -31,4 +31,8 @@ Results run_request(const Communicator& comm, const Pipeline& pipeline, const Re
 Results take_and_run(const Communicator& comm, const Pipeline& pipeline, const std::function<Request()>& take,
                      const Supply& supply, RunControl* control = nullptr, const StatusHook& hook = {});
 
+/// Collective with those who compute the run (see `MapRun::join`).
+Results join_request(const Communicator& comm, const Pipeline& pipeline, std::span<const std::byte> bytes,
+                     RunControl* control);
+
 }  // namespace mpipe

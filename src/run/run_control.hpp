@@ -3,14 +3,21 @@
 /// What those who started a run have to say while it goes on.
 #pragma once
 
+#include <mpipe/comm/communicator.hpp>
+
 namespace mpipe {
 
-/// Asked by rank 0 of a run, about ten times a second and between two waves; must be quick.
+/// Belongs to one rank of a run.
 class RunControl {
  public:
   virtual ~RunControl() = default;
-  /// The run is to stop: what is being computed is the last.
-  virtual bool cancelled() = 0;
+  /// Rank 0, about ten times a second; must be quick. The run is to stop: what is being computed is the last.
+  virtual bool cancelled() { return false; }
+  /// Rank 0: there will be no `regroup` any more.
+  virtual void on_last_wave() {}
+  /// Collective over `comm`, between two waves. The communicator on which the run goes on, when ranks join
+  /// it: those of `comm` are its first ones, in their order. Those that join call `MapRun::join`.
+  virtual std::optional<Communicator> regroup(const Communicator& /*comm*/) { return std::nullopt; }
 };
 
 }  // namespace mpipe

@@ -22,12 +22,20 @@ std::optional<LaunchMessage> SubgroupLink::poll() {
 
 bool LeaderControl::cancelled() {
   while (const auto message = link_.poll()) {
-    if (message->kind != LaunchKind::cancel)
+    if (message->kind == LaunchKind::offer && message->run == run_)
+      offers_.push_back({message->detail});
+    else if (message->kind == LaunchKind::cancel)
+      cancelled_ = cancelled_ || message->run == run_;
+    else
       throw Bug(
           fmt::format("a message of kind {} for a rank that leads a run", static_cast<int>(message->kind)));
-    cancelled_ = cancelled_ || message->run == run_;
   }
   return cancelled_;
+}
+
+std::vector<SubgroupId> LeaderControl::take_offers() {
+  LeaderControl::cancelled();
+  return std::exchange(offers_, {});
 }
 
 namespace {
@@ -57,6 +65,12 @@ Bytes serve_subgroup(SubgroupLink& link, SubgroupWork& work, const WaitOptions& 
           work.compute(message.run, {message.detail}, std::move(message.payload), link);
           break;
         case LaunchKind::cancel:  // crossed the end of the run
+          break;
+        case LaunchKind::offer:
+          work.decline(message.run, {message.detail}, link);
+          break;
+        case LaunchKind::join:
+          work.join(message.run, static_cast<int>(message.detail), link);
           break;
         case LaunchKind::end:
           return std::move(message.payload);

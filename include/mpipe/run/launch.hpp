@@ -89,8 +89,9 @@ struct LaunchOptions {
 ///
 /// *Who computes.* With `max_concurrent` k > 1 and enough ranks, all ranks but 0 are divided into k
 /// subgroups, as equal as can be, within a node first. The next run begins on the subgroup that is free. Rank
-/// 0 directs, and computes nothing. Each run has a communicator of its own, so runs do not disturb each
-/// other, also when one fails. Otherwise the runs are computed one after the other by all ranks.
+/// 0 directs, and computes nothing. A subgroup that is free while no run waits joins one that goes on,
+/// between two of its waves. Each run has a communicator of its own, so runs do not disturb each other, also
+/// when one fails. Otherwise the runs are computed one after the other by all ranks.
 ///
 /// *When.* Rank 0 has no thread for this: runs go on by themselves, but the next one begins, and news arrive,
 /// when the handle is asked anything (`done`, `status`, `cancel`, `wait`). Where rank 0 computes itself

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <random>
@@ -42,46 +43,112 @@ class Heard final : public RunEvents {
   std::map<std::uint32_t, std::string> last;
 };
 
-/// A subgroup that computes for some turns, and stops when it is told to.
+/// What leaders tell the ranks of subgroups that may join, as MPI does it elsewhere.
+class Answers {
+ public:
+  enum class Word { no, yes, over };
+  void say(std::uint32_t worker, Word word) {
+    const std::lock_guard lock(mutex_);
+    words_[worker].push_back(word);
+  }
+  Word hear(std::uint32_t worker) {
+    for (;;) {
+      {
+        const std::lock_guard lock(mutex_);
+        auto& words = words_[worker];
+        if (!words.empty()) {
+          const Word word = words.front();
+          words.pop_front();
+          return word;
+        }
+      }
+      std::this_thread::yield();
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::uint32_t, std::deque<Word>> words_;
+};
+
+struct Counts {
+  std::atomic<int> begun{0};
+  std::atomic<int> joined{0};
+};
+
+/// A subgroup that computes for some turns, takes others or not, and stops when it is told to.
 class PretendedWork final : public SubgroupWork {
  public:
-  PretendedWork(bool leads, unsigned seed, std::atomic<int>& begun)
-      : leads_(leads), random_(seed), begun_(begun) {}
+  PretendedWork(std::uint32_t worker, const LaunchSubgroups& subgroups, unsigned seed, Answers& answers,
+                Counts& counts)
+      : worker_(worker), subgroups_(subgroups), random_(seed), answers_(answers), counts_(counts) {}
+
   void compute(MapId run, SubgroupId, Bytes request, SubgroupLink& link) override {
-    if (!leads_) {
+    if (subgroups_.place_of(static_cast<int>(worker_) + 1) != 0) {
       EXPECT_TRUE(request.empty());
       return;
     }
     EXPECT_EQ(to_text(request), "run " + std::to_string(run.value));
-    ++begun_;
+    ++counts_.begun;
     LeaderControl control(link, run);
     bool cancelled = false;
-    for (unsigned turn = random_() % 30; turn > 0 && !cancelled; --turn) {
+    std::vector<SubgroupId> members;
+    for (unsigned turn = random_() % 60; turn > 0 && !cancelled; --turn) {
       cancelled = control.cancelled();
       link.send({LaunchKind::progress, run, 0, {}});
+      if (turn % 8 == 0) take_subgroups(control, run, link, members);
       std::this_thread::yield();
     }
+    for (const SubgroupId subgroup : control.take_offers()) decline(run, subgroup, link);
+    for (const SubgroupId subgroup : members) say(subgroup, Answers::Word::over);
     link.send({LaunchKind::over, run, 0, to_bytes(cancelled ? "cancelled" : "completed")});
   }
 
+  void join(MapId, int leader, SubgroupLink&) override {
+    EXPECT_EQ(subgroups_.place_of(leader), 0);
+    if (answers_.hear(worker_) == Answers::Word::no) return;
+    ++counts_.joined;
+    EXPECT_EQ(answers_.hear(worker_), Answers::Word::over);
+  }
+
+  void decline(MapId run, SubgroupId subgroup, SubgroupLink& link) override {
+    say(subgroup, Answers::Word::no);
+    link.send({LaunchKind::declined, run, subgroup.value, {}});
+  }
+
  private:
-  bool leads_;
+  void take_subgroups(LeaderControl& control, MapId run, SubgroupLink& link,
+                      std::vector<SubgroupId>& members) {
+    for (const SubgroupId subgroup : control.take_offers()) {
+      say(subgroup, Answers::Word::yes);
+      link.send({LaunchKind::joined, run, subgroup.value, {}});
+      members.push_back(subgroup);
+    }
+  }
+  void say(SubgroupId subgroup, Answers::Word word) {
+    for (const WorkerId worker : subgroups_.workers.at(subgroup.value)) answers_.say(worker.value, word);
+  }
+
+  std::uint32_t worker_;
+  const LaunchSubgroups& subgroups_;
   std::mt19937 random_;
-  std::atomic<int>& begun_;
+  Answers& answers_;
+  Counts& counts_;
 };
 
 struct Ranks {
-  Ranks(LoopbackNetwork& network, const LaunchSubgroups& subgroups, unsigned seed, std::atomic<int>& begun) {
+  Ranks(LoopbackNetwork& network, const LaunchSubgroups& subgroups, unsigned seed, Counts& counts) {
     for (std::uint32_t k = 0; k < network.root().worker_count(); ++k)
-      threads.emplace_back([&network, &subgroups, &begun, k, seed] {
+      threads.emplace_back([this, &network, &subgroups, &counts, k, seed] {
         SubgroupLink link(network.worker({k}));
-        PretendedWork work(subgroups.place_of(static_cast<int>(k) + 1) == 0, seed * 31 + k, begun);
+        PretendedWork work(k, subgroups, seed * 31 + k, answers, counts);
         EXPECT_EQ(to_text(serve_subgroup(link, work, {})), "the end");
       });
   }
   ~Ranks() {
     for (std::thread& thread : threads) thread.join();
   }
+  Answers answers;
   std::vector<std::thread> threads;
 };
 
@@ -93,7 +160,8 @@ LaunchSubgroups subgroups_of(std::uint32_t workers, int count) {
 
 TEST(LaunchProtocol, AnyDelaysAndCancellationsComeToAnEnd) {
   int cancelled = 0;
-  for (unsigned seed = 0; seed < 60; ++seed) {
+  int joined = 0;
+  for (unsigned seed = 0; seed < 100; ++seed) {
     SCOPED_TRACE(seed);
     std::mt19937 random(seed);
     const std::uint32_t workers = 1 + random() % 4;
@@ -104,9 +172,9 @@ TEST(LaunchProtocol, AnyDelaysAndCancellationsComeToAnEnd) {
     });
     const LaunchSubgroups subgroups = subgroups_of(workers, 1 + static_cast<int>(random() % 3));
     Heard heard(runs);
-    std::atomic<int> begun{0};
+    Counts counts;
     {
-      const Ranks ranks(network, subgroups, seed, begun);
+      const Ranks ranks(network, subgroups, seed, counts);
       LaunchDirector director(network.root(), runs, subgroups.workers, heard);
       while (!director.finished()) {
         director.turn();
@@ -121,10 +189,12 @@ TEST(LaunchProtocol, AnyDelaysAndCancellationsComeToAnEnd) {
       dropped += heard.dropped[run] ? 1 : 0;
       cancelled += heard.last[run] == "cancelled" || heard.dropped[run] ? 1 : 0;
     }
-    EXPECT_EQ(begun, static_cast<int>(runs) - dropped);
+    EXPECT_EQ(counts.begun, static_cast<int>(runs) - dropped);
+    joined += counts.joined;
     if (testing::Test::HasFailure()) return;
   }
   EXPECT_GT(cancelled, 5);
+  EXPECT_GT(joined, 5);
 }
 
 TEST(LaunchProtocol, ARankThatCannotGoOnIsTold) {
@@ -137,6 +207,8 @@ TEST(LaunchProtocol, ARankThatCannotGoOnIsTold) {
     void compute(MapId, SubgroupId, Bytes, SubgroupLink&) override {
       throw std::runtime_error("no more memory");
     }
+    void join(MapId, int, SubgroupLink&) override {}
+    void decline(MapId, SubgroupId, SubgroupLink&) override {}
   } breaks;
   SubgroupLink link(network.worker({1}));
   EXPECT_THROW(serve_subgroup(link, breaks, {}), std::runtime_error);
@@ -159,6 +231,8 @@ TEST(LaunchProtocol, RefusesWhatARankHasNoPartIn) {
   SubgroupLink(network.worker({0})).send({LaunchKind::over, {1}, 0, {}});
   EXPECT_THROW(director.turn(), Bug);
   SubgroupLink(network.worker({0})).send({LaunchKind::progress, {9}, 0, {}});
+  EXPECT_THROW(director.turn(), Bug);
+  SubgroupLink(network.worker({0})).send({LaunchKind::joined, {0}, 1, {}});  // which was not on offer
   EXPECT_THROW(director.turn(), Bug);
   network.worker({0}).send(200, {}, {});
   EXPECT_THROW(director.turn(), Bug);
