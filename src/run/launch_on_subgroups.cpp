@@ -5,6 +5,7 @@
 
 #include "run/launch_director.hpp"
 #include "run/launch_state.hpp"
+#include "run/needs.hpp"
 #include "run/request.hpp"
 #include "run/subgroup_run.hpp"
 
