@@ -46,6 +46,9 @@ target_include_directories(mpipe_random123 INTERFACE ${MPIPE_RANDOM123_DIR})
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 
+# For an example only, which is left out without it.
+pkg_check_modules(LAMMPS QUIET IMPORTED_TARGET liblammps)
+
 # The C++ bindings of MPI-2 are long gone from the standard; without them mpi.h is short. (Empty, as Boost.MPI has it.)
 add_library(mpipe_mpi INTERFACE IMPORTED)
 target_link_libraries(mpipe_mpi INTERFACE MPI::MPI_C)
@@ -63,3 +66,4 @@ mpipe_third_party(yaml_cpp HEADERS yaml-cpp LINK yaml-cpp)
 mpipe_third_party(nlohmann_json HEADERS nlohmann LINK nlohmann_json::nlohmann_json)
 mpipe_third_party(cli11 HEADERS CLI LINK CLI11::CLI11)
 mpipe_third_party(dlopen HEADERS dlfcn.h LINK ${CMAKE_DL_LIBS})
+mpipe_third_party(lammps HEADERS lammps LINK PkgConfig::LAMMPS)

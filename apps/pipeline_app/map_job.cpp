@@ -108,7 +108,7 @@ void MapJob::prepare_isolation() {
   const bool isolates = std::any_of(functions.begin(), functions.end(), [](const FunctionNode& node) {
     return node.function.isolation() == Isolation::process;
   });
-  const bool executes = std::any_of(options_.executor.begin(), options_.executor.end(),
+  const bool executes = std::any_of(choice_.options.executor.begin(), choice_.options.executor.end(),
                                     [](const auto& each) { return each.second.starts_with("processes"); });
   if (flags_.dry_run || !world_.zygote() || !(isolates || executes)) return;
   const std::string told = flags_.document + '\0' + document_->text();

@@ -22,7 +22,7 @@ nlohmann::json stages_json(const Plan& plan);
 std::string stages_text(const Plan& plan);
 
 /// `{"ranks": n, "threads": n, "gpus": n, "memory": bytes, "time": seconds, "isolation": "none"}`; 0 where
-/// nothing is asked for.
+/// nothing is asked for; ranks are a text where a rule gives each call its own number.
 nlohmann::json resources_json(const Function& function);
 /// A table of the functions that ask for something; empty when none does.
 std::string resources_text(const Pipeline& pipeline);

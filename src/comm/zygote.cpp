@@ -18,6 +18,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <iostream>
 #include <thread>
 
 namespace mpipe {
@@ -80,6 +81,7 @@ std::vector<Zygote::Module> Zygote::loaded_code() {
 std::shared_ptr<Zygote> Zygote::start(Moment moment) {
   auto [ours, its] = Channel::make();
   std::vector<Module> modules = loaded_code();
+  std::cout.flush();  // what is not written yet would be written twice
   std::fflush(nullptr);
   const pid_t self = ::getpid();
   const pid_t pid = ::fork();

@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio_ext.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -40,12 +39,6 @@ void reset_signals() {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
-/// What the parent had not written yet is the parent's to write.
-void forget_output() {
-  __fpurge(stdout);
-  __fpurge(stderr);
 }
 
 /// What functions print goes to standard error: standard output is the program's, for its results, and those
@@ -208,7 +201,6 @@ void run_zygote(Channel control, pid_t owner, Zygote::Moment moment) {
   end_with(owner);
   ::setsid();
   reset_signals();
-  forget_output();
   leave_standard_streams();
   if (moment == Zygote::Moment::early) close_all_but(control.descriptor());
   ::prctl(PR_SET_NAME, "mpipe-zygote");

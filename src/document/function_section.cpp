@@ -143,8 +143,7 @@ class FunctionReader {
     if (const auto cache = find("cache"))
       function.cache(read_integer(*cache, 0, "a number of results to keep, 0 or more"));
     if (const auto shape = find("internal_shape")) function.internal_shape(read_internal_shape(*shape));
-    if (const auto resources = find("resources"))
-      function.resources(read_resources(*resources, function.resources()));
+    if (const auto resources = find("resources")) read_resources(*resources, function);
   }
 
   static PartialShape read_internal_shape(const Yaml& spec) {
@@ -229,7 +228,10 @@ class FunctionReader {
       case Category::rename_collision:
         return "renames";
       case Category::bad_option:
-        return text.find("cannot be isolated") != std::string_view::npos ? "isolation" : "cache";
+        if (text.find("cache") != std::string_view::npos) return "cache";
+        return text.find("isolated") != std::string_view::npos ? "isolation" : "resources";
+      case Category::type_mismatch:
+        return "resources";
       case Category::unknown_name:
         if (text.starts_with("the defaults")) return "defaults";
         if (text.starts_with("the bound")) return "bound";

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "document/resources_section.hpp"
 
+#include <mpipe/document/expression.hpp>
+
+#include "document/expression_tree.hpp"
 #include "document/keys.hpp"
 #include "document/quantity.hpp"
 
 #include <fmt/format.h>
 
 #include <limits>
+#include <variant>
 
 namespace mpipe::detail {
 namespace {
@@ -19,22 +23,42 @@ int read_count(const Yaml& value, int least) {
   return static_cast<int>(count);
 }
 
+/// A number is one for all calls; anything else is a rule that gives each call its own.
+void read_ranks(const Yaml& spec, Function& function, Resources& needs) {
+  const bool is_number = !spec.is_scalar() || !std::holds_alternative<std::string>(spec.scalar());
+  if (is_number) {
+    needs.ranks = read_count(spec, 1);
+    function.ranks(std::nullopt);
+    return;
+  }
+  const std::vector<std::string> expressions{spec.text()};
+  try {
+    const std::vector<std::string> names = free_names(expressions);
+    if (names.empty())
+      spec.refuse("the expression for the ranks uses no parameter of the function. Write the number itself.");
+    function.ranks(RankRule{names, make_expression_body(expressions, names)});
+    needs.ranks = 1;
+    function.rank_rule_positions();
+  } catch (const ExpressionError& error) {
+    throw PlacedError(spec.place_in_text(error.offset()), error.category(), error.what());
+  } catch (const PlacedError&) {
+    throw;
+  } catch (const Error& error) {
+    throw PlacedError(spec.place(), error.category(), error.what());
+  }
+}
+
 }  // namespace
 
-Resources read_resources(const Yaml& spec, Resources already) {
+void read_resources(const Yaml& spec, Function& function) {
   check_keys(spec, kResourceKeys);
-  if (const auto ranks = spec.find("ranks")) {
-    already.ranks = read_count(*ranks, 1);
-    if (already.ranks > 1)
-      ranks->refuse(fmt::format("functions with {} ranks are not supported by this version of mpipe: 1 is.",
-                                already.ranks),
-                    Category::not_supported);
-  }
-  if (const auto threads = spec.find("threads")) already.threads = read_count(*threads, 1);
-  if (const auto gpus = spec.find("gpus")) already.gpus = read_count(*gpus, 0);
-  if (const auto memory = spec.find("memory")) already.memory = read_memory(*memory);
-  if (const auto time = spec.find("time")) already.time = read_time(*time);
-  return already;
+  Resources needs = function.resources();
+  if (const auto ranks = spec.find("ranks")) read_ranks(*ranks, function, needs);
+  if (const auto threads = spec.find("threads")) needs.threads = read_count(*threads, 1);
+  if (const auto gpus = spec.find("gpus")) needs.gpus = read_count(*gpus, 0);
+  if (const auto memory = spec.find("memory")) needs.memory = read_memory(*memory);
+  if (const auto time = spec.find("time")) needs.time = read_time(*time);
+  function.resources(needs);
 }
 
 }  // namespace mpipe::detail

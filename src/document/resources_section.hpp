@@ -3,14 +3,15 @@
 /// The `resources` of a function.
 #pragma once
 
-#include <mpipe/pipeline/resources.hpp>
+#include <mpipe/pipeline/function.hpp>
 
 #include "document/yaml_tree.hpp"
 
 namespace mpipe::detail {
 
-/// What `spec` says, over what the function needs `already`. Throws `PlacedError` (bad_document, too_large,
-/// not_supported).
-Resources read_resources(const Yaml& spec, Resources already);
+/// What `spec` says goes over what the function says of its own. `ranks` is a number, or an expression of
+/// parameters of the function, by the names of `function`, which are still those of its callable. Throws
+/// `PlacedError` (bad_document, too_large, and what expressions do).
+void read_resources(const Yaml& spec, Function& function);
 
 }  // namespace mpipe::detail

@@ -21,7 +21,7 @@ namespace mpipe {
 namespace {
 
 /// From the end of a process's channel to its own; a large one takes a while.
-constexpr auto longest_end = std::chrono::seconds(3);
+constexpr auto longest_end = std::chrono::seconds(2);
 
 TimePoint now() { return std::chrono::steady_clock::now(); }
 

@@ -22,7 +22,7 @@ bool fits(const ValueType& wanted, const ValueType& given) {
 
 }  // namespace
 
-Function& Function::ranks(RankRule rule) {
+Function& Function::ranks(std::optional<RankRule> rule) {
   rank_rule_ = std::move(rule);
   return *this;
 }

@@ -61,7 +61,7 @@ void LaunchedRun::on_message(const LaunchMessage& message) {
       case LaunchKind::resolved:
         return take_shapes(to_text(message.payload));
       case LaunchKind::failure:
-        return observers_->on_failure(decode_failure(Json::parse(to_text(message.payload))));
+        return observers_->on_failure(failure_from_json(Json::parse(to_text(message.payload))));
       case LaunchKind::value:
         values_[message.detail] = Value::from_wire(message.payload);
         return;

@@ -172,7 +172,7 @@ void RunReporter::on_resolved(const Plan& plan) {
   send(LaunchKind::resolved, shapes_);
 }
 
-void RunReporter::on_failure(const Failure& failure) { send(LaunchKind::failure, encode_failure(failure)); }
+void RunReporter::on_failure(const Failure& failure) { send(LaunchKind::failure, failure_to_json(failure)); }
 
 void RunReporter::on_tick(TimePoint now) {
   if (any_news_ && now - told_ >= kPeriod) flush(now);

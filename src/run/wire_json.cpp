@@ -3,7 +3,7 @@
 
 namespace mpipe {
 
-Json encode_failure(const Failure& failure) {
+Json failure_to_json(const Failure& failure) {
   return {{"output", failure.output},
           {"element", failure.element},
           {"index", failure.index},
@@ -15,7 +15,7 @@ Json encode_failure(const Failure& failure) {
           {"category", static_cast<int>(failure.category)}};
 }
 
-Failure decode_failure(const Json& json) {
+Failure failure_from_json(const Json& json) {
   Failure failure;
   failure.output = json["output"];
   failure.element = json["element"];
@@ -31,13 +31,13 @@ Failure decode_failure(const Json& json) {
 
 Json encode_failures(const std::vector<Failure>& failures) {
   Json json = Json::array();
-  for (const Failure& failure : failures) json.push_back(encode_failure(failure));
+  for (const Failure& failure : failures) json.push_back(failure_to_json(failure));
   return json;
 }
 
 std::vector<Failure> decode_failures(const Json& json) {
   std::vector<Failure> failures;
-  for (const Json& failure : json) failures.push_back(decode_failure(failure));
+  for (const Json& failure : json) failures.push_back(failure_from_json(failure));
   return failures;
 }
 

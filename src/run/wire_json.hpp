@@ -14,8 +14,8 @@ namespace mpipe {
 
 using Json = nlohmann::json;
 
-Json encode_failure(const Failure& failure);
-Failure decode_failure(const Json& json);
+Json failure_to_json(const Failure& failure);
+Failure failure_from_json(const Json& json);
 Json encode_failures(const std::vector<Failure>& failures);
 std::vector<Failure> decode_failures(const Json& json);
 

@@ -90,8 +90,7 @@ neighbor 0.4 bin
 neigh_modify every 10 delay 0 check no
 velocity all create {hot} {seed} loop geom
 timestep 0.005
-fix motion all nve
-fix thermostat all langevin {temperature} {temperature} 0.5 {seed}
+fix thermostat all nvt temp {temperature} {temperature} 0.5
 )",
                      fmt::arg("density", density), fmt::arg("cells", kCells),
                      fmt::arg("hot", 2 * temperature), fmt::arg("seed", 1 + seed % (kMostSeeds - 1)),

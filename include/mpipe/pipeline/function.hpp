@@ -72,7 +72,8 @@ class Function {
   /// computed.
   template <class F>
   Function& ranks(std::vector<std::string> parameters, F rule);
-  Function& ranks(RankRule rule);
+  /// Nothing: no rule any more.
+  Function& ranks(std::optional<RankRule> rule);
   /// `units` / `long_name` of an output, by its new name: written to the file.
   Function& attribute(const std::string& output, const std::string& key, const std::string& text);
 
@@ -167,8 +168,8 @@ Function& Function::ranks(std::vector<std::string> parameters, F rule) {
                 "mpipe: the rule for ranks has no single signature with a const call operator");
   static_assert(std::integral<typename detail::Signature<F>::Result>,
                 "mpipe: the rule for ranks returns an integer");
-  return ranks({std::move(parameters),
-                std::make_shared<const detail::TypedBody<F, detail::OneOutput>>(std::move(rule))});
+  return ranks(RankRule{std::move(parameters),
+                        std::make_shared<const detail::TypedBody<F, detail::OneOutput>>(std::move(rule))});
 }
 
 /// Under `scope` (in the place of the scope that `name` has), or, with an empty one, without any.

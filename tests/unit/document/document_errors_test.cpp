@@ -117,8 +117,6 @@ INSTANTIATE_TEST_SUITE_P(
                 "doc.yaml:2:24: 'retries'"},
         Refusal{"OtherIsolation", "functions:\n- {output: y, expr: x, isolation: jail}\n", kBad,
                 "doc.yaml:2:35: expected none or process but found the text 'jail'"},
-        Refusal{"Ranks", "functions:\n- {output: y, expr: x, resources: {ranks: 2}}\n", kLater,
-                "doc.yaml:2:43: functions with 2 ranks are not supported"},
         Refusal{"OutputIsAMapping", "functions:\n- {output: {a: b}, expr: x}\n", kBad,
                 "doc.yaml:2:12: expected the name of an output, or a list of names but found a mapping"},
         Refusal{"OutputIsAnEmptyList", "functions:\n- {output: [], expr: x}\n", kBad,
