@@ -47,7 +47,7 @@ int main(int argc, char** argv) {
           .resources({.ranks = 2}),
       mpipe::function("exact", exact).parameters("heat").mapspec("heat[i] -> exact[i]")};
   const mpipe::Inputs inputs{{"heat", mpipe::linspace(1, 8, 8)}, {"points", 31}, {"sweeps", 3000}};
-  const auto results = pipeline.map(mpi.world(), inputs);
+  const auto results = pipeline.map(mpi.world(), inputs, {});
   if (!mpi.world().is_root()) return 0;
   for (mpipe::Index k = 0; k < 8; ++k)
     std::printf("heat %d: %.4f, where %.4f is exact\n", static_cast<int>(k + 1),
