@@ -9,6 +9,7 @@
 
 #include "launch.hpp"
 #include "map_report.hpp"
+#include "map_settings.hpp"
 #include "output.hpp"
 #include "plan_text.hpp"
 #include "runs_job.hpp"
@@ -123,6 +124,7 @@ void MapJob::choose() {
   style_ = progress_style(chosen(flags_.progress, "MPIPE_PROGRESS", environment, "auto"));
   for (const std::string& file : flags_.input_files) document_->add_inputs(file);
   for (const std::string& assignment : flags_.set) document_->set_input(assignment);
+  max_concurrent(flags_, environment, *document_);  // which is of no use without runs, but no nonsense either
   if (!document_->runs().empty()) return;
   choice_ = choose_map(flags_, environment, *document_, *pipeline_, command_line_, world_.size());
 }

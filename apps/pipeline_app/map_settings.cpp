@@ -213,7 +213,7 @@ int max_concurrent(const MapFlags& flags, const Environ& environment, const Docu
   constexpr Index kMost = 1'000'000;
   if (most.value_or(1) < 1 || most.value_or(1) > kMost)
     throw Error(Category::bad_option,
-                fmt::format("max_concurrent is {}. Give a number from 1 to {}.", *most, kMost));
+                fmt::format("max_concurrent is '{}'. Give a number from 1 to {}.", *most, kMost));
   return static_cast<int>(most.value_or(1));
 }
 

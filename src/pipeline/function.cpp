@@ -153,12 +153,6 @@ void Function::check() const {
         fmt::format("function '{}' draws random numbers, so equal arguments give it different results "
                     "and they cannot be cached. Remove the cache.",
                     name()));
-  if (isolation_ == Isolation::process && resources_.ranks > 1)
-    throw Error(
-        Category::bad_option,
-        fmt::format("function '{}' is computed by {} ranks together, and cannot be isolated in processes, "
-                    "which cannot use MPI. Give it 1 rank, or isolation: none.",
-                    name(), resources_.ranks));
 }
 
 void Function::check_names() const {

@@ -98,11 +98,13 @@ TEST(Processes, ACrashCostsItsElement) {
   EXPECT_EQ(results.at("z").done.count(), 29);
 }
 
-TEST(Isolation, IsNotForFunctionsOfSeveralRanks) {
-  const Function wrong =
-      function("y", plus_one).parameters("x").resources({.ranks = 2}).isolation(Isolation::process);
+TEST(Isolation, IsNotForFunctionsWithACommunicator) {
+  const Function wrong = function("y", [](double x, const Comm&) { return x; })
+                             .parameters("x")
+                             .resources({.ranks = 2})
+                             .isolation(Isolation::process);
   const std::string message = test::error_message(Category::bad_option, [&] { Pipeline{wrong}; });
-  EXPECT_TRUE(test::contains(message, "function 'y' is computed by 2 ranks together"));
+  EXPECT_TRUE(test::contains(message, "function 'y' takes a communicator, so it cannot be isolated"));
 }
 
 }  // namespace
