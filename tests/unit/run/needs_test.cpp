@@ -38,10 +38,9 @@ class Asking {
     std::vector<Function> functions;
     for (std::size_t k = 0; k < needs.size(); ++k) {
       const std::string name(1, static_cast<char>('a' + k));
-      Function made = needs[k].ranks > 1 ? function(name, [](double x, const Comm&) { return x; })
-                                         : function(name, [](double x) { return x; });
-      functions.push_back(
-          made.parameters("x").mapspec("x[i] -> " + name + "[i]").thread_safe().resources(needs[k]));
+      Function made = needs[k].ranks > 1 ? function(name, [](double x, Comm) { return x; })
+                                         : function(name, [](double x) { return x; }).thread_safe();
+      functions.push_back(made.parameters("x").mapspec("x[i] -> " + name + "[i]").resources(needs[k]));
     }
     return functions;
   }
