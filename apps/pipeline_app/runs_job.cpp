@@ -24,6 +24,10 @@ namespace {
 
 const char* environment(const char* name) { return std::getenv(name); }
 
+/// What those who lead runs get to write down how these ended, when rank 0 has said its last words. Less than
+/// `kTimeForRank0`: rank 0 is to be the first.
+constexpr auto kTimeForLeaders = std::chrono::milliseconds(350);
+
 }  // namespace
 
 RunsJob::RunsJob(const MapFlags& flags, const Communicator& world, const Document& document, Logging& logging,
@@ -124,8 +128,10 @@ void RunsJob::end_by_signal(int number) {
   if (!ending_.claim()) return;
   const std::string text = fmt::format("ended by signal {} ({}).", number, ::strsignal(number));
   constexpr int kFirstSignalCode = 128;
+  bool others_lead = false;
   {
     const std::lock_guard lock(leading_mutex_);
+    others_lead = !leading_ && world_.size() > 1;
     if (leading_) leading_->finish(RunState::cancelled, kFirstSignalCode + number, text);
   }
   if (!world_.is_root()) {
@@ -151,6 +157,7 @@ void RunsJob::end_by_signal(int number) {
          status.message});
   }
   print_runs(std::move(reports), "cancelled");
+  if (others_lead) std::this_thread::sleep_for(kTimeForLeaders);
 }
 
 int RunsJob::tell(const std::vector<MapOutcome>& outcomes) {
