@@ -37,8 +37,8 @@ bool takes_constants_only(const Plan& plan, FunctionId id) {
     throw Error(
         Category::bad_option,
         fmt::format("function '{}' wants {} ranks for one call, which the executor '{}' does not have. "
-                    "Use mpi, on {} ranks or more.",
-                    node.name(), wanted, executor.to_string(), wanted + 1));
+                    "Use mpi, on {} ranks or more (mpirun -n {}).",
+                    node.name(), wanted, executor.to_string(), wanted + 1, wanted + 1));
   throw Error(
       Category::bad_option,
       fmt::format("function '{}' wants {} ranks for one call, and this run on {} has {} for it (rank 0 "
