@@ -111,12 +111,26 @@ void MapJob::prepare_isolation() {
   const bool isolates = std::any_of(functions.begin(), functions.end(), [](const FunctionNode& node) {
     return node.function.isolation() == Isolation::process;
   });
-  const bool executes = std::any_of(choice_.options.executor.begin(), choice_.options.executor.end(),
-                                    [](const auto& each) { return each.second.starts_with("processes"); });
+  const bool executes = mentions_processes();
   if (!world_.zygote()) return;
   if (flags_.dry_run || !(isolates || executes)) return world_.zygote()->end();
   const std::string told = flags_.document + '\0' + document_->text();
   make_in_zygote(*world_.zygote(), *pipeline_, pipeline_of_document, std::as_bytes(std::span(told)));
+}
+
+/// Which rank leads a run, and so drives processes, shows later: all are ready for it where there are runs.
+bool MapJob::mentions_processes() const {
+  const auto is_processes = [](const std::string& text) {
+    return text.find("processes") != std::string::npos;
+  };
+  const auto any_is = [&](const auto& executors) {
+    return std::any_of(executors.begin(), executors.end(),
+                       [&](const auto& each) { return is_processes(each.second); });
+  };
+  if (document_->runs().empty()) return any_is(choice_.options.executor);
+  const char* const variable = environment("MPIPE_EXECUTOR");
+  return any_is(document_->map().executor) || (variable != nullptr && is_processes(variable)) ||
+         std::any_of(flags_.executor.begin(), flags_.executor.end(), is_processes);
 }
 
 void MapJob::choose() {

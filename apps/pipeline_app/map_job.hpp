@@ -32,6 +32,7 @@ class MapJob {
   // All ranks.
   void read();
   void prepare_isolation();
+  bool mentions_processes() const;
   int show_plan();
   int compute();
   int map_and_tell();

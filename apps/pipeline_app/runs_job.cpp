@@ -51,7 +51,7 @@ void RunsJob::read() {
   together(world_, [&] {
     for (std::size_t k = 0; k < document_.runs().size(); ++k) {
       Document of_run = document_.of_run(k);
-      Pipeline pipeline = of_run.pipeline();
+      Pipeline pipeline = of_run.pipeline().isolate(flags_.isolate);
       runs_.push_back({document_.runs()[k], std::move(of_run), std::move(pipeline)});
     }
     if (!world_.is_root()) return;

@@ -68,6 +68,11 @@ BlockReport BlockRunner::end_element(const Block& block, std::optional<Failure> 
   BlockReport report;
   report.block = block;
   report.completed = 1;
+  if (!last) {  // it threw before it began
+    report.completed = 0;
+    report.failure = std::move(failure);
+    return report;
+  }
   if (last->leads) {
     if (!failure) failure = keep_element(function, block, *last->scratch, report);
     if (failure && (!options_.keep_going || ends_the_run(function, *failure))) {

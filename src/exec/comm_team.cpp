@@ -33,7 +33,7 @@ class CommTeam final : public Team {
   }
 
   void renew() override {
-    left_.push_back(for_function_);
+    left_.push_back(comm_);
     if (left_.size() > kept_after_failure) left_.pop_front();
     for_function_ = members_.duplicate();
     comm_ = function_comm(for_function_);
@@ -44,7 +44,7 @@ class CommTeam final : public Team {
   Communicator for_function_;
   Comm comm_;
   std::optional<Consent> question_;
-  std::deque<Communicator> left_;
+  std::deque<Comm> left_;  ///< each with all that its communicator refers to
 };
 
 class CommTeamMaker final : public TeamMaker {

@@ -163,7 +163,7 @@ class IsolatedBody final : public FunctionBody {
   std::optional<Death> ask(Lease& lease, BlockCall& call, Index count) const {
     const Index first = call.range.begin + call.completed;
     const EncodedCall request(place_, needs_.memory, call, {first, first + count});
-    const TimePoint deadline = is_timed() ? now() + needs_.time : never;
+    const TimePoint deadline = is_timed() ? now() + std::min(needs_.time, never - now()) : never;
     ChildProcess& child = lease.child();
     lease.begin();
     Channel::Message answer;

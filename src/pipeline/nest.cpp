@@ -155,7 +155,7 @@ class Nester {
       most.threads = std::max(most.threads, needs.threads);
       most.gpus = std::max(most.gpus, needs.gpus);
       most.memory = std::max(most.memory, needs.memory);
-      most.time += needs.time;
+      most.time += std::min(needs.time, Duration::max() - most.time);
       limited = limited && needs.time > Duration::zero();
     }
     if (!limited) most.time = Duration::zero();
@@ -175,7 +175,6 @@ class Nester {
     for (const FunctionId id : members_) {
       const Function& member = pipeline_.function(id).function;
       cache_entries = std::max(cache_entries, member.cache_entries());
-      if (member.isolation() == Isolation::process) function.isolation(Isolation::process);
       for (const auto& [name, value] : member.default_values())
         if (std::binary_search(parameters_.begin(), parameters_.end(), name)) defaults.emplace(name, value);
       for (const auto& [output, texts] : member.attributes())
@@ -184,7 +183,8 @@ class Nester {
             function.attribute(output, key, text);
     }
     function.defaults(std::move(defaults)).resources(resources()).isolation(isolation());
-    if (!function.body().draws_random_numbers()) function.cache(cache_entries);
+    const FunctionBody& body = function.body();
+    if (!body.draws_random_numbers() && !body.takes_communicator()) function.cache(cache_entries);
   }
 
   const Pipeline& pipeline_;

@@ -5,6 +5,7 @@
 #include <mpipe/run/run_folder.hpp>
 
 #include "run/launch_state.hpp"
+#include "run/request.hpp"
 
 #include <fmt/format.h>
 
@@ -82,6 +83,7 @@ void require_separate_folders(const RunList& runs) {
 void check_run(const RunData& run, int ranks) {
   try {
     check_map(run.pipeline, run.inputs, run.options, ranks);
+    check_texts(run.inputs, run.options);
     const MapOptions& options = run.options;
     if (!options.run_folder.empty())
       RunFolder::check(options.run_folder, options.resume || options.overwrite);

@@ -165,6 +165,7 @@ class MapRun {
   RunLayout files_;                          ///< as the store was opened first
   std::size_t wave_ = 0;                     ///< the first one on these ranks
   std::optional<Communicator> next_comm_;    ///< on which it goes on
+  std::optional<Error> left_badly_;          ///< what went wrong when the earlier ranks came to an end
   std::vector<FunctionCost> earlier_costs_;  ///< by function: on this rank, before
   TimePoint settled_;                        ///< when the run began on these ranks
   Duration worker_time_{};                   ///< of all workers, from begin to end

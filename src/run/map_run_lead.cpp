@@ -51,6 +51,7 @@ struct MapRun::Crew {
   Scheduler scheduler;
   std::vector<std::uint64_t> commit_at;  ///< by worker: bytes of its journal at which a commit is due
   std::vector<BlockWorker> workers;      ///< as observers are told of them
+  bool threads_of_user = false;          ///< of a pool of the caller's, which may not know how to pause
 };
 
 /// What rank 0 does with what it hears while the blocks of a wave are computed.
@@ -87,7 +88,7 @@ class WaveDirector {
 
   void on_turn(TimePoint now) {
     watch_.check(now);
-    if (wants_commit_) commit();
+    if (wants_commit_ && may_commit()) commit();
     if (run_.store_) run_.store_->maintain(now);
     if (now - last_tick_ < kTick) return;
     last_tick_ = now;
@@ -201,6 +202,15 @@ class WaveDirector {
       run_.outcome_.failures.push_back(std::move(failure));
       drain(now);
     }
+  }
+
+  /// A commit is collective: nobody may be in a team, whose members wait for each other, and nobody may
+  /// compute in a pool that cannot be made to pause.
+  bool may_commit() const {
+    return std::none_of(crews_.begin(), crews_.end(), [](const auto& crew) {
+      return crew->scheduler.has_running_teams() ||
+             (crew->threads_of_user && crew->scheduler.blocks_in_flight() > 0);
+    });
   }
 
   /// Everybody stops between two elements and commits what there is.
@@ -324,7 +334,9 @@ std::unique_ptr<MapRun::Crew> MapRun::make_crew(const ExecutorChoice& executor, 
       traits.push_back({kRank0Slice, false});
     }
   }
-  return std::make_unique<Crew>(executor.to_string(), remote, std::move(local), std::move(traits));
+  auto crew = std::make_unique<Crew>(executor.to_string(), remote, std::move(local), std::move(traits));
+  crew->threads_of_user = executor.kind == ExecutorKind::user && executor.calls_from_threads;
+  return crew;
 }
 
 void MapRun::lead() {
@@ -407,7 +419,11 @@ void MapRun::lead_wave(std::size_t wave, std::span<const std::unique_ptr<Crew>> 
       throw;
     }
     outcome_.error = {error.category(), error.what()};
+  } catch (const std::exception& error) {  // of an executor or an observer of the caller's
+    outcome_.error = {Category::internal_error, std::string("while blocks were handed out: ") + error.what()};
   }
+  if (outcome_.error)
+    for (const auto& crew : crews) crew->pool->quiesce();  // nothing changes while what there is, is stored
   for (const Failure& failure : outcome_.failures)
     if (exit_code(failure.category) != 1 && !outcome_.error)
       outcome_.error = {failure.category, failure.message + " (on rank " + std::to_string(failure.rank) +

@@ -44,7 +44,13 @@ void MapRun::leave() {
   note_time();
   earlier_costs_.resize(runner_->costs().size());
   for (std::size_t k = 0; k < earlier_costs_.size(); ++k) add_cost(earlier_costs_[k], runner_->costs()[k]);
-  if (store_) store_->finish(arrays_.all(), false);
+  // Those who join wait already: what goes wrong is told to them, too (see `enter`).
+  left_badly_.reset();
+  try {
+    if (store_) store_->finish(arrays_.all(), false);
+  } catch (const Error& error) {
+    left_badly_ = error;
+  }
   runner_.reset();
   isolated_.reset();
   sink_.reset();
@@ -56,7 +62,10 @@ void MapRun::leave() {
 
 /// All ranks, those that are new and have nothing yet as well.
 void MapRun::enter() {
-  const Bytes state = comm_.broadcast(comm_.is_root() ? encode_state() : Bytes{});
+  together(comm_, [&] {
+    if (left_badly_) throw Error(*left_badly_);
+  });
+  const Bytes state = on_root(comm_, [&] { return encode_state(); });
   together(comm_, [&] {
     if (!comm_.is_root()) take_state(state);
     settings_ = make_settings(plan_, options_, comm_.size());

@@ -69,14 +69,17 @@ Results run_request(const Communicator& comm, const Pipeline& pipeline, const Re
                     const Supply& supply, RunControl* control, const StatusHook& hook) {
   const Pipeline part = wanted_part(pipeline, request.inputs, request.options);
   MapOptions options = request.options;
-  if (!comm.is_root()) return MapRun(comm, part, request.inputs, std::move(options), supply, control).run();
-  KeptStatus status(options, hook);
+  std::optional<KeptStatus> status;  // rank 0
+  together(comm, [&] {
+    if (comm.is_root()) status.emplace(options, hook);
+  });
+  if (!status) return MapRun(comm, part, request.inputs, std::move(options), supply, control).run();
   try {
     Results results = MapRun(comm, part, request.inputs, std::move(options), supply, control).run();
-    status.finish(results);
+    status->finish(results);
     return results;
   } catch (const Error& error) {
-    status.finish(error);
+    status->finish(error);
     throw;
   }
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "run/request.hpp"
 
+#include <mpipe/core/error.hpp>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace mpipe {
@@ -109,34 +112,53 @@ void append_sized(Bytes& out, const void* data, std::size_t size) {
 
 }  // namespace
 
+namespace {
+
+Json encode_options(const Inputs& inputs, const MapOptions& options) {
+  return {{"run_folder", options.run_folder.string()},
+          {"resume", options.resume},
+          {"overwrite", options.overwrite},
+          {"storage", options.storage},
+          {"executor", options.executor},
+          {"user_executors", encode_user_executors(options.user_executors)},
+          {"files", encode_files(inputs)},
+          {"parallel", options.parallel},
+          {"error_handling", options.error_handling},
+          {"max_failures", optional_index(options.max_failures)},
+          {"retries", options.retries},
+          {"retry_failed", options.retry_failed},
+          {"outputs", options.outputs},
+          {"auto_subpipeline", options.auto_subpipeline},
+          {"fixed", encode_fixed(options.fixed)},
+          {"internal_shapes", encode_shapes(options.internal_shapes)},
+          {"team_grace", optional_index(options.team_grace ? std::optional<Index>(options.team_grace->count())
+                                                           : std::nullopt)},
+          {"seed", options.seed},
+          {"rank0", static_cast<int>(options.rank0)},
+          {"return_results", options.return_results},
+          {"keep_status", options.keep_status},
+          {"document", options.document},
+          {"command_line", options.command_line},
+          {"chunksizes", encode_chunks(options.chunksizes)}};
+}
+
+}  // namespace
+
+void check_texts(const Inputs& inputs, const MapOptions& options) {
+  try {
+    encode_options(inputs, options).dump();
+  } catch (const Json::type_error& error) {
+    throw Error(
+        Category::bad_option,
+        fmt::format("an option cannot be sent to the other ranks, as it is no valid UTF-8 text: {}. Use "
+                    "names of folders, outputs and files that are.",
+                    error.what()));
+  }
+}
+
 Bytes encode_request(const Inputs& inputs, const MapOptions& options) {
-  const Json json{
-      {"run_folder", options.run_folder.string()},
-      {"resume", options.resume},
-      {"overwrite", options.overwrite},
-      {"storage", options.storage},
-      {"executor", options.executor},
-      {"user_executors", encode_user_executors(options.user_executors)},
-      {"files", encode_files(inputs)},
-      {"parallel", options.parallel},
-      {"error_handling", options.error_handling},
-      {"max_failures", optional_index(options.max_failures)},
-      {"retries", options.retries},
-      {"retry_failed", options.retry_failed},
-      {"outputs", options.outputs},
-      {"auto_subpipeline", options.auto_subpipeline},
-      {"fixed", encode_fixed(options.fixed)},
-      {"internal_shapes", encode_shapes(options.internal_shapes)},
-      {"team_grace",
-       optional_index(options.team_grace ? std::optional<Index>(options.team_grace->count()) : std::nullopt)},
-      {"seed", options.seed},
-      {"rank0", static_cast<int>(options.rank0)},
-      {"return_results", options.return_results},
-      {"keep_status", options.keep_status},
-      {"document", options.document},
-      {"command_line", options.command_line},
-      {"chunksizes", encode_chunks(options.chunksizes)}};
-  const std::string text = json.dump();
+  check_texts(inputs, options);
+  const std::string text = encode_options(inputs, options).dump();
   Bytes bytes;
   append_sized(bytes, text.data(), text.size());
   for (const auto& [name, value] : inputs) {

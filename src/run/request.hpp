@@ -13,6 +13,9 @@ struct Request {
 };
 
 /// Chunk sizes that are functions become automatic ones.
+/// Throws `Error` (bad_option) where the options have text that is not UTF-8.
+void check_texts(const Inputs& inputs, const MapOptions& options);
+/// Throws as `check_texts`.
 Bytes encode_request(const Inputs& inputs, const MapOptions& options);
 /// Throws `Error` (bad_input_file) where an input lies in a file that this rank cannot see.
 Request decode_request(std::span<const std::byte> bytes);

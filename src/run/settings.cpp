@@ -89,6 +89,14 @@ void require_thread_safe(const FunctionNode& node, const std::string& executor) 
                           executor, node.name()));
 }
 
+void refuse_communicator(const FunctionNode& node, const std::string& executor) {
+  if (!node.function.body().takes_communicator()) return;
+  throw Error(Category::bad_option,
+              fmt::format("function '{}' takes a communicator, which the executor '{}' has none of: a child "
+                          "process has no MPI. Use another executor.",
+                          node.name(), executor));
+}
+
 void check_user_executors(const MapOptions& options) {
   for (const auto& [name, unused] : options.user_executors) {
     const std::string kind = name.substr(0, name.find(':'));
@@ -113,6 +121,8 @@ void choose_executors(const Plan& plan, const MapOptions& options, int ranks, Se
                               "them.",
                               plan.pipeline().function(stage.functions.front()).name()));
     const ExecutorChoice choice = parse_executor(name, options);
+    if (choice.kind == ExecutorKind::processes)
+      for (const FunctionId id : stage.functions) refuse_communicator(plan.pipeline().function(id), name);
     if (choice.calls_from_threads && choice.kind != ExecutorKind::processes)
       for (const FunctionId id : stage.functions) require_thread_safe(plan.pipeline().function(id), name);
     const auto known = std::find(settings.executors.begin(), settings.executors.end(), choice);

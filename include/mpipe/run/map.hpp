@@ -29,8 +29,9 @@ enum class Rank0 : std::uint8_t { automatic, schedule, work };
 
 /// An executor of your own: workers on rank 0.
 struct UserExecutor {
-  /// Makes the pool when the run begins, once per map. The handler computes blocks, outlives the pool, and
-  /// may be used by several threads at once where `threads` says so.
+  /// Makes the pool when the run begins, and again when ranks join it. The handler computes blocks, outlives
+  /// the pool, and may be used by several threads at once where `threads` says so. What a pool throws ends
+  /// the run.
   std::function<std::unique_ptr<Pool>(BlockHandler& handler, const Clock& clock, const ProcessPlace& place)>
       make_pool;
   /// The handler is called by other threads than the one that polls the pool: only for functions that are

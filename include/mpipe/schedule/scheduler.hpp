@@ -180,6 +180,7 @@ class Scheduler {
   RangeSet unfinished(StageId stage) const;
   std::size_t worker_count() const { return workers_.size(); }
   Index blocks_in_flight() const { return in_flight_; }
+  bool has_running_teams() const { return !running_teams_.empty(); }
   /// Events that were ignored.
   Index late_events() const { return late_events_; }
 
