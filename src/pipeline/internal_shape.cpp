@@ -15,10 +15,11 @@ PartialShape InternalShape::extents(const std::string& output) const {
   PartialShape shape;
   for (const InternalExtent& extent : extents_) {
     if (!extent.is_valid())
-      throw Error(Category::internal_shape_type,
-                  fmt::format("the internal shape of '{}' has the extent {}, but each must be a whole number, "
-                              "0 or more, or \"?\" where it is not known.",
-                              output, extent.text()));
+      throw Error(
+          Category::internal_shape_type,
+          fmt::format("the internal shape of '{}' has the extent {}, but each must be a whole number, "
+                      "0 or more, or \"?\" where it is not known.",
+                      output, extent.text()));
     shape.push_back(extent.known());
   }
   return shape;

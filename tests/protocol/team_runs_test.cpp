@@ -96,7 +96,8 @@ struct Course {
 
 class Worker final : public TeamHandler, public TeamMaker, public WorkerEvents {
  public:
-  Worker(LoopbackNetwork& network, std::uint32_t number, ManualClock& clock, Boards& boards, const Course& plan)
+  Worker(LoopbackNetwork& network, std::uint32_t number, ManualClock& clock, Boards& boards,
+         const Course& plan)
       : number_{number},
         clock_(clock),
         boards_(boards),

@@ -55,7 +55,8 @@ TEST(DocumentRuns, InputsOfFilesGoOverRuns) {
 }
 
 TEST(DocumentRuns, WhatARunDoesNotNeedIsRefusedInItsPlace) {
-  const Document document = parse("functions: [{output: y, expr: x}]\nruns:\n- {name: a, inputs: {x: 1, z: 2}}\n");
+  const Document document =
+      parse("functions: [{output: y, expr: x}]\nruns:\n- {name: a, inputs: {x: 1, z: 2}}\n");
   const Document run = document.of_run(0);
   EXPECT_TRUE(contains(error_message(Category::extra_input, [&] { run.inputs_for_map(run.pipeline(), {}); }),
                        "doc.yaml:3:28: no function takes the input 'z'"));
