@@ -61,7 +61,11 @@ class LaunchOnSubgroups final : public Launch, private RunEvents {
 
   Bytes request(MapId run) override {
     const RunData& data = runs_.at(run.value).data();
-    return encode_request(data.inputs, data.options);
+    MapOptions options = data.options;
+    // Subgroups are small: one that only schedules would be a large part of the ranks.
+    // (Where devices are scarce they are the others'.)
+    if (options.rank0 == Rank0::automatic && !needs_devices(data.pipeline)) options.rank0 = Rank0::work;
+    return encode_request(data.inputs, options);
   }
   void on_message(LaunchMessage message) override { runs_.at(message.run.value).on_message(message); }
   void on_dropped(MapId run) override { runs_.at(run.value).drop(); }

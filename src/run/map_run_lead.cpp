@@ -31,11 +31,11 @@ constexpr std::uint64_t kJournalLimit = std::uint64_t{256} << 20;
 /// one.
 struct MapRun::Crew {
   Crew(const std::string& executor, RemotePool* others, std::unique_ptr<Pool> here,
-       std::vector<WorkerTraits> traits)
+       std::vector<WorkerTraits> traits, SchedulerOptions options = {})
       : local(std::move(here)),
         pool(others == nullptr ? local.get() : others),
         local_from(others == nullptr ? 0 : others->worker_count()),
-        scheduler({}, std::move(traits)),
+        scheduler(options, std::move(traits)),
         commit_at(scheduler.worker_count(), kJournalLimit) {
     if (others != nullptr && local) pool = &both.emplace(*others, *local);
     for (std::uint32_t worker = 0; worker < scheduler.worker_count(); ++worker)
@@ -314,6 +314,7 @@ std::unique_ptr<MapRun::Crew> MapRun::make_crew(const ExecutorChoice& executor, 
   };
   std::unique_ptr<Pool> local;
   std::vector<WorkerTraits> traits;
+  SchedulerOptions scheduling;
   if (remote == nullptr) {
     if (executor.kind == ExecutorKind::user)
       local = user_pool(executor.user, options_.user_executors.at(executor.user), *handler, clock_, place);
@@ -331,10 +332,14 @@ std::unique_ptr<MapRun::Crew> MapRun::make_crew(const ExecutorChoice& executor, 
       traits.emplace_back();
     } else if (rank0_computes_) {
       local = std::make_unique<InlinePool>(*handler, clock_, place);
-      traits.push_back({kRank0Slice, false});
+      // Where rank 0 takes elements of any length, the others get their next block before they need it.
+      const bool any_length = options_.rank0 == Rank0::work;
+      traits.push_back({any_length ? std::nullopt : std::optional(kRank0Slice), false});
+      if (any_length) scheduling.prefetch_below = Duration::max();
     }
   }
-  auto crew = std::make_unique<Crew>(executor.to_string(), remote, std::move(local), std::move(traits));
+  auto crew =
+      std::make_unique<Crew>(executor.to_string(), remote, std::move(local), std::move(traits), scheduling);
   crew->threads_of_user = executor.kind == ExecutorKind::user && executor.calls_from_threads;
   return crew;
 }

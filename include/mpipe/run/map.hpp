@@ -24,7 +24,9 @@
 
 namespace mpipe {
 
-/// What rank 0 does besides scheduling.
+/// What rank 0 does besides scheduling. `automatic`: it computes elements that are short, or on a thread of
+/// its own where all functions are thread-safe. `work`: elements of any length, during which it schedules
+/// nothing, so others have a block ahead.
 enum class Rank0 : std::uint8_t { automatic, schedule, work };
 
 /// An executor of your own: workers on rank 0.
