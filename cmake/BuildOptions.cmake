@@ -8,8 +8,10 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 # Plugins are shared libraries made of the same headers, so everything can live in one.
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
-# Each public header is compiled alone (target all_verify_interface_header_sets).
-set(CMAKE_VERIFY_INTERFACE_HEADER_SETS ${MPIPE_BUILD_TESTS})
+# Each public header is compiled alone (target all_verify_interface_header_sets). Once is enough.
+if(MPIPE_BUILD_TESTS AND NOT MPIPE_SANITIZE)
+  set(CMAKE_VERIFY_INTERFACE_HEADER_SETS ON)
+endif()
 
 set(MPIPE_PROGRAM_DIR ${PROJECT_BINARY_DIR}/bin)
 set(MPIPE_PLUGIN_DIR ${PROJECT_BINARY_DIR}/lib/mpipe/plugins)

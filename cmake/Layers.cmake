@@ -21,7 +21,8 @@ mpipe_layer(core)
 mpipe_layer(mapspec  USES core
                      NOT ${_threads} ${_files})
 mpipe_layer(data     USES core
-                     MAY_EXPOSE boost_serialization)
+                     MAY_EXPOSE boost_serialization
+                     MAY_INCLUDE hdf5)
 mpipe_layer(pipeline USES core mapspec data
                      MAY_EXPOSE random123
                      NOT ${_files})
@@ -38,7 +39,7 @@ mpipe_layer(exec     USES core mapspec data pipeline schedule comm
 mpipe_layer(run      USES core mapspec data pipeline schedule comm store exec
                      MAY_INCLUDE spdlog nlohmann_json)
 mpipe_layer(document USES core mapspec data pipeline
-                     MAY_INCLUDE yaml_cpp nlohmann_json hdf5 dlopen)
+                     MAY_INCLUDE yaml_cpp nlohmann_json dlopen)
 
 # What stands on the layers: free to use all of them, checked for third parties all the same.
 mpipe_consumer(apps/pipeline_app MAY_INCLUDE cli11 spdlog nlohmann_json)

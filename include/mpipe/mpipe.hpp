@@ -8,6 +8,7 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/core/version.hpp>
 #include <mpipe/data/array.hpp>
+#include <mpipe/data/hdf5_input.hpp>
 #include <mpipe/data/value.hpp>
 #include <mpipe/document/expression.hpp>
 #include <mpipe/exec/mpi_pool_executor.hpp>

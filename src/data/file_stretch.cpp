@@ -53,6 +53,14 @@ FileStretch stretch_of(const struct stat& status, const std::string& path, std::
           status.st_mtim.tv_sec * kNanoseconds + status.st_mtim.tv_nsec};
 }
 
+void check_same(const OpenFile& file, const FileStretch& stretch) {
+  if (stretch_of(file.status(), stretch.path, stretch.offset, stretch.size) != stretch)
+    refuse(
+        stretch.path,
+        "was changed after this run began to read it, or is another one on this host. Leave inputs as they "
+        "are while a run needs them.");
+}
+
 }  // namespace
 
 FileStretch FileStretch::of(const std::string& path, std::uint64_t offset, std::uint64_t size) {
@@ -66,13 +74,11 @@ FileStretch FileStretch::of(const std::string& path, std::uint64_t offset, std::
   return stretch;
 }
 
+void FileStretch::check_same() const { mpipe::check_same(OpenFile(path), *this); }
+
 std::shared_ptr<const std::byte[]> FileStretch::map() const {
   const OpenFile file(path);
-  if (stretch_of(file.status(), path, offset, size) != *this)
-    refuse(
-        path,
-        "was changed after this run began to read it, or is another one on this host. Leave inputs as they "
-        "are while a run needs them.");
+  mpipe::check_same(file, *this);
   const std::uint64_t page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   const std::uint64_t before = offset % page;
   const std::size_t length = before + size;

@@ -1,33 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <mpipe/data/partial_array.hpp>
 
+#include "data/pages.hpp"
+
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 namespace mpipe {
-namespace {
-
-/// Address space for `size` bytes that read as zero; pages cost memory when they are first written.
-std::shared_ptr<void> reserve_pages(std::size_t size) {
-  void* address =
-      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (address == MAP_FAILED)
-    throw Error(Category::too_large, "no address space for an array of " + std::to_string(size) + " bytes (" +
-                                         std::strerror(errno) +
-                                         "). Use smaller axes or a selection (--fixed).");
-#ifdef MADV_HUGEPAGE
-  constexpr std::size_t kWorthHugePages = std::size_t{64} << 20;
-  if (size >= kWorthHugePages) ::madvise(address, size, MADV_HUGEPAGE);
-#endif
-  return {address, [size](void* mapped) { ::munmap(mapped, size); }};
-}
-
-}  // namespace
-
 PartialArray::PartialArray(const ElementType& type, Shape external, std::optional<Shape> internal)
     : type_(&type), external_(std::move(external)), total_(element_count(external_)) {
   if (internal) set_internal(*internal);
@@ -57,7 +39,7 @@ void PartialArray::map_memory() {
     throw Error(Category::too_large, "an array of shape " + to_string(all) + " and type " + type_->name +
                                          " is larger than a process can address. Use smaller axes.");
   if (values == 0) return;
-  memory_ = reserve_pages(static_cast<std::size_t>(values) * type_->size);
+  memory_ = detail::reserve_pages(static_cast<std::size_t>(values) * type_->size);
   data_ = static_cast<std::byte*>(memory_.get());
 }
 

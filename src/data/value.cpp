@@ -2,6 +2,8 @@
 #include <mpipe/core/hash.hpp>
 #include <mpipe/data/value.hpp>
 
+#include "data/lazy_array.hpp"
+
 #include <fmt/format.h>
 
 #include <cmath>
@@ -122,6 +124,7 @@ void Value::swap(Value& other) noexcept {
   std::swap(bytes_, other.bytes_);
   std::swap(offsets_, other.offsets_);
   std::swap(file_, other.file_);
+  std::swap(lazy_, other.lazy_);
 }
 
 Value Value::open_array(const ElementType& type, std::span<const std::byte> bytes) {
@@ -170,6 +173,20 @@ Value Value::from_file(const ElementType& type, Shape shape, FileStretch stretch
   return value;
 }
 
+Value Value::from_source(const ElementType& type, Shape shape, std::shared_ptr<const ArraySource> source) {
+  const Index count = element_count(shape);
+  auto lazy = std::make_shared<LazyArray>(std::move(source), count, type.size);
+  Value value = from_bytes(type, std::move(shape), lazy->memory());
+  value.lazy_ = std::move(lazy);
+  return value;
+}
+
+void Value::fetch(IndexRange elements) const {
+  if (lazy_) lazy_->fetch(elements);
+}
+
+const ArraySource* Value::source() const { return lazy_ ? &lazy_->source() : nullptr; }
+
 Value Value::copy_of(const ElementType& type, Shape shape, std::span<const std::byte> bytes,
                      std::span<const std::uint64_t> offsets) {
   Value value(type, std::move(shape));
@@ -185,9 +202,42 @@ Value Value::copy_of(const ElementType& type, Shape shape, std::span<const std::
 
 std::span<const std::byte> Value::element(Index k) const {
   const auto at = static_cast<std::size_t>(k);
-  if (!offsets_) return {data() + at * type_->size, type_->size};
-  return {data() + (*offsets_)[at], static_cast<std::size_t>((*offsets_)[at + 1] - (*offsets_)[at])};
+  fetch({k, k + 1});
+  if (!offsets_) return {address() + at * type_->size, type_->size};
+  return {address() + (*offsets_)[at], static_cast<std::size_t>((*offsets_)[at + 1] - (*offsets_)[at])};
 }
+
+namespace {
+
+/// Whether no value of `from` can be refused by `to`: 64-bit integers as floating point are widened, but
+/// checked.
+bool always_fits(const ElementType& from, const ElementType& to) {
+  return widens(from, to) && (to.is_integer() || !from.is_integer() || from.size < sizeof(std::int64_t));
+}
+
+/// The values of another array as another type.
+class ConvertedSource final : public ArraySource {
+ public:
+  ConvertedSource(Value value, const ElementType& type) : value_(std::move(value)), type_(type) {}
+  Index piece() const override {
+    constexpr Index kPiece = 1 << 16;
+    return value_.source() != nullptr ? value_.source()->piece() : kPiece;
+  }
+  void read(IndexRange elements, std::byte* to) const override {
+    const auto begin = static_cast<std::size_t>(elements.begin);
+    const std::size_t size = value_.type().size;
+    value_.fetch(elements);
+    const std::span bytes(value_.address() + begin * size, static_cast<std::size_t>(elements.size()) * size);
+    const Value piece = Value::copy_of(value_.type(), {elements.size()}, bytes).converted(type_);
+    std::memcpy(to, piece.data(), piece.byte_size());
+  }
+
+ private:
+  Value value_;
+  const ElementType& type_;
+};
+
+}  // namespace
 
 Value Value::converted(const ElementType& type) const {
   if (*type_ == type) return *this;
@@ -195,6 +245,8 @@ Value Value::converted(const ElementType& type) const {
     throw Error(Category::type_mismatch,
                 fmt::format("{} was given where {} is wanted. Give a value of that type.", describe(*this),
                             type.name));
+  if (count_ > 0 && (file_ || lazy_) && always_fits(*type_, type))
+    return from_source(type, shape_, std::make_shared<ConvertedSource>(*this, type));
   return visit_numeric(type_->kind, [&](auto* from) {
     return visit_numeric(type.kind, [&](auto* to) {
       return convert_all<std::remove_pointer_t<decltype(from)>, std::remove_pointer_t<decltype(to)>>(*this,
@@ -229,7 +281,15 @@ Bytes Value::to_wire() const {
 }
 
 std::uint64_t Value::digest() const {
-  return fnv1a({data(), byte_size_}, fnv1a(std::span<const std::byte>(wire_header())));
+  std::uint64_t digest = fnv1a(std::span<const std::byte>(wire_header()));
+  if (!lazy_) return fnv1a({data(), byte_size_}, digest);
+  const Index piece = std::min(lazy_->source().piece(), count_);
+  Bytes bytes(static_cast<std::size_t>(piece) * type_->size);
+  for (IndexRange range{0, piece}; !range.empty(); range = {range.end, std::min(range.end + piece, count_)}) {
+    lazy_->source().read(range, bytes.data());
+    digest = fnv1a(std::span(bytes).first(static_cast<std::size_t>(range.size()) * type_->size), digest);
+  }
+  return digest;
 }
 
 namespace {

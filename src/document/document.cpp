@@ -126,7 +126,7 @@ void Document::State::read_runs(const Yaml& spec) {
       given->refuse(
           fmt::format("'{}' cannot be the name of a run, which its folder gets: use letters, digits, "
                       "_, - and ., not starting with - or a dot.",
-                      detail::printable(of_run)));
+                      printable(of_run)));
     if (std::find(runs.begin(), runs.end(), of_run) != runs.end())
       given->refuse(
           fmt::format("there is a run '{}' already (they would have the same folder). Rename one.", of_run));
@@ -185,7 +185,7 @@ void Document::State::read_inputs(const Yaml& spec, From from) {
       key.refuse(
           fmt::format(
               "'{}' cannot be the name of an input: use letters, digits and _, not starting with a digit.",
-              detail::printable(key.text())),
+              printable(key.text())),
           Category::bad_identifier);
     read_input(key.text(), spec.value(k), key.place(), from, seen);
   }
@@ -202,7 +202,7 @@ void Document::State::read_input(const std::string& input, const Yaml& value, co
         key.refuse(
             fmt::format("'{}' cannot be the name of an input in the scope '{}': use letters, digits and "
                         "_, not starting with a digit.",
-                        detail::printable(key.text()), input),
+                        printable(key.text()), input),
             Category::bad_identifier);
       read_input(full, value.value(k), key.place(), from, seen);
     }
@@ -275,7 +275,7 @@ void Document::set_input(const std::string& assignment) {
   if (equals == std::string::npos || !is_identifier(name))
     throw Error(Category::bad_option,
                 fmt::format("--set '{}' is not of the form name=JSON, as in alpha=0.5 or alpha='[1, 2]'.",
-                            detail::printable(assignment)));
+                            printable(assignment)));
   // The value keeps its column.
   const Yaml value =
       YamlTree::parse(SourceText("--set", std::string(equals + 1, ' ') + assignment.substr(equals + 1), {}));

@@ -89,22 +89,6 @@ class JsonList {
 
 }  // namespace
 
-void refuse_file(const fs::path& file, const std::string& problem) {
-  throw Error(Category::bad_input_file, fmt::format("the file '{}' {}", file.string(), problem));
-}
-
-std::ifstream open_input_file(const fs::path& file) {
-  std::error_code ignored;
-  const fs::file_status status = fs::status(file, ignored);
-  if (!fs::exists(status))
-    refuse_file(file, "is not there (paths of inputs are relative to the document). Correct the path.");
-  if (!fs::is_regular_file(status))
-    refuse_file(file, "is a directory or the like, not a file. Correct the path.");
-  std::ifstream in(file, std::ios::binary);
-  if (!in.is_open()) refuse_file(file, "cannot be opened. See whether you may read it.");
-  return in;
-}
-
 Value read_json(const fs::path& file) {
   std::ifstream in = open_input_file(file);
   const std::uintmax_t size = fs::file_size(file);

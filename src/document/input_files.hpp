@@ -5,20 +5,16 @@
 /// and too_large, with the file and the place in it.
 #pragma once
 
+#include <mpipe/data/input_file.hpp>
 #include <mpipe/data/value.hpp>
 
 #include "document/yaml_tree.hpp"
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 namespace mpipe::detail {
-
-/// Arrays of at least so many bytes that lie in a file as they would in memory are not read, but looked at in
-/// the file where and when they are needed (`Value::from_file`).
-inline constexpr std::uint64_t smallest_mapped_input = std::uint64_t{1} << 20;
 
 struct CsvColumns {
   std::vector<std::string> names;
@@ -40,13 +36,5 @@ Value read_json(const std::filesystem::path& file);
 /// NumPy's format, versions 1 to 3: booleans, integers, floating point and complex numbers of either byte
 /// order.
 Value read_npy(const std::filesystem::path& file);
-
-/// A dataset of an HDF5 file: integers, floating point numbers, h5py's booleans and complex numbers, texts.
-Value read_hdf5(const std::filesystem::path& file, const std::string& dataset);
-
-/// Opens a file to be read. Throws when it is not there, is a directory, or may not be read.
-std::ifstream open_input_file(const std::filesystem::path& file);
-
-[[noreturn]] void refuse_file(const std::filesystem::path& file, const std::string& problem);
 
 }  // namespace mpipe::detail

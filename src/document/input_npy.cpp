@@ -38,7 +38,7 @@ class NpyReader {
       refuse_file(file_,
                   fmt::format("has {} bytes, but its header of shape {} needs {} (it is damaged or cut).",
                               fs::file_size(file_), to_string(header.shape), expected));
-    if (bytes >= smallest_mapped_input && lies_as_in_memory(header) && begin % header.type->size == 0)
+    if (bytes >= smallest_lazy_input && lies_as_in_memory(header) && begin % header.type->size == 0)
       return Value::from_file(*header.type, header.shape, FileStretch::of(file_, begin, bytes));
     check_fits(header.shape, header.type->size);
     std::shared_ptr<std::byte[]> values(new std::byte[bytes]);

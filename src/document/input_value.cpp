@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "document/input_value.hpp"
 
+#include <mpipe/data/hdf5_input.hpp>
+
 #include "document/input_files.hpp"
 #include "document/keys.hpp"
 #include "document/text.hpp"

@@ -62,7 +62,7 @@ const PluginEntry& entry_of(const Library& library, const fs::path& path) {
            fmt::format(
                "was built for another ABI: it has '{}', this program '{}' (they could not exchange values "
                "safely). Build the plugin again with the headers and the compiler of this mpipe.",
-               detail::printable(abi, sizeof(entry.abi)), MPIPE_PLUGIN_ABI));
+               printable(abi, sizeof(entry.abi)), MPIPE_PLUGIN_ABI));
   return entry;
 }
 

@@ -15,25 +15,12 @@ constexpr std::size_t kMostCandidates = 30;
 constexpr std::size_t kShownBefore = 40;  // characters on either side of a caret
 constexpr std::size_t kShownBehind = 32;
 
-bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }  // UTF-8
-
 }  // namespace
 
 std::string suggestion(std::string_view name, const std::vector<std::string>& candidates) {
   std::string near = did_you_mean(name, candidates);
   if (!near.empty() || candidates.empty() || candidates.size() > kMostCandidates) return near;
   return fmt::format(" There {}: {}.", candidates.size() == 1 ? "is" : "are", fmt::join(candidates, ", "));
-}
-
-std::string printable(std::string_view text, std::size_t longest) {
-  std::string shown;
-  for (const char c : text) {
-    if (continues_character(c)) continue;
-    if (shown.size() >= longest) return shown + "..";
-    const bool is_space = c == '\t' || c == '\n' || c == '\r';
-    shown += is_space ? ' ' : (' ' <= c && c <= '~') ? c : '?';
-  }
-  return shown;
 }
 
 std::string with_caret(std::string_view text, std::size_t offset) {

@@ -3,6 +3,8 @@
 /// Little pieces of messages.
 #pragma once
 
+#include <mpipe/core/text.hpp>
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,9 +13,6 @@ namespace mpipe::detail {
 
 /// ` Did you mean 'x'?`, or ` There are: a, b, c.` when nothing is near; empty without candidates.
 std::string suggestion(std::string_view name, const std::vector<std::string>& candidates);
-
-/// `text` for a message: one printable character per character, other than ASCII as `?`; long text is cut.
-std::string printable(std::string_view text, std::size_t longest = 60);
 
 /// The part of `text` around byte `offset`, and below it a caret that points there.
 std::string with_caret(std::string_view text, std::size_t offset);

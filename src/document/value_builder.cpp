@@ -3,21 +3,11 @@
 
 #include <fmt/format.h>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <limits>
 
 namespace mpipe::detail {
 namespace {
-
-std::uint64_t half_of_memory() {
-  const long pages = sysconf(_SC_PHYS_PAGES);
-  const long page = sysconf(_SC_PAGESIZE);
-  constexpr std::uint64_t kFallback = std::uint64_t{1} << 33U;  // 8 GiB
-  if (pages <= 0 || page <= 0) return kFallback;
-  return static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page) / 2;
-}
 
 template <class Stored, class Item>
 Value array_of(const std::vector<Stored>& items, Shape shape) {
@@ -28,26 +18,6 @@ Value array_of(const std::vector<Stored>& items, Shape shape) {
 }
 
 }  // namespace
-
-std::uint64_t array_bytes(const Shape& shape, std::size_t bytes_per_value) {
-  constexpr std::uint64_t kMost = std::uint64_t{1} << 62U;
-  const auto count = static_cast<std::uint64_t>(element_count(shape));
-  if (count > kMost / bytes_per_value)
-    throw Error(Category::too_large,
-                fmt::format("an array of shape {} has {} values (no file could hold them). Make it smaller.",
-                            to_string(shape), count));
-  return count * bytes_per_value;
-}
-
-void check_fits(const Shape& shape, std::size_t bytes_per_value) {
-  const auto count = static_cast<std::uint64_t>(element_count(shape));
-  const std::uint64_t most = half_of_memory();
-  if (count > most / bytes_per_value)
-    throw Error(Category::too_large, fmt::format("an array of shape {} has {} values and would need more "
-                                                 "than half of this machine's memory ({} MB). "
-                                                 "Make it smaller.",
-                                                 to_string(shape), count, most / 500'000));
-}
 
 double ValueBuilder::exact_double(std::int64_t item) {
   const auto number = static_cast<double>(item);

@@ -3,6 +3,7 @@
 /// Values of inputs from their items, one after the other.
 #pragma once
 
+#include <mpipe/data/input_file.hpp>
 #include <mpipe/data/value.hpp>
 
 #include "document/yaml_tree.hpp"
@@ -10,13 +11,6 @@
 #include <memory>
 
 namespace mpipe::detail {
-
-/// The bytes of an array. Throws `Error` (too_large) where nothing could hold them.
-std::uint64_t array_bytes(const Shape& shape, std::size_t bytes_per_value);
-
-/// Refuses an array that cannot be: throws `Error` (too_large) when it needs more than half of the machine's
-/// memory. To be called before anything is allocated.
-void check_fits(const Shape& shape, std::size_t bytes_per_value);
 
 /// An array under construction whose values are written in place, in C order.
 template <FixedValue T>

@@ -215,7 +215,7 @@ Index BlockRunner::call_function(const PreparedFunction& function, IndexRange ra
     Attempt tried = attempt(function, range, *scratch, report);
     calls += tried.calls;
     range.begin += tried.completed;
-    if (!tried.failure) break;
+    if (!tried.failure) continue;
     if (failing != range.begin) tries = 0;
     failing = range.begin;
     if (tries++ < options_.retries) continue;
@@ -234,6 +234,14 @@ Index BlockRunner::call_function(const PreparedFunction& function, IndexRange ra
 
 BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, IndexRange range,
                                           Scratch& scratch, BlockReport& report) {
+  try {
+    for (const PreparedArgument& argument : function.arguments) argument.fetch(function.external, range);
+  } catch (const Error& error) {
+    // What cannot be read costs the elements that need it.
+    if (range.size() > 1)
+      return attempt(function, {range.begin, range.begin + range.size() / 2}, scratch, report);
+    return {0, 0, unread_arguments(function, range.begin, error)};
+  }
   bind_arguments(function, range, scratch);
   bind_outputs(function, range, scratch);
   BlockCall call{range, &function.external,  scratch.bound,  scratch.columns, options_.seed, function.stream,
@@ -241,6 +249,7 @@ BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, Inde
   Attempt attempt;
   try {
     call_body(function, call, attempt.calls);
+    if (call.completed != range.size()) throw Bug("a function body left out elements without an error");
   } catch (...) {
     attempt.failure = failure_of(function, range.begin + call.completed, scratch);
   }
@@ -350,6 +359,14 @@ void BlockRunner::keep_output(OutputId id, IndexRange range, OutputColumn& colum
     array.mark(range);
   }
   if (sink_ != nullptr) sink_->append(id, range, array);
+}
+
+/// The exception that is being handled is `error`.
+Failure BlockRunner::unread_arguments(const PreparedFunction& function, Index element,
+                                      const Error& error) const {
+  Failure failure = failure_of(function, element, Scratch{});
+  failure.category = error.category();
+  return failure;
 }
 
 /// Describes the exception that is being handled.

@@ -51,6 +51,19 @@ void sort_axes(ArgumentView& view, const PlannedArgument& argument, std::size_t 
   }
 }
 
+/// The values that a block of elements of shape `external` looks at lie in this range.
+IndexRange reach(const ArgumentView& view, const Shape& external, IndexRange block) {
+  const IndexBox box = bounding_box(block, external);
+  IndexRange range{view.origin, view.origin + 1};
+  for (std::size_t axis = 0; axis < view.strides.size(); ++axis) {
+    range.begin += box.begin[axis] * view.strides[axis];
+    range.end += (box.end[axis] - 1) * view.strides[axis];
+  }
+  for (std::size_t axis = 0; axis < view.slice_shape.size(); ++axis)
+    range.end += (view.slice_shape[axis] - 1) * view.slice_strides[axis];
+  return range;
+}
+
 }  // namespace
 
 void BlockRunner::prepare_argument(const PlannedFunction& function, std::size_t position,
@@ -64,7 +77,7 @@ void BlockRunner::prepare_argument(const PlannedFunction& function, std::size_t 
     sort_axes(argument.view, planned, function.axes.size(), argument.owner.shape(),
               argument.owner.is_scalar() ? Strides{} : c_strides(argument.owner.shape()));
     argument.view.type = &argument.owner.type();
-    argument.view.data = argument.owner.data();
+    argument.view.data = argument.owner.address();
     argument.view.offsets = argument.owner.offsets();
     return;
   }
@@ -86,6 +99,10 @@ void BlockRunner::prepare_argument(const PlannedFunction& function, std::size_t 
   }
   sort_axes(argument.view, planned, function.axes.size(), mapspec_shape(array, external),
             element_major_strides(array, external));
+}
+
+void BlockRunner::PreparedArgument::fetch(const Shape& external, IndexRange block) const {
+  if (owner.source() != nullptr) owner.fetch(reach(view, external, block));
 }
 
 void BlockRunner::bind_arguments(const PreparedFunction& function, IndexRange range, Scratch& scratch) const {

@@ -18,6 +18,10 @@ struct BlockRunner::PreparedArgument {
   Value owner;                          ///< keeps what `view` looks at, where it is not an array of this rank
   ArgumentView view;                    ///< complete unless `per_block`
   bool per_block = false;               ///< comes from the same block and cannot be looked at in place
+
+  /// Reads what a block of elements of shape `external` looks at, of an input that is read piece by piece.
+  /// Throws what its source throws.
+  void fetch(const Shape& external, IndexRange block) const;
 };
 
 struct BlockRunner::PreparedFunction {

@@ -26,6 +26,12 @@ std::optional<Failure> BlockRunner::try_element(const Block& block, const Comm& 
   if (!team_try_) team_try_ = std::make_unique<TeamTry>(TeamTry{take_scratch(), {}, 0, {}, false});
   Scratch& scratch = *team_try_->scratch;
   const TimePoint begin = std::chrono::steady_clock::now();
+  try {
+    for (const PreparedArgument& argument : function.arguments)
+      argument.fetch(function.external, block.range);
+  } catch (const Error& error) {
+    return unread_arguments(function, block.range.begin, error);
+  }
   bind_arguments(function, block.range, scratch);
   bind_outputs(function, block.range, scratch);
   team_try_->leads = comm.rank() == 0;
@@ -114,8 +120,11 @@ std::vector<TeamElements> BlockRunner::teams_of(FunctionId id, const RangeSet& e
   }
   std::map<std::uint32_t, RangeSet> teams;
   for (const IndexRange& range : elements.ranges())
-    for (Index begin = range.begin; begin < range.end; begin += asked_at_once)
-      ask_rule(id, external, {begin, std::min(range.end, begin + asked_at_once)}, views, most, teams);
+    for (Index begin = range.begin; begin < range.end; begin += asked_at_once) {
+      const IndexRange asked{begin, std::min(range.end, begin + asked_at_once)};
+      for (const PreparedArgument& argument : arguments) argument.fetch(external, asked);
+      ask_rule(id, external, asked, views, most, teams);
+    }
   std::vector<TeamElements> all;
   for (auto& [ranks, some] : teams) all.push_back({ranks, std::move(some)});
   return all;

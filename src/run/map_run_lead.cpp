@@ -75,8 +75,9 @@ class WaveDirector {
     for (const auto& other : crews_)
       if (other.get() != &crew) other->scheduler.on_drain(now);
     mark_failed(*report.failure);
-    const FunctionId function = run_.plan_.pipeline().producer_of(report.failure->output);
-    run_.options_.observer->on_progress(function, {0, 1, 0}, now);
+    // A rank that cannot go on (its disk is full, say) is at no output.
+    if (const std::string& output = report.failure->output; !output.empty())
+      run_.options_.observer->on_progress(run_.plan_.pipeline().producer_of(output), {0, 1, 0}, now);
     run_.options_.observer->on_failure(*report.failure);
     run_.outcome_.failures.push_back(std::move(*report.failure));
   }

@@ -2,9 +2,12 @@
 #include "run/request.hpp"
 
 #include <mpipe/core/error.hpp>
+#include <mpipe/data/hdf5_input.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include <optional>
 
 namespace mpipe {
 namespace {
@@ -70,14 +73,30 @@ Json encode_user_executors(const std::map<std::string, UserExecutor>& executors)
 }
 
 /// Inputs that lie in files: every rank looks at them itself.
+struct InputPlace {
+  const FileStretch* file = nullptr;
+  std::string dataset;  ///< empty: the values lie in the file as in memory
+};
+
+std::optional<InputPlace> place_of(const Value& value) {
+  if (value.file() != nullptr) return InputPlace{value.file(), {}};
+  if (const auto* source = dynamic_cast<const DatasetSource*>(value.source()))
+    return InputPlace{&source->place().file, source->place().dataset};
+  return std::nullopt;
+}
+
 Json encode_files(const Inputs& inputs) {
   Json json = Json::object();
   for (const auto& [name, value] : inputs)
-    if (const FileStretch* file = value.file())
-      json[name] = {
-          {"type", value.type().name},       {"shape", value.shape()}, {"path", file->path},
-          {"offset", file->offset},          {"size", file->size},     {"file_bytes", file->file_bytes},
-          {"modified_ns", file->modified_ns}};
+    if (const auto place = place_of(value))
+      json[name] = {{"type", value.type().name},
+                    {"shape", value.shape()},
+                    {"path", place->file->path},
+                    {"dataset", place->dataset},
+                    {"offset", place->file->offset},
+                    {"size", place->file->size},
+                    {"file_bytes", place->file->file_bytes},
+                    {"modified_ns", place->file->modified_ns}};
   return json;
 }
 
@@ -85,9 +104,16 @@ void decode_files(const Json& json, Inputs& inputs) {
   for (const auto& [name, file] : json.items()) {
     const ElementType* type = find_element_type(file["type"].get<std::string>());
     if (type == nullptr) throw Bug("a request has an input of unknown type");
-    inputs.emplace(name, Value::from_file(*type, file["shape"].get<Shape>(),
-                                          {file["path"], file["offset"], file["size"], file["file_bytes"],
-                                           file["modified_ns"]}));
+    const auto shape = file["shape"].get<Shape>();
+    FileStretch stretch{file["path"], file["offset"], file["size"], file["file_bytes"], file["modified_ns"]};
+    const std::string dataset = file["dataset"];
+    if (dataset.empty()) {
+      inputs.emplace(name, Value::from_file(*type, shape, std::move(stretch)));
+      continue;
+    }
+    auto source =
+        std::make_shared<DatasetSource>(DatasetSource::Place{std::move(stretch), dataset}, *type, shape);
+    inputs.emplace(name, Value::from_source(*type, shape, std::move(source)));
   }
 }
 
@@ -162,7 +188,7 @@ Bytes encode_request(const Inputs& inputs, const MapOptions& options) {
   Bytes bytes;
   append_sized(bytes, text.data(), text.size());
   for (const auto& [name, value] : inputs) {
-    if (value.file() != nullptr) continue;
+    if (place_of(value)) continue;
     const Bytes wire = value.to_wire();
     append_sized(bytes, name.data(), name.size());
     append_sized(bytes, wire.data(), wire.size());

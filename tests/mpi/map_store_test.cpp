@@ -9,11 +9,14 @@
 
 #include <gtest/gtest.h>
 
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 namespace mpipe {
 namespace {
@@ -57,6 +60,47 @@ TEST_F(MapStore, StoresWhatItReturns) {
     EXPECT_EQ(reader.read_all(*reader.find("y")).as<std::vector<double>>()[37], 74);
     EXPECT_EQ(verify_run_store(folder_ / "run"), std::vector<std::string>());
   }
+}
+
+/// While it lives, files of this process that grow beyond 16 kB fail as on a disk that is full.
+class FullDisk {
+ public:
+  FullDisk() {
+    ::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{16'384, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FullDisk() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(MapStore, ADiskThatGetsFullOnOneRankIsToldOnAll) {
+  if (world().size() == 1) return;
+  std::optional<FullDisk> full;
+  bool fills = world().rank() == world().size() - 1;
+  const Pipeline filling{function("y",
+                                  [&](double x) {
+                                    if (fills && !full) full.emplace();
+                                    return 2 * x;
+                                  })
+                             .parameters("x")
+                             .mapspec("x[i] -> y[i]")};
+  const Inputs inputs{{"x", linspace(0, 99'999, 100'000)}};
+  MapOptions options{.run_folder = folder_ / "run", .rank0 = Rank0::schedule};
+  const std::string message =
+      error_message(Category::storage_failed, [&] { map(filling, world(), inputs, options); });
+  EXPECT_TRUE(contains(message, "cannot write to") && contains(message, "File too large")) << message;
+  full.reset();
+  fills = false;
+  options.resume = true;
+  const Results results = map(filling, world(), inputs, options);
+  if (!world().is_root()) return;
+  EXPECT_EQ(results.value("y").as<std::vector<double>>()[99'999], 199'998);
 }
 
 TEST_F(MapStore, ResumeComputesWhatIsMissing) {

@@ -23,6 +23,9 @@ struct FileStretch {
   /// Of the file as it is now. Throws `Error` (bad_input_file) when it is not there, or is too short.
   static FileStretch of(const std::string& path, std::uint64_t offset, std::uint64_t size);
 
+  /// Throws `Error` (bad_input_file) when the file cannot be opened here, or has changed.
+  void check_same() const;
+
   /// The bytes, read-only; they stay while somebody holds them. Throws `Error` (bad_input_file) when the file
   /// cannot be read here, or has changed. Who shortens the file later kills those who look at it (SIGBUS).
   std::shared_ptr<const std::byte[]> map() const;

@@ -3,6 +3,7 @@
 /// `Value`: one scalar or N-D array of any supported type, with its type known at run time.
 #pragma once
 
+#include <mpipe/data/array_source.hpp>
 #include <mpipe/data/codec.hpp>
 #include <mpipe/data/element_type.hpp>
 #include <mpipe/data/file_stretch.hpp>
@@ -13,6 +14,7 @@
 
 namespace mpipe {
 
+class LazyArray;
 class Value;
 
 /// What a `Value` can be made of. (A value itself is not: whether it can be copied would depend on the
@@ -53,6 +55,9 @@ class Value {
   /// An array that lies in a file as it would in memory: read where somebody looks at it. Of a fixed-size
   /// type, `stretch.size` bytes. Throws `Error` (bad_input_file) as `FileStretch::map`.
   static Value from_file(const ElementType& type, Shape shape, FileStretch stretch);
+  /// An array of a fixed-size type that is read from `source`, piece by piece, where somebody looks at it.
+  /// Throws `Error` (too_large) when a process cannot address so much.
+  static Value from_source(const ElementType& type, Shape shape, std::shared_ptr<const ArraySource> source);
   /// Of any type, copying; `offsets` (elements + 1 of them, ascending from 0) for types that vary in size,
   /// else empty.
   static Value copy_of(const ElementType& type, Shape shape, std::span<const std::byte> bytes,
@@ -65,8 +70,18 @@ class Value {
   bool is_scalar() const { return shape_.empty(); }
   Index count() const { return count_; }
 
-  /// All bytes, in C order.
-  const std::byte* data() const { return bytes_ ? bytes_.get() : inline_; }
+  /// All bytes, in C order. Reads what is not here of a value from a source: throws what that throws.
+  const std::byte* data() const {
+    if (lazy_) fetch({0, count_});
+    return address();
+  }
+  /// Where `data()` are, without reading them: only elements that were fetched may be looked at.
+  const std::byte* address() const { return bytes_ ? bytes_.get() : inline_; }
+  /// Reads those of the elements, numbered in C order, that are not here; nothing to do but for values from a
+  /// source. From any thread. Throws what the source throws.
+  void fetch(IndexRange elements) const;
+  /// Where the values are read from, or nullptr.
+  const ArraySource* source() const;
   std::size_t byte_size() const { return byte_size_; }
   /// The array that is the k-th element of a value of type `array<T>`: a value of `T`s, also of rank 0.
   /// Throws `Error` (storage_failed) when its bytes are damaged.
@@ -88,7 +103,8 @@ class Value {
 
   /// The same values as `type`. Checked value by value: throws `Error` (type_mismatch) that names the first
   /// value which `type` cannot hold exactly (a 64-bit integer beyond 2^53 as double, a negative one as
-  /// unsigned, a fraction as integer is refused altogether).
+  /// unsigned, a fraction as integer is refused altogether). Where no value can be such a one, large arrays
+  /// in files and from sources are converted where somebody looks at them.
   Value converted(const ElementType& type) const;
   /// The same elements under another shape of as many elements.
   Value reshaped(Shape shape) const;
@@ -99,7 +115,8 @@ class Value {
   /// Throws `Error` (storage_failed) on malformed bytes.
   static Value from_wire(std::span<const std::byte> bytes);
 
-  /// Tells whether two values are the same, nothing more. Reads all of a value that is in a file.
+  /// Tells whether two values are the same, nothing more. Reads all of a value that is in a file or from a
+  /// source, but keeps none of it.
   std::uint64_t digest() const;
 
   /// Equal type, shape and bytes.
@@ -122,6 +139,7 @@ class Value {
   std::shared_ptr<const std::byte[]> bytes_;
   std::shared_ptr<const std::vector<std::uint64_t>> offsets_;
   std::shared_ptr<const FileStretch> file_;
+  std::shared_ptr<LazyArray> lazy_;  ///< reads into `bytes_`
 };
 
 /// Named values: the inputs of a run, defaults, bound values.
@@ -186,6 +204,7 @@ T Value::as() const {
     }
     if (type() != wanted) return converted(wanted).as<T>();
     T array = detail::make_array<T>(shape_, array_type(wanted));
+    fetch({0, count_});
     Index k = 0;
     for (auto&& item : array) item = decode<Item>(element(k++));
     return array;

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Inputs from HDF5 files, which the tests write with HDF5 itself.
+#include <mpipe/data/hdf5_input.hpp>
+
 #include "document_text.hpp"
 
 #include <gtest/gtest.h>
 #include <hdf5.h>
 
 #include <complex>
+#include <cstring>
+#include <fstream>
 
 namespace mpipe::test {
 namespace {
@@ -189,25 +193,88 @@ TEST_F(Hdf5, LargeArraysAreLookedAtInTheFile) {
   EXPECT_EQ(big.shape(), (Shape{1000, 200}));
   EXPECT_EQ(big.as<Array<double>>()(999, 199), 0.25 * 199'999);
   EXPECT_EQ(value("swapped").file(), nullptr);
+  EXPECT_NE(value("swapped").source(), nullptr);
   EXPECT_EQ(value("small").file(), nullptr);
+  EXPECT_EQ(value("small").source(), nullptr);
 }
 
-TEST_F(Hdf5, LargeArraysInChunksAreRead) {
-  const hsize_t shape[] = {200'000};
-  const hsize_t chunk[] = {1000};
-  const std::vector<double> numbers(200'000, 1.5);
-  const hid_t space = H5Screate_simple(1, shape, nullptr);
+/// Numbers 0, 1, .. of 4 bytes, big-endian and packed, in chunks of (70, 30).
+void write_packed(hid_t file, const char* name, hsize_t rows, hsize_t columns) {
+  const hsize_t shape[] = {rows, columns};
+  const hsize_t chunk[] = {70, 30};
+  std::vector<std::int32_t> numbers(rows * columns);
+  for (std::size_t k = 0; k < numbers.size(); ++k) numbers[k] = static_cast<std::int32_t>(k);
+  const hid_t space = H5Screate_simple(2, shape, nullptr);
   const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
-  H5Pset_chunk(creation, 1, chunk);
-  const hid_t dataset =
-      H5Dcreate2(file_, "chunks", H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, creation, H5P_DEFAULT);
-  ASSERT_GE(H5Dwrite(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers.data()), 0);
+  H5Pset_chunk(creation, 2, chunk);
+  H5Pset_shuffle(creation);
+  H5Pset_deflate(creation, 4);
+  const hid_t dataset = H5Dcreate2(file, name, H5T_STD_I32BE, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+  ASSERT_GE(H5Dwrite(dataset, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers.data()), 0);
   H5Dclose(dataset);
   H5Pclose(creation);
   H5Sclose(space);
-  const Value read = value("chunks");
-  EXPECT_EQ(read.file(), nullptr);
-  EXPECT_EQ(read.as<std::vector<double>>(), numbers);
+}
+
+std::int32_t number_at(const Value& value, Index k) {
+  std::int32_t number = 0;
+  std::memcpy(&number, value.address() + static_cast<std::size_t>(k) * sizeof(number), sizeof(number));
+  return number;
+}
+
+TEST_F(Hdf5, LargePackedArraysAreReadByPieces) {
+  write_packed(file_, "packed", 1000, 1000);
+  const Value packed = value("packed");
+  ASSERT_NE(packed.source(), nullptr);
+  EXPECT_EQ(packed.source()->piece(), 210 * 1000);  // three rows of chunks
+  packed.fetch({500'000, 500'001});
+  EXPECT_EQ(number_at(packed, 499'999), 499'999);
+  EXPECT_EQ(number_at(packed, 629'999), 629'999);
+  EXPECT_EQ(number_at(packed, 0), 0);
+  EXPECT_EQ(number_at(packed, 419'999), 0) << "was not asked for";
+  EXPECT_EQ(packed.as<Array<std::int32_t>>()(999, 998), 999'998);
+}
+
+TEST_F(Hdf5, PackedArraysAreReadFromTheFileThatWasOpened) {
+  write_packed(file_, "packed", 1000, 1000);
+  const Value packed = value("packed");
+  const auto& place = dynamic_cast<const DatasetSource&>(*packed.source()).place();
+  EXPECT_NO_THROW(DatasetSource(place, packed.type(), packed.shape()));
+  EXPECT_TRUE(contains(error_message(Category::bad_input_file,
+                                     [&] {
+                                       DatasetSource(place, packed.type(), {1000, 999});
+                                     }),
+                       "has another shape"));
+  folder_.write("t.h5", "something else");
+  EXPECT_TRUE(contains(
+      error_message(Category::bad_input_file, [&] { DatasetSource(place, packed.type(), packed.shape()); }),
+      "was changed"));
+}
+
+/// Zeros on the disk, where a chunk was.
+TEST_F(Hdf5, ADamagedPieceIsRefusedByWhoLooks) {
+  write_packed(file_, "packed", 1000, 1000);
+  close();
+  const auto size = static_cast<std::streamoff>(std::filesystem::file_size(path_));
+  std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(size / 2);
+  file.write(std::string(static_cast<std::size_t>(size / 4), '\0').data(), size / 4);
+  file.close();
+  const Value packed = value("packed");
+  EXPECT_TRUE(contains(error_message(Category::bad_input_file, [&] { packed.data(); }), "cannot be read"));
+}
+
+/// What the file does not have is one number, as many times as somebody wrote there.
+TEST_F(Hdf5, AnArrayOfNothingIsRefused) {
+  const hsize_t shape[] = {hsize_t{1} << 40U};
+  const hsize_t chunk[] = {1000};
+  const hid_t space = H5Screate_simple(1, shape, nullptr);
+  const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_chunk(creation, 1, chunk);
+  H5Dclose(H5Dcreate2(file_, "empty", H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+  H5Pclose(creation);
+  H5Sclose(space);
+  refusal("empty", Category::too_large);
 }
 
 /// What stands before the file proper, e.g. the header of a MATLAB file, shifts all addresses.

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/core/text.hpp>
+
+namespace mpipe {
+
+std::string printable(std::string_view text, std::size_t longest) {
+  std::string shown;
+  for (const char c : text) {
+    if (continues_character(c)) continue;
+    if (shown.size() >= longest) return shown + "..";
+    const bool is_space = c == '\t' || c == '\n' || c == '\r';
+    shown += is_space ? ' ' : (' ' <= c && c <= '~') ? c : '?';
+  }
+  return shown;
+}
+
+}  // namespace mpipe

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "data/lazy_array.hpp"
+
+#include <mpipe/data/input_file.hpp>
+
+#include "data/pages.hpp"
+
+#include <algorithm>
+
+namespace mpipe {
+
+LazyArray::LazyArray(std::shared_ptr<const ArraySource> source, Index count, std::size_t element_bytes)
+    : source_(std::move(source)), count_(count), element_bytes_(element_bytes), complete_(count == 0) {
+  const std::shared_ptr<void> pages = detail::reserve_pages(static_cast<std::size_t>(count) * element_bytes);
+  data_ = static_cast<std::byte*>(pages.get());
+  memory_ = {pages, data_};
+}
+
+void LazyArray::fetch(IndexRange elements) {
+  if (elements.empty() || complete_.load(std::memory_order_acquire)) return;
+  const Index piece = source_->piece();
+  const IndexRange pieces{elements.begin / piece * piece,
+                          std::min(count_, (elements.end + piece - 1) / piece * piece)};
+  const std::lock_guard lock(mutex_);
+  const RangeSet missing = RangeSet{pieces}.difference(have_);
+  if (missing.empty()) return;
+  detail::check_fits({have_.count() + missing.count()}, element_bytes_);
+  for (const IndexRange& range : missing.ranges()) {
+    source_->read(range, data_ + static_cast<std::size_t>(range.begin) * element_bytes_);
+    have_.insert(range);
+  }
+  if (have_.contains(IndexRange{0, count_})) complete_.store(true, std::memory_order_release);
+}
+
+}  // namespace mpipe

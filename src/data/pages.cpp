@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "data/pages.hpp"
+
+#include <mpipe/core/error.hpp>
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace mpipe::detail {
+
+std::shared_ptr<void> reserve_pages(std::size_t size) {
+  if (size == 0) return nullptr;
+  void* address =
+      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (address == MAP_FAILED)
+    throw Error(Category::too_large, "no address space for an array of " + std::to_string(size) + " bytes (" +
+                                         std::strerror(errno) +
+                                         "). Use smaller axes or a selection (--fixed).");
+#ifdef MADV_HUGEPAGE
+  constexpr std::size_t kWorthHugePages = std::size_t{64} << 20;
+  if (size >= kWorthHugePages) ::madvise(address, size, MADV_HUGEPAGE);
+#endif
+  return {address, [size](void* mapped) { ::munmap(mapped, size); }};
+}
+
+}  // namespace mpipe::detail

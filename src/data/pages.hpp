@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// Memory that costs nothing until it is written.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+namespace mpipe::detail {
+
+/// Address space for `size` bytes that read as zero; pages cost memory when they are first written. Throws
+/// `Error` (too_large) when there is none. `size` 0: nothing.
+std::shared_ptr<void> reserve_pages(std::size_t size);
+
+}  // namespace mpipe::detail
