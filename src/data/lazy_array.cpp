@@ -22,14 +22,25 @@ void LazyArray::fetch(IndexRange elements) {
   const IndexRange pieces{elements.begin / piece * piece,
                           std::min(count_, (elements.end + piece - 1) / piece * piece)};
   const std::lock_guard lock(mutex_);
+  if (!unreadable_.intersection(pieces).empty()) std::rethrow_exception(why_);
   const RangeSet missing = RangeSet{pieces}.difference(have_);
   if (missing.empty()) return;
   detail::check_fits({have_.count() + missing.count()}, element_bytes_);
-  for (const IndexRange& range : missing.ranges()) {
-    source_->read(range, data_ + static_cast<std::size_t>(range.begin) * element_bytes_);
-    have_.insert(range);
-  }
+  for (const IndexRange& range : missing.ranges())
+    for (Index begin = range.begin; begin < range.end; begin += piece)
+      read({begin, std::min(range.end, begin + piece)});
   if (have_.contains(IndexRange{0, count_})) complete_.store(true, std::memory_order_release);
+}
+
+void LazyArray::read(IndexRange piece) {
+  try {
+    source_->read(piece, data_ + static_cast<std::size_t>(piece.begin) * element_bytes_);
+  } catch (...) {
+    why_ = std::current_exception();
+    unreadable_.insert(piece);
+    throw;
+  }
+  have_.insert(piece);
 }
 
 }  // namespace mpipe

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <mutex>
 
@@ -24,10 +25,13 @@ class LazyArray {
   const std::shared_ptr<const std::byte[]>& memory() const { return memory_; }
   const ArraySource& source() const { return *source_; }
   /// Reads those of the elements that are not here. Throws what the source throws, and `Error` (too_large)
-  /// when all that was read would need more than half of the machine's memory.
+  /// when all that was read would need more than half of the machine's memory. A piece that could not be read
+  /// is not tried again.
   void fetch(IndexRange elements);
 
  private:
+  void read(IndexRange piece);
+
   std::shared_ptr<const ArraySource> source_;
   Index count_;
   std::size_t element_bytes_;
@@ -36,6 +40,8 @@ class LazyArray {
   std::atomic<bool> complete_ = false;
   std::mutex mutex_;
   RangeSet have_;
+  RangeSet unreadable_;
+  std::exception_ptr why_;  ///< of the last of them
 };
 
 }  // namespace mpipe

@@ -235,14 +235,13 @@ Index BlockRunner::call_function(const PreparedFunction& function, IndexRange ra
 BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, IndexRange range,
                                           Scratch& scratch, BlockReport& report) {
   try {
-    for (const PreparedArgument& argument : function.arguments) argument.fetch(function.external, range);
+    bind_arguments(function, range, scratch);
   } catch (const Error& error) {
-    // What cannot be read costs the elements that need it.
+    // What cannot be read, or is no value of the parameter's type, costs the elements that need it.
     if (range.size() > 1)
       return attempt(function, {range.begin, range.begin + range.size() / 2}, scratch, report);
-    return {0, 0, unread_arguments(function, range.begin, error)};
+    return {0, 0, argument_failure(function, range.begin, error)};
   }
-  bind_arguments(function, range, scratch);
   bind_outputs(function, range, scratch);
   BlockCall call{range, &function.external,  scratch.bound,  scratch.columns, options_.seed, function.stream,
                  0,     &function.resources, &options_.alone};
@@ -361,11 +360,14 @@ void BlockRunner::keep_output(OutputId id, IndexRange range, OutputColumn& colum
   if (sink_ != nullptr) sink_->append(id, range, array);
 }
 
-/// The exception that is being handled is `error`.
-Failure BlockRunner::unread_arguments(const PreparedFunction& function, Index element,
+/// An argument of the element cannot be had; `error`, which is being handled, says why.
+Failure BlockRunner::argument_failure(const PreparedFunction& function, Index element,
                                       const Error& error) const {
   Failure failure = failure_of(function, element, Scratch{});
   failure.category = error.category();
+  failure.message =
+      fmt::format("an argument of '{}'{}{}: {}", failure.output, failure.index.empty() ? "" : " at ",
+                  failure.index.empty() ? "" : index_to_string(failure.index), error.what());
   return failure;
 }
 

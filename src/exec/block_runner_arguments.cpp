@@ -106,6 +106,7 @@ void BlockRunner::PreparedArgument::fetch(const Shape& external, IndexRange bloc
 }
 
 void BlockRunner::bind_arguments(const PreparedFunction& function, IndexRange range, Scratch& scratch) const {
+  for (const PreparedArgument& argument : function.arguments) argument.fetch(function.external, range);
   if (!function.per_block) {
     scratch.bound = function.views;
     return;

@@ -25,16 +25,14 @@ std::optional<Failure> BlockRunner::try_element(const Block& block, const Comm& 
   const PreparedFunction& function = *functions_[stage.functions.front().value];
   if (!team_try_) team_try_ = std::make_unique<TeamTry>(TeamTry{take_scratch(), {}, 0, {}, false});
   Scratch& scratch = *team_try_->scratch;
+  team_try_->leads = comm.rank() == 0;
   const TimePoint begin = std::chrono::steady_clock::now();
   try {
-    for (const PreparedArgument& argument : function.arguments)
-      argument.fetch(function.external, block.range);
+    bind_arguments(function, block.range, scratch);
   } catch (const Error& error) {
-    return unread_arguments(function, block.range.begin, error);
+    return argument_failure(function, block.range.begin, error);
   }
-  bind_arguments(function, block.range, scratch);
   bind_outputs(function, block.range, scratch);
-  team_try_->leads = comm.rank() == 0;
   if (!team_try_->leads) put_apart(scratch);
   BlockCall call{
       block.range, &function.external, scratch.bound, scratch.columns, options_.seed, function.stream,

@@ -109,6 +109,23 @@ TEST(InputsFromSources, AreReadWhereBlocksNeedThem) {
   EXPECT_EQ(total(reads), world().size() == 1 ? 20 : 2000);
 }
 
+/// Blocks of several pieces, and pieces of several blocks.
+TEST(InputsFromSources, AreThereForAllElementsOfABlock) {
+  std::vector<IndexRange> reads;
+  const Pipeline pipeline{
+      function("twice", [](double x) { return 2 * x; }).parameters("x").mapspec("x[i, j] -> twice[j, i]")};
+  for (const Index chunk : {1, 7, 25, 1000}) {
+    const Value numbers =
+        Value::from_source(element_type<double>(), {40, 25}, std::make_shared<Counting>(reads));
+    MapOptions options;
+    options.chunksizes = {{"", chunk}};
+    const Results results = map(pipeline, world(), {{"x", numbers}}, options);
+    if (!world().is_root()) continue;
+    const auto twice = results.get<Array<double>>("twice");
+    for (Index k = 0; k < 1000; ++k) ASSERT_EQ(twice(k % 25, k / 25), 2.0 * static_cast<double>(k));
+  }
+}
+
 class PackedInputs : public test::SharedFolderTest {
  protected:
   /// `x`, shape (300, 500): element k is k; in chunks and packed.

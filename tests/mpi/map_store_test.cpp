@@ -62,13 +62,13 @@ TEST_F(MapStore, StoresWhatItReturns) {
   }
 }
 
-/// While it lives, files of this process that grow beyond 16 kB fail as on a disk that is full.
+/// While it lives, files of this process that grow beyond 512 bytes fail as on a disk that is full.
 class FullDisk {
  public:
   FullDisk() {
     ::signal(SIGXFSZ, SIG_IGN);
     ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit{16'384, before_.rlim_max};
+    const rlimit limit{512, before_.rlim_max};
     ::setrlimit(RLIMIT_FSIZE, &limit);
   }
   ~FullDisk() { ::setrlimit(RLIMIT_FSIZE, &before_); }
@@ -91,7 +91,7 @@ TEST_F(MapStore, ADiskThatGetsFullOnOneRankIsToldOnAll) {
                              .parameters("x")
                              .mapspec("x[i] -> y[i]")};
   const Inputs inputs{{"x", linspace(0, 99'999, 100'000)}};
-  MapOptions options{.run_folder = folder_ / "run", .rank0 = Rank0::schedule};
+  MapOptions options{.run_folder = folder_ / "run", .chunksizes = {{"", 1000}}, .rank0 = Rank0::schedule};
   const std::string message =
       error_message(Category::storage_failed, [&] { map(filling, world(), inputs, options); });
   EXPECT_TRUE(contains(message, "cannot write to") && contains(message, "File too large")) << message;

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <complex>
+#include <numeric>
 
 namespace mpipe {
 namespace {
@@ -239,6 +240,22 @@ TEST(Map, RanksThatBringDifferentPipelinesAreRefused) {
   } else {
     EXPECT_TRUE(contains(error_message(Category::bad_option, attempt), "different pipelines"));
   }
+}
+
+/// An output of integers that a function takes as floating point numbers, in the same block.
+TEST(Map, AnArgumentThatIsNoValueOfItsTypeFailsThatElement) {
+  const Pipeline pipeline{
+      function("n", [](std::int64_t x) { return x == 37 ? (std::int64_t{1} << 53) + 1 : x; })
+          .parameters("x")
+          .mapspec("x[i] -> n[i]"),
+      function("y", [](double n) { return 2 * n; }).parameters("n").mapspec("n[i] -> y[i]")};
+  std::vector<std::int64_t> x(100);
+  std::iota(x.begin(), x.end(), 0);
+  const std::string message = error_message(Category::type_mismatch, [&] { run(pipeline, {{"x", x}}); });
+  EXPECT_TRUE(contains(message, "an argument of 'y' at [37]: the value 9007199254740993"));
+  const Results results = run(pipeline, {{"x", x}}, {.error_handling = "continue"});
+  if (!world().is_root()) return;
+  EXPECT_EQ(results.at("y").failed, (RangeSet{{37, 38}}));
 }
 
 TEST(Map, ManyRunsOneAfterTheOther) {

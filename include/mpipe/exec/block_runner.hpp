@@ -117,7 +117,7 @@ class BlockRunner final : public BlockHandler, public TeamHandler {
   void ask_rule(FunctionId id, const Shape& external, IndexRange range, std::span<const ArgumentView> views,
                 int most, std::map<std::uint32_t, RangeSet>& teams) const;
   Failure failure_of(const PreparedFunction& function, Index element, const Scratch& scratch) const;
-  Failure unread_arguments(const PreparedFunction& function, Index element, const Error& error) const;
+  Failure argument_failure(const PreparedFunction& function, Index element, const Error& error) const;
 
   std::unique_ptr<Scratch> take_scratch();
   void return_scratch(std::unique_ptr<Scratch> scratch);
