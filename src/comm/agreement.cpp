@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <mpipe/comm/agreement.hpp>
 
+#include "comm/error_bytes.hpp"
+
 #include <fmt/format.h>
 
 #include <cstring>
@@ -40,22 +42,18 @@ Bytes encode_outcome(const std::optional<Outcome>& outcome, const Bytes& payload
   if (!outcome) {
     detail::append(bytes, payload.data(), payload.size());
   } else {
-    const auto category = static_cast<std::uint32_t>(outcome->category);
-    detail::append(bytes, &category, sizeof(category));
-    detail::append(bytes, outcome->text.data(), outcome->text.size());
+    const Bytes error = detail::error_to_bytes(outcome->category, outcome->text);
+    detail::append(bytes, error.data(), error.size());
   }
   return bytes;
 }
 
 Bytes decode_outcome(const Bytes& bytes) {
   std::uint32_t kind = 0;
+  if (bytes.size() < sizeof(kind)) throw Bug("a rank told half an outcome");
   std::memcpy(&kind, bytes.data(), sizeof(kind));
   if (kind == 0) return {bytes.begin() + sizeof(kind), bytes.end()};
-  std::uint32_t category = 0;
-  std::memcpy(&category, bytes.data() + sizeof(kind), sizeof(category));
-  const std::size_t text = sizeof(kind) + sizeof(category);
-  throw Error(static_cast<Category>(category),
-              std::string(reinterpret_cast<const char*>(bytes.data()) + text, bytes.size() - text));
+  throw detail::error_from_bytes(std::span(bytes).subspan(sizeof(kind)));
 }
 
 }  // namespace

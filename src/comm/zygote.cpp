@@ -2,6 +2,7 @@
 #include <mpipe/comm/zygote.hpp>
 #include <mpipe/core/error.hpp>
 
+#include "comm/error_bytes.hpp"
 #include "comm/zygote_process.hpp"
 
 #include <fmt/format.h>
@@ -124,13 +125,7 @@ Channel::Message Zygote::ask(std::uint16_t kind, std::span<const std::byte> byte
       control_.receive(answer, now() + longest_answer) != Arrival::message)
     no_process(fmt::format("process {}, which forks them, has ended or does not answer", pid_));
   if (static_cast<ZygoteAnswer>(answer.kind) == ZygoteAnswer::done) return answer;
-  std::uint16_t category = 0;
-  if (answer.bytes().size() < sizeof category) throw Bug("a zygote answered half a thing");
-  std::memcpy(&category, answer.bytes().data(), sizeof category);
-  const auto text = answer.bytes().subspan(sizeof category);
-  constexpr auto last = static_cast<std::uint16_t>(Category::storage_failed);
-  throw Error(category > last ? Category::internal_error : static_cast<Category>(category),
-              std::string(reinterpret_cast<const char*>(text.data()), text.size()));
+  throw detail::error_from_bytes(answer.bytes());
 }
 
 ChildProcess Zygote::spawn(Entry entry) {

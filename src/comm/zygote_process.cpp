@@ -3,6 +3,8 @@
 
 #include <mpipe/core/error.hpp>
 
+#include "comm/error_bytes.hpp"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -184,10 +186,7 @@ class ZygoteServer {
   }
 
   void fail(Category category, const std::string& text) {
-    const auto number = static_cast<std::uint16_t>(category);
-    const std::span<const std::byte> pieces[] = {std::as_bytes(std::span(&number, 1)),
-                                                 std::as_bytes(std::span(text))};
-    control_.send(static_cast<std::uint16_t>(ZygoteAnswer::failed), pieces);
+    control_.send(static_cast<std::uint16_t>(ZygoteAnswer::failed), error_to_bytes(category, text));
   }
 
   Channel control_;

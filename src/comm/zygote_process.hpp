@@ -15,7 +15,7 @@ enum class ZygoteRequest : std::uint16_t {
 };
 enum class ZygoteAnswer : std::uint16_t {
   done = 65,   ///< the child's process id as i64; or what the task returned
-  failed = 66  ///< the category's number as u16, then the message
+  failed = 66  ///< an error, as in error_bytes.hpp
 };
 
 struct SpawnRequest {

@@ -68,6 +68,9 @@ constexpr std::array kCategories{
     CategoryInfo{Category::storage_failed, "storage_failed", 4},
 };
 
+static_assert(kCategories.back().category == Category::storage_failed &&
+              kCategories.size() == static_cast<std::size_t>(Category::storage_failed) + 1);
+
 const CategoryInfo& info(Category category) {
   for (const CategoryInfo& entry : kCategories)
     if (entry.category == category) return entry;
@@ -82,6 +85,11 @@ Category category_from_string(std::string_view slug) {
   for (const CategoryInfo& entry : kCategories)
     if (entry.slug == slug) return entry.category;
   throw Bug("no error category named '" + std::string(slug) + "'");
+}
+
+std::optional<Category> category_from_number(std::uint32_t number) {
+  if (number >= kCategories.size()) return std::nullopt;
+  return static_cast<Category>(number);
 }
 
 int exit_code(Category category) { return info(category).exit_code; }

@@ -11,7 +11,7 @@ namespace mpipe {
 
 LazyArray::LazyArray(std::shared_ptr<const ArraySource> source, Index count, std::size_t element_bytes)
     : source_(std::move(source)), count_(count), element_bytes_(element_bytes), complete_(count == 0) {
-  const std::shared_ptr<void> pages = detail::reserve_pages(static_cast<std::size_t>(count) * element_bytes);
+  const std::shared_ptr<void> pages = detail::reserve_pages(detail::array_bytes({count}, element_bytes));
   data_ = static_cast<std::byte*>(pages.get());
   memory_ = {pages, data_};
 }

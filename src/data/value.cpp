@@ -168,7 +168,8 @@ Value Value::from_bytes(const ElementType& type, Shape shape, std::shared_ptr<co
 
 Value Value::from_file(const ElementType& type, Shape shape, FileStretch stretch) {
   Value value = from_bytes(type, std::move(shape), stretch.map());
-  if (value.byte_size_ != stretch.size) throw Bug("Value::from_file: the bytes do not fit the shape");
+  if (stretch.size % type.size != 0 || stretch.size / type.size != static_cast<std::size_t>(value.count_))
+    throw Bug("Value::from_file: the bytes do not fit the shape");
   value.file_ = std::make_shared<const FileStretch>(std::move(stretch));
   return value;
 }

@@ -40,8 +40,8 @@ struct CallRequest {
   std::uint64_t stream = 0;
   Resources resources;  ///< that the call has
   std::vector<ArgumentView> arguments;
-  std::vector<OutputColumn> outputs;  ///< as the body is to find them
-  std::vector<Bytes> values;          ///< per output: what `fixed` points to, if anything
+  std::vector<OutputColumn> outputs;  ///< as the body is to find them, but for `fixed`
+  std::vector<bool> has_fixed;        ///< per output: the body is to find room for a scalar of each element
 };
 
 /// A request, ready to be sent. Its pieces are the caller's arrays, as far as they are needed, and what had
@@ -67,7 +67,8 @@ class EncodedCall {
   std::vector<std::span<const std::byte>> pieces_;
 };
 
-/// Throws `Bug` for bytes that are no request. Views of the result look into `bytes`.
+/// Throws `Bug` for bytes that are no request, and `Error` (storage_failed, too_large) where types or shapes
+/// in it are none. Views of the result look into `bytes`, which begin at a multiple of 64.
 CallRequest decode_call(std::span<const std::byte> bytes);
 
 /// What a body threw in another process.
@@ -83,7 +84,8 @@ struct CallResult {
   std::optional<RemoteFailure> failure;
 };
 
-/// The child's answer: `outputs` as the body left them, `fixed` ones with their values.
+/// The child's answer: `outputs` as the body left them, `fixed` ones with their values; without outputs where
+/// no element is complete.
 class EncodedResult {
  public:
   EncodedResult(const CallResult& result, std::span<const OutputColumn> outputs);

@@ -29,6 +29,13 @@ void put_type(WireWriter& out, const ElementType& type) {
 
 const ElementType& get_type(WireReader& in) { return Value::from_wire(in.bytes()).type(); }
 
+Shape get_shape(WireReader& in) {
+  Shape shape = in.indices<Shape>();
+  if (std::any_of(shape.begin(), shape.end(), [](Index extent) { return extent < 0; }))
+    throw Bug("a call has an array of less than nothing");
+  return shape;
+}
+
 void put_output(WireWriter& out, const OutputColumn& column) {
   put_type(out, *column.type);
   out.put_flag(column.collects_items);
@@ -42,20 +49,21 @@ void put_output(WireWriter& out, const OutputColumn& column) {
   out.put_indices(column.internal.value_or(Shape{}));
 }
 
-OutputColumn get_output(WireReader& in, bool& is_fixed) {
-  OutputColumn column;
+void get_output(WireReader& in, CallRequest& request) {
+  OutputColumn& column = request.outputs.emplace_back();
   column.type = &get_type(in);
   column.collects_items = in.flag();
-  is_fixed = in.flag();
+  request.has_fixed.push_back(in.flag());
+  if (request.has_fixed.back() && !column.type->fixed_size())
+    throw Bug("a call has room of fixed size for values that have none");
   const bool has_rank = in.flag();
   const auto rank = in.get<std::uint64_t>();
   if (has_rank) column.item_rank = static_cast<std::size_t>(rank);
   for (const Index extent : in.indices<Shape>())
     column.declared.push_back(extent < 0 ? std::nullopt : std::optional(extent));
   const bool has_internal = in.flag();
-  Shape internal = in.indices<Shape>();
+  Shape internal = get_shape(in);
   if (has_internal) column.internal = std::move(internal);
-  return column;
 }
 
 void put_resources(WireWriter& out, const Resources& has) {
@@ -74,6 +82,8 @@ Resources get_resources(WireReader& in) {
   has.gpus = in.get<std::int32_t>();
   has.memory = in.get<std::uint64_t>();
   has.time = Duration(in.get<Duration::rep>());
+  if (has.ranks < 0 || has.threads < 0 || has.gpus < 0 || has.time < Duration::zero())
+    throw Bug("a call has less than no resources");
   WireReader devices(in.bytes());
   while (!devices.at_end()) has.devices.push_back(devices.get<int>());
   return has;
@@ -209,9 +219,40 @@ Index count_offsets(std::span<const std::byte> offsets, std::uint64_t bytes) {
   return count;
 }
 
+/// `position + count * stride`, which must be a number.
+Index moved(Index position, Index count, Index stride) {
+  Index distance = 0;
+  if (__builtin_mul_overflow(count, stride, &distance) ||
+      __builtin_add_overflow(position, distance, &position))
+    throw Bug("a call has an argument at no position that there can be");
+  return position;
+}
+
+/// All that the call looks at must be among the `count` values of the argument. As `ArgumentPart::span`,
+/// which believes what it is given.
+void check_positions(const ArgumentView& view, const CallRequest& request, Index count) {
+  const IndexBox box = bounding_box(request.range, request.external);
+  const Shape shape = box.shape();
+  Index low = view.origin;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis)
+    low = moved(low, box.begin[axis], view.strides[axis]);
+  Index high = low;
+  const auto reach = [&](Index extent, Index stride) {
+    Index& end = stride < 0 ? low : high;
+    end = moved(end, extent - 1, stride);
+  };
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) reach(shape[axis], view.strides[axis]);
+  for (std::size_t axis = 0; axis < view.slice_shape.size(); ++axis) {
+    if (view.slice_shape[axis] == 0) return;  // it looks at nothing
+    reach(view.slice_shape[axis], view.slice_strides[axis]);
+  }
+  if (low < 0 || high >= count) throw Bug("a call looks beyond the values of an argument");
+}
+
 ArgumentView get_argument(WireReader& in, std::span<const std::byte> data, const CallRequest& request) {
   const auto part = [&] {
     const auto at = in.get<std::uint64_t>();
+    if (at % alignment != 0) throw Bug("a call has values at an address that does not suit them");
     WireReader rest(data);
     rest.take(at);
     return rest.take(in.get<std::uint64_t>());
@@ -220,7 +261,7 @@ ArgumentView get_argument(WireReader& in, std::span<const std::byte> data, const
   view.type = &get_type(in);
   view.origin = in.get<Index>();
   view.strides = in.indices<Strides>();
-  view.slice_shape = in.indices<Shape>();
+  view.slice_shape = get_shape(in);
   view.slice_strides = in.indices<Strides>();
   const auto bytes = part();
   const auto offsets = part();
@@ -228,15 +269,14 @@ ArgumentView get_argument(WireReader& in, std::span<const std::byte> data, const
   Index count = 0;
   if (view.type->fixed_size()) {
     count = static_cast<Index>(bytes.size() / view.type->size);
+    if (view.type->kind == Kind::boolean) detail::check_booleans(bytes, *view.type);
   } else {
     view.offsets = reinterpret_cast<const std::uint64_t*>(offsets.data());
     count = count_offsets(offsets, bytes.size());
   }
   if (view.strides.size() != request.external.size() || view.slice_shape.size() != view.slice_strides.size())
     throw Bug("a call has an argument of another rank");
-  const IndexRange span = part_of(view, request.external, request.range).span();
-  if (!span.empty() && (span.begin < 0 || span.end > count))
-    throw Bug("a call looks beyond the values of an argument");
+  check_positions(view, request, count);
   return view;
 }
 
@@ -249,7 +289,9 @@ CallRequest decode_call(std::span<const std::byte> bytes) {
   whole.take(padding_behind(length));
   const auto data = bytes.subspan(static_cast<std::size_t>(length + padding_behind(length)));
   CallRequest request;
-  request.body.how = in.get<BodyPlace::How>();
+  const auto how = in.get<std::uint8_t>();
+  if (how > static_cast<std::uint8_t>(BodyPlace::How::recipe)) throw Bug("a call is of no body");
+  request.body.how = static_cast<BodyPlace::How>(how);
   request.body.address = in.get<std::uint64_t>();
   const auto recipe = in.bytes();
   request.body.bytes.assign(recipe.begin(), recipe.end());
@@ -264,16 +306,8 @@ CallRequest decode_call(std::span<const std::byte> bytes) {
   if (request.range.empty() || request.range.begin < 0 || request.range.end > element_count(request.external))
     throw Bug("a call is for elements that there are not");
   for (std::uint64_t k = 0; k < arguments; ++k) request.arguments.push_back(get_argument(in, data, request));
-  for (std::uint64_t k = 0; k < outputs; ++k) {
-    bool is_fixed = false;
-    request.outputs.push_back(get_output(in, is_fixed));
-    Bytes& values = request.values.emplace_back();
-    if (is_fixed)
-      values.resize(std::max<std::size_t>(
-          1, static_cast<std::size_t>(request.range.size()) * request.outputs.back().type->size));
-  }
-  for (std::size_t k = 0; k < request.outputs.size(); ++k)
-    if (!request.values[k].empty()) request.outputs[k].fixed = request.values[k].data();
+  for (std::uint64_t k = 0; k < outputs; ++k) get_output(in, request);
+  if (!in.at_end()) throw Bug("a call has more than belongs there");
   return request;
 }
 

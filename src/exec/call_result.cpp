@@ -44,10 +44,24 @@ ReadOutput read_output(WireReader& in) {
   return output;
 }
 
+/// What the check refuses is damage, too.
+template <class Check>
+void must_pass(const Check& check) {
+  try {
+    check();
+  } catch (const Error& error) {
+    wrong(error.what());
+  }
+}
+
+void check_values(std::span<const std::byte> bytes, const ElementType& type) {
+  if (type.kind == Kind::boolean) must_pass([&] { detail::check_booleans(bytes, type); });
+}
+
 void absorb_fixed(const ReadOutput& output, OutputColumn& column, Index before, Index completed) {
   const std::size_t size = column.type->size;
   if (output.bytes.size() != static_cast<std::size_t>(completed) * size) wrong("it has other values");
-  if (column.type->kind == Kind::boolean) detail::check_booleans(output.bytes, *column.type);
+  check_values(output.bytes, *column.type);
   if (!output.bytes.empty())
     std::memcpy(column.fixed + static_cast<std::size_t>(before) * size, output.bytes.data(),
                 output.bytes.size());
@@ -71,27 +85,26 @@ void absorb_offsets(const ReadOutput& output, OutputColumn& column, std::uint64_
 
 void absorb_output(const ReadOutput& output, OutputColumn& column, Index before, Index completed) {
   if (column.fixed != nullptr) return absorb_fixed(output, column, before, completed);
-  if (completed == 0) return;  // what was begun of an element is nobody's
   if (column.collects_items && !output.internal) wrong("it has items without a shape");
-  if (column.internal && column.internal != output.internal) wrong("it has another shape than before");
+  if (!column.collects_items && output.internal) wrong("it has a shape without items");
   const auto elements = static_cast<std::uint64_t>(completed);
   const std::uint64_t room = column.type->fixed_size() ? output.bytes.size() / column.type->size
                                                        : output.offsets.size() / sizeof(std::uint64_t);
   const std::uint64_t per_element = column.collects_items ? count_values(*output.internal, room) : 1;
   if (per_element > 0 && elements > room / per_element) wrong("it has fewer values than elements");
-  column.internal = output.internal;
+  if (output.internal) must_pass([&] { column.check_items(*output.internal); });
   if (!column.type->fixed_size()) return absorb_offsets(output, column, elements * per_element);
   const auto size = static_cast<std::size_t>(elements * per_element) * column.type->size;
-  if (column.type->kind == Kind::boolean) detail::check_booleans(output.bytes.first(size), *column.type);
+  check_values(output.bytes.first(size), *column.type);
   detail::append(column.bytes, output.bytes.data(), size);
 }
 
 std::optional<RemoteFailure> read_failure(WireReader& in) {
   if (!in.flag()) return std::nullopt;
   RemoteFailure failure;
-  const auto category = in.get<std::uint16_t>();
-  if (category > static_cast<std::uint16_t>(Category::storage_failed)) wrong("it has an unknown category");
-  failure.category = static_cast<Category>(category);
+  const auto category = category_from_number(in.get<std::uint16_t>());
+  if (!category) wrong("it has an unknown category");
+  failure.category = *category;
   failure.out_of_memory = in.flag();
   failure.message = in.text();
   failure.type = in.text();
@@ -110,6 +123,7 @@ EncodedResult::EncodedResult(const CallResult& result, std::span<const OutputCol
     out.put_text(result.failure->message);
     out.put_text(result.failure->type);
   }
+  if (result.completed == 0) outputs = {};  // what was begun of an element is nobody's
   // The values lie behind their lengths, without being copied: the header is sent in parts.
   std::vector<std::pair<std::size_t, std::span<const std::byte>>> values;
   for (const OutputColumn& column : outputs) {
@@ -140,8 +154,9 @@ CallResult absorb_result(std::span<const std::byte> bytes, BlockCall& call, Inde
   const bool possible = 0 <= result.completed && result.completed <= most;
   if (!possible || (result.completed == most) == result.failure.has_value())
     wrong("it is not of the elements that were asked for");
-  for (OutputColumn& column : call.outputs)
-    absorb_output(read_output(in), column, call.completed, result.completed);
+  if (result.completed > 0)
+    for (OutputColumn& column : call.outputs)
+      absorb_output(read_output(in), column, call.completed, result.completed);
   if (!in.at_end()) wrong("it has more outputs than the function");
   call.completed += result.completed;
   return result;

@@ -27,6 +27,27 @@ std::uint64_t data_bytes() {
   return read == 1 ? pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
 }
 
+/// Room for the scalars of a call's outputs.
+class FixedValues {
+ public:
+  /// Throws `Error` (too_large) and std::bad_alloc where there is no such room.
+  explicit FixedValues(CallRequest& request) : values_(request.outputs.size()) {
+    for (std::size_t k = 0; k < values_.size(); ++k) {
+      if (!request.has_fixed[k]) continue;
+      OutputColumn& column = request.outputs[k];
+      const auto elements = static_cast<std::size_t>(request.range.size());
+      if (elements > values_[k].max_size() / column.type->size)
+        throw Error(Category::too_large,
+                    "a call has more elements than fit the memory of a process. Use smaller axes.");
+      values_[k].resize(elements * column.type->size);
+      column.fixed = values_[k].data();
+    }
+  }
+
+ private:
+  std::vector<Bytes> values_;
+};
+
 /// While it lives, the process may have so many bytes of data more than at its beginning.
 class MemoryLimit {
  public:
@@ -62,9 +83,11 @@ class CallServer {
   /// False when nobody is there any more.
   bool answer(std::span<const std::byte> bytes) {
     CallRequest request;
+    std::optional<FixedValues> values;
     CallResult result;
     try {
       request = decode_call(bytes);
+      values.emplace(request);
       result = call(request);
     } catch (...) {
       result.failure = current_failure(false);

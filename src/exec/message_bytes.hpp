@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 #include <type_traits>
@@ -29,7 +30,8 @@ enum class Kind : FrameKind {
 };
 
 inline constexpr std::string_view cut_mark = " .. (cut)";
-inline constexpr Category last_category = Category::storage_failed;
+/// Among the flags of a message: what follows them is the payload. It is where it does not fit the body.
+inline constexpr std::uint8_t in_payload = 4;
 
 // Writing
 
@@ -107,6 +109,19 @@ inline void put_failure(DetailWriter& writer, const Failure& failure) {
   }
 }
 
+/// Puts the flags behind what the body has, and `rest` behind them.
+inline void put_rest(EncodedMessage& message, std::uint8_t flags, DetailWriter rest) {
+  const bool fits = message.size + 1 + rest.bytes.size() <= max_body_bytes;
+  message.bytes[message.size++] = std::byte{fits ? flags : static_cast<std::uint8_t>(flags | in_payload)};
+  if (!fits) {
+    message.payload = std::move(rest.bytes);
+    return;
+  }
+  std::copy(rest.bytes.begin(), rest.bytes.end(),
+            message.bytes.begin() + static_cast<std::ptrdiff_t>(message.size));
+  message.size += rest.bytes.size();
+}
+
 // Reading
 
 /// Takes numbers from the front of bytes that somebody else has written.
@@ -150,6 +165,11 @@ class Reader {
     }
     return indices;
   }
+  Category get_category() {
+    const auto category = category_from_number(get<std::uint16_t>());
+    if (!category) fail("an unknown category");
+    return *category;
+  }
   std::string get_text() {
     const std::uint32_t size = get<std::uint32_t>();
     if (size > max_failure_text_bytes) fail("too long a text");
@@ -176,13 +196,23 @@ class Reader {
   std::span<const std::byte> bytes_;
 };
 
+/// What `put_rest` puts: the flags, of which there are `known` besides `in_payload`, and a reader of what
+/// follows.
+inline std::pair<std::uint8_t, Reader> get_rest(const Frame& frame, Reader& body, std::uint8_t known) {
+  const auto flags = body.get<std::uint8_t>();
+  if ((flags & ~(known | in_payload)) != 0) body.fail("unknown flags");
+  const bool apart = (flags & in_payload) != 0;
+  if (apart == frame.payload.empty()) body.fail("a payload that is not announced, or is missing");
+  const std::span<const std::byte> here = body.rest();
+  if (apart && !here.empty()) body.fail("more than belongs there");
+  return {static_cast<std::uint8_t>(flags & known), Reader(frame.kind, apart ? frame.payload : here)};
+}
+
 inline Failure get_failure(Reader& reader) {
   Failure failure;
   failure.element = reader.get_count();
   failure.rank = reader.get<std::int32_t>();
-  const auto category = reader.get<std::uint16_t>();
-  if (category > static_cast<std::uint16_t>(last_category)) reader.fail("an unknown category");
-  failure.category = static_cast<Category>(category);
+  failure.category = reader.get_category();
   failure.index = reader.get_indices();
   for (std::string* text :
        {&failure.output, &failure.message, &failure.type, &failure.arguments, &failure.host}) {

@@ -2,15 +2,13 @@
 #include "exec/message_bytes.hpp"
 #include "exec/team_messages.hpp"
 
-#include <cstring>
-
 namespace mpipe {
 
 namespace {
 
 using namespace wire;
 
-enum DoneFlag : std::uint8_t { has_failure = 1, has_late_shapes = 2, details_in_payload = 4, has_failed = 8 };
+enum DoneFlag : std::uint8_t { has_failure = 1, has_late_shapes = 2, has_failed = 8 };
 
 void put_late_shapes(DetailWriter& writer, const std::vector<LateShape>& late_shapes) {
   writer.put(static_cast<std::uint32_t>(late_shapes.size()));
@@ -35,7 +33,7 @@ void put_failed(DetailWriter& writer, const BlockReport& report) {
 }
 
 /// What most reports do not have.
-void put_details(EncodedMessage& message, std::size_t flags_at, const BlockReport& report) {
+void put_details(EncodedMessage& message, const BlockReport& report) {
   DetailWriter details;
   std::uint8_t flags = 0;
   if (report.failure) {
@@ -50,14 +48,7 @@ void put_details(EncodedMessage& message, std::size_t flags_at, const BlockRepor
     flags |= has_failed;
     put_failed(details, report);
   }
-  if (message.size + details.bytes.size() <= max_body_bytes) {
-    std::memcpy(message.bytes.data() + message.size, details.bytes.data(), details.bytes.size());
-    message.size += details.bytes.size();
-  } else {
-    flags |= details_in_payload;
-    message.payload = std::move(details.bytes);
-  }
-  message.bytes[flags_at] = std::byte{flags};
+  put_rest(message, flags, std::move(details));
 }
 
 std::vector<LateShape> get_late_shapes(Reader& reader) {
@@ -95,11 +86,8 @@ void get_failed(Reader& reader, BlockReport& report) {
   for (std::uint32_t k = 0; k < count; ++k) report.details.push_back(get_failure(reader));
 }
 
-void get_details(const Frame& frame, Reader& body, std::uint8_t flags, BlockReport& report) {
-  constexpr std::uint8_t details_of_something = has_failure | has_late_shapes | has_failed;
-  if (flags > (details_of_something | details_in_payload) || (flags & details_of_something) == 0)
-    body.fail("unknown flags");
-  Reader details(frame.kind, (flags & details_in_payload) ? frame.payload : body.rest());
+void get_details(const Frame& frame, Reader& body, BlockReport& report) {
+  auto [flags, details] = get_rest(frame, body, has_failure | has_late_shapes | has_failed);
   if (flags & has_failure) report.failure = get_failure(details);
   if (flags & has_late_shapes) report.late_shapes = get_late_shapes(details);
   if (flags & has_failed) get_failed(details, report);
@@ -111,9 +99,7 @@ void get_report(const Frame& frame, Reader& body, BlockReport& report) {
   report.completed = body.get_count();
   report.busy = Duration(body.get_count());
   report.journal_bytes = body.get<std::uint64_t>();
-  const std::uint8_t flags = body.get<std::uint8_t>();
-  if (flags != 0) get_details(frame, body, flags, report);
-  if (!(flags & details_in_payload) && !frame.payload.empty()) body.fail("a payload that is not announced");
+  get_details(frame, body, report);
   const bool complete = report.completed == report.block.range.size();
   if (report.completed > report.block.range.size() || complete == report.failure.has_value()) {
     body.fail("done elements that do not fit the range");
@@ -135,10 +121,7 @@ EncodedMessage encode(const BlockReport& report) {
   writer.put(report.completed);
   writer.put(Index{report.busy.count()});
   writer.put(report.journal_bytes);
-  const std::size_t flags_at = message.size;
-  writer.put(std::uint8_t{0});
-  if (report.failure || !report.late_shapes.empty() || !report.failed.empty())
-    put_details(message, flags_at, report);
+  put_details(message, report);
   return message;
 }
 

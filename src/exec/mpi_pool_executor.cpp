@@ -39,15 +39,19 @@ class PoolHandle {
 
 TaskFailure get_failure(TaskReader& reader) {
   TaskFailure failure;
-  const auto category = reader.get<std::uint16_t>();
-  if (category > static_cast<std::uint16_t>(Category::storage_failed))
-    throw Error(Category::storage_failed, "the failure of a task has an unknown category");
-  failure.category = static_cast<Category>(category);
+  const auto category = category_from_number(reader.get<std::uint16_t>());
+  if (!category) throw Error(Category::storage_failed, "the failure of a task has an unknown category");
+  failure.category = *category;
   failure.rank = reader.get<std::int32_t>();
   failure.type = reader.get<std::string>();
   failure.message = reader.get<std::string>();
   failure.host = reader.get<std::string>();
   return failure;
+}
+
+void refuse_chunk() {
+  throw Error(Category::storage_failed,
+              "the results of a task are not those of the elements that it was given");
 }
 
 void put_failure(const TaskFailure& failure, Bytes& out) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "exec/task_messages.hpp"
 
+#include "exec/message_bytes.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,8 +13,6 @@ namespace mpipe::detail {
 namespace {
 
 enum class Kind : FrameKind { call = 1, stop = 2, result = 65, failure = 66, lost = 67 };
-
-constexpr Category last_category = Category::storage_failed;
 
 /// The beginning of a call, as it travels.
 struct CallHeader {
@@ -70,53 +70,15 @@ void put_content(EncodedMessage& message, Bytes& content) {
   }
 }
 
-void put_text(Bytes& out, std::string_view text) {
-  text = text.substr(0, max_failure_text_bytes);
-  const auto length = static_cast<std::uint32_t>(text.size());
-  append(out, &length, sizeof length);
-  append(out, text.data(), text.size());
+TaskFailure read_failure(const Frame& frame) {
+  wire::Reader reader(frame.kind, content_of(frame, sizeof(AnswerHeader)));
+  TaskFailure failure;
+  failure.category = reader.get_category();
+  failure.rank = reader.get<std::int32_t>();
+  for (std::string* field : {&failure.type, &failure.message, &failure.host}) *field = reader.get_text();
+  reader.expect_end();
+  return failure;
 }
-
-/// Takes numbers and texts from the front of a failure.
-class FailureReader {
- public:
-  explicit FailureReader(const Frame& frame)
-      : frame_(frame), rest_(content_of(frame, sizeof(AnswerHeader))) {}
-
-  template <class T>
-  T number() {
-    T value;
-    std::memcpy(&value, take(sizeof value).data(), sizeof value);
-    return value;
-  }
-  std::string text() {
-    const auto size = number<std::uint32_t>();
-    if (size > max_failure_text_bytes) refuse(frame_, "too long a text");
-    const std::span<const std::byte> raw = take(size);
-    return {reinterpret_cast<const char*>(raw.data()), raw.size()};
-  }
-  TaskFailure failure() {
-    TaskFailure failure;
-    const auto category = number<std::uint16_t>();
-    if (category > static_cast<std::uint16_t>(last_category)) refuse(frame_, "an unknown category");
-    failure.category = static_cast<Category>(category);
-    failure.rank = number<std::int32_t>();
-    for (std::string* field : {&failure.type, &failure.message, &failure.host}) *field = text();
-    if (!rest_.empty()) refuse(frame_, "more than belongs there");
-    return failure;
-  }
-
- private:
-  std::span<const std::byte> take(std::size_t size) {
-    if (size > rest_.size()) refuse(frame_, "it ends too early");
-    const std::span<const std::byte> taken = rest_.first(size);
-    rest_ = rest_.subspan(size);
-    return taken;
-  }
-
-  const Frame& frame_;
-  std::span<const std::byte> rest_;
-};
 
 Duration busy_of(const Frame& frame, const AnswerHeader& header) {
   if (header.busy_ns < 0) refuse(frame, "a negative time");
@@ -145,16 +107,14 @@ EncodedMessage encode_result(TaskId task, Duration busy, Bytes& value) {
 }
 
 EncodedMessage encode(const FailureMessage& failure) {
-  Bytes content;
-  const auto category = static_cast<std::uint16_t>(failure.failure.category);
-  const auto rank = static_cast<std::int32_t>(failure.failure.rank);
-  append(content, &category, sizeof category);
-  append(content, &rank, sizeof rank);
+  wire::DetailWriter content;
+  content.put(static_cast<std::uint16_t>(failure.failure.category));
+  content.put(static_cast<std::int32_t>(failure.failure.rank));
   for (const std::string* text : {&failure.failure.type, &failure.failure.message, &failure.failure.host})
-    put_text(content, *text);
+    content.put_text(*text);
   EncodedMessage message;
   put_answer_header(message, Kind::failure, failure.task, failure.busy);
-  put_content(message, content);
+  put_content(message, content.bytes);
   return message;
 }
 
@@ -192,9 +152,10 @@ ToTaskRoot decode_for_task_root(const Frame& frame) {
     }
     case Kind::failure: {
       const auto header = read_header<AnswerHeader>(frame);
-      return FailureMessage{header.task, busy_of(frame, header), FailureReader(frame).failure()};
+      return FailureMessage{header.task, busy_of(frame, header), read_failure(frame)};
     }
     case Kind::lost:
+      if (!frame.payload.empty()) refuse(frame, "a payload that does not belong there");
       return LostMessage{{reinterpret_cast<const char*>(frame.body.data()), frame.body.size()}};
     default:
       refuse(frame, "not one that the root gets");

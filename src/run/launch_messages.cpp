@@ -23,6 +23,7 @@ std::optional<LaunchMessage> MessageAssembler::take(const Frame& frame) {
   if (std::find(std::begin(kKinds), std::end(kKinds), kind) == std::end(kKinds))
     throw Bug(fmt::format("frame of the unknown kind {} between the ranks of a launch", frame.kind));
   if (kind == LaunchKind::part) {
+    if (!frame.body.empty()) throw Bug("a part of a message between the ranks of a launch with numbers");
     pending_.insert(pending_.end(), frame.payload.begin(), frame.payload.end());
     return std::nullopt;
   }

@@ -12,6 +12,14 @@
 
 namespace mpipe {
 
+namespace {
+
+bool fits(const Value& value, const ArrayLayout& layout) {
+  return value.type().kind == layout.type->kind && partial(value.shape()) == layout.shape;
+}
+
+}  // namespace
+
 MapOutcome outcome_of(const std::string& name, const std::function<Results()>& run) {
   MapOutcome outcome;
   outcome.name = name;
@@ -79,6 +87,7 @@ void LaunchedRun::on_message(const LaunchMessage& message) {
 }
 
 void LaunchedRun::begin(const std::string& text) {
+  if (plan_) throw Bug(fmt::format("the run '{}' has started twice", data_->name));
   const RunStart start = decode_start(text);
   const MapOptions& options = data_->options;
   part_.emplace(wanted_part(data_->pipeline, data_->inputs, options));
@@ -107,19 +116,22 @@ void LaunchedRun::take_shapes(const std::string& text) {
 void LaunchedRun::take_over(const std::string& text) {
   const Json json = Json::parse(text);
   std::shared_ptr<Results> results;
-  if (!json["results"].is_null()) {
+  if (const Json& encoded = json.at("results"); !encoded.is_null()) {
     if (!plan_) throw Bug(fmt::format("results of the run '{}', which did not start", data_->name));
-    apply_shapes(json["shapes"], *plan_);
-    results = std::make_shared<Results>(ResultsCodec::decode(json["results"], *plan_));
+    apply_shapes(json.at("shapes"), *plan_);
+    results = std::make_shared<Results>(ResultsCodec::decode(encoded, *plan_));
     results->planned_shapes = planned_shapes_;
     for (auto& [output, value] : values_) {
-      if (output >= plan_->outputs().size())
-        throw Bug(fmt::format("a value of output {} of the run '{}'", output, data_->name));
+      if (output >= plan_->outputs().size() || !fits(value, plan_->outputs()[output].layout))
+        throw Bug(fmt::format("a value that output {} of the run '{}' cannot have", output, data_->name));
       results->outputs.at(plan_->outputs()[output].name).value = std::move(value);
     }
     values_.clear();
   }
-  end(decode_outcome(json, data_->name, std::move(results)));
+  MapOutcome outcome = decode_outcome(json, data_->name, std::move(results));
+  if (outcome.completed() && !outcome.results)
+    throw Bug(fmt::format("the run '{}' completed without results", data_->name));
+  end(std::move(outcome));
 }
 
 void LaunchedRun::tick(TimePoint now) {

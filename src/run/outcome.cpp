@@ -14,7 +14,7 @@ std::string encode(const WaveOutcome& outcome) {
             {"details", encode_failures(outcome.details)},
             {"too_many_failures", outcome.too_many_failures},
             {"cancelled", outcome.cancelled}};
-  if (outcome.error) json["error"] = {static_cast<int>(outcome.error->first), outcome.error->second};
+  if (outcome.error) json["error"] = {to_string(outcome.error->first), outcome.error->second};
   for (const FailedElements& failed : outcome.failed)
     json["failed"].push_back(Json::array({failed.function.value, encode_elements(failed.elements)}));
   for (const LateShape& late : outcome.shapes)
@@ -26,16 +26,16 @@ std::string encode(const WaveOutcome& outcome) {
 WaveOutcome decode(const std::string& text) {
   const Json json = Json::parse(text);
   WaveOutcome outcome;
-  if (!json["error"].is_null())
-    outcome.error = {static_cast<Category>(json["error"][0].get<int>()), json["error"][1].get<std::string>()};
-  outcome.failures = decode_failures(json["failures"]);
-  outcome.details = decode_failures(json["details"]);
-  outcome.too_many_failures = json["too_many_failures"];
-  outcome.cancelled = json["cancelled"];
-  for (const Json& failed : json["failed"])
-    outcome.failed.push_back({{failed[0].get<std::uint32_t>()}, decode_elements(failed[1])});
-  for (const Json& late : json["shapes"])
-    outcome.shapes.push_back({{late[0].get<std::uint32_t>()}, late[1].get<Shape>()});
+  if (const Json& error = json.at("error"); !error.is_null())
+    outcome.error = {category_from_string(error.at(0).get<std::string>()), error.at(1).get<std::string>()};
+  outcome.failures = decode_failures(json.at("failures"));
+  outcome.details = decode_failures(json.at("details"));
+  outcome.too_many_failures = json.at("too_many_failures");
+  outcome.cancelled = json.at("cancelled");
+  for (const Json& failed : json.at("failed"))
+    outcome.failed.push_back({{whole_number<std::uint32_t>(failed.at(0))}, decode_elements(failed.at(1))});
+  for (const Json& late : json.at("shapes"))
+    outcome.shapes.push_back({{whole_number<std::uint32_t>(late.at(0))}, decode_indices(late.at(1))});
   return outcome;
 }
 

@@ -4,20 +4,19 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/hdf5_input.hpp>
 
+#include "run/wire_json.hpp"
+
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <optional>
 
 namespace mpipe {
 namespace {
 
-using Json = nlohmann::json;
-
 Json optional_index(const std::optional<Index>& value) { return value ? Json(*value) : Json(nullptr); }
 
 std::optional<Index> to_optional_index(const Json& json) {
-  return json.is_null() ? std::nullopt : std::optional<Index>(json.get<Index>());
+  return json.is_null() ? std::nullopt : std::optional(whole_number<Index>(json));
 }
 
 Json encode_fixed(const FixedIndices& fixed) {
@@ -37,10 +36,10 @@ FixedIndices decode_fixed(const Json& json) {
   FixedIndices fixed;
   for (const auto& [axis, position] : json.items()) {
     if (position.is_array())
-      fixed[axis] = Slice{to_optional_index(position[0]), to_optional_index(position[1]),
-                          to_optional_index(position[2])};
+      fixed[axis] = Slice{to_optional_index(position.at(0)), to_optional_index(position.at(1)),
+                          to_optional_index(position.at(2))};
     else
-      fixed[axis] = position.get<Index>();
+      fixed[axis] = whole_number<Index>(position);
   }
   return fixed;
 }
@@ -102,11 +101,14 @@ Json encode_files(const Inputs& inputs) {
 
 void decode_files(const Json& json, Inputs& inputs) {
   for (const auto& [name, file] : json.items()) {
-    const ElementType* type = find_element_type(file["type"].get<std::string>());
+    const ElementType* type = find_element_type(file.at("type").get<std::string>());
     if (type == nullptr) throw Bug("a request has an input of unknown type");
-    const auto shape = file["shape"].get<Shape>();
-    FileStretch stretch{file["path"], file["offset"], file["size"], file["file_bytes"], file["modified_ns"]};
-    const std::string dataset = file["dataset"];
+    const Shape shape = decode_indices(file.at("shape"));
+    FileStretch stretch{file.at("path"), whole_number<std::uint64_t>(file.at("offset")),
+                        whole_number<std::uint64_t>(file.at("size")),
+                        whole_number<std::uint64_t>(file.at("file_bytes")),
+                        whole_number<std::int64_t>(file.at("modified_ns"))};
+    const auto dataset = file.at("dataset").get<std::string>();
     if (dataset.empty()) {
       inputs.emplace(name, Value::from_file(*type, shape, std::move(stretch)));
       continue;
@@ -126,8 +128,14 @@ Json encode_chunks(const std::map<std::string, ChunkSize>& chunks) {
 std::map<std::string, ChunkSize> decode_chunks(const Json& json) {
   std::map<std::string, ChunkSize> chunks;
   for (const auto& [output, size] : json.items())
-    chunks[output] = size.is_null() ? ChunkSize() : ChunkSize(size.get<Index>());
+    chunks[output] = size.is_null() ? ChunkSize() : ChunkSize(whole_number<Index>(size));
   return chunks;
+}
+
+Rank0 decode_rank0(const Json& json) {
+  const auto number = whole_number<std::uint8_t>(json);
+  if (number > static_cast<std::uint8_t>(Rank0::work)) throw Bug("a request has an unknown role of rank 0");
+  return static_cast<Rank0>(number);
 }
 
 void append_sized(Bytes& out, const void* data, std::size_t size) {
@@ -205,31 +213,31 @@ Request decode_request(std::span<const std::byte> bytes) {
   const Json json = Json::parse(text());
   Request request;
   MapOptions& options = request.options;
-  options.run_folder = json["run_folder"].get<std::string>();
-  options.resume = json["resume"];
-  options.overwrite = json["overwrite"];
-  options.storage = json["storage"].get<std::map<std::string, std::string>>();
-  options.executor = json["executor"].get<std::map<std::string, std::string>>();
-  for (const auto& [name, threads] : json["user_executors"].items())
+  options.run_folder = json.at("run_folder").get<std::string>();
+  options.resume = json.at("resume");
+  options.overwrite = json.at("overwrite");
+  options.storage = json.at("storage").get<std::map<std::string, std::string>>();
+  options.executor = json.at("executor").get<std::map<std::string, std::string>>();
+  for (const auto& [name, threads] : json.at("user_executors").items())
     options.user_executors[name] = {nullptr, threads.get<bool>()};
-  options.parallel = json["parallel"].get<bool>();
-  options.error_handling = json["error_handling"];
-  options.max_failures = to_optional_index(json["max_failures"]);
-  options.retries = json["retries"];
-  options.retry_failed = json["retry_failed"];
-  options.outputs = json["outputs"].get<std::vector<std::string>>();
-  options.auto_subpipeline = json["auto_subpipeline"];
-  options.fixed = decode_fixed(json["fixed"]);
-  options.internal_shapes = decode_shapes(json["internal_shapes"]);
-  if (const auto grace = to_optional_index(json["team_grace"])) options.team_grace = Duration(*grace);
-  options.seed = json["seed"];
-  options.rank0 = static_cast<Rank0>(json["rank0"].get<int>());
-  options.return_results = json["return_results"];
-  decode_files(json["files"], request.inputs);
-  options.keep_status = json["keep_status"];
-  options.document = json["document"];
-  options.command_line = json["command_line"];
-  options.chunksizes = decode_chunks(json["chunksizes"]);
+  options.parallel = json.at("parallel").get<bool>();
+  options.error_handling = json.at("error_handling");
+  options.max_failures = to_optional_index(json.at("max_failures"));
+  options.retries = whole_number<Index>(json.at("retries"));
+  options.retry_failed = json.at("retry_failed");
+  options.outputs = json.at("outputs").get<std::vector<std::string>>();
+  options.auto_subpipeline = json.at("auto_subpipeline");
+  options.fixed = decode_fixed(json.at("fixed"));
+  options.internal_shapes = decode_shapes(json.at("internal_shapes"));
+  if (const auto grace = to_optional_index(json.at("team_grace"))) options.team_grace = Duration(*grace);
+  options.seed = whole_number<std::uint64_t>(json.at("seed"));
+  options.rank0 = decode_rank0(json.at("rank0"));
+  options.return_results = json.at("return_results");
+  decode_files(json.at("files"), request.inputs);
+  options.keep_status = json.at("keep_status");
+  options.document = json.at("document");
+  options.command_line = json.at("command_line");
+  options.chunksizes = decode_chunks(json.at("chunksizes"));
   while (!reader.at_end()) {
     std::string name = text();
     request.inputs.emplace(std::move(name), Value::from_wire(reader.take(reader.number())));

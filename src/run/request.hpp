@@ -17,7 +17,8 @@ struct Request {
 void check_texts(const Inputs& inputs, const MapOptions& options);
 /// Throws as `check_texts`.
 Bytes encode_request(const Inputs& inputs, const MapOptions& options);
-/// Throws `Error` (bad_input_file) where an input lies in a file that this rank cannot see.
+/// Throws `Error` (bad_input_file) where an input lies in a file that this rank cannot see, and `Error`,
+/// `Bug` or what the JSON library throws for bytes that are no request.
 Request decode_request(std::span<const std::byte> bytes);
 
 }  // namespace mpipe

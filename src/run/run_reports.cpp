@@ -14,7 +14,9 @@ std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::erro
 Json encode_counts(const ElementCounts& counts) { return {counts.done, counts.failed, counts.blocked}; }
 
 ElementCounts decode_counts(const Json& json) {
-  return {json.at(0).get<Index>(), json.at(1).get<Index>(), json.at(2).get<Index>()};
+  const std::vector<Index> counts = decode_indices(json);
+  if (counts.size() != 3) throw Bug("a rank told numbers of elements that are not three");
+  return {counts[0], counts[1], counts[2]};
 }
 
 Json encode_machine(const MachineInfo& machine) {
@@ -25,8 +27,13 @@ Json encode_machine(const MachineInfo& machine) {
 }
 
 MachineInfo decode_machine(const Json& json) {
-  return {json.at("ranks"), json.at("hosts"),    json.at("cores"), json.at("oversubscribed"),
-          json.at("bound"), json.at("executor"), json.at("rank0")};
+  return {whole_number<int>(json.at("ranks")),
+          json.at("hosts"),
+          whole_number<int>(json.at("cores")),
+          json.at("oversubscribed"),
+          json.at("bound"),
+          json.at("executor"),
+          json.at("rank0")};
 }
 
 Json encode_internal(const ArrayLayout& layout) {
@@ -46,7 +53,7 @@ RunStart decode_start(const std::string& text) {
 std::vector<std::pair<FunctionId, ElementCounts>> decode_progress(const std::string& text) {
   std::vector<std::pair<FunctionId, ElementCounts>> progress;
   for (const Json& entry : Json::parse(text))
-    progress.emplace_back(FunctionId{entry.at(0).get<std::uint32_t>()}, decode_counts(entry.at(1)));
+    progress.emplace_back(FunctionId{whole_number<std::uint32_t>(entry.at(0))}, decode_counts(entry.at(1)));
   return progress;
 }
 
@@ -61,8 +68,9 @@ void apply_shapes(const Json& shapes, Plan& plan) {
     const ArrayLayout& layout = plan.outputs()[k].layout;
     const Json& internal = shapes.at(k);
     if (internal.is_null() || (layout.rank_known && is_known(layout.internal_shape()))) continue;
+    const Shape shape = decode_indices(internal);
     try {
-      plan.resolve({k}, internal.get<Shape>());
+      plan.resolve({k}, shape);
     } catch (const Error&) {
       // The run found so too, and ends with this error.
     }
@@ -108,14 +116,14 @@ Results ResultsCodec::decode(const Json& json, const Plan& plan) {
                                      {}};
   }
   for (const auto& [name, numbers] : json.at("functions").items())
-    results.functions[name] = {numbers.at(0).get<Index>(), numbers.at(1).get<double>(),
+    results.functions[name] = {whole_number<Index>(numbers.at(0)), numbers.at(1).get<double>(),
                                numbers.at(2).get<double>(), numbers.at(3).get<double>()};
   results.resolved_shapes = plan.shapes();
   results.masks = plan.masks();
   results.failures = decode_failures(json.at("failures"));
-  results.failed_elements = json.at("failed_elements");
-  results.new_failures = json.at("new_failures");
-  results.ranks = json.at("ranks");
+  results.failed_elements = whole_number<Index>(json.at("failed_elements"));
+  results.new_failures = whole_number<Index>(json.at("new_failures"));
+  results.ranks = whole_number<int>(json.at("ranks"));
   results.wall_seconds = json.at("wall_seconds");
   results.busy_workers = json.at("busy_workers");
   results.busy_all_ranks = json.at("busy_all_ranks");
@@ -124,25 +132,43 @@ Results ResultsCodec::decode(const Json& json, const Plan& plan) {
 }
 
 Json encode_outcome(const MapOutcome& outcome) {
-  Json json{{"state", static_cast<int>(outcome.state)}, {"exit_code", outcome.exit_code}, {"error", nullptr}};
+  Json json{{"state", to_string(outcome.state)}, {"exit_code", outcome.exit_code}, {"error", nullptr}};
   if (!outcome.error) return json;
-  json["error"] = {static_cast<int>(outcome.error->category()), outcome.error->what()};
+  json["error"] = {to_string(outcome.error->category()), outcome.error->what()};
   const auto* of_function = dynamic_cast<const FunctionError*>(outcome.error.get());
   json["failures"] = of_function == nullptr ? Json() : encode_failures(of_function->failures());
   return json;
 }
 
+namespace {
+
+RunState decode_state(const Json& json) {
+  for (const RunState state : {RunState::completed, RunState::failed, RunState::cancelled})
+    if (json == to_string(state)) return state;
+  throw Bug("a rank told how a run ended that has not ended");
+}
+
+std::vector<Failure> decode_some_failures(const Json& json) {
+  std::vector<Failure> failures = decode_failures(json);
+  if (failures.empty()) throw Bug("a rank told of failures, but of none");
+  return failures;
+}
+
+}  // namespace
+
 MapOutcome decode_outcome(const Json& json, const std::string& name, std::shared_ptr<const Results> results) {
-  MapOutcome outcome{name, static_cast<RunState>(json.at("state").get<int>()),
-                     json.at("exit_code").get<int>(), std::move(results), nullptr};
+  MapOutcome outcome{name, decode_state(json.at("state")), whole_number<int>(json.at("exit_code")),
+                     std::move(results), nullptr};
   const Json& error = json.at("error");
+  if (error.is_null() != outcome.completed())
+    throw Bug("a rank told of a run that neither completed nor failed");
   if (error.is_null()) return outcome;
   const std::string text = error.at(1);
   if (json.at("failures").is_null() || !outcome.results)
-    outcome.error = std::make_shared<const Error>(static_cast<Category>(error.at(0).get<int>()), text);
+    outcome.error = std::make_shared<const Error>(category_from_string(error.at(0).get<std::string>()), text);
   else
-    outcome.error =
-        std::make_shared<const FunctionError>(text, decode_failures(json.at("failures")), outcome.results);
+    outcome.error = std::make_shared<const FunctionError>(text, decode_some_failures(json.at("failures")),
+                                                          outcome.results);
   return outcome;
 }
 

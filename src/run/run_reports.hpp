@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
 /// What the rank that leads a run tells rank 0 of a launch about it, as JSON text. Decoders throw
-/// `Json::exception` for what encoders do not make.
+/// `Json::exception` or `Bug` for what encoders do not make.
 #pragma once
 
 #include <mpipe/run/launch.hpp>

@@ -1,31 +1,38 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "run/wire_json.hpp"
 
+#include <algorithm>
+
 namespace mpipe {
 
+std::vector<Index> decode_indices(const Json& json) {
+  if (!json.is_array()) throw Bug("a message of a rank has no list where one is due");
+  std::vector<Index> indices;
+  for (const Json& index : json) {
+    indices.push_back(whole_number<Index>(index));
+    if (indices.back() < 0) throw Bug("an index or an extent in a message of a rank is negative");
+  }
+  return indices;
+}
+
 Json failure_to_json(const Failure& failure) {
-  return {{"output", failure.output},
-          {"element", failure.element},
-          {"index", failure.index},
-          {"message", failure.message},
-          {"type", failure.type},
-          {"arguments", failure.arguments},
-          {"host", failure.host},
-          {"rank", failure.rank},
-          {"category", static_cast<int>(failure.category)}};
+  return {
+      {"output", failure.output},   {"element", failure.element}, {"index", failure.index},
+      {"message", failure.message}, {"type", failure.type},       {"arguments", failure.arguments},
+      {"host", failure.host},       {"rank", failure.rank},       {"category", to_string(failure.category)}};
 }
 
 Failure failure_from_json(const Json& json) {
   Failure failure;
-  failure.output = json["output"];
-  failure.element = json["element"];
-  failure.index = json["index"].get<MultiIndex>();
-  failure.message = json["message"];
-  failure.type = json["type"];
-  failure.arguments = json["arguments"];
-  failure.host = json["host"];
-  failure.rank = json["rank"];
-  failure.category = static_cast<Category>(json["category"].get<int>());
+  failure.output = json.at("output");
+  failure.element = whole_number<Index>(json.at("element"));
+  failure.index = decode_indices(json.at("index"));
+  failure.message = json.at("message");
+  failure.type = json.at("type");
+  failure.arguments = json.at("arguments");
+  failure.host = json.at("host");
+  failure.rank = whole_number<int>(json.at("rank"));
+  failure.category = category_from_string(json.at("category").get<std::string>());
   return failure;
 }
 
@@ -48,9 +55,11 @@ Json encode_elements(const RangeSet& elements) {
 }
 
 RangeSet decode_elements(const Json& json) {
-  const auto ends = json.get<std::vector<Index>>();
+  const std::vector<Index> ends = decode_indices(json);
+  if (ends.size() % 2 != 0 || !std::is_sorted(ends.begin(), ends.end()))
+    throw Bug("ranges of elements in a message of a rank are none, or not in order");
   RangeSet elements;
-  for (std::size_t k = 0; k + 1 < ends.size(); k += 2) elements.insert({ends[k], ends[k + 1]});
+  for (std::size_t k = 0; k < ends.size(); k += 2) elements.insert({ends[k], ends[k + 1]});
   return elements;
 }
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// Parts of what ranks tell each other about a run, as JSON.
+/// Parts of what ranks tell each other about a run, as JSON. Decoders throw `Json::exception` or `Bug` for
+/// what encoders do not make.
 #pragma once
 
+#include <mpipe/core/error.hpp>
 #include <mpipe/core/index.hpp>
+#include <mpipe/core/json_integer.hpp>
 #include <mpipe/exec/failure.hpp>
 
 #include <nlohmann/json.hpp>
@@ -13,6 +16,17 @@
 namespace mpipe {
 
 using Json = nlohmann::json;
+
+template <std::integral Integer>
+Integer whole_number(const Json& json) {
+  try {
+    return detail::json_integer<Integer>(json);
+  } catch (const std::invalid_argument& error) {
+    throw Bug(std::string("a message of a rank is malformed: ") + error.what());
+  }
+}
+/// Indices, shapes: none is negative.
+std::vector<Index> decode_indices(const Json& json);
 
 Json failure_to_json(const Failure& failure);
 Failure failure_from_json(const Json& json);

@@ -32,9 +32,11 @@ void Agreement::settle() {
   Told told;
   const int root = static_cast<int>(first);
   if (comm_.rank() == root) told = tell(error_);
-  told.category = static_cast<Category>(comm_.broadcast_value(static_cast<int>(told.category), root));
+  const auto number = comm_.broadcast_value(static_cast<int>(told.category), root);
   told.text = comm_.broadcast_text(std::move(told.text), root);
-  throw Error(told.category, told.text);
+  const auto category = category_from_number(static_cast<std::uint32_t>(number));
+  if (!category) throw Bug("a rank told an error of an unknown category");
+  throw Error(*category, told.text);
 }
 
 }  // namespace mpipe

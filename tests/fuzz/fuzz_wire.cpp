@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Any bytes as what ranks send each other: a value, and the messages of a run. A value that is read can be
-// used, and its bytes read as the same.
+// Any bytes as what ranks send each other: a value, the messages of a run, and a failure. A value that is
+// read can be used, and its bytes read as the same.
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/value.hpp>
 #include <mpipe/exec/messages.hpp>
 
 #include "fuzz/fuzz_target.hpp"
+
+#include <algorithm>
 
 namespace {
 
@@ -22,6 +24,22 @@ void read_value(std::span<const std::byte> bytes) {
   }
 }
 
+/// What is read can be sent, and then reads as the same: it is encoded as the same.
+template <class Decode>
+void read_twice(const Frame& frame, const Decode& decode) {
+  EncodedMessage once;
+  try {
+    once = encode(decode(frame));
+  } catch (const Bug&) {  // nobody sends this
+    return;
+  }
+  const EncodedMessage twice = encode(decode({frame.worker, once.kind, once.body(), once.payload}));
+  fuzz::require(
+      twice.kind == once.kind && twice.payload == once.payload &&
+          std::equal(once.body().begin(), once.body().end(), twice.body().begin(), twice.body().end()),
+      "a message reads as it was sent");
+}
+
 void read_messages(std::span<const std::byte> bytes) {
   if (bytes.size() < 2) return;
   const auto body_size = std::min(max_body_bytes, static_cast<std::size_t>(bytes[1]));
@@ -29,12 +47,15 @@ void read_messages(std::span<const std::byte> bytes) {
   frame.kind = static_cast<FrameKind>(bytes[0]);
   frame.body = bytes.subspan(2).first(std::min(body_size, bytes.size() - 2));
   frame.payload = bytes.subspan(2 + frame.body.size());
+  read_twice(frame, decode_to_worker);
+  read_twice(frame, decode_to_root);
+}
+
+/// What members of a team tell each other.
+void read_failure(std::span<const std::byte> bytes) {
   try {
-    (void)decode_to_worker(frame);
-  } catch (const Bug&) {  // nobody sends this
-  }
-  try {
-    (void)decode_to_root(frame);
+    fuzz::require(encode_failure(decode_failure(bytes)).size() == bytes.size(),
+                  "a failure has the bytes that were read");
   } catch (const Bug&) {
   }
 }
@@ -45,5 +66,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto bytes = std::as_bytes(std::span(data, size));
   read_value(bytes);
   read_messages(bytes);
+  read_failure(bytes);
   return 0;
 }

@@ -3,6 +3,7 @@
 // workers that lie.
 #include <mpipe/comm/loopback.hpp>
 #include <mpipe/exec/future.hpp>
+#include <mpipe/exec/map_results.hpp>
 #include <mpipe/exec/task.hpp>
 
 #include "exec/task_hub.hpp"
@@ -353,6 +354,25 @@ TEST(CodeMap, finds_functions_again) {
   const std::vector<CodeModule> modules = loaded_modules();
   ASSERT_GT(modules.size(), 2U);
   for (const CodeModule& module : modules) EXPECT_FALSE(module.identity.empty()) << module.name;
+}
+
+/// What a future of a chunk of three elements makes of so many results, and perhaps a failure.
+FutureStatus chunk_of_three(std::uint32_t count, bool failed) {
+  Bytes bytes;
+  put_value(count, bytes);
+  put_value(failed, bytes);
+  if (failed) put_failure({"T", "what", "host", 1, Category::function_raised}, bytes);
+  ChunkState<void> state(nullptr, 3);
+  state.accept(bytes);
+  return state.status();
+}
+
+TEST(Tasks, ChunksHaveTheResultsOfTheElementsThatWereSent) {
+  EXPECT_EQ(chunk_of_three(3, false), FutureStatus::finished);
+  EXPECT_EQ(chunk_of_three(2, true), FutureStatus::finished);
+  EXPECT_EQ(chunk_of_three(2, false), FutureStatus::failed) << "one is missing";
+  EXPECT_EQ(chunk_of_three(3, true), FutureStatus::failed) << "one too many";
+  EXPECT_EQ(chunk_of_three(~0U, false), FutureStatus::failed) << "4 GiB of nothing";
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 /// The two roots of everything that is thrown: `Error` (the user's input, data or machine) and `Bug` (ours).
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -75,6 +77,9 @@ std::string_view to_string(Category category);
 
 /// The category with that slug; throws `Bug` when there is none.
 Category category_from_string(std::string_view slug);
+
+/// The category with that number, as processes of one program tell each other; empty when there is none.
+std::optional<Category> category_from_number(std::uint32_t number);
 
 /// The exit code of a program that ends because of this category (0..5; see docs/reference.md).
 int exit_code(Category category);

@@ -44,6 +44,8 @@ struct Chunk {
 TaskFailure failure_of_task();
 void put_failure(const TaskFailure& failure, Bytes& out);
 TaskFailure get_failure(TaskReader& reader);
+/// Throws `Error` (storage_failed): results are not those of the elements that were sent.
+[[noreturn]] void refuse_chunk();
 
 // A chunk of arguments: how many (u32), then those of each. One of results: how many (u32), each, whether a
 // failure follows (bool), and the failure.
@@ -82,11 +84,11 @@ void invoke_chunk(const TaskInput& input, Bytes& result) {
   if (failure) put_failure(*failure, result);
 }
 
-/// A future of a chunk.
+/// A future of a chunk of `count` elements.
 template <class R>
 class ChunkState final : public ValueState<Chunk<R>> {
  public:
-  using ValueState<Chunk<R>>::ValueState;
+  ChunkState(FutureDriver* driver, std::uint32_t count) : ValueState<Chunk<R>>(driver), count_(count) {}
   void accept(std::span<const std::byte> encoded) override {
     std::optional<Chunk<R>> chunk;
     try {
@@ -98,10 +100,11 @@ class ChunkState final : public ValueState<Chunk<R>> {
   }
 
  private:
-  static Chunk<R> read(std::span<const std::byte> encoded) {
+  Chunk<R> read(std::span<const std::byte> encoded) const {
     Chunk<R> chunk;
     TaskReader reader(encoded);
     const auto count = reader.get<std::uint32_t>();
+    if (count > count_) refuse_chunk();
     if constexpr (std::is_void_v<R>) {
       chunk.values.resize(count);
     } else {
@@ -109,8 +112,11 @@ class ChunkState final : public ValueState<Chunk<R>> {
     }
     if (reader.get<bool>()) chunk.failure = get_failure(reader);
     reader.expect_end();
+    if ((count == count_) == chunk.failure.has_value()) refuse_chunk();
     return chunk;
   }
+
+  std::uint32_t count_;
 };
 
 /// Several ranges side by side, as long as the shortest.
@@ -156,9 +162,9 @@ class TupleSource {
   ZipSource<View> zip_;
 };
 
-/// Up to `size` elements of a source as the arguments of one task.
+/// Up to `size` elements of a source as the arguments of one task, and how many they are.
 template <class Parameters, class Source>
-Bytes encode_chunk(Source& source, Index size) {
+std::pair<Bytes, std::uint32_t> encode_chunk(Source& source, Index size) {
   Bytes bytes;
   std::uint32_t count = 0;
   put_value(count, bytes);
@@ -168,7 +174,7 @@ Bytes encode_chunk(Source& source, Index size) {
     });
   }
   std::memcpy(bytes.data(), &count, sizeof count);
-  return bytes;
+  return {std::move(bytes), count};
 }
 
 /// Refuses sizes below 1, and chunks beyond 2^32 elements.

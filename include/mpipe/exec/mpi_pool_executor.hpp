@@ -141,8 +141,9 @@ class MPIPoolExecutor {
         typename MapResults<R>::ChunkFuture {
           if (source->at_end()) return nullptr;
           Task chunk = detail::empty_task<F>(&detail::invoke_chunk<F, Parameters, R>, function);
-          chunk.set_arguments(detail::encode_chunk<Parameters>(*source, chunksize));
-          auto state = std::make_shared<detail::ChunkState<R>>(driver(*handle));
+          auto [arguments, count] = detail::encode_chunk<Parameters>(*source, chunksize);
+          chunk.set_arguments(std::move(arguments));
+          auto state = std::make_shared<detail::ChunkState<R>>(driver(*handle), count);
           submit_task(*handle, std::move(chunk), state);
           return state;
         };

@@ -30,6 +30,13 @@ TEST(Category, slugs_are_spelled_like_the_enumerators) {
   EXPECT_EQ(to_string(Category::storage_failed), "storage_failed");
 }
 
+TEST(Category, numbers_lead_back_where_there_is_one) {
+  for (int k = 0; k < kCategories; ++k)
+    EXPECT_EQ(category_from_number(static_cast<std::uint32_t>(k)), static_cast<Category>(k));
+  EXPECT_EQ(category_from_number(kCategories), std::nullopt);
+  EXPECT_EQ(category_from_number(~0U), std::nullopt);
+}
+
 TEST(Category, unknown_slugs_are_bugs) {
   EXPECT_THROW(category_from_string("no_such_category"), Bug);
   EXPECT_THROW(category_from_string(""), Bug);

@@ -4,12 +4,17 @@
 
 #include <mpipe/core/error.hpp>
 
+#include "exec/call_server.hpp"
+
 #include <gtest/gtest.h>
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <random>
+#include <thread>
 
 namespace mpipe::test {
 namespace {
@@ -104,6 +109,25 @@ TEST(CallMessage, ResultsAreAddedToWhatIsThere) {
   EXPECT_THROW(absorb_result(bytes, here.call, 1), Bug) << "more than was asked for";
 }
 
+TEST(CallMessage, DamagedCallsAreRefused) {
+  const Bytes bytes = SampleCall().encoded();
+  int refused = 0;
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    alignas(64) std::array<std::byte, 2048> damaged{};
+    ASSERT_LE(bytes.size(), damaged.size());
+    std::copy(bytes.begin(), bytes.end(), damaged.begin());
+    damaged[at] ^= std::byte{0x81};
+    try {
+      decode_call(std::span(damaged).first(bytes.size()));
+    } catch (const Bug&) {
+      ++refused;
+    } catch (const Error&) {
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 100);
+}
+
 TEST(CallMessage, DamagedResultsAreRefused) {
   SampleCall there;
   for (const char* text : {"a", "bb", "ccc"})
@@ -113,6 +137,64 @@ TEST(CallMessage, DamagedResultsAreRefused) {
     SampleCall here;
     absorb_result(damaged, here.call, 3);
   });
+}
+
+TEST(CallMessage, ResultsThatTheirOutputsCannotHaveAreRefused) {
+  SampleCall sample;
+  const auto refused = [&](OutputColumn there, OutputColumn here) {
+    const Bytes bytes = joined(EncodedResult({3, std::nullopt}, std::span(&there, 1)).pieces());
+    sample.call.outputs = std::span(&here, 1);
+    sample.call.completed = 0;
+    EXPECT_THROW(absorb_result(bytes, sample.call, 3), Bug);
+  };
+  OutputColumn text;
+  text.type = &element_type<std::string>();
+  OutputColumn items = text;
+  for (OutputColumn* column : {&text, &items})
+    for (int k = 0; k < 6; ++k) column->push_encoded({});
+  items.internal = Shape{2};
+  refused(items, text);
+
+  OutputColumn declared;
+  declared.type = text.type;
+  declared.collects_items = true;
+  declared.declared = {3};
+  refused(items, declared);
+
+  std::array<std::byte, 3> bytes{std::byte{0}, std::byte{2}, std::byte{1}};
+  OutputColumn flags;
+  flags.type = &element_type<bool>();
+  flags.fixed = bytes.data();
+  refused(flags, flags);
+}
+
+/// What a child answers to a request that it cannot carry out.
+RemoteFailure failure_of(std::span<const std::byte> request) {
+  auto [ours, its] = Channel::make();
+  std::thread server([channel = std::move(its)]() mutable { serve_calls(std::move(channel)); });
+  Channel::Message answer;
+  EXPECT_TRUE(ours.send(static_cast<std::uint16_t>(CallMessage::call), request));
+  EXPECT_EQ(ours.receive(answer), Arrival::message);
+  ours.shut_down();
+  server.join();
+  SampleCall here;
+  const CallResult result = absorb_result(answer.bytes(), here.call, 3);
+  EXPECT_EQ(result.completed, 0);
+  return result.failure.value_or(RemoteFailure{});
+}
+
+TEST(CallMessage, RequestsThatCannotBeReadAreAnsweredWithWhy) {
+  const RemoteFailure failure = failure_of(Bytes(3));
+  EXPECT_NE(failure.message.find("shorter than it says"), std::string::npos) << failure.message;
+}
+
+TEST(CallMessage, RequestsForMoreElementsThanMemoryHasAreRefused) {
+  SampleCall sample;
+  sample.external = {Index{1} << 61};  // times the size of a double: 2^64
+  sample.call.arguments = {};
+  const EncodedCall request({}, 0, sample.call, {0, sample.external[0]});
+  const RemoteFailure failure = failure_of(joined(request.pieces()));
+  EXPECT_EQ(failure.category, Category::too_large) << failure.message;
 }
 
 TEST(Channel, CarriesBytesOfAllSizesAndDescriptors) {
