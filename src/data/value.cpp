@@ -175,6 +175,7 @@ Value Value::from_file(const ElementType& type, Shape shape, FileStretch stretch
 }
 
 Value Value::from_source(const ElementType& type, Shape shape, std::shared_ptr<const ArraySource> source) {
+  if (!type.fixed_size()) throw Bug("Value::from_source needs a type of fixed size");
   const Index count = element_count(shape);
   auto lazy = std::make_shared<LazyArray>(std::move(source), count, type.size);
   Value value = from_bytes(type, std::move(shape), lazy->memory());
