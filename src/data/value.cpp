@@ -226,11 +226,16 @@ class ConvertedSource final : public ArraySource {
     return value_.source() != nullptr ? value_.source()->piece() : kPiece;
   }
   void read(IndexRange elements, std::byte* to) const override {
-    const auto begin = static_cast<std::size_t>(elements.begin);
     const std::size_t size = value_.type().size;
-    value_.fetch(elements);
-    const std::span bytes(value_.address() + begin * size, static_cast<std::size_t>(elements.size()) * size);
-    const Value piece = Value::copy_of(value_.type(), {elements.size()}, bytes).converted(type_);
+    const std::size_t bytes = static_cast<std::size_t>(elements.size()) * size;
+    Bytes read;  // what was read only to be converted is not kept
+    if (value_.source() != nullptr) {
+      read.resize(bytes);
+      value_.source()->read(elements, read.data());
+    }
+    const std::byte* from =
+        read.empty() ? value_.data() + static_cast<std::size_t>(elements.begin) * size : read.data();
+    const Value piece = Value::copy_of(value_.type(), {elements.size()}, {from, bytes}).converted(type_);
     std::memcpy(to, piece.data(), piece.byte_size());
   }
 
