@@ -35,19 +35,12 @@ SubgroupRun::SubgroupRun(const Communicator& world, const Communicator& subgroup
       runs_(runs),
       hook_(hook) {}
 
-std::vector<int> SubgroupRun::ranks_of(SubgroupId subgroup) const {
-  std::vector<int> ranks;
-  for (const WorkerId worker : subgroups_.workers.at(subgroup.value))
-    ranks.push_back(static_cast<int>(worker.value) + 1);
-  return ranks;
-}
-
 void SubgroupRun::answer(SubgroupId subgroup, const std::vector<int>& ranks) {
   const std::uint64_t count = ranks.size();
   const auto head = std::as_bytes(std::span(&count, 1));
   const auto list = std::as_bytes(std::span(ranks));
   std::vector<SendPart> parts;
-  for (const int rank : ranks_of(subgroup)) {
+  for (const int rank : subgroups_.ranks_of(subgroup.value)) {
     parts.push_back({rank, head});
     if (!ranks.empty()) parts.push_back({rank, list});
   }
@@ -120,7 +113,7 @@ class SubgroupRun::Leader final : public LeaderControl {
     const std::size_t before = ranks.size();
     const std::vector<SubgroupId> subgroups = take_offers();
     for (const SubgroupId subgroup : subgroups) {
-      const std::vector<int> of_subgroup = subgroup_.ranks_of(subgroup);
+      const std::vector<int> of_subgroup = subgroup_.subgroups_.ranks_of(subgroup.value);
       ranks.insert(ranks.end(), of_subgroup.begin(), of_subgroup.end());
     }
     for (const SubgroupId subgroup : subgroups) {
@@ -146,7 +139,7 @@ void SubgroupRun::compute(MapId run, SubgroupId subgroup, Bytes request, Subgrou
   const Bytes bytes = subgroup_.broadcast(std::move(request));
   if (subgroup_.is_root()) return lead(run, subgroup, bytes, link);
   const RunData& data = *runs_.at(run.value);
-  Member control(Regrouper(*this, ranks_of(subgroup), bytes));
+  Member control(Regrouper(*this, subgroups_.ranks_of(subgroup.value), bytes));
   outcome_of(data.name, [&] {
     return take_and_run(
         subgroup_, data.pipeline, [&] { return decode_request(bytes); }, supply_, &control);
@@ -165,7 +158,7 @@ void SubgroupRun::lead(MapId run, SubgroupId subgroup, Bytes bytes, SubgroupLink
   const auto hook = [&](std::shared_ptr<StatusWriter> status) {
     if (hook_) hook_(run.value, std::move(status));
   };
-  Leader control(*this, Regrouper(*this, ranks_of(subgroup), bytes), link, run);
+  Leader control(*this, Regrouper(*this, subgroups_.ranks_of(subgroup.value), bytes), link, run);
   const MapOutcome outcome = outcome_of(
       data.name, [&] { return take_and_run(subgroup_, data.pipeline, take, supply_, &control, hook); });
   control.decline();

@@ -3,6 +3,7 @@
 #include <mpipe/store/run_reader.hpp>
 
 #include "mpi/launch_runs.hpp"
+#include "support/environment.hpp"
 
 namespace mpipe {
 namespace {
@@ -178,6 +179,36 @@ TEST_F(LaunchMaps, RefusesUpFrontWhatCannotGoWell) {
   const std::vector<AsyncMap> again{once};
   EXPECT_TRUE(gather_maps(world(), again).at(0).completed());
   refused(again, Category::bad_option, "started already");
+}
+
+TEST_F(LaunchMaps, ResourcesAreThoseOfTheRanksThatCompute) {
+  const int ranks = world().size();
+  if (ranks == 1) GTEST_SKIP() << "rank 0 computes";
+  Resources needs;
+  needs.gpus = 2;
+  const auto run = [&] {
+    Pipeline pipeline{function("y", [](double x, const Resources& has) { return x * has.devices.size(); })
+                          .parameters("x")
+                          .mapspec("x[i] -> y[i]")
+                          .resources(needs)};
+    return pipeline.map_async(world(), {{"x", linspace(0, 3, 4)}}, {}, kLater);
+  };
+  const LaunchOptions two{.max_concurrent = 2, .keep_rank0_free = true};
+  {  // rank 0, which only directs, sees no device
+    const WithVariable devices("MPIPE_GPUS", world().is_root() ? "0" : std::to_string(2 * (ranks - 1)));
+    for (const MapOutcome& outcome : gather_maps(world(), {run(), run()}, two)) {
+      ASSERT_TRUE(outcome.completed()) << outcome.error->what();
+      if (!world().is_root()) continue;
+      EXPECT_EQ(outcome.get().get<std::vector<double>>("y"), (std::vector<double>{0, 2, 4, 6}));
+    }
+  }
+  {  // what would do for all ranks together, but not for one of two subgroups
+    const WithVariable devices("MPIPE_GPUS", ranks > 2 ? "2" : "1");
+    const std::vector<AsyncMap> runs{run(), run()};
+    const std::string message = error_message(Category::bad_option, [&] { launch_maps(world(), runs, two); });
+    EXPECT_TRUE(contains(message, "run 'run': function 'y' needs 2 gpus"));
+    EXPECT_FALSE(runs[0].started());
+  }
 }
 
 TEST_F(LaunchMaps, ChecksAllBeforeItCreatesAnything) {
