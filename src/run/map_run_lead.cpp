@@ -30,7 +30,7 @@ constexpr std::uint64_t kJournalLimit = std::uint64_t{256} << 20;
 /// The workers of one executor, and who hands out work to them. Those of `mpi` are the other ranks, then this
 /// one.
 struct MapRun::Crew {
-  Crew(const std::string& executor, RemotePool* others, std::unique_ptr<Pool> here,
+  Crew(const std::string& executor, const Communicator& comm, RemotePool* others, std::unique_ptr<Pool> here,
        std::vector<WorkerTraits> traits, SchedulerOptions options = {})
       : local(std::move(here)),
         pool(others == nullptr ? local.get() : others),
@@ -39,7 +39,8 @@ struct MapRun::Crew {
         commit_at(scheduler.worker_count(), kJournalLimit) {
     if (others != nullptr && local) pool = &both.emplace(*others, *local);
     for (std::uint32_t worker = 0; worker < scheduler.worker_count(); ++worker)
-      workers.push_back({executor, worker, is_local({worker}) ? 0 : static_cast<int>(worker) + 1});
+      workers.push_back(
+          {executor, worker, comm.job_rank(is_local({worker}) ? 0 : static_cast<int>(worker) + 1)});
   }
 
   bool is_local(WorkerId worker) const { return worker.value >= local_from; }
@@ -277,7 +278,7 @@ void MapRun::follow() {
   together(comm_, [] {});  // rank 0 makes its pools
   prepare_wave(wave_);
   WaveFollower follower(*this);
-  serve(*transport, *runner_, follower, clock_, {comm_.rank(), host_name()}, comm_.wait_options(),
+  serve(*transport, *runner_, follower, clock_, {comm_.job_rank(), host_name()}, comm_.wait_options(),
         team_maker_ ? WorkerLoop::Teams{runner_.get(), team_maker_.get()} : WorkerLoop::Teams{});
 }
 
@@ -307,7 +308,7 @@ std::unique_ptr<Pool> user_pool(const std::string& name, const UserExecutor& exe
 
 /// `remote`: the other ranks, for an executor that works on all.
 std::unique_ptr<MapRun::Crew> MapRun::make_crew(const ExecutorChoice& executor, RemotePool* remote) const {
-  const ProcessPlace place{0, host_name()};
+  const ProcessPlace place{comm_.job_rank(), host_name()};
   BlockHandler* const handler = runner_.get();
   const auto threads = [&](std::size_t count) {
     return std::make_unique<ThreadPool>(std::vector<BlockHandler*>(count, handler), clock_, place);
@@ -338,8 +339,8 @@ std::unique_ptr<MapRun::Crew> MapRun::make_crew(const ExecutorChoice& executor, 
       if (any_length) scheduling.prefetch_below = Duration::max();
     }
   }
-  auto crew =
-      std::make_unique<Crew>(executor.to_string(), remote, std::move(local), std::move(traits), scheduling);
+  auto crew = std::make_unique<Crew>(executor.to_string(), comm_, remote, std::move(local), std::move(traits),
+                                     scheduling);
   crew->threads_of_user = executor.kind == ExecutorKind::user && executor.calls_from_threads;
   return crew;
 }

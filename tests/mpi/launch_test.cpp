@@ -5,6 +5,8 @@
 #include "mpi/launch_runs.hpp"
 #include "support/environment.hpp"
 
+#include <unistd.h>
+
 namespace mpipe {
 namespace {
 
@@ -127,6 +129,30 @@ TEST_F(LaunchMaps, AFailingRunDoesNotDisturbTheOthers) {
   EXPECT_EQ(read_status(folder_ / "raises").exit_code, 1);
   EXPECT_EQ(read_status(folder_ / "continues").exit_code, 1);
   EXPECT_EQ(verify_run_store(folder_ / "raises"), std::vector<std::string>());
+}
+
+/// Fails at every `x` with the process that it fails in.
+Pipeline failing_everywhere() {
+  return {function("y", [](double) -> double { throw std::runtime_error(std::to_string(::getpid())); })
+              .parameters("x")
+              .mapspec("x[i] -> y[i]")};
+}
+
+TEST_F(LaunchMaps, FailuresNameTheRanksOfTheJob) {
+  std::vector<std::int64_t> processes(static_cast<std::size_t>(world().size()), 0);
+  processes[static_cast<std::size_t>(world().rank())] = ::getpid();
+  world().all_reduce(processes, ReduceOp::sum);
+  const MapOptions options{.chunksizes = {{"", 1}}, .error_handling = "continue"};
+  std::vector<AsyncMap> runs;
+  for (int k = 0; k < 2; ++k)
+    runs.push_back(failing_everywhere().map_async(world(), {{"x", linspace(0, 29, 30)}}, options, kLater));
+  for (const MapOutcome& outcome : gather_maps(world(), runs, {.max_concurrent = 2})) {
+    if (!world().is_root()) continue;
+    ASSERT_NE(outcome.results, nullptr);
+    EXPECT_EQ(outcome.results->failures.size(), 30u);
+    for (const Failure& failure : outcome.results->failures)
+      EXPECT_EQ(std::to_string(processes.at(static_cast<std::size_t>(failure.rank))), failure.message);
+  }
 }
 
 TEST_F(LaunchMaps, ARunThatCannotEvenStartDoesNotDisturbTheOthers) {
