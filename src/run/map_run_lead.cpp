@@ -4,6 +4,7 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/exec/serve.hpp>
 
+#include "run/journal_limit.hpp"
 #include "run/map_run.hpp"
 #include "run/map_run_sink.hpp"
 #include "run/team_watch.hpp"
@@ -22,8 +23,6 @@ constexpr RunId kRunId = 1;
 /// How long rank 0 may leave the others without an answer while it computes itself.
 constexpr Duration kRank0Slice = std::chrono::microseconds(100);
 constexpr Duration kTick = std::chrono::milliseconds(100);
-/// A journal of this size is emptied into the file also within a wave.
-constexpr std::uint64_t kJournalLimit = std::uint64_t{256} << 20;
 
 }  // namespace
 
@@ -36,7 +35,7 @@ struct MapRun::Crew {
         pool(others == nullptr ? local.get() : others),
         local_from(others == nullptr ? 0 : others->worker_count()),
         scheduler(options, std::move(traits)),
-        commit_at(scheduler.worker_count(), kJournalLimit) {
+        commit_at(scheduler.worker_count(), limit) {
     if (others != nullptr && local) pool = &both.emplace(*others, *local);
     for (std::uint32_t worker = 0; worker < scheduler.worker_count(); ++worker)
       workers.push_back(
@@ -50,6 +49,7 @@ struct MapRun::Crew {
   Pool* pool;
   std::uint32_t local_from;  ///< workers from here on are in this process
   Scheduler scheduler;
+  std::uint64_t limit = journal_limit();
   std::vector<std::uint64_t> commit_at;  ///< by worker: bytes of its journal at which a commit is due
   std::vector<BlockWorker> workers;      ///< as observers are told of them
   bool threads_of_user = false;          ///< of a pool of the caller's, which may not know how to pause
@@ -109,12 +109,12 @@ class WaveDirector {
     for (LateShape& late : report.late_shapes) note_shape(block, std::move(late), now);
     run_.options_.observer->on_block_done(crew.workers[worker.value], block, done, report.busy, now);
     if (done > 0) tell_progress(block, done, report, now);
-    std::uint64_t& limit = crew.commit_at[worker.value];
-    if (report.journal_bytes > limit) {
+    std::uint64_t& commit_at = crew.commit_at[worker.value];
+    if (report.journal_bytes > commit_at) {
       wants_commit_ = true;
-      limit = report.journal_bytes + kJournalLimit;  // what stays in the journal does not ask again
-    } else if (report.journal_bytes + kJournalLimit < limit) {
-      limit = report.journal_bytes + kJournalLimit;
+      commit_at = report.journal_bytes + crew.limit;  // what stays in the journal does not ask again
+    } else if (report.journal_bytes + crew.limit < commit_at) {
+      commit_at = report.journal_bytes + crew.limit;
     }
   }
 

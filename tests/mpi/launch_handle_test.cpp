@@ -53,6 +53,31 @@ TEST_F(LaunchHandle, ObserversOfRank0HearOfTheirRuns) {
   EXPECT_EQ(launched.status(0).progress_fraction(), 1);
 }
 
+TEST_F(LaunchHandle, ObserversHearNotes) {
+  class Notes final : public RunObserver {
+   public:
+    void on_note(const std::string& text) override { all += text; }
+    std::string all;
+  };
+  std::vector<std::shared_ptr<Notes>> notes;
+  std::vector<AsyncMap> runs;
+  for (int k = 0; k < 2; ++k) {
+    notes.push_back(std::make_shared<Notes>());
+    const Pipeline pipeline{function("y", [k](double x) { return x + k; })
+                                .parameters("x")
+                                .mapspec("x[i] -> y[i]")
+                                .isolation(Isolation::process)};
+    runs.push_back(
+        pipeline.map_async(world(), {{"x", linspace(0, 3, 4)}}, {.observer = notes.back()}, kLater));
+  }
+  gather_maps(world(), runs, {.max_concurrent = 2});
+  for (const auto& each : notes) {
+    if (world().is_root()) {
+      EXPECT_TRUE(contains(each->all, "forks of the ranks themselves")) << each->all;
+    }
+  }
+}
+
 TEST_F(LaunchHandle, CancelDropsWhatWaitsAndEndsWhatRuns) {
   const Inputs inputs{{"x", linspace(0, 1999, 2000)}};
   const MapOptions options{.run_folder = folder_ / "running", .chunksizes = {{"", 1}}};

@@ -4,6 +4,28 @@
 
 #include "mpi/launch_runs.hpp"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+
+namespace {
+/// From here on, journals cannot be synced on this rank, which happens when the ranks so far leave a run.
+std::atomic<bool> disk_breaks{false};
+}  // namespace
+
+/// In the place of that of the system.
+extern "C" int fdatasync(int descriptor) {
+  std::error_code error;
+  const auto path = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(descriptor), error);
+  if (disk_breaks && path.string().find("/journal/rank-") != std::string::npos) {
+    errno = EIO;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_fdatasync, descriptor));
+}
+
 namespace mpipe {
 namespace {
 
@@ -119,6 +141,75 @@ TEST_F(LaunchJoin, FailuresAreThoseOfTheRunWhoeverJoinsIt) {
     }
     world().barrier();
   }
+}
+
+/// Two waves; `last` is called in the first one, when the short run is over.
+Pipeline two_waves(const fs::path& file, const std::function<void()>& last) {
+  return {function("y",
+                   [file, last](double x) {
+                     for (int k = 0; !fs::exists(file) && k < 4000; ++k) std::this_thread::sleep_for(5ms);
+                     std::this_thread::sleep_for(200ms);
+                     last();
+                     return x + 1;
+                   })
+              .parameters("x")
+              .mapspec("x[i] -> y[i]"),
+          function("z",
+                   [](ArrayView<const double> y, double w) {
+                     for (const double each : y) w += each;
+                     return w;
+                   })
+              .parameters("y", "w")
+              .mapspec("w[j] -> z[j]")};
+}
+
+std::vector<AsyncMap> one_short_and_one_of(const fs::path& folder, const std::function<void()>& last,
+                                           const Inputs& inputs, const MapOptions& options) {
+  return {squares().map_async(world(), {{"x", linspace(0, 9, 10)}},
+                              {.observer = std::make_shared<Signal>(folder / "over")}, later("short")),
+          two_waves(folder / "over", last).map_async(world(), inputs, options, later("two"))};
+}
+
+class Notes final : public RunObserver {
+ public:
+  void on_note(const std::string& text) override { all_ += text; }
+  const std::string& all() const { return all_; }
+
+ private:
+  std::string all_;
+};
+
+TEST_F(LaunchJoin, RanksThatCannotReadAnInputLeaveTheRunAlone) {
+  const fs::path path = folder_ / "numbers";
+  const double number = 4;
+  if (world().is_root())
+    std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(&number), sizeof number);
+  world().barrier();
+  const Inputs inputs{
+      {"x", Value::from_file(element_type<double>(), {1}, FileStretch::of(path, 0, sizeof number))},
+      {"w", linspace(0, 9, 10)}};
+  const auto notes = std::make_shared<Notes>();
+  const auto outcomes = gather_maps(
+      world(), one_short_and_one_of(folder_, [path] { fs::remove(path); }, inputs, {.observer = notes}),
+      {.max_concurrent = 2});
+  ASSERT_TRUE(outcomes[1].completed()) << outcomes[1].error->what();
+  if (!world().is_root()) return;
+  EXPECT_EQ(outcomes[1].get().get<std::vector<double>>("z")[9], 14);
+  if (world().size() < 3) return;
+  EXPECT_LT(outcomes[1].get().ranks, world().size() - 1);
+  EXPECT_TRUE(contains(notes->all(), "idle ranks do not join this run")) << notes->all();
+  EXPECT_TRUE(contains(notes->all(), "cannot be opened here")) << notes->all();
+}
+
+TEST_F(LaunchJoin, RanksThatJoinHearThatTheOthersCouldNotGoOn) {
+  const auto outcomes = gather_maps(world(),
+                                    one_short_and_one_of(folder_, [] { disk_breaks = true; }, wave_inputs(),
+                                                         {.run_folder = folder_ / "run"}),
+                                    {.max_concurrent = 2});
+  disk_breaks = false;
+  ASSERT_NE(outcomes[1].error, nullptr);
+  EXPECT_EQ(outcomes[1].error->category(), Category::storage_failed) << outcomes[1].error->what();
+  EXPECT_TRUE(outcomes[0].completed());
 }
 
 }  // namespace

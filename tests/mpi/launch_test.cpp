@@ -237,6 +237,31 @@ TEST_F(LaunchMaps, ResourcesAreThoseOfTheRanksThatCompute) {
   }
 }
 
+TEST_F(LaunchMaps, RefusesTextsThatAreNoUtf8) {
+  const Inputs inputs{{"x", linspace(0, 9, 10)}};
+  const std::string no_text = "caf\xe9";  // in another encoding
+  if (world().is_root()) {
+    const double number = 1;
+    std::ofstream(folder_ / no_text, std::ios::binary)
+        .write(reinterpret_cast<const char*>(&number), sizeof number);
+  }
+  world().barrier();
+  const Inputs mapped{{"x", Value::from_file(element_type<double>(), {1},
+                                             FileStretch::of(folder_ / no_text, 0, sizeof(double)))}};
+  MapOptions folder{.run_folder = folder_ / "a"};
+  MapOptions document = folder;
+  document.document = no_text;
+  MapOptions other{.run_folder = folder_ / no_text / "a"};
+  for (const auto& [given, options] : {std::pair(inputs, document), {inputs, other}, {mapped, folder}}) {
+    const auto refused = [&](const auto& action) {
+      EXPECT_TRUE(contains(error_message(Category::bad_option, action), "no valid UTF-8"));
+    };
+    refused([&] { squares().map_async(world(), given, options, kLater); });
+    if (world().size() > 1) refused([&] { map(squares(), world(), given, options); });
+  }
+  EXPECT_FALSE(fs::exists(folder_ / "a"));
+}
+
 TEST_F(LaunchMaps, ChecksAllBeforeItCreatesAnything) {
   const Inputs inputs{{"x", linspace(0, 9, 10)}};
   const std::vector<AsyncMap> runs{
