@@ -28,6 +28,16 @@ const char* environment(const char* name) { return std::getenv(name); }
 /// `kTimeForRank0`: rank 0 is to be the first.
 constexpr auto kTimeForLeaders = std::chrono::milliseconds(350);
 
+/// Writes into the log what a run notes.
+class Notes final : public RunObserver {
+ public:
+  explicit Notes(std::string run) : run_(std::move(run)) {}
+  void on_note(const std::string& text) override { spdlog::info("the run '{}': {}", run_, text); }
+
+ private:
+  std::string run_;
+};
+
 }  // namespace
 
 RunsJob::RunsJob(const MapFlags& flags, const Communicator& world, const Document& document, Logging& logging,
@@ -114,6 +124,7 @@ void RunsJob::observe(std::size_t k) {
   run.status = std::make_shared<StatusWriter>(std::filesystem::path());
   all->add(run.status);
   all->add(std::make_shared<Progress>(style_, run.name, board_, k));
+  all->add(std::make_shared<Notes>(run.name));
   run.choice.options.observer = all;
 }
 

@@ -78,7 +78,7 @@ void together(const Communicator& comm, const std::function<void()>& step) {
   Bytes bytes;
   if (comm.rank() == static_cast<int>(first)) {
     Outcome told = *outcome;
-    if (first != 0) told.text = fmt::format("rank {} on {}: {}", first, host_name(), told.text);
+    if (first != 0) told.text = fmt::format("rank {} on {}: {}", comm.job_rank(), host_name(), told.text);
     bytes = encode_outcome(told, {});
   }
   decode_outcome(comm.broadcast(std::move(bytes), static_cast<int>(first)));

@@ -9,6 +9,7 @@
 #include <boost/mpi/communicator.hpp>
 
 #include <memory>
+#include <vector>
 
 namespace mpipe {
 
@@ -19,7 +20,7 @@ struct CommState {
   CommState() = default;
   /// Takes over `raw`, and makes it return errors.
   CommState(MPI_Comm raw, WaitOptions options, std::shared_ptr<bool> broken_flag,
-            std::shared_ptr<Zygote> forks);
+            std::shared_ptr<Zygote> forks, std::vector<int> ranks_of_job = {});
   ~CommState();
   CommState(const CommState&) = delete;
   CommState& operator=(const CommState&) = delete;
@@ -35,6 +36,8 @@ struct CommState {
   bool uses_mpi = false;
   int rank = 0;
   int size = 1;
+  /// By rank; empty: the same (see `Communicator::job_rank`).
+  std::vector<int> job_ranks;
   WaitOptions wait_options;
   /// Borrows: the destructor below decides whether freeing is still safe.
   boost::mpi::communicator comm;

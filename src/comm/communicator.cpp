@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <numeric>
 
 namespace mpipe {
 
@@ -38,9 +39,28 @@ void check_thread() {
       "Call mpipe from the thread that initialised MPI, or initialise it with MPI_THREAD_SERIALIZED.");
 }
 
-Communicator adopt(MPI_Comm raw, const WaitOptions& options, std::shared_ptr<bool> broken,
-                   std::shared_ptr<Zygote> zygote) {
-  return Communicator(std::make_shared<const CommState>(raw, options, std::move(broken), std::move(zygote)));
+/// A group that comes from `parent`.
+Communicator adopt(MPI_Comm raw, const CommState& parent, std::vector<int> job_ranks) {
+  return Communicator(std::make_shared<const CommState>(raw, parent.wait_options, parent.broken,
+                                                        parent.zygote, std::move(job_ranks)));
+}
+
+/// By rank of `part`: the rank in `whole`.
+std::vector<int> ranks_within(const CommState& whole, MPI_Comm part) {
+  MPI_Group all = MPI_GROUP_NULL;
+  MPI_Group some = MPI_GROUP_NULL;
+  int size = 0;
+  whole.check(MPI_Comm_group(whole.raw(), &all), "MPI_Comm_group");
+  whole.check(MPI_Comm_group(part, &some), "MPI_Comm_group");
+  whole.check(MPI_Comm_size(part, &size), "MPI_Comm_size");
+  std::vector<int> places(static_cast<std::size_t>(size));
+  std::iota(places.begin(), places.end(), 0);
+  std::vector<int> ranks(places.size());
+  const int code = MPI_Group_translate_ranks(some, size, places.data(), all, ranks.data());
+  MPI_Group_free(&some);
+  MPI_Group_free(&all);
+  whole.check(code, "MPI_Group_translate_ranks");
+  return ranks;
 }
 
 }  // namespace
@@ -65,8 +85,9 @@ std::string host_name() {
 }
 
 CommState::CommState(MPI_Comm raw_comm, WaitOptions options, std::shared_ptr<bool> broken_flag,
-                     std::shared_ptr<Zygote> forks)
+                     std::shared_ptr<Zygote> forks, std::vector<int> ranks_of_job)
     : uses_mpi(true),
+      job_ranks(std::move(ranks_of_job)),
       wait_options(options),
       comm(raw_comm, boost::mpi::comm_attach),
       broken(std::move(broken_flag)),
@@ -95,10 +116,11 @@ void CommState::give_up(const Waiter& waiter, const char* operation) const {
   throw Error(
       Category::rank_lost,
       fmt::format(
-          "Rank {} of {} on {} waited {:.1f} s in {} for the other ranks and gave up (one of them is "
+          "Rank {} on {} waited {:.1f} s in {} for {} other ranks and gave up (one of them is "
           "lost, or busy for longer than the limit). Look at the logs of the other ranks; the limit is "
           "MPIPE_WAIT_LIMIT.",
-          rank, size, host_name(), seconds(waiter.waited()), operation));
+          job_ranks.empty() ? rank : job_ranks[static_cast<std::size_t>(rank)], host_name(),
+          seconds(waiter.waited()), operation, size - 1));
 }
 
 namespace {
@@ -142,6 +164,10 @@ int Communicator::rank() const { return state_->rank; }
 
 int Communicator::size() const { return state_->size; }
 
+int Communicator::job_rank(int rank) const {
+  return state_->job_ranks.empty() ? rank : state_->job_ranks.at(static_cast<std::size_t>(rank));
+}
+
 bool Communicator::uses_mpi() const { return state_->uses_mpi; }
 
 bool Communicator::threads_allowed() const { return !uses_mpi() || thread_level() >= MPI_THREAD_FUNNELED; }
@@ -157,7 +183,9 @@ std::optional<Communicator> Communicator::split(std::optional<int> color, int ke
   MPI_Comm part = MPI_COMM_NULL;
   state_->check(MPI_Comm_split(state_->raw(), color.value_or(MPI_UNDEFINED), key, &part), "MPI_Comm_split");
   if (part == MPI_COMM_NULL) return std::nullopt;
-  return adopt(part, state_->wait_options, state_->broken, zygote());
+  std::vector<int> job_ranks = ranks_within(*state_, part);
+  for (int& rank : job_ranks) rank = job_rank(rank);
+  return adopt(part, *state_, std::move(job_ranks));
 }
 
 Communicator Communicator::subgroup(std::span<const int> ranks) const {
@@ -172,7 +200,9 @@ Communicator Communicator::subgroup(std::span<const int> ranks) const {
   MPI_Group_free(&all);
   state_->check(code, "MPI_Comm_create_group");
   if (part == MPI_COMM_NULL) throw Bug(fmt::format("rank {} is not in the subgroup that it makes", rank()));
-  return adopt(part, state_->wait_options, state_->broken, zygote());
+  std::vector<int> job_ranks(ranks.begin(), ranks.end());
+  for (int& rank : job_ranks) rank = job_rank(rank);
+  return adopt(part, *state_, std::move(job_ranks));
 }
 
 Communicator Communicator::duplicate() const {
@@ -180,7 +210,7 @@ Communicator Communicator::duplicate() const {
   barrier();
   MPI_Comm copy = MPI_COMM_NULL;
   state_->check(MPI_Comm_dup(state_->raw(), &copy), "MPI_Comm_dup");
-  return adopt(copy, state_->wait_options, state_->broken, zygote());
+  return adopt(copy, *state_, state_->job_ranks);
 }
 
 void Communicator::abandon() const { *state_->broken = true; }
@@ -194,7 +224,8 @@ Communicator communicator_with(std::shared_ptr<Zygote> zygote, MPI_Comm comm, co
   check_thread();
   MPI_Comm copy = MPI_COMM_NULL;
   check_mpi(MPI_Comm_dup(comm, &copy), "MPI_Comm_dup");
-  return adopt(copy, options, std::make_shared<bool>(false), std::move(zygote));
+  return Communicator(
+      std::make_shared<const CommState>(copy, options, std::make_shared<bool>(false), std::move(zygote)));
 }
 
 Communicator serial_with(std::shared_ptr<Zygote> zygote) {

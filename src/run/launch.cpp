@@ -5,6 +5,8 @@
 #include <mpipe/run/run_folder.hpp>
 
 #include "run/launch_state.hpp"
+#include "run/needs.hpp"
+#include "run/one_run.hpp"
 #include "run/request.hpp"
 
 #include <fmt/format.h>
@@ -80,9 +82,10 @@ void require_separate_folders(const RunList& runs) {
     }
 }
 
-void check_run(const RunData& run, int ranks) {
+/// On so many ranks, whichever of `supplies` they have.
+void check_run(const RunData& run, int ranks, std::span<const Supply> supplies) {
   try {
-    check_map(run.pipeline, run.inputs, run.options, ranks);
+    check_request(run.pipeline, {run.inputs, run.options}, ranks, supplies);
     check_texts(run.inputs, run.options);
     const MapOptions& options = run.options;
     if (!options.run_folder.empty())
@@ -100,9 +103,25 @@ int choose_subgroups(const LaunchOptions& options, std::size_t runs, int ranks) 
   return subgroups > 1 || options.keep_rank0_free ? subgroups : 0;
 }
 
+/// Collective.
+Supply find_supply_for(const Communicator& comm, const RunList& runs) {
+  return find_supply(comm, std::any_of(runs.begin(), runs.end(),
+                                       [](const auto& run) { return needs_devices(run->pipeline); }));
+}
+
+/// Of each subgroup; of all ranks, where there are none.
+std::vector<Supply> supplies_of(const Supply& all, int subgroups) {
+  if (subgroups == 0) return {all};
+  const LaunchSubgroups division = divide_ranks(all, subgroups);
+  std::vector<Supply> supplies;
+  for (std::size_t k = 0; k < division.workers.size(); ++k)
+    supplies.push_back(part_of(all, division.ranks_of(k)));
+  return supplies;
+}
+
 /// Returns how many subgroups there are to be.
 int check_launch(const std::vector<std::shared_ptr<RunSpec>>& specs, const RunList& runs,
-                 const LaunchOptions& options, int ranks) {
+                 const LaunchOptions& options, int ranks, const Supply& supply) {
   if (runs.empty())
     throw Error(Category::bad_option, "there are no runs to launch. Give one at least (see map_async).");
   if (options.max_concurrent < 1)
@@ -116,9 +135,10 @@ int check_launch(const std::vector<std::shared_ptr<RunSpec>>& specs, const RunLi
   }
   require_separate_folders(runs);
   const int subgroups = choose_subgroups(options, runs.size(), ranks);
-  // Any subgroup may get any run, so each run must be possible on the smallest.
+  // Any subgroup may get any run, so each run must be possible on the smallest, and on all of their nodes.
   const int least = subgroups == 0 ? ranks : (ranks - 1) / subgroups;
-  for (const auto& run : runs) check_run(*run, least);
+  const std::vector<Supply> supplies = supplies_of(supply, subgroups);
+  for (const auto& run : runs) check_run(*run, least, supplies);
   return subgroups;
 }
 
@@ -158,15 +178,17 @@ std::shared_ptr<Launch> launch(const Communicator& comm, const std::vector<std::
   RunList runs;
   for (const auto& spec : specs) runs.push_back(spec->data);
   require_same_pipelines(own, runs);
+  const Supply supply = find_supply_for(own, runs);
   int subgroups = 0;
   on_root(own, [&] {
-    subgroups = check_launch(specs, runs, options, own.size());
+    subgroups = check_launch(specs, runs, options, own.size(), supply);
     return Bytes{};
   });
   require_functions(own, runs);
   subgroups = own.broadcast_value(subgroups);
-  const auto launched = subgroups == 0 ? launch_in_turn(own, runs, options.on_lead)
-                                       : launch_on_subgroups(own, runs, subgroups, options.on_lead);
+  const auto launched = subgroups == 0 ? launch_in_turn(own, runs, supply, options.on_lead)
+                                       : launch_on_subgroups(own, runs, divide_ranks(supply, subgroups),
+                                                             supply, options.on_lead);
   for (std::size_t k = 0; k < specs.size(); ++k) {
     specs[k]->launch = launched;
     specs[k]->position = k;
@@ -226,7 +248,7 @@ AsyncMap map_async(const Pipeline& pipeline, const Communicator& comm, const Inp
   }
   require_same_pipelines(comm, {spec->data});
   on_root(comm, [&] {
-    check_run(*spec->data, comm.size());
+    check_run(*spec->data, comm.size(), {});
     return Bytes{};
   });
   return made;

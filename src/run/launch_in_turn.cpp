@@ -21,8 +21,8 @@ class Flag final : public RunControl {
 
 class LaunchInTurn final : public Launch {
  public:
-  LaunchInTurn(const Communicator& comm, const RunList& runs, LeadHook hook)
-      : comm_(comm), hook_(std::move(hook)) {
+  LaunchInTurn(const Communicator& comm, const RunList& runs, Supply supply, LeadHook hook)
+      : comm_(comm), supply_(std::move(supply)), hook_(std::move(hook)) {
     for (const auto& data : runs) runs_.emplace_back(data);
   }
 
@@ -71,7 +71,7 @@ class LaunchInTurn final : public Launch {
           [&] {
             return Request{data.inputs, runs_[run].observed_options()};
           },
-          find_supply(comm_, needs_devices(data.pipeline)), &cancel_,
+          supply_, &cancel_,
           [&](std::shared_ptr<StatusWriter> status) {
             if (hook_) hook_(run, std::move(status));
           });
@@ -81,6 +81,7 @@ class LaunchInTurn final : public Launch {
   }
 
   Communicator comm_;
+  Supply supply_;
   LeadHook hook_;
   std::deque<LaunchedRun> runs_;
   std::optional<std::size_t> running_;
@@ -88,7 +89,7 @@ class LaunchInTurn final : public Launch {
 };
 
 /// The other ranks.
-std::vector<MapOutcome> follow(const Communicator& comm, const RunList& runs) {
+std::vector<MapOutcome> follow(const Communicator& comm, const RunList& runs, const Supply& supply) {
   for (;;) {
     const std::int64_t run = comm.broadcast_value(std::int64_t{0});
     const Bytes bytes = comm.broadcast({});
@@ -96,17 +97,17 @@ std::vector<MapOutcome> follow(const Communicator& comm, const RunList& runs) {
     const RunData& data = *runs.at(static_cast<std::size_t>(run));
     outcome_of(data.name, [&] {
       return take_and_run(
-          comm, data.pipeline, [&] { return decode_request(bytes); },
-          find_supply(comm, needs_devices(data.pipeline)));
+          comm, data.pipeline, [&] { return decode_request(bytes); }, supply);
     });
   }
 }
 
 }  // namespace
 
-std::shared_ptr<Launch> launch_in_turn(const Communicator& comm, const RunList& runs, const LeadHook& hook) {
-  if (!comm.is_root()) return finished_launch(follow(comm, runs));
-  return std::make_shared<LaunchInTurn>(comm, runs, hook);
+std::shared_ptr<Launch> launch_in_turn(const Communicator& comm, const RunList& runs, const Supply& supply,
+                                       const LeadHook& hook) {
+  if (!comm.is_root()) return finished_launch(follow(comm, runs, supply));
+  return std::make_shared<LaunchInTurn>(comm, runs, supply, hook);
 }
 
 }  // namespace mpipe

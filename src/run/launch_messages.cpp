@@ -12,9 +12,10 @@ namespace mpipe {
 namespace {
 
 constexpr LaunchKind kKinds[] = {
-    LaunchKind::part,  LaunchKind::begin,   LaunchKind::cancel,   LaunchKind::end,      LaunchKind::offer,
-    LaunchKind::join,  LaunchKind::started, LaunchKind::progress, LaunchKind::resolved, LaunchKind::failure,
-    LaunchKind::value, LaunchKind::over,    LaunchKind::broken,   LaunchKind::joined,   LaunchKind::declined};
+    LaunchKind::part,     LaunchKind::begin,   LaunchKind::cancel,   LaunchKind::end,
+    LaunchKind::offer,    LaunchKind::join,    LaunchKind::started,  LaunchKind::progress,
+    LaunchKind::resolved, LaunchKind::failure, LaunchKind::value,    LaunchKind::over,
+    LaunchKind::broken,   LaunchKind::joined,  LaunchKind::declined, LaunchKind::note};
 
 }  // namespace
 

@@ -20,6 +20,7 @@
 ///       71  broken     0        why this rank cannot go on
 ///       72  joined     subgroup     (the offer was taken)
 ///       73  declined   subgroup     (it was not, and will not be)
+///       74  note       0        a line for the log
 #pragma once
 
 #include <mpipe/comm/transport.hpp>
@@ -47,6 +48,7 @@ enum class LaunchKind : FrameKind {
   broken = 71,
   joined = 72,
   declined = 73,
+  note = 74,
 };
 
 /// A message as it is sent, and as it was received in full.

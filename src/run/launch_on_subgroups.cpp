@@ -9,7 +9,6 @@
 #include "run/request.hpp"
 #include "run/subgroup_run.hpp"
 
-#include <algorithm>
 #include <deque>
 
 namespace mpipe {
@@ -77,30 +76,17 @@ class LaunchOnSubgroups final : public Launch, private RunEvents {
   TimePoint ticked_{};
 };
 
-/// Collective.
-Supply find_supply_for(const Communicator& comm, const RunList& runs) {
-  return find_supply(comm, std::any_of(runs.begin(), runs.end(),
-                                       [](const auto& run) { return needs_devices(run->pipeline); }));
-}
-
-std::vector<int> ranks_of(const std::vector<WorkerId>& workers) {
-  std::vector<int> ranks;
-  for (const WorkerId worker : workers) ranks.push_back(static_cast<int>(worker.value) + 1);
-  return ranks;
-}
-
 }  // namespace
 
-std::shared_ptr<Launch> launch_on_subgroups(const Communicator& comm, const RunList& runs, int count,
+std::shared_ptr<Launch> launch_on_subgroups(const Communicator& comm, const RunList& runs,
+                                            const LaunchSubgroups& subgroups, const Supply& supply,
                                             const LeadHook& hook) {
-  const Supply supply = find_supply_for(comm, runs);
-  const LaunchSubgroups subgroups = divide_ranks(comm.nodes(), count);
   const std::optional<int> number = subgroups.subgroup_of(comm.rank());
   const std::optional<Communicator> subgroup = comm.split(number, subgroups.place_of(comm.rank()));
   if (comm.is_root()) return std::make_shared<LaunchOnSubgroups>(comm, runs, subgroups);
   const auto transport = make_worker_transport(comm, kLaunchId);
   SubgroupLink link(*transport);
-  const std::vector<int> ranks = ranks_of(subgroups.workers[static_cast<std::size_t>(*number)]);
+  const std::vector<int> ranks = subgroups.ranks_of(static_cast<std::size_t>(*number));
   SubgroupRun work(comm, *subgroup, subgroups, part_of(supply, ranks), runs, hook);
   return finished_launch(decode_summary(serve_subgroup(link, work, comm.wait_options()), runs));
 }

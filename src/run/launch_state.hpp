@@ -5,6 +5,7 @@
 
 #include <mpipe/run/launch.hpp>
 
+#include "run/launch_subgroups.hpp"
 #include "run/launched_run.hpp"
 
 #include <functional>
@@ -47,13 +48,15 @@ class Launch {
 using RunList = std::vector<std::shared_ptr<const RunData>>;
 using LeadHook = std::function<void(std::size_t, std::shared_ptr<StatusWriter>)>;
 
-/// Collective. One run after the other on all ranks of `comm`, when rank 0 takes its turn. The other ranks
-/// return when all are over.
-std::shared_ptr<Launch> launch_in_turn(const Communicator& comm, const RunList& runs, const LeadHook& hook);
+/// Collective. One run after the other on all ranks of `comm`, which have `supply`, when rank 0 takes its
+/// turn. The other ranks return when all are over.
+std::shared_ptr<Launch> launch_in_turn(const Communicator& comm, const RunList& runs, const Supply& supply,
+                                       const LeadHook& hook);
 
-/// Collective. Rank 0 directs; the other ranks, in at most `subgroups` subgroups, compute, and return when
-/// all runs are over. Precondition: two ranks at least.
-std::shared_ptr<Launch> launch_on_subgroups(const Communicator& comm, const RunList& runs, int subgroups,
+/// Collective. Rank 0 directs; the other ranks, divided into `subgroups`, compute, and return when all runs
+/// are over. `supply`: of all ranks. Precondition: two ranks at least.
+std::shared_ptr<Launch> launch_on_subgroups(const Communicator& comm, const RunList& runs,
+                                            const LaunchSubgroups& subgroups, const Supply& supply,
                                             const LeadHook& hook);
 
 /// Of other ranks than 0: all is over.

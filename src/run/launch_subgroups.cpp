@@ -7,9 +7,9 @@
 
 namespace mpipe {
 
-LaunchSubgroups divide_ranks(const std::vector<Node>& nodes, int count) {
+LaunchSubgroups divide_ranks(const Supply& supply, int count) {
   std::vector<WorkerId> workers;
-  for (const Node& node : nodes)
+  for (const NodeSupply& node : supply.nodes)
     for (const int rank : node.ranks)
       if (rank != 0) workers.push_back({static_cast<std::uint32_t>(rank - 1)});
   if (workers.empty() || count < 1) throw Bug("subgroups without ranks");
@@ -34,6 +34,12 @@ int LaunchSubgroups::place_of(int rank) const {
     for (std::size_t place = 0; place < subgroup.size(); ++place)
       if (static_cast<int>(subgroup[place].value) + 1 == rank) return static_cast<int>(place);
   return 0;
+}
+
+std::vector<int> LaunchSubgroups::ranks_of(std::size_t subgroup) const {
+  std::vector<int> ranks;
+  for (const WorkerId worker : workers.at(subgroup)) ranks.push_back(static_cast<int>(worker.value) + 1);
+  return ranks;
 }
 
 }  // namespace mpipe

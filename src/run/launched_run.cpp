@@ -70,6 +70,8 @@ void LaunchedRun::on_message(const LaunchMessage& message) {
         return take_shapes(to_text(message.payload));
       case LaunchKind::failure:
         return observers_->on_failure(failure_from_json(Json::parse(to_text(message.payload))));
+      case LaunchKind::note:
+        return observers_->on_note(to_text(message.payload));
       case LaunchKind::value:
         values_[message.detail] = Value::from_wire(message.payload);
         return;

@@ -128,7 +128,8 @@ std::string failures_text(const Results& results) {
 }
 
 void check_map(const Pipeline& pipeline, const Inputs& inputs, const MapOptions& options, int ranks) {
-  check_request(pipeline, {inputs, options}, ranks, supply_here(needs_devices(pipeline)));
+  const Supply supply = supply_here(needs_devices(pipeline));
+  check_request(pipeline, {inputs, options}, ranks, {&supply, 1});
 }
 
 Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,
@@ -141,7 +142,7 @@ Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& in
   const Supply supply = find_supply(own, needs_devices(pipeline));
   // Rank 0 finds what is wrong before anybody else does anything.
   const Bytes bytes = on_root(own, [&] {
-    check_request(pipeline, {inputs, options}, own.size(), supply);
+    check_request(pipeline, {inputs, options}, own.size(), {&supply, 1});
     return own.size() > 1 ? encode_request(inputs, options) : Bytes{};
   });
   Request request{inputs, options};

@@ -69,7 +69,7 @@ void MapRun::settle(const Supply& supply, void (MapRun::*open)()) {
   runner_ = std::make_unique<BlockRunner>(
       plan_, arrays_, appends_late_ ? nullptr : sink_.get(),
       BlockRunnerOptions{.seed = options_.seed,
-                         .rank = comm_.rank(),
+                         .rank = comm_.job_rank(),
                          .host = host_name(),
                          .single_thread = !threads,
                          .keep_going = options_.error_handling == "continue",

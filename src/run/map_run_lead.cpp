@@ -4,6 +4,7 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/exec/serve.hpp>
 
+#include "run/journal_limit.hpp"
 #include "run/map_run.hpp"
 #include "run/map_run_sink.hpp"
 #include "run/team_watch.hpp"
@@ -22,24 +23,23 @@ constexpr RunId kRunId = 1;
 /// How long rank 0 may leave the others without an answer while it computes itself.
 constexpr Duration kRank0Slice = std::chrono::microseconds(100);
 constexpr Duration kTick = std::chrono::milliseconds(100);
-/// A journal of this size is emptied into the file also within a wave.
-constexpr std::uint64_t kJournalLimit = std::uint64_t{256} << 20;
 
 }  // namespace
 
 /// The workers of one executor, and who hands out work to them. Those of `mpi` are the other ranks, then this
 /// one.
 struct MapRun::Crew {
-  Crew(const std::string& executor, RemotePool* others, std::unique_ptr<Pool> here,
+  Crew(const std::string& executor, const Communicator& comm, RemotePool* others, std::unique_ptr<Pool> here,
        std::vector<WorkerTraits> traits, SchedulerOptions options = {})
       : local(std::move(here)),
         pool(others == nullptr ? local.get() : others),
         local_from(others == nullptr ? 0 : others->worker_count()),
         scheduler(options, std::move(traits)),
-        commit_at(scheduler.worker_count(), kJournalLimit) {
+        commit_at(scheduler.worker_count(), limit) {
     if (others != nullptr && local) pool = &both.emplace(*others, *local);
     for (std::uint32_t worker = 0; worker < scheduler.worker_count(); ++worker)
-      workers.push_back({executor, worker, is_local({worker}) ? 0 : static_cast<int>(worker) + 1});
+      workers.push_back(
+          {executor, worker, comm.job_rank(is_local({worker}) ? 0 : static_cast<int>(worker) + 1)});
   }
 
   bool is_local(WorkerId worker) const { return worker.value >= local_from; }
@@ -49,6 +49,7 @@ struct MapRun::Crew {
   Pool* pool;
   std::uint32_t local_from;  ///< workers from here on are in this process
   Scheduler scheduler;
+  std::uint64_t limit = journal_limit();
   std::vector<std::uint64_t> commit_at;  ///< by worker: bytes of its journal at which a commit is due
   std::vector<BlockWorker> workers;      ///< as observers are told of them
   bool threads_of_user = false;          ///< of a pool of the caller's, which may not know how to pause
@@ -109,12 +110,12 @@ class WaveDirector {
     for (LateShape& late : report.late_shapes) note_shape(block, std::move(late), now);
     run_.options_.observer->on_block_done(crew.workers[worker.value], block, done, report.busy, now);
     if (done > 0) tell_progress(block, done, report, now);
-    std::uint64_t& limit = crew.commit_at[worker.value];
-    if (report.journal_bytes > limit) {
+    std::uint64_t& commit_at = crew.commit_at[worker.value];
+    if (report.journal_bytes > commit_at) {
       wants_commit_ = true;
-      limit = report.journal_bytes + kJournalLimit;  // what stays in the journal does not ask again
-    } else if (report.journal_bytes + kJournalLimit < limit) {
-      limit = report.journal_bytes + kJournalLimit;
+      commit_at = report.journal_bytes + crew.limit;  // what stays in the journal does not ask again
+    } else if (report.journal_bytes + crew.limit < commit_at) {
+      commit_at = report.journal_bytes + crew.limit;
     }
   }
 
@@ -278,7 +279,7 @@ void MapRun::follow() {
   together(comm_, [] {});  // rank 0 makes its pools
   prepare_wave(wave_);
   WaveFollower follower(*this);
-  serve(*transport, *runner_, follower, clock_, {comm_.rank(), host_name()}, comm_.wait_options(),
+  serve(*transport, *runner_, follower, clock_, {comm_.job_rank(), host_name()}, comm_.wait_options(),
         team_maker_ ? WorkerLoop::Teams{runner_.get(), team_maker_.get()} : WorkerLoop::Teams{});
 }
 
@@ -308,7 +309,7 @@ std::unique_ptr<Pool> user_pool(const std::string& name, const UserExecutor& exe
 
 /// `remote`: the other ranks, for an executor that works on all.
 std::unique_ptr<MapRun::Crew> MapRun::make_crew(const ExecutorChoice& executor, RemotePool* remote) const {
-  const ProcessPlace place{0, host_name()};
+  const ProcessPlace place{comm_.job_rank(), host_name()};
   BlockHandler* const handler = runner_.get();
   const auto threads = [&](std::size_t count) {
     return std::make_unique<ThreadPool>(std::vector<BlockHandler*>(count, handler), clock_, place);
@@ -339,8 +340,8 @@ std::unique_ptr<MapRun::Crew> MapRun::make_crew(const ExecutorChoice& executor, 
       if (any_length) scheduling.prefetch_below = Duration::max();
     }
   }
-  auto crew =
-      std::make_unique<Crew>(executor.to_string(), remote, std::move(local), std::move(traits), scheduling);
+  auto crew = std::make_unique<Crew>(executor.to_string(), comm_, remote, std::move(local), std::move(traits),
+                                     scheduling);
   crew->threads_of_user = executor.kind == ExecutorKind::user && executor.calls_from_threads;
   return crew;
 }

@@ -54,13 +54,14 @@ Pipeline wanted_part(const Pipeline& pipeline, const Inputs& inputs, const MapOp
   return pipeline.subpipeline(given, options.outputs);
 }
 
-void check_request(const Pipeline& pipeline, const Request& request, int ranks, const Supply& supply) {
+void check_request(const Pipeline& pipeline, const Request& request, int ranks,
+                   std::span<const Supply> supplies) {
   const MapOptions& options = request.options;
   const Pipeline part = wanted_part(pipeline, request.inputs, options);
   const Plan plan(part, {request.inputs, options.outputs, options.fixed, options.internal_shapes,
                          executor_names(part, options, ranks)});
   const Settings settings = make_settings(plan, options, ranks);
-  check_needs(plan, settings, supply, options.rank0);
+  for (const Supply& supply : supplies) check_needs(plan, settings, supply, options.rank0);
   check_teams(plan, settings, ranks);
   team_grace(options);
 }
@@ -89,7 +90,7 @@ Results take_and_run(const Communicator& comm, const Pipeline& pipeline, const s
   Request request;
   together(comm, [&] { request = take(); });
   on_root(comm, [&] {
-    check_request(pipeline, request, comm.size(), supply);
+    check_request(pipeline, request, comm.size(), {&supply, 1});
     return Bytes{};
   });
   return run_request(comm, pipeline, request, supply, control, hook);

@@ -18,8 +18,10 @@ using StatusHook = std::function<void(std::shared_ptr<StatusWriter>)>;
 /// What of the pipeline is to run. Names that it does not have are left to the plan to refuse.
 Pipeline wanted_part(const Pipeline& pipeline, const Inputs& inputs, const MapOptions& options);
 
-/// Throws what `map` would throw before it begins, on so many ranks that have `supply`. Local.
-void check_request(const Pipeline& pipeline, const Request& request, int ranks, const Supply& supply);
+/// Throws what `map` would throw before it begins, on so many ranks: whichever of `supplies` they have.
+/// Local.
+void check_request(const Pipeline& pipeline, const Request& request, int ranks,
+                   std::span<const Supply> supplies);
 
 /// Collective. `request` is the same everywhere, but for the observer, `control` and `hook`, which count on
 /// rank 0. Throws as `map` does, and `RunStopped`. Precondition: `check_request`.

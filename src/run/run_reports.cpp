@@ -191,6 +191,10 @@ void RunReporter::on_progress(FunctionId function, const ElementCounts& counts, 
   on_tick(now);
 }
 
+void RunReporter::on_note(const std::string& text) {
+  link_.send({LaunchKind::note, run_, 0, to_bytes(text)});
+}
+
 void RunReporter::on_resolved(const Plan& plan) {
   Json shapes = encode_shapes(plan);
   if (shapes == shapes_) return;

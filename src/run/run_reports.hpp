@@ -43,6 +43,7 @@ class RunReporter final : public RunObserver {
   void on_start(const Plan& plan, const MachineInfo& machine,
                 const std::vector<ElementCounts>& kept) override;
   void on_progress(FunctionId function, const ElementCounts& counts, TimePoint now) override;
+  void on_note(const std::string& text) override;
   void on_resolved(const Plan& plan) override;
   void on_failure(const Failure& failure) override;
   void on_tick(TimePoint now) override;

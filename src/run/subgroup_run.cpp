@@ -35,19 +35,12 @@ SubgroupRun::SubgroupRun(const Communicator& world, const Communicator& subgroup
       runs_(runs),
       hook_(hook) {}
 
-std::vector<int> SubgroupRun::ranks_of(SubgroupId subgroup) const {
-  std::vector<int> ranks;
-  for (const WorkerId worker : subgroups_.workers.at(subgroup.value))
-    ranks.push_back(static_cast<int>(worker.value) + 1);
-  return ranks;
-}
-
 void SubgroupRun::answer(SubgroupId subgroup, const std::vector<int>& ranks) {
   const std::uint64_t count = ranks.size();
   const auto head = std::as_bytes(std::span(&count, 1));
   const auto list = std::as_bytes(std::span(ranks));
   std::vector<SendPart> parts;
-  for (const int rank : ranks_of(subgroup)) {
+  for (const int rank : subgroups_.ranks_of(subgroup.value)) {
     parts.push_back({rank, head});
     if (!ranks.empty()) parts.push_back({rank, list});
   }
@@ -67,14 +60,25 @@ class SubgroupRun::Regrouper {
       : subgroup_(subgroup), ranks_(std::move(ranks)), request_(request) {}
 
   const std::vector<int>& ranks() const { return ranks_; }
-  /// Collective over `comm`. `more`: of rank 0.
+  /// Why nobody joined when that was tried last.
+  const std::string& refusal() const { return refusal_; }
+  /// Collective over `comm`. `more`: of rank 0. Nothing also where one of those cannot read what it needs
+  /// (see `join_request`, which fails there).
   std::optional<Communicator> regroup(const Communicator& comm, const std::vector<int>& more) {
     const std::vector<int> joining = decode_ranks(comm.broadcast(encode_ranks(more)));
     if (joining.empty()) return std::nullopt;
-    ranks_.insert(ranks_.end(), joining.begin(), joining.end());
-    const Communicator& all = subgroup_.group_of(ranks_);
-    all.broadcast(comm.is_root() ? request_ : Bytes{});  // for those who are new
-    together(all, [] {});                                // who may not be able to read it
+    std::vector<int> ranks = ranks_;
+    ranks.insert(ranks.end(), joining.begin(), joining.end());
+    const Communicator& all = subgroup_.group_of(ranks);
+    all.broadcast(comm.is_root() ? request_ : Bytes{});
+    try {
+      together(all, [] {});
+    } catch (const Error& error) {
+      if (error.category() == Category::rank_lost) throw;
+      refusal_ = error.what();
+      return std::nullopt;
+    }
+    ranks_ = std::move(ranks);
     return all;
   }
 
@@ -82,6 +86,7 @@ class SubgroupRun::Regrouper {
   SubgroupRun& subgroup_;
   std::vector<int> ranks_;
   const Bytes& request_;
+  std::string refusal_;
 };
 
 class SubgroupRun::Member final : public RunControl {
@@ -97,12 +102,13 @@ class SubgroupRun::Member final : public RunControl {
 
 class SubgroupRun::Leader final : public LeaderControl {
  public:
-  Leader(SubgroupRun& subgroup, Regrouper regrouper, SubgroupLink& link, MapId run)
+  Leader(SubgroupRun& subgroup, Regrouper regrouper, SubgroupLink& link, MapId run, RunObserver& observer)
       : LeaderControl(link, run),
         subgroup_(subgroup),
         regrouper_(std::move(regrouper)),
         link_(link),
         run_(run),
+        observer_(observer),
         // Devices are shared out once, for a whole run.
         last_(needs_devices(subgroup.runs_.at(run.value)->pipeline)) {}
 
@@ -120,14 +126,18 @@ class SubgroupRun::Leader final : public LeaderControl {
     const std::size_t before = ranks.size();
     const std::vector<SubgroupId> subgroups = take_offers();
     for (const SubgroupId subgroup : subgroups) {
-      const std::vector<int> of_subgroup = subgroup_.ranks_of(subgroup);
+      const std::vector<int> of_subgroup = subgroup_.subgroups_.ranks_of(subgroup.value);
       ranks.insert(ranks.end(), of_subgroup.begin(), of_subgroup.end());
     }
-    for (const SubgroupId subgroup : subgroups) {
-      subgroup_.answer(subgroup, ranks);
-      link_.send({LaunchKind::joined, run_, subgroup.value, {}});
+    for (const SubgroupId subgroup : subgroups) subgroup_.answer(subgroup, ranks);
+    auto all = regrouper_.regroup(comm, {ranks.begin() + static_cast<long>(before), ranks.end()});
+    const LaunchKind outcome = all ? LaunchKind::joined : LaunchKind::declined;
+    for (const SubgroupId subgroup : subgroups) link_.send({outcome, run_, subgroup.value, {}});
+    if (!all && !subgroups.empty()) {
+      last_ = true;
+      observer_.on_note("idle ranks do not join this run: " + regrouper_.refusal());
     }
-    return regrouper_.regroup(comm, {ranks.begin() + static_cast<long>(before), ranks.end()});
+    return all;
   }
   /// What is on offer is not taken any more.
   void decline() {
@@ -139,6 +149,7 @@ class SubgroupRun::Leader final : public LeaderControl {
   Regrouper regrouper_;
   SubgroupLink& link_;
   MapId run_;
+  RunObserver& observer_;
   bool last_;  ///< no rank can join any more
 };
 
@@ -146,7 +157,7 @@ void SubgroupRun::compute(MapId run, SubgroupId subgroup, Bytes request, Subgrou
   const Bytes bytes = subgroup_.broadcast(std::move(request));
   if (subgroup_.is_root()) return lead(run, subgroup, bytes, link);
   const RunData& data = *runs_.at(run.value);
-  Member control(Regrouper(*this, ranks_of(subgroup), bytes));
+  Member control(Regrouper(*this, subgroups_.ranks_of(subgroup.value), bytes));
   outcome_of(data.name, [&] {
     return take_and_run(
         subgroup_, data.pipeline, [&] { return decode_request(bytes); }, supply_, &control);
@@ -165,7 +176,7 @@ void SubgroupRun::lead(MapId run, SubgroupId subgroup, Bytes bytes, SubgroupLink
   const auto hook = [&](std::shared_ptr<StatusWriter> status) {
     if (hook_) hook_(run.value, std::move(status));
   };
-  Leader control(*this, Regrouper(*this, ranks_of(subgroup), bytes), link, run);
+  Leader control(*this, Regrouper(*this, subgroups_.ranks_of(subgroup.value), bytes), link, run, *reporter);
   const MapOutcome outcome = outcome_of(
       data.name, [&] { return take_and_run(subgroup_, data.pipeline, take, supply_, &control, hook); });
   control.decline();

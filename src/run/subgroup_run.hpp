@@ -29,8 +29,6 @@ class SubgroupRun final : public SubgroupWork {
   class Leader;
   class Member;
 
-  /// Ranks of the launch.
-  std::vector<int> ranks_of(SubgroupId subgroup) const;
   /// Tells the ranks of a subgroup who computes the run together with them; nobody: they do not.
   void answer(SubgroupId subgroup, const std::vector<int>& ranks);
   void lead(MapId run, SubgroupId subgroup, Bytes bytes, SubgroupLink& link);

@@ -67,6 +67,21 @@ class Isolation(AppTest):
                    .replace("continue}", "continue, executor: {\"\": sequential, y: \"processes:2\"}}"))
         self.check_crash(self.app("map", "processes.yaml", "--json", expect=1))
 
+    def test_of_several_runs(self):
+        plain = CRASHING.replace(", isolation: process", "").replace("continue}", "continue, max_concurrent: 2}")
+        self.write("runs.yaml", plain + "runs: [{name: one}, {name: two}]\n")
+        self.write("processes.yaml", plain.replace("max_concurrent", "executor: \"processes:2\", max_concurrent")
+                   + "runs: [{name: one}, {name: two}]\n")
+        for document, extra, env in (("runs.yaml", ["--isolate", "y"], {}), ("runs.yaml", ["--executor", "y=processes:1"], {}),
+                                     ("runs.yaml", [], {"MPIPE_EXECUTOR": "processes:2"}), ("processes.yaml", [], {})):
+            for ranks in (0, 3):
+                with self.subTest(document=document, extra=extra, env=env, ranks=ranks):
+                    outcome = self.app("map", document, "--json", "--log-level", "info", *extra, env=env, ranks=ranks, expect=1)
+                    for run in outcome.json["runs"]:
+                        self.assertEqual(run["outputs"]["y"]["data"], [2, 4, 6, None, 10, 12])
+                        self.assertEqual([error["message"] for error in run["errors"]], ["killed by signal 6 (SIGABRT)"])
+                    self.assertNotIn("forks of the ranks", outcome.err, "children come from what was made before MPI")
+
     def test_raise_ends_the_run(self):
         outcome = self.app("map", "crashing.yaml", "--error-handling", "raise", "--run-folder", "run", ranks=3, expect=1)
         self.assertIn("function 'y' failed at y[3]: killed by signal 6 (SIGABRT)", outcome.err)

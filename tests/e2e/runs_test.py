@@ -29,6 +29,20 @@ map: {run_folder: runs, chunksizes: 1, max_concurrent: 2}
 runs: [{name: one}, {name: two}]
 """
 
+# In the run `long` the ranks of `few` help with z.
+HELPED = """
+mpipe: 1
+functions:
+  - {output: y, plugin: libe2e_functions.so, function: slow_square, mapspec: "x[i] -> y[i]"}
+  - {output: top, expr: "max(y)"}
+  - {output: v, expr: "w + top", mapspec: "w[j] -> v[j]"}
+  - {output: z, plugin: libe2e_functions.so, function: slow_square, renames: {x: v}, mapspec: "v[j] -> z[j]"}
+  - {output: total, expr: "sum(z)"}
+inputs: {x: {arange: [0, 10, 1]}, w: {arange: [0, 120, 1]}, seconds: 0.1}
+map: {run_folder: runs, chunksizes: 1, max_concurrent: 2}
+runs: [{name: few, inputs: {x: [1], w: [1]}}, {name: long}]
+"""
+
 
 def by_name(result):
     return {run["name"]: run for run in result["runs"]}
@@ -157,6 +171,31 @@ class Runs(AppTest):
                 for name in names:
                     self.assertGreater(json.loads(self.app("status", f"{folder}/{name}", "--json").out)
                                        ["outputs"]["y"]["done"], 0)
+
+    def test_kill_9_of_a_run_that_others_have_joined_loses_nothing(self):
+        self.write("helped.yaml", HELPED)
+        expected = [(w + 81) ** 2 for w in range(120)]
+        for ranks, again in ((5, 3), (5, 5), (3, 0)):
+            with self.subTest(ranks=ranks, again=again):
+                folder = f"helped-{ranks}-{again}"
+                command = ["map", "helped.yaml", "--json", "--run-folder", folder]
+                process = self.start(*command, ranks=ranks)
+                path = self.folder / folder / "long" / "status.json"
+                self.wait_until(lambda: path.exists() and json.loads(path.read_text())["outputs"]["z"]["done"] >= 8, "some of z is done")
+                journals = list((self.folder / folder / "long" / "journal").glob("rank-*.log"))
+                self.kill_9(process)
+                self.assertGreater(len(journals), (ranks - 1) // 2, "the ranks of the other run have joined")
+                told = self.status_file(f"{folder}/long")["outputs"]["z"]["done"]
+                shown = self.app("show", f"{folder}/long", "--json").json["outputs"]["z"]
+                self.app("verify", f"{folder}/long")
+                self.assertTrue(told <= shown["done"] < 120, (told, shown["done"]))
+                result = by_name(self.app(*command, "--resume", ranks=again).json)
+                self.assertEqual(result["long"]["outputs"]["z"]["data"], expected)
+                self.assertEqual(result["long"]["outputs"]["total"]["data"], sum(expected))
+                calls = {name: run["functions"]["z"]["calls"] for name, run in result.items()}
+                self.assertEqual(calls, {"few": 0, "long": 120 - shown["done"]})
+                self.assertEqual(result["long"]["functions"]["y"]["calls"], 0)
+                self.app("verify", f"{folder}/long")
 
     def wait_for_elements(self, folder, names):
         deadline = time.monotonic() + 40

@@ -158,6 +158,40 @@ TEST(UserExecutors, ComputeWhatIsTheirs) {
   }
 }
 
+/// Loses its queue when it is given its second block.
+class BrokenPool final : public Pool {
+ public:
+  std::uint32_t worker_count() const override { return 2; }
+  void start(WorkerId, const Block&) override {
+    if (++started_ == 2) throw std::runtime_error("the queue is gone");
+  }
+  void retract(WorkerId, BlockId) override {}
+  std::optional<PoolEvent> poll() override { return std::nullopt; }
+
+ private:
+  int started_ = 0;
+};
+
+TEST(UserExecutors, ThatThrowEndTheirRunOnAllRanks) {
+  MapOptions options;
+  options.user_executors["broken"] = {
+      [](BlockHandler&, const Clock&, const ProcessPlace&) { return std::make_unique<BrokenPool>(); }, false};
+  options.executor = {{"", "broken"}};
+  options.chunksizes = {{"", 1}};
+  const std::string message =
+      error_message(Category::internal_error, [&] { map(Pipeline{sums()}, world(), grid(), options); });
+  EXPECT_TRUE(contains(message, "while blocks were handed out: the queue is gone")) << message;
+  // Of several runs, the others go on.
+  const AsyncOptions later{.start = false, .name = {}};
+  const auto outcomes = gather_maps(world(),
+                                    {map_async(Pipeline{sums()}, world(), grid(), options, later),
+                                     map_async(Pipeline{sums()}, world(), grid(), {}, later)},
+                                    {.max_concurrent = 2});
+  ASSERT_NE(outcomes[0].error, nullptr);
+  EXPECT_TRUE(contains(outcomes[0].error->what(), "the queue is gone"));
+  EXPECT_TRUE(outcomes[1].completed());
+}
+
 TEST(UserExecutors, ThatCannotBeAreRefusedOnAllRanks) {
   MapOptions options;
   options.executor = {{"", "mine"}};

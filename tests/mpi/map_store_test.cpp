@@ -5,6 +5,7 @@
 
 #include "mpi/shared_folder.hpp"
 #include "mpi/world.hpp"
+#include "support/environment.hpp"
 #include "support/expect_error.hpp"
 
 #include <gtest/gtest.h>
@@ -279,6 +280,16 @@ TEST_F(MapStore, LateShapesStringsAndSelections) {
     EXPECT_EQ(reader.progress(*reader.find("y")).done.count(), 4);
     EXPECT_EQ(verify_run_store(folder_ / "some"), std::vector<std::string>());
   }
+}
+
+TEST_F(MapStore, ADamagedLimitOfJournalsIsToldToAll) {
+  const test::WithVariable limit("MPIPE_JOURNAL_LIMIT", "much");
+  std::atomic<int> calls{0};
+  const std::string message = error_message(Category::bad_option, [&] {
+    map(fragile(-1, calls), world(), {{"x", linspace(0, 9, 10)}}, {.run_folder = folder_ / "run"});
+  });
+  EXPECT_TRUE(contains(message, "MPIPE_JOURNAL_LIMIT is 'much'"));
+  EXPECT_EQ(calls_everywhere(calls), 0);
 }
 
 }  // namespace

@@ -5,12 +5,15 @@
 
 #include "mpi/shared_folder.hpp"
 #include "mpi/world.hpp"
+#include "support/environment.hpp"
 
 #include <boost/mpi/collectives.hpp>
 #include <boost/mpi/communicator.hpp>
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <numeric>
 #include <thread>
@@ -182,11 +185,55 @@ TEST(Teams, ThatCannotBeAreRefusedBeforeAnythingRuns) {
   MapOptions threads;
   threads.executor = {{"", "threads:2"}};
   expect_refused({y().thread_safe()}, threads, Category::bad_option, "several threads");
+  MapOptions processes;
+  processes.executor = {{"", "processes:2"}};
+  expect_refused({y().resources({.ranks = 1})}, processes, Category::bad_option, "takes a communicator");
   expect_refused({y().ranks({"x"}, [too_many](double x) { return x == 7 ? too_many : 1; })}, {},
                  Category::bad_option, "for y[7]");
   expect_refused({y().ranks({"x"}, [](double x) { return x == 3 ? 0 : 1; })}, {}, Category::bad_option,
                  "for y[3]");
   EXPECT_EQ(calls, 0);
+}
+
+/// Waits until a file is there, for a few seconds at most.
+bool comes(const std::filesystem::path& file) {
+  for (int k = 0; k < 800; ++k) {
+    if (std::filesystem::exists(file)) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return false;
+}
+
+class TeamsInFolder : public test::SharedFolderTest {};
+
+/// Journals are full after every block, so that a commit is always due.
+TEST_F(TeamsInFolder, NothingIsCommittedWhileATeamComputes) {
+  if (!has_workers(3)) return;
+  const test::WithVariable limit("MPIPE_JOURNAL_LIMIT", "1");
+  const std::filesystem::path folder = folder_;
+  constexpr Index kSingles = 60;
+  const Pipeline pipeline{function("y",
+                                   [folder](double x, const Comm& comm) {
+                                     if (comm.rank() == 0) std::ofstream{folder / "team"};
+                                     return comes(folder / "singles") ? x : -1;
+                                   })
+                              .parameters("x")
+                              .mapspec("x[i] -> y[i]")
+                              .resources({.ranks = 2}),
+                          function("z",
+                                   [folder](double w) {
+                                     if (w == kSingles - 10 && !comes(folder / "team")) return -1.0;
+                                     if (w == kSingles - 1) std::ofstream{folder / "singles"};
+                                     return w;
+                                   })
+                              .parameters("w")
+                              .mapspec("w[j] -> z[j]")};
+  const MapOptions options{.run_folder = folder_ / "run", .chunksizes = {{"", 1}}, .rank0 = Rank0::schedule};
+  const Results results =
+      map(pipeline, world(), {{"x", {7.0}}, {"w", linspace(0, kSingles - 1, kSingles)}}, options);
+  if (!world().is_root()) return;
+  EXPECT_EQ(results.get<Array<double>>("y")[0], 7) << "the others waited for a commit";
+  EXPECT_EQ(results.get<Array<double>>("z")[kSingles - 10], kSingles - 10) << "no team while they computed";
 }
 
 TEST(Teams, AnExceptionOnOneRankFailsTheElementAndSaysWhere) {

@@ -60,6 +60,10 @@ class Communicator {
   int rank() const;
   int size() const;
   bool is_root() const { return rank() == 0; }
+  /// What messages call this rank, or another one of this group: its rank in the group that the program began
+  /// with, from which this one comes by `split`, `subgroup` and `duplicate`.
+  int job_rank() const { return job_rank(rank()); }
+  int job_rank(int rank) const;
   /// False for a serial group.
   bool uses_mpi() const;
   /// Whether a program may have other threads (ones that do not call MPI) beside the one that uses this

@@ -19,7 +19,7 @@ struct Failure {
   std::string type;       ///< its C++ type
   std::string arguments;  ///< `x=1.5, y="a"`, shortened
   std::string host;
-  int rank = 0;
+  int rank = 0;  ///< of the job (see `Communicator::job_rank`)
   Category category = Category::function_raised;
 };
 

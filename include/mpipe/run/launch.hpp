@@ -69,7 +69,8 @@ class AsyncMap {
 
 /// Collective over `comm`. Checks a map as `map` does, on rank 0, and throws on every rank what it would
 /// throw; begins it unless told not to. Every rank brings the same pipeline; inputs and options are those of
-/// rank 0. Nothing is created before the start.
+/// rank 0. Nothing is created before the start, which also tells which ranks compute: whether their nodes
+/// have the resources that functions need is checked then.
 AsyncMap map_async(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,
                    const MapOptions& options = {}, const AsyncOptions& how = {});
 

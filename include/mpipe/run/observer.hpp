@@ -39,7 +39,7 @@ struct ElementCounts {
 struct BlockWorker {
   std::string executor;      ///< `mpi`, `threads:4`, ..
   std::uint32_t worker = 0;  ///< number among those of the executor
-  int rank = 0;              ///< where it is
+  int rank = 0;              ///< where it is (see `Communicator::job_rank`)
 };
 
 /// Called on rank 0, between messages: implementations return quickly and do not throw.

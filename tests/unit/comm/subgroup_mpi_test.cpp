@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Groups that only their members make, communicators for functions, and questions that nobody waits in.
+#include <mpipe/comm/agreement.hpp>
 #include <mpipe/comm/consent.hpp>
 #include <mpipe/comm/native_comm.hpp>
 #include <mpipe/core/error.hpp>
+
+#include "support/expect_error.hpp"
 
 #include <boost/mpi/communicator.hpp>
 #include <gtest/gtest.h>
@@ -36,6 +39,31 @@ TEST(Subgroup, IsMadeByItsMembersAlone) {
   const Communicator others = world().subgroup(ranks);
   EXPECT_EQ(others.size(), static_cast<int>(ranks.size()));
   EXPECT_EQ(others.all_reduce(std::int64_t{1}, ReduceOp::sum), others.size());
+}
+
+TEST(JobRank, IsThatOfTheGroupThatAllComeFrom) {
+  const int last = world().size() - 1;
+  EXPECT_EQ(world().job_rank(), world().rank());
+  const Communicator reversed = *world().split(0, last - world().rank());
+  EXPECT_EQ(reversed.rank(), last - world().rank());
+  EXPECT_EQ(reversed.job_rank(), world().rank());
+  const auto refuse = [] { throw Error(Category::bad_option, "no such file"); };
+  const std::string message = test::error_message(Category::bad_option, [&] {
+    together(reversed, [&] {
+      if (reversed.rank() == last) refuse();
+    });
+  });
+  EXPECT_EQ(test::contains(message, "rank 0 on "), last > 0) << message;
+  const Communicator copy = reversed.duplicate();
+  for (int rank = 0; rank <= last; ++rank) EXPECT_EQ(copy.job_rank(rank), last - rank);
+  const std::vector<int> pair{last, 0};  // of `copy`: ranks 0 and `last` of all
+  if (last > 0 && (copy.rank() == 0 || copy.rank() == last)) {
+    const Communicator two = copy.subgroup(pair);
+    EXPECT_EQ(two.job_rank(0), 0);
+    EXPECT_EQ(two.job_rank(1), last);
+    EXPECT_EQ(two.job_rank(), world().rank());
+  }
+  EXPECT_EQ(Communicator().job_rank(), 0);
 }
 
 TEST(FunctionComm, ConvertsToWhatMpiHas) {

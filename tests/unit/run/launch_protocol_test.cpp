@@ -153,9 +153,9 @@ struct Ranks {
 };
 
 LaunchSubgroups subgroups_of(std::uint32_t workers, int count) {
-  Node node;
+  NodeSupply node;
   for (std::uint32_t rank = 0; rank <= workers; ++rank) node.ranks.push_back(static_cast<int>(rank));
-  return divide_ranks({node}, count);
+  return divide_ranks({{node}}, count);
 }
 
 TEST(LaunchProtocol, AnyDelaysAndCancellationsComeToAnEnd) {
@@ -266,7 +266,7 @@ TEST(LaunchMessages, LongPayloadsTravelInPieces) {
 }
 
 TEST(LaunchSubgroups, AreOfEqualSizeAndWithinANodeFirst) {
-  const std::vector<Node> nodes{{"a", {0, 2, 4}}, {"b", {1, 3, 5, 6}}};
+  const Supply nodes{{{"a", {0, 2, 4}, 1, 0, {}}, {"b", {1, 3, 5, 6}, 1, 0, {}}}};
   const LaunchSubgroups two = divide_ranks(nodes, 2);
   ASSERT_EQ(two.workers.size(), 2u);
   EXPECT_EQ(two.workers[0], (std::vector<WorkerId>{{1}, {3}, {0}}));
@@ -274,6 +274,7 @@ TEST(LaunchSubgroups, AreOfEqualSizeAndWithinANodeFirst) {
   EXPECT_EQ(two.subgroup_of(0), std::nullopt);
   EXPECT_EQ(two.subgroup_of(4), 0);
   EXPECT_EQ(two.place_of(1), 2);
+  EXPECT_EQ(two.ranks_of(0), (std::vector<int>{2, 4, 1}));
   EXPECT_EQ(divide_ranks(nodes, 99).workers.size(), 6u);
   const LaunchSubgroups four = divide_ranks(nodes, 4);
   for (const auto& subgroup : four.workers) EXPECT_TRUE(subgroup.size() == 1 || subgroup.size() == 2);
