@@ -108,7 +108,8 @@ class TeamRun {
       }
       std::map<std::uint32_t, RangeSet> todo;
       const bool mixed = chance(0.5);
-      const auto common = static_cast<std::uint32_t>(pick(1, joining() + (chance(0.05) ? 1 : 0)));
+      const Index most = joining() + (chance(0.05) ? 1 : 0);
+      const auto common = static_cast<std::uint32_t>(pick(1, std::max<Index>(most, 1)));
       for (std::size_t k = 0; k < count; ++k) {
         stage.ranks[k] = mixed ? static_cast<std::uint32_t>(pick(1, std::max<Index>(joining(), 1))) : common;
         todo[stage.ranks[k]].insert({static_cast<Index>(k), static_cast<Index>(k) + 1});
