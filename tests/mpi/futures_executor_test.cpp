@@ -136,7 +136,7 @@ TEST(Executor, ends_by_shutdown_without_waiting) {
 TEST(Executor, ends_by_shutdown_that_cancels) {
   on_root_of(world(), 0, [](MPICommExecutor& ranks) {
     MPIPoolExecutor pool(ranks, {.max_workers = 1});
-    const Future<int> running = pool.submit([] { return nap(100), 5; });
+    const Future<int> running = pool.submit([] { return nap(500), 5; });
     std::vector<Future<int>> others;
     for (int k = 0; k < 100; ++k) others.push_back(pool.submit(mul, k, k));
     pool.shutdown(true, true);
