@@ -217,7 +217,7 @@ TEST(Exceptions, timeouts_leave_the_task_alone) {
 TEST(Cancel, only_what_was_not_handed_out) {
   on_root_of(world(), 0, [](MPICommExecutor& ranks) {
     MPIPoolExecutor pool(ranks, {.max_workers = 1});
-    const Future<void> first = pool.submit(nap, 100);
+    const Future<void> first = pool.submit(nap, 1000);
     std::vector<Future<void>> others;
     for (int k = 0; k < 200; ++k) others.push_back(pool.submit(nap, 0));
     EXPECT_TRUE(first.running());
