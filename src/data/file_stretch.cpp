@@ -66,8 +66,7 @@ void check_same(const OpenFile& file, const FileStretch& stretch) {
 FileStretch FileStretch::of(const std::string& path, std::uint64_t offset, std::uint64_t size) {
   const OpenFile file(path);
   // Other ranks may have another working directory.
-  const FileStretch stretch =
-      stretch_of(file.status(), std::filesystem::absolute(path).string(), offset, size);
+  FileStretch stretch = stretch_of(file.status(), std::filesystem::absolute(path).string(), offset, size);
   if (size > stretch.file_bytes || offset > stretch.file_bytes - size)
     refuse(path, fmt::format("has {} bytes, but {} of them from {} on are wanted (it is damaged or cut).",
                              stretch.file_bytes, size, offset));
@@ -79,7 +78,7 @@ void FileStretch::check_same() const { mpipe::check_same(OpenFile(path), *this);
 std::shared_ptr<const std::byte[]> FileStretch::map() const {
   const OpenFile file(path);
   mpipe::check_same(file, *this);
-  const std::uint64_t page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   const std::uint64_t before = offset % page;
   const std::size_t length = before + size;
   void* const memory =

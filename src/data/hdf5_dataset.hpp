@@ -87,7 +87,7 @@ class Hdf5Dataset {
   hid_t open_dataset() const;
   bool is_boolean(hid_t type) const;
   const ElementType* complex_type(hid_t type) const;
-  Hdf5Id memory_type(const ElementType& type) const;
+  Hdf5Id memory_type(const ElementType& element) const;
   Hdf5Id complex_memory_type(hid_t part) const;
 
   std::filesystem::path path_;

@@ -32,26 +32,26 @@ Value read_numbers(const Hdf5Dataset& dataset, const ElementType& element, const
 
 }  // namespace
 
-Value read_hdf5(const std::filesystem::path& file, const std::string& name) {
+Value read_hdf5(const std::filesystem::path& file, const std::string& dataset) {
   const Hdf5Turn turn;
-  const Hdf5Dataset dataset(file, name);
-  const Shape shape = dataset.shape();
-  if (dataset.has_texts()) return read_texts(dataset, shape);
-  const ElementType* const element = dataset.number_type();
+  const Hdf5Dataset open(file, dataset);
+  const Shape shape = open.shape();
+  if (open.has_texts()) return read_texts(open, shape);
+  const ElementType* const element = open.number_type();
   if (element == nullptr)
-    dataset.refuse("has values of a type that is not read. Use numbers, true and false, or texts.");
+    open.refuse("has values of a type that is not read. Use numbers, true and false, or texts.");
   const std::uint64_t bytes = detail::array_bytes(shape, element->size);
   // Each boolean is looked at whether it is one.
   if (element->kind == Kind::boolean || bytes < detail::smallest_lazy_input)
-    return read_numbers(dataset, *element, shape);
-  if (auto stretch = dataset.stretch(*element, shape))
+    return read_numbers(open, *element, shape);
+  if (auto stretch = open.stretch(*element, shape))
     return Value::from_file(*element, shape, std::move(*stretch));
   // No packed numbers become this many: what the file does not have of them is all the same number.
   constexpr std::uint64_t kMostPacked = 1100;
-  if (bytes / kMostPacked > dataset.stored_bytes()) detail::check_fits(shape, element->size);
+  if (bytes / kMostPacked > open.stored_bytes()) detail::check_fits(shape, element->size);
   return Value::from_source(*element, shape,
                             std::make_shared<DatasetSource>(
-                                DatasetSource::Place{FileStretch::of(file, 0, 0), name}, *element, shape));
+                                DatasetSource::Place{FileStretch::of(file, 0, 0), dataset}, *element, shape));
 }
 
 DatasetSource::DatasetSource(Place place, const ElementType& type, const Shape& shape)
