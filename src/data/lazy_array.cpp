@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "data/lazy_array.hpp"
 
+#include <mpipe/core/error.hpp>
 #include <mpipe/data/input_file.hpp>
 
 #include "data/pages.hpp"
@@ -12,13 +13,14 @@ namespace mpipe {
 LazyArray::LazyArray(std::shared_ptr<const ArraySource> source, Index count, std::size_t element_bytes)
     : source_(std::move(source)), count_(count), element_bytes_(element_bytes), complete_(count == 0) {
   const std::shared_ptr<void> pages = detail::reserve_pages(detail::array_bytes({count}, element_bytes));
+  if (source_->piece() < 1) throw Bug("an ArraySource has pieces without elements");
   data_ = static_cast<std::byte*>(pages.get());
   memory_ = {pages, data_};
 }
 
 void LazyArray::fetch(IndexRange elements) {
   if (elements.empty() || complete_.load(std::memory_order_acquire)) return;
-  const Index piece = source_->piece();
+  const Index piece = std::min(source_->piece(), count_);
   const IndexRange pieces{elements.begin / piece * piece,
                           std::min(count_, (elements.end + piece - 1) / piece * piece)};
   const std::lock_guard lock(mutex_);

@@ -42,6 +42,9 @@ struct CallRequest {
   std::vector<ArgumentView> arguments;
   std::vector<OutputColumn> outputs;  ///< as the body is to find them, but for `fixed`
   std::vector<bool> has_fixed;        ///< per output: the body is to find room for a scalar of each element
+
+  /// The call that is asked for. Looks at this request, which must stay where it is.
+  BlockCall call() { return {range, &external, arguments, outputs, seed, stream, 0, &resources}; }
 };
 
 /// A request, ready to be sent. Its pieces are the caller's arrays, as far as they are needed, and what had

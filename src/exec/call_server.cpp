@@ -101,14 +101,7 @@ class CallServer {
 
   CallResult call(CallRequest& request) {
     const std::shared_ptr<const FunctionBody> body = find_body(request.body);
-    BlockCall call{request.range,
-                   &request.external,
-                   request.arguments,
-                   request.outputs,
-                   request.seed,
-                   request.stream,
-                   0,
-                   &request.resources};
+    BlockCall call = request.call();
     CallResult result;
     try {
       // A child calls from one thread, and has an environment of its own.

@@ -78,14 +78,7 @@ void use(CallRequest& request) {
     if (!is_small(view.slice_shape)) return;  // of one value, again and again: legal, but takes its time
   std::vector<Bytes> values;
   for (const ArgumentView& view : request.arguments) values.push_back(seen(view, request));
-  const BlockCall call{request.range,
-                       &request.external,
-                       request.arguments,
-                       request.outputs,
-                       request.seed,
-                       request.stream,
-                       0,
-                       &request.resources};
+  const BlockCall call = request.call();
   const Received again(joined(EncodedCall(request.body, request.memory, call, request.range).pieces()));
   const CallRequest read = decode_call(again.bytes());
   fuzz::require(read.arguments.size() == values.size() && read.outputs.size() == request.outputs.size(),

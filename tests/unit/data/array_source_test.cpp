@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <limits>
 #include <vector>
 
 namespace mpipe::test {
@@ -112,6 +113,25 @@ TEST_F(ArraySources, AreNotAskedAgainForWhatFailed) {
   EXPECT_EQ(reads_, (std::vector<IndexRange>{{50, 60}}));
   numbers.fetch({0, 50});
   EXPECT_EQ(at(numbers, 49), 49.0);
+}
+
+TEST(ArraySource, HasPiecesOfAnySizeButNone) {
+  class Sized final : public ArraySource {
+   public:
+    explicit Sized(Index piece) : piece_(piece) {}
+    Index piece() const override { return piece_; }
+    void read(IndexRange elements, std::byte* to) const override {
+      std::memset(to, 1, static_cast<std::size_t>(elements.size()));
+    }
+
+   private:
+    Index piece_;
+  };
+  const auto value = [](Index piece) {
+    return Value::from_source(element_type<std::int8_t>(), {5}, std::make_shared<Sized>(piece));
+  };
+  EXPECT_EQ(value(std::numeric_limits<Index>::max()).as<std::vector<std::int8_t>>().back(), 1);
+  EXPECT_THROW(value(0), Bug);
 }
 
 TEST_F(ArraySources, DoNotFillTheMemoryOfTheMachine) {
