@@ -3,7 +3,8 @@
 # build directory, against which a test reads every #include of the tree (tests/architecture).
 #
 #   mpipe_layer(<name>
-#     USES <layer>..             layers whose public headers it may include: only ones above its line
+#     USES <layer>..             layers whose headers it may include, public ones (include/mpipe/<layer>) and
+#                                those for other layers (src/<layer>/api): only ones above its line
 #     MAY_EXPOSE <third party>.. may be included anywhere, public headers too: those who link the layer get it
 #     MAY_INCLUDE <third party>.. may be included by sources and private headers only
 #     NOT <header>..)            standard and system headers that would break what the layer promises not to know
@@ -18,28 +19,45 @@ set(_files fstream filesystem fcntl.h unistd.h sys/stat.h sys/mman.h dirent.h)
 include(LayerFunctions)
 
 mpipe_layer(core)
-mpipe_layer(mapspec  USES core
-                     NOT ${_threads} ${_files})
-mpipe_layer(data     USES core
-                     MAY_EXPOSE boost_serialization
-                     MAY_INCLUDE hdf5)
-mpipe_layer(pipeline USES core mapspec data
-                     MAY_EXPOSE random123
-                     NOT ${_files})
+mpipe_layer(base      USES core
+                      MAY_INCLUDE nlohmann_json)
+mpipe_layer(mapspec   USES core
+                      NOT ${_threads} ${_files})
+mpipe_layer(data      USES core base
+                      MAY_EXPOSE boost_serialization
+                      MAY_INCLUDE hdf5)
+mpipe_layer(pipeline  USES core base mapspec data
+                      MAY_EXPOSE random123
+                      NOT ${_files})
+# What is computed, in which shapes: pure, as the layer below it in this table.
+mpipe_layer(plan      USES core mapspec data pipeline
+                      NOT ${_threads} ${_files} atomic random time.h ctime sys/time.h)
 # Pure state machines (state, event, now) -> actions: <chrono> for values of time, never for a clock.
-mpipe_layer(schedule USES core mapspec data pipeline
-                     NOT ${_threads} ${_files} atomic random time.h ctime sys/time.h)
-mpipe_layer(comm     USES core data
-                     MAY_EXPOSE mpi boost_mpi)
-mpipe_layer(store    USES core mapspec data comm
-                     MAY_INCLUDE mpi hdf5 xxhash nlohmann_json)
-mpipe_layer(exec     USES core mapspec data pipeline schedule comm
-                     MAY_INCLUDE dlopen
-                     NOT fstream filesystem)
-mpipe_layer(run      USES core mapspec data pipeline schedule comm store exec
-                     MAY_INCLUDE spdlog nlohmann_json)
-mpipe_layer(document USES core mapspec data pipeline
-                     MAY_INCLUDE yaml_cpp nlohmann_json dlopen)
+mpipe_layer(schedule  USES core
+                      NOT ${_threads} ${_files} atomic random time.h ctime sys/time.h)
+# Calls in other processes; below comm, as the zygote is forked before MPI starts.
+mpipe_layer(isolation USES core base data pipeline
+                      MAY_INCLUDE dlopen
+                      NOT fstream filesystem)
+mpipe_layer(comm      USES core base data isolation
+                      MAY_EXPOSE mpi boost_mpi)
+mpipe_layer(exec      USES core base mapspec data pipeline plan schedule isolation comm
+                      MAY_INCLUDE dlopen
+                      NOT fstream filesystem)
+mpipe_layer(futures   USES core base data comm exec
+                      MAY_INCLUDE dlopen
+                      NOT fstream filesystem)
+mpipe_layer(store     USES core base mapspec data comm
+                      MAY_INCLUDE mpi hdf5 xxhash nlohmann_json)
+mpipe_layer(folder    USES core base data comm plan exec
+                      MAY_INCLUDE spdlog nlohmann_json)
+mpipe_layer(run       USES core base mapspec data pipeline plan schedule isolation comm exec store folder
+                      MAY_EXPOSE nlohmann_json
+                      MAY_INCLUDE spdlog)
+mpipe_layer(launch    USES core base mapspec data pipeline plan schedule comm exec folder run
+                      MAY_INCLUDE spdlog nlohmann_json)
+mpipe_layer(document  USES core base mapspec data pipeline
+                      MAY_INCLUDE yaml_cpp nlohmann_json dlopen)
 
 # What stands on the layers: free to use all of them, checked for third parties all the same.
 mpipe_consumer(apps/pipeline_app MAY_INCLUDE cli11 spdlog nlohmann_json)

@@ -2,7 +2,7 @@
 /// `describe DOC`: what a pipeline is, without running it.
 #include <mpipe/document/document.hpp>
 #include <mpipe/pipeline/graph_text.hpp>
-#include <mpipe/schedule/plan.hpp>
+#include <mpipe/plan/plan.hpp>
 
 #include "command.hpp"
 #include "json_text.hpp"

@@ -62,12 +62,12 @@ std::string nested(std::span<const Index> shape, const std::function<std::string
 /// An array that is one element: see data/codec.hpp.
 std::string array_text(const ElementType& type, std::span<const std::byte> bytes) {
   const ElementType& item = *type.item;
-  detail::ByteReader reader(bytes, type);
+  ByteReader reader = detail::element_reader(bytes, type);
   const Shape shape = detail::read_shape(reader, item.fixed_size() ? item.size : sizeof(std::uint64_t));
   const auto count = static_cast<std::uint64_t>(element_count(shape));
   if (item.fixed_size()) return nested(shape, [&](Index) { return json_text(item, reader.take(item.size)); });
-  detail::ByteReader lengths(reader.take(count * sizeof(std::uint64_t)), type);
-  return nested(shape, [&](Index) { return json_text(item, reader.take(lengths.number())); });
+  ByteReader lengths = detail::element_reader(reader.take(count * sizeof(std::uint64_t)), type);
+  return nested(shape, [&](Index) { return json_text(item, reader.take(lengths.get<std::uint64_t>())); });
 }
 
 }  // namespace

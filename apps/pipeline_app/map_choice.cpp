@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "map_choice.hpp"
 
-#include <mpipe/schedule/plan.hpp>
+#include <mpipe/plan/plan.hpp>
 #include <mpipe/store/run_reader.hpp>
 
 #include "output.hpp"

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "map_job.hpp"
 
-#include <mpipe/comm/agreement.hpp>
-#include <mpipe/comm/zygote.hpp>
 #include <mpipe/core/clock.hpp>
-#include <mpipe/exec/isolated_bodies.hpp>
-#include <mpipe/run/observer.hpp>
+#include <mpipe/exec/observer.hpp>
 
+#include "comm/api/collective.hpp"
+#include "isolation/api/isolated_bodies.hpp"
+#include "isolation/api/zygote.hpp"
 #include "launch.hpp"
 #include "map_report.hpp"
 #include "map_settings.hpp"

@@ -5,8 +5,8 @@
 
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/document/document.hpp>
+#include <mpipe/folder/status.hpp>
 #include <mpipe/run/map.hpp>
-#include <mpipe/run/status.hpp>
 
 #include "ending.hpp"
 #include "logging.hpp"

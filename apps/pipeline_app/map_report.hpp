@@ -3,8 +3,8 @@
 /// How a `map` went, for programs (`--json`) and for people.
 #pragma once
 
+#include <mpipe/folder/status.hpp>
 #include <mpipe/run/map.hpp>
-#include <mpipe/run/status.hpp>
 
 #include <nlohmann/json_fwd.hpp>
 

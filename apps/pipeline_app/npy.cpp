@@ -2,8 +2,8 @@
 #include "npy.hpp"
 
 #include <mpipe/core/error.hpp>
-#include <mpipe/data/npy.hpp>
 
+#include "data/api/npy.hpp"
 #include "not_supported.hpp"
 
 #include <fmt/format.h>

@@ -3,7 +3,7 @@
 /// What a run would do.
 #pragma once
 
-#include <mpipe/schedule/plan.hpp>
+#include <mpipe/plan/plan.hpp>
 
 #include <nlohmann/json_fwd.hpp>
 

@@ -4,7 +4,7 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/core/suggest.hpp>
 #include <mpipe/core/version.hpp>
-#include <mpipe/schedule/plan.hpp>
+#include <mpipe/plan/plan.hpp>
 
 #include "table.hpp"
 

@@ -3,7 +3,7 @@
 /// How far a run is, on standard error: a bar on a terminal, now and then a line elsewhere.
 #pragma once
 
-#include <mpipe/run/observer.hpp>
+#include <mpipe/exec/observer.hpp>
 
 #include <optional>
 #include <string>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "runs_job.hpp"
 
-#include <mpipe/comm/agreement.hpp>
 #include <mpipe/core/clock.hpp>
 
+#include "comm/api/collective.hpp"
 #include "map_report.hpp"
 #include "output.hpp"
 #include "plan_text.hpp"

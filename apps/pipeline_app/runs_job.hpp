@@ -5,7 +5,7 @@
 
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/document/document.hpp>
-#include <mpipe/run/launch.hpp>
+#include <mpipe/launch/launch.hpp>
 
 #include "ending.hpp"
 #include "logging.hpp"

@@ -3,7 +3,7 @@
 /// How several runs went together, for programs.
 #pragma once
 
-#include <mpipe/run/launch.hpp>
+#include <mpipe/launch/launch.hpp>
 
 #include <nlohmann/json_fwd.hpp>
 

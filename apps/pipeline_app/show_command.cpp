@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// `show RUN [OUTPUT..]`: the results of a run, also of one that is not complete.
-#include <mpipe/run/run_folder.hpp>
 #include <mpipe/store/run_reader.hpp>
 
 #include "command.hpp"
+#include "folder/api/run_folder.hpp"
 #include "json_text.hpp"
 #include "launch.hpp"
 #include "map_report.hpp"

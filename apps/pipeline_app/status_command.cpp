@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// `status RUN`: how a run goes, from its files alone.
-#include <mpipe/run/status.hpp>
+#include <mpipe/folder/status.hpp>
 
 #include "command.hpp"
 #include "launch.hpp"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// `verify RUN`: every promise about a run folder.
-#include <mpipe/run/run_folder.hpp>
-#include <mpipe/run/status.hpp>
+#include <mpipe/folder/status.hpp>
 #include <mpipe/store/run_reader.hpp>
 
 #include "command.hpp"
+#include "folder/api/run_folder.hpp"
 #include "launch.hpp"
 #include "output.hpp"
 #include "table.hpp"

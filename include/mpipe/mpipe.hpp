@@ -11,12 +11,12 @@
 #include <mpipe/data/hdf5_input.hpp>
 #include <mpipe/data/value.hpp>
 #include <mpipe/document/expression.hpp>
-#include <mpipe/exec/mpi_pool_executor.hpp>
+#include <mpipe/futures/mpi_pool_executor.hpp>
+#include <mpipe/launch/launch.hpp>
 #include <mpipe/pipeline/function.hpp>
 #include <mpipe/pipeline/graph_text.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
 #include <mpipe/pipeline/scope.hpp>
 #include <mpipe/pipeline/sweep.hpp>
 #include <mpipe/pipeline/variants.hpp>
-#include <mpipe/run/launch.hpp>
 #include <mpipe/run/map.hpp>

@@ -4,7 +4,8 @@
 #pragma once
 
 #include <mpipe/comm/native_comm.hpp>
-#include <mpipe/comm/zygote.hpp>
+
+#include "isolation/api/zygote.hpp"
 
 #include <boost/mpi/communicator.hpp>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/comm/consent.hpp>
+#include "comm/api/consent.hpp"
+
 #include <mpipe/core/error.hpp>
 
 #include "comm/comm_state.hpp"

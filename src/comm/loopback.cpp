@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/comm/loopback.hpp>
+#include "comm/api/loopback.hpp"
+
 #include <mpipe/core/error.hpp>
 
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/core/text.hpp>
+#include "core/api/text.hpp"
 
 namespace mpipe {
 

@@ -50,31 +50,18 @@ void check_booleans(std::span<const std::byte> bytes, const ElementType& type) {
   if (!valid) throw_bad_encoding(type, "a bool is neither 0 nor 1");
 }
 
-std::uint64_t ByteReader::number() {
-  std::uint64_t value = 0;
-  std::memcpy(&value, take(sizeof(value)).data(), sizeof(value));
-  return value;
-}
-
-std::span<const std::byte> ByteReader::take(std::uint64_t count) {
-  if (count > rest_.size()) throw_bad_encoding(type_, "it is too short");
-  const auto taken = rest_.first(static_cast<std::size_t>(count));
-  rest_ = rest_.subspan(static_cast<std::size_t>(count));
-  return taken;
-}
-
 Shape read_shape(ByteReader& reader, std::size_t item_bytes) {
   constexpr std::uint64_t kMaxRank = 64;
-  const std::uint64_t rank = reader.number();
-  if (rank > kMaxRank) throw_bad_encoding(reader.type(), "its rank is over 64");
+  const std::uint64_t rank = reader.get<std::uint64_t>();
+  if (rank > kMaxRank) reader.fail("its rank is over 64");
   Shape shape;
   for (std::uint64_t axis = 0; axis < rank; ++axis) {
-    const std::uint64_t extent = reader.number();
-    if (extent > (std::uint64_t{1} << 62)) throw_bad_encoding(reader.type(), "an extent is too large");
+    const std::uint64_t extent = reader.get<std::uint64_t>();
+    if (extent > (std::uint64_t{1} << 62)) reader.fail("an extent is too large");
     shape.push_back(static_cast<Index>(extent));
   }
   if (!fits(shape, static_cast<Index>(reader.remaining() / item_bytes)))
-    throw_bad_encoding(reader.type(), "its shape has more items than there are bytes");
+    reader.fail("its shape has more items than there are bytes");
   return shape;
 }
 

@@ -2,8 +2,6 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/element_type.hpp>
 
-#include <boost/core/demangle.hpp>
-
 #include <map>
 #include <mutex>
 
@@ -100,7 +98,5 @@ bool widens(const ElementType& from, const ElementType& to) {
   if (is_unsigned(to.kind) && !is_unsigned(from.kind)) return false;
   return precision_bits(from.kind) <= precision_bits(to.kind);
 }
-
-std::string type_name(const std::type_info& type) { return boost::core::demangle(type.name()); }
 
 }  // namespace mpipe

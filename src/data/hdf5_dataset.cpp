@@ -2,8 +2,9 @@
 #include "data/hdf5_dataset.hpp"
 
 #include <mpipe/core/error.hpp>
-#include <mpipe/core/text.hpp>
-#include <mpipe/data/input_file.hpp>
+
+#include "core/api/text.hpp"
+#include "data/api/input_file.hpp"
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/hdf5_input.hpp>
-#include <mpipe/data/input_file.hpp>
 
+#include "data/api/input_file.hpp"
 #include "data/hdf5_dataset.hpp"
 
 #include <fmt/format.h>

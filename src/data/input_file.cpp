@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "data/api/input_file.hpp"
+
 #include <mpipe/core/error.hpp>
-#include <mpipe/data/input_file.hpp>
 
 #include <fmt/format.h>
 

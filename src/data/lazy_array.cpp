@@ -2,8 +2,8 @@
 #include "data/lazy_array.hpp"
 
 #include <mpipe/core/error.hpp>
-#include <mpipe/data/input_file.hpp>
 
+#include "data/api/input_file.hpp"
 #include "data/pages.hpp"
 
 #include <algorithm>

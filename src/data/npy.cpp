@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "data/api/npy.hpp"
+
 #include <mpipe/core/error.hpp>
-#include <mpipe/data/npy.hpp>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/core/hash.hpp>
 #include <mpipe/data/value.hpp>
 
+#include "core/api/hash.hpp"
 #include "data/lazy_array.hpp"
 
 #include <fmt/format.h>
@@ -130,14 +130,14 @@ void Value::swap(Value& other) noexcept {
 Value Value::open_array(const ElementType& type, std::span<const std::byte> bytes) {
   if (type.kind != Kind::array) throw Bug("Value::open_array of an element that is no array");
   const ElementType& item = *type.item;
-  detail::ByteReader reader(bytes, type);
+  ByteReader reader = detail::element_reader(bytes, type);
   Shape shape = detail::read_shape(reader, item.fixed_size() ? item.size : sizeof(std::uint64_t));
   const auto count = static_cast<std::size_t>(element_count(shape));
   std::vector<std::uint64_t> offsets;
   if (!item.fixed_size()) {
-    detail::ByteReader lengths(reader.take(count * sizeof(std::uint64_t)), type);
+    ByteReader lengths = detail::element_reader(reader.take(count * sizeof(std::uint64_t)), type);
     offsets.push_back(0);
-    while (!lengths.at_end()) offsets.push_back(offsets.back() + lengths.number());
+    while (!lengths.at_end()) offsets.push_back(offsets.back() + lengths.get<std::uint64_t>());
     const bool grows = std::is_sorted(offsets.begin(), offsets.end());
     if (!grows || offsets.back() != reader.remaining())
       detail::throw_bad_encoding(type, "its lengths are wrong");
@@ -330,8 +330,8 @@ const ElementType& wire_type(Kind kind, const std::string& name, const ElementTy
 
 Value Value::from_wire(std::span<const std::byte> bytes) {
   static const ElementType unknown{Kind::object, "value", 0, nullptr};
-  detail::ByteReader reader(bytes, unknown);
-  const auto name_bytes = reader.take(reader.number());
+  ByteReader reader = detail::element_reader(bytes, unknown);
+  const auto name_bytes = reader.take(reader.get<std::uint64_t>());
   const std::string name(reinterpret_cast<const char*>(name_bytes.data()), name_bytes.size());
   const auto kind = static_cast<Kind>(reader.take(1)[0]);
   const ElementType& type = wire_type(kind, name, unknown);
@@ -340,13 +340,13 @@ Value Value::from_wire(std::span<const std::byte> bytes) {
   if (type.fixed_size()) {
     const auto values = reader.take(count * type.size);
     if (kind == Kind::boolean) detail::check_booleans(values, type);
-    if (!reader.at_end()) detail::throw_bad_encoding(type, "bytes are left over");
+    reader.expect_end();
     return copy_of(type, shape, values);
   }
-  detail::ByteReader numbers(reader.take((count + 1) * sizeof(std::uint64_t)), type);
+  ByteReader numbers = detail::element_reader(reader.take((count + 1) * sizeof(std::uint64_t)), type);
   std::vector<std::uint64_t> offsets;
   offsets.reserve(count + 1);
-  while (!numbers.at_end()) offsets.push_back(numbers.number());
+  while (!numbers.at_end()) offsets.push_back(numbers.get<std::uint64_t>());
   const auto values = reader.take(reader.remaining());
   if (offsets.front() != 0 || offsets.back() != values.size() ||
       !std::is_sorted(offsets.begin(), offsets.end()))

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <mpipe/document/document.hpp>
 
-#include "document/expression_tree.hpp"
-#include "document/function_section.hpp"
-#include "document/input_value.hpp"
-#include "document/keys.hpp"
-#include "document/map_section.hpp"
+#include "document/expression/expression_tree.hpp"
+#include "document/inputs/input_value.hpp"
+#include "document/sections/function_section.hpp"
+#include "document/sections/keys.hpp"
+#include "document/sections/map_section.hpp"
 #include "document/text.hpp"
 #include "document/yaml_tree.hpp"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <mpipe/core/error.hpp>
 #include <mpipe/document/plugin.hpp>
-#include <mpipe/pipeline/body_decorator.hpp>
 
 #include "document/text.hpp"
+#include "pipeline/api/body_decorator.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

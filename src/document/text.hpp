@@ -3,7 +3,7 @@
 /// Little pieces of messages.
 #pragma once
 
-#include <mpipe/core/text.hpp>
+#include "core/api/text.hpp"
 
 #include <string>
 #include <string_view>

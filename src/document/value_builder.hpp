@@ -3,9 +3,9 @@
 /// Values of inputs from their items, one after the other.
 #pragma once
 
-#include <mpipe/data/input_file.hpp>
 #include <mpipe/data/value.hpp>
 
+#include "data/api/input_file.hpp"
 #include "document/yaml_tree.hpp"
 
 #include <memory>

@@ -5,10 +5,7 @@
 
 #include <fmt/format.h>
 
-#include <cxxabi.h>
-
 #include <string>
-#include <typeinfo>
 
 namespace mpipe {
 
@@ -25,26 +22,6 @@ void check_report(const BlockReport& report, const Block& block) {
 }
 
 }  // namespace
-
-Failure failure_from_current_exception() {
-  Failure failure;
-  if (const std::type_info* type = abi::__cxa_current_exception_type()) failure.type = type_name(*type);
-  try {
-    throw;
-  } catch (const Error& error) {
-    failure.category = error.category();
-    failure.message = error.what();
-  } catch (const std::exception& error) {
-    failure.message = error.what();
-  } catch (const std::string& text) {
-    failure.message = text;
-  } catch (const char* text) {
-    failure.message = text != nullptr ? text : "";
-  } catch (...) {
-    failure.message = "an exception without a message";
-  }
-  return failure;
-}
 
 BlockReport compute_guarded(BlockHandler& handler, const Block& block, const ProcessPlace& place) {
   try {

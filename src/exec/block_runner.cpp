@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <mpipe/core/error.hpp>
-#include <mpipe/exec/isolated_bodies.hpp>
 
 #include "exec/block_runner_parts.hpp"
-#include "exec/resource_scope.hpp"
+#include "isolation/api/isolated_bodies.hpp"
+#include "isolation/api/resource_scope.hpp"
 
 #include <fmt/format.h>
 

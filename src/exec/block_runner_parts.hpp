@@ -3,8 +3,7 @@
 /// What a `BlockRunner` keeps of each function of a wave.
 #pragma once
 
-#include <mpipe/exec/block_runner.hpp>
-
+#include "exec/api/block_runner.hpp"
 #include "exec/result_cache.hpp"
 
 #include <optional>

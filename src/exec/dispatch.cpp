@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "exec/api/dispatch.hpp"
+
 #include <mpipe/core/error.hpp>
-#include <mpipe/exec/dispatch.hpp>
 
 #include <fmt/format.h>
 

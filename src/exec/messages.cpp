@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "exec/message_bytes.hpp"
-#include "exec/team_messages.hpp"
+#include "exec/api/message_bytes.hpp"
+#include "exec/teams/team_messages.hpp"
 
 namespace mpipe {
 

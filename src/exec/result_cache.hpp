@@ -3,7 +3,7 @@
 /// Results of calls, by the arguments.
 #pragma once
 
-#include <mpipe/pipeline/element_call.hpp>
+#include "pipeline/api/element_call.hpp"
 
 #include <list>
 #include <mutex>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "exec/api/run_arrays.hpp"
+
 #include <mpipe/core/error.hpp>
-#include <mpipe/exec/run_arrays.hpp>
 
 #include <cstring>
 

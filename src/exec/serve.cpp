@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "exec/api/serve.hpp"
+
 #include <mpipe/core/error.hpp>
 #include <mpipe/exec/messages.hpp>
 #include <mpipe/exec/pools.hpp>
-#include <mpipe/exec/serve.hpp>
 
-#include "exec/block_queue.hpp"
-#include "exec/team_member.hpp"
+#include "exec/pools/block_queue.hpp"
+#include "exec/teams/team_member.hpp"
 
 #include <fmt/format.h>
 

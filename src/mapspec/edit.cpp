@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "mapspec/api/edit.hpp"
+
 #include <mpipe/core/error.hpp>
-#include <mpipe/mapspec/edit.hpp>
 
 #include "mapspec/text.hpp"
 

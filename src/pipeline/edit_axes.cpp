@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Axes of the mapspecs of a pipeline: other names, and more of them.
 #include <mpipe/core/error.hpp>
-#include <mpipe/mapspec/edit.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
+
+#include "mapspec/api/edit.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/pipeline/element_call.hpp>
+#include "pipeline/api/element_call.hpp"
 
 #include <cstring>
 

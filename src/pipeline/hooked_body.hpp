@@ -3,9 +3,10 @@
 /// A body whose calls somebody looks at.
 #pragma once
 
-#include <mpipe/pipeline/body_decorator.hpp>
-#include <mpipe/pipeline/element_call.hpp>
 #include <mpipe/pipeline/hook.hpp>
+
+#include "pipeline/api/body_decorator.hpp"
+#include "pipeline/api/element_call.hpp"
 
 namespace mpipe {
 

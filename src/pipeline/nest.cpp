@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One function in the place of several.
 #include <mpipe/core/error.hpp>
-#include <mpipe/mapspec/edit.hpp>
 
+#include "mapspec/api/edit.hpp"
 #include "pipeline/nested_body.hpp"
 
 #include <fmt/format.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/core/hash.hpp>
 #include <mpipe/pipeline/random.hpp>
+
+#include "core/api/hash.hpp"
 
 #include <Random123/philox.h>
 

@@ -124,9 +124,9 @@ Bytes pack(const PartialArray& array, const RangeSet& ranges) {
 }
 
 void unpack(PartialArray& array, const RangeSet& ranges, std::span<const std::byte> bytes) {
-  detail::ByteReader reader(bytes, array.type());
+  ByteReader reader = detail::element_reader(bytes, array.type());
   for (const IndexRange& range : ranges.ranges()) {
-    const std::uint64_t size = reader.number();
+    const std::uint64_t size = reader.get<std::uint64_t>();
     std::vector<std::uint64_t> offsets(static_cast<std::size_t>(range.size() * array.values_per_element()) +
                                        1);
     const auto raw = reader.take(offsets.size() * sizeof(std::uint64_t));

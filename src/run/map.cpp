@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/comm/agreement.hpp>
-#include <mpipe/core/hash.hpp>
 #include <mpipe/run/map.hpp>
 
-#include "run/one_run.hpp"
+#include "comm/api/collective.hpp"
+#include "core/api/hash.hpp"
+#include "run/api/needs.hpp"
+#include "run/api/one_run.hpp"
 
 #include <fmt/format.h>
 

@@ -2,9 +2,9 @@
 // The waves of a map run: what all ranks do together.
 #include "run/map_run.hpp"
 
-#include <mpipe/comm/agreement.hpp>
 #include <mpipe/core/error.hpp>
 
+#include "comm/api/collective.hpp"
 #include "run/exchange.hpp"
 #include "run/map_run_sink.hpp"
 #include "run/outcome.hpp"

@@ -4,33 +4,23 @@
 #pragma once
 
 #include <mpipe/comm/communicator.hpp>
-#include <mpipe/exec/block_runner.hpp>
-#include <mpipe/exec/dispatch.hpp>
-#include <mpipe/exec/isolated_bodies.hpp>
 #include <mpipe/exec/pools.hpp>
 #include <mpipe/run/map.hpp>
-#include <mpipe/run/run_folder.hpp>
 #include <mpipe/store/run_store.hpp>
 
-#include "run/needs.hpp"
+#include "exec/api/block_runner.hpp"
+#include "exec/api/dispatch.hpp"
+#include "folder/api/run_folder.hpp"
+#include "isolation/api/isolated_bodies.hpp"
+#include "run/api/needs.hpp"
+#include "run/api/one_run.hpp"
+#include "run/api/run_control.hpp"
+#include "run/api/settings.hpp"
 #include "run/outcome.hpp"
-#include "run/run_control.hpp"
-#include "run/settings.hpp"
 
 namespace mpipe {
 
 void add_cost(FunctionCost& sum, const FunctionCost& cost);
-
-/// A run that ended early, for another reason than an element.
-class RunStopped final : public Error {
- public:
-  RunStopped(Category category, const std::string& message, std::shared_ptr<const Results> partial)
-      : Error(category, message), partial_(std::move(partial)) {}
-  const std::shared_ptr<const Results>& partial() const { return partial_; }
-
- private:
-  std::shared_ptr<const Results> partial_;
-};
 
 /// The ranks of a run walk through its waves together: `prepare_wave`, blocks, `finish_wave`. All methods
 /// marked collective are called by every rank in the same order, and throw alike everywhere.

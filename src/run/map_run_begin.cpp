@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The beginning of a map run: the machine, the run folder and its store.
-#include <mpipe/comm/agreement.hpp>
 #include <mpipe/core/error.hpp>
-#include <mpipe/core/hash.hpp>
 #include <mpipe/core/version.hpp>
 
+#include "comm/api/collective.hpp"
+#include "core/api/hash.hpp"
 #include "run/map_run.hpp"
 #include "run/map_run_sink.hpp"
 #include "run/teams.hpp"

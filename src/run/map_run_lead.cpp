@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Computing the blocks of a wave: rank 0 directs, the others follow.
-#include <mpipe/comm/agreement.hpp>
 #include <mpipe/core/error.hpp>
-#include <mpipe/exec/serve.hpp>
 
+#include "comm/api/collective.hpp"
+#include "exec/api/serve.hpp"
 #include "run/journal_limit.hpp"
 #include "run/map_run.hpp"
 #include "run/map_run_sink.hpp"

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A run that goes on with more ranks: between two waves, when everything is committed.
-#include <mpipe/comm/agreement.hpp>
 #include <mpipe/core/error.hpp>
 
+#include "comm/api/collective.hpp"
+#include "run/api/wire_json.hpp"
 #include "run/exchange.hpp"
 #include "run/map_run.hpp"
 #include "run/map_run_sink.hpp"
-#include "run/run_reports.hpp"
 
 namespace mpipe {
 namespace {
@@ -104,11 +104,13 @@ Bytes MapRun::encode_state() const {
                   {"details", encode_failures(details_)},
                   {"new_failures", new_failures_},
                   {"commits", commits_}};
-  return to_bytes(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  ByteWriter out;
+  out.put_text(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return std::move(out.bytes());
 }
 
 void MapRun::take_state(std::span<const std::byte> bytes) {
-  const Json json = Json::parse(to_text(bytes));
+  const Json json = Json::parse(ByteReader(bytes, "the state of a run").get_text());
   wave_ = json.at("wave");
   mpipe::apply_shapes(json.at("shapes"), plan_);
   assumed_ = json.at("assumed").get<std::vector<bool>>();

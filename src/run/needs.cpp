@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "run/needs.hpp"
+#include "run/api/needs.hpp"
 
 #include <mpipe/core/error.hpp>
 

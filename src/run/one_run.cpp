@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "run/one_run.hpp"
+#include "run/api/one_run.hpp"
 
-#include <mpipe/comm/agreement.hpp>
-
+#include "comm/api/collective.hpp"
+#include "run/api/needs.hpp"
+#include "run/map_run.hpp"
 #include "run/teams.hpp"
 
 namespace mpipe {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "run/outcome.hpp"
 
-#include "run/wire_json.hpp"
+#include "run/api/wire_json.hpp"
 
 namespace mpipe {
 namespace {

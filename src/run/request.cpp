@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "run/request.hpp"
+#include "run/api/request.hpp"
 
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/hdf5_input.hpp>
 
-#include "run/wire_json.hpp"
+#include "run/api/wire_json.hpp"
 
 #include <fmt/format.h>
 
@@ -205,9 +205,9 @@ Bytes encode_request(const Inputs& inputs, const MapOptions& options) {
 }
 
 Request decode_request(std::span<const std::byte> bytes) {
-  detail::ByteReader reader(bytes, element_type(Kind::string));
+  ByteReader reader = detail::element_reader(bytes, element_type(Kind::string));
   const auto text = [&] {
-    const auto raw = reader.take(reader.number());
+    const auto raw = reader.take(reader.get<std::uint64_t>());
     return std::string(reinterpret_cast<const char*>(raw.data()), raw.size());
   };
   const Json json = Json::parse(text());
@@ -240,7 +240,7 @@ Request decode_request(std::span<const std::byte> bytes) {
   options.chunksizes = decode_chunks(json.at("chunksizes"));
   while (!reader.at_end()) {
     std::string name = text();
-    request.inputs.emplace(std::move(name), Value::from_wire(reader.take(reader.number())));
+    request.inputs.emplace(std::move(name), Value::from_wire(reader.take(reader.get<std::uint64_t>())));
   }
   return request;
 }

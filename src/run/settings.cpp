@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "run/settings.hpp"
+#include "run/api/settings.hpp"
 
 #include <mpipe/core/error.hpp>
 

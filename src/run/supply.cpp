@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "run/supply.hpp"
+#include "run/api/supply.hpp"
 
-#include <mpipe/comm/agreement.hpp>
-
+#include "comm/api/collective.hpp"
 #include "run/devices.hpp"
 
 #include <sched.h>

@@ -2,7 +2,8 @@
 #include "run/teams.hpp"
 
 #include <mpipe/core/error.hpp>
-#include <mpipe/exec/block_runner.hpp>
+
+#include "exec/api/block_runner.hpp"
 
 #include <fmt/format.h>
 

@@ -3,7 +3,7 @@
 /// Functions of which several ranks make a call together: what a run can give them.
 #pragma once
 
-#include "run/settings.hpp"
+#include "run/api/settings.hpp"
 
 namespace mpipe {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "run/wire_json.hpp"
+#include "run/api/wire_json.hpp"
 
 #include <algorithm>
 
@@ -61,6 +61,31 @@ RangeSet decode_elements(const Json& json) {
   RangeSet elements;
   for (std::size_t k = 0; k < ends.size(); k += 2) elements.insert({ends[k], ends[k + 1]});
   return elements;
+}
+
+Json encode_internal(const ArrayLayout& layout) {
+  if (!layout.rank_known || !is_known(layout.internal_shape())) return nullptr;
+  return known_shape(layout.internal_shape());
+}
+
+Json encode_shapes(const Plan& plan) {
+  Json shapes = Json::array();
+  for (const PlannedOutput& output : plan.outputs()) shapes.push_back(encode_internal(output.layout));
+  return shapes;
+}
+
+void apply_shapes(const Json& shapes, Plan& plan) {
+  for (std::uint32_t k = 0; k < plan.outputs().size(); ++k) {
+    const ArrayLayout& layout = plan.outputs()[k].layout;
+    const Json& internal = shapes.at(k);
+    if (internal.is_null() || (layout.rank_known && is_known(layout.internal_shape()))) continue;
+    const Shape shape = decode_indices(internal);
+    try {
+      plan.resolve({k}, shape);
+    } catch (const Error&) {
+      // The run found so too, and ends with this error.
+    }
+  }
 }
 
 }  // namespace mpipe

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "schedule/api/block_policy.hpp"
+
 #include <mpipe/core/error.hpp>
-#include <mpipe/schedule/block_policy.hpp>
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/schedule/element_pool.hpp>
+#include "schedule/api/element_pool.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "schedule/api/scheduler.hpp"
+
 #include <mpipe/core/error.hpp>
-#include <mpipe/schedule/scheduler.hpp>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Elements that several workers compute together, among all others.
 #include <mpipe/core/error.hpp>
-#include <mpipe/schedule/scheduler.hpp>
+
+#include "schedule/api/scheduler.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "schedule/api/team_planner.hpp"
+
 #include <mpipe/core/error.hpp>
-#include <mpipe/schedule/team_planner.hpp>
 
 #include <algorithm>
 #include <tuple>

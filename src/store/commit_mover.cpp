@@ -50,8 +50,8 @@ CommitMover::Pieces CommitMover::pieces_in(const Window& window) const {
 /// Tells every writer which pieces it will get for each of its windows.
 void CommitMover::announce() {
   const std::size_t writers = set_.writers.ranks.size();
-  std::vector<Packer> lists(writers);
-  for (const Window& window : plan_.windows) lists[window.writer].put_all(pieces_in(window));
+  std::vector<ByteWriter> lists(writers);
+  for (const Window& window : plan_.windows) lists[window.writer].put_list(pieces_in(window));
   std::vector<std::uint64_t> sizes(writers);
   std::vector<std::uint64_t> coming(set_.writers.is_writer() ? static_cast<std::size_t>(set_.comm.size())
                                                              : 0);
@@ -77,16 +77,16 @@ void CommitMover::announce() {
 
   incoming_.resize(my_windows_.size());
   for (std::size_t rank = 0; rank < announced.size(); ++rank) {
-    Unpacker unpacker(announced[rank]);
+    ByteReader unpacker(announced[rank], "what another rank tells of the store");
     for (std::vector<Incoming>& window : incoming_) {
-      Pieces pieces = unpacker.get_all<IndexRange>();
+      Pieces pieces = unpacker.get_list<IndexRange>();
       if (!pieces.empty()) window.push_back({static_cast<int>(rank), std::move(pieces)});
     }
   }
 }
 
 /// All writers hold the file together, or none does.
-void CommitMover::open_files(Agreement& agreement) {
+void CommitMover::open_files(CollectiveSteps& agreement) {
   if (!slab_rounds_are_collective() || !set_.writers.is_writer()) return;
   agreement.attempt(
       [&] { results_ = std::make_unique<CollectiveFile>(results_path(set_.folder), *set_.writers.comm); });
@@ -94,7 +94,7 @@ void CommitMover::open_files(Agreement& agreement) {
   if (opened == 0) results_.reset();
 }
 
-std::vector<Extent> CommitMover::run(Agreement& agreement) {
+std::vector<Extent> CommitMover::run(CollectiveSteps& agreement) {
   if (plan_.windows.empty()) return {};
   announce();
   open_files(agreement);
@@ -103,7 +103,7 @@ std::vector<Extent> CommitMover::run(Agreement& agreement) {
   return std::move(extents_);
 }
 
-void CommitMover::run_round(std::uint32_t round, Agreement& agreement) {
+void CommitMover::run_round(std::uint32_t round, CollectiveSteps& agreement) {
   const auto first =
       std::lower_bound(plan_.windows.begin(), plan_.windows.end(), round,
                        [](const Window& window, std::uint32_t at) { return window.round < at; });
@@ -130,7 +130,7 @@ void CommitMover::run_round(std::uint32_t round, Agreement& agreement) {
     const bool has_data = writes && !agreement.failed();
     const OrderedBox box =
         has_data ? set_.files.place(slab_output)->order.box_of(my_windows_[number].values) : OrderedBox{};
-    Agreement here(set_.comm);
+    CollectiveSteps here(set_.comm);
     here.attempt([&] {
       results_->write(set_.layout.outputs[slab_output].name, *set_.layout.outputs[slab_output].type,
                       has_data ? &box : nullptr, data);

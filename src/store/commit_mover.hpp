@@ -6,7 +6,7 @@
 
 #include <mpipe/data/partial_array.hpp>
 
-#include "store/agreement.hpp"
+#include "comm/api/collective.hpp"
 #include "store/collective_file.hpp"
 #include "store/commit_plan.hpp"
 #include "store/run_files.hpp"
@@ -37,7 +37,7 @@ class CommitMover {
               std::span<const PartialArray* const> arrays, CommitBuffers& buffers);
 
   /// Collective. Local failures are left in `agreement`. On writers: the extents of what was written.
-  std::vector<Extent> run(Agreement& agreement);
+  std::vector<Extent> run(CollectiveSteps& agreement);
 
  private:
   using Pieces = std::vector<IndexRange>;
@@ -49,8 +49,8 @@ class CommitMover {
   bool slab_rounds_are_collective() const { return plan_.slab_rounds != 0 && set_.writers.ranks.size() > 1; }
   Pieces pieces_in(const Window& window) const;
   void announce();
-  void open_files(Agreement& agreement);
-  void run_round(std::uint32_t round, Agreement& agreement);
+  void open_files(CollectiveSteps& agreement);
+  void run_round(std::uint32_t round, CollectiveSteps& agreement);
   void pack_sends(std::span<const Window> windows, std::vector<SendPart>& sends);
   void prepare_receives(const Window& window, std::size_t number, std::vector<ReceivePart>& receives);
   void unpack(const Window& window, std::size_t number);

@@ -152,7 +152,7 @@ void add_news(const News& sums, std::vector<OutputProgress>& progress) {
 }
 
 std::vector<std::byte> pack_news(const News& news) {
-  Packer packer;
+  ByteWriter packer;
   packer.put<std::uint64_t>(news.size());
   for (const OutputNews& output : news)
     for (const RangeSet* set :
@@ -163,7 +163,7 @@ std::vector<std::byte> pack_news(const News& news) {
 
 namespace {
 
-News get_news(Unpacker& unpacker) {
+News get_news(ByteReader& unpacker) {
   News news(static_cast<std::size_t>(unpacker.get<std::uint64_t>()));
   for (OutputNews& output : news)
     for (RangeSet* set : {&output.to_move, &output.placed, &output.kept, &output.failed, &output.blocked})
@@ -174,15 +174,15 @@ News get_news(Unpacker& unpacker) {
 }  // namespace
 
 News unpack_news(std::span<const std::byte> bytes) {
-  Unpacker unpacker(bytes);
+  ByteReader unpacker(bytes, "what another rank tells of the store");
   return get_news(unpacker);
 }
 
 std::vector<std::byte> pack_plan(const CommitPlan& plan) {
-  Packer packer;
+  ByteWriter packer;
   packer.put(plan.slab_rounds);
   packer.put(plan.rounds);
-  packer.put_all(plan.windows);
+  packer.put_list(plan.windows);
   packer.put<std::uint64_t>(plan.left_out.size());
   for (const CommitPlan::Left& left : plan.left_out) {
     packer.put(left.rank);
@@ -196,11 +196,11 @@ std::vector<std::byte> pack_plan(const CommitPlan& plan) {
 }
 
 CommitPlan unpack_plan(std::span<const std::byte> bytes) {
-  Unpacker unpacker(bytes);
+  ByteReader unpacker(bytes, "what another rank tells of the store");
   CommitPlan plan;
   plan.slab_rounds = unpacker.get<std::uint32_t>();
   plan.rounds = unpacker.get<std::uint32_t>();
-  plan.windows = unpacker.get_all<Window>();
+  plan.windows = unpacker.get_list<Window>();
   for (auto count = unpacker.get<std::uint64_t>(); count > 0; --count) {
     const auto rank = unpacker.get<std::uint32_t>();
     const auto output = unpacker.get<std::uint32_t>();

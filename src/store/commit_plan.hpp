@@ -4,10 +4,10 @@
 /// messages.
 #pragma once
 
+#include <mpipe/base/bytes.hpp>
 #include <mpipe/store/run_store.hpp>
 
 #include "store/element_order.hpp"
-#include "store/pack.hpp"
 
 namespace mpipe {
 

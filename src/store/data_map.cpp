@@ -294,19 +294,19 @@ DataMap read_data_map(hid_t dataset, std::size_t value_bytes, std::uint64_t file
   return map;
 }
 
-void pack(Packer& packer, const DataMap& map) {
+void pack(ByteWriter& packer, const DataMap& map) {
   packer.put<std::uint64_t>(map.value_bytes);
-  packer.put_all(map.shape);
-  packer.put_all(map.chunk);
-  packer.put_all(map.chunks);
+  packer.put_list(map.shape);
+  packer.put_list(map.chunk);
+  packer.put_list(map.chunks);
 }
 
-DataMap unpack_data_map(Unpacker& unpacker) {
+DataMap unpack_data_map(ByteReader& unpacker) {
   DataMap map;
   map.value_bytes = static_cast<std::size_t>(unpacker.get<std::uint64_t>());
-  map.shape = unpacker.get_all<Index>();
-  map.chunk = unpacker.get_all<Index>();
-  map.chunks = unpacker.get_all<DataMap::Chunk>();
+  map.shape = unpacker.get_list<Index>();
+  map.chunk = unpacker.get_list<Index>();
+  map.chunks = unpacker.get_list<DataMap::Chunk>();
   return map;
 }
 

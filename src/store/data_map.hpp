@@ -6,9 +6,10 @@
 /// shows in the call that hit it.
 #pragma once
 
+#include <mpipe/base/bytes.hpp>
+
 #include "store/element_order.hpp"
 #include "store/h5.hpp"
-#include "store/pack.hpp"
 #include "store/posix_file.hpp"
 
 namespace mpipe {
@@ -37,8 +38,8 @@ struct DataMap {
 /// would lie beyond `file_size`.
 DataMap read_data_map(hid_t dataset, std::size_t value_bytes, std::uint64_t file_size);
 
-void pack(Packer& packer, const DataMap& map);
-DataMap unpack_data_map(Unpacker& unpacker);
+void pack(ByteWriter& packer, const DataMap& map);
+DataMap unpack_data_map(ByteReader& unpacker);
 
 /// Values that lie behind one another in the file.
 struct FileRun {

@@ -3,8 +3,8 @@
 
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/codec.hpp>
-#include <mpipe/data/npy.hpp>
 
+#include "data/api/npy.hpp"
 #include "store/element_order.hpp"
 #include "store/format.hpp"
 #include "store/journal_mover.hpp"
@@ -64,7 +64,7 @@ struct NumpyForm {
 NumpyForm numpy_form(const ElementType& type, const Shape& internal, std::span<const std::byte> bytes) {
   if (type.is_numeric()) return {&type, internal};
   if (type.kind == Kind::array && type.item->is_numeric() && internal.empty()) {
-    detail::ByteReader reader(bytes, type);
+    ByteReader reader = detail::element_reader(bytes, type);
     Shape shape = detail::read_shape(reader, type.item->size);
     return {type.item, std::move(shape), bytes.size() - reader.remaining()};
   }
@@ -196,7 +196,7 @@ void ElementFiles::write_one(std::size_t output, Index element, const PartialArr
   const auto header = std::as_bytes(std::span(text));
   const auto data = bytes.subspan(form.prefix);
 
-  Packer tail;
+  ByteWriter tail;
   for (const Index extent : array.internal()) tail.put(extent);
   for (const std::uint64_t offset : piece.offsets) tail.put(offset);
   for (const std::byte byte : bytes.first(form.prefix)) tail.put(byte);
@@ -277,7 +277,7 @@ std::optional<StoredElement> ElementFiles::read(std::size_t output, Index elemen
       !read_all(*file, behind, tail) || body_check(header, data, tail) != footer.body_check)
     return std::nullopt;
   const auto packed = std::span(tail).subspan(footer.internal_rank * sizeof(Index));
-  Unpacker rest(packed);
+  ByteReader rest(packed, "the file of an element", ByteOrigin::file);
   found.offsets.resize(footer.offset_count);
   const auto offsets = rest.take(footer.offset_count * sizeof(std::uint64_t));
   if (!offsets.empty()) std::memcpy(found.offsets.data(), offsets.data(), offsets.size());

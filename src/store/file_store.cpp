@@ -27,9 +27,9 @@ FileStore::FileStore(const Communicator& comm, fs::path folder, StoreStart start
       mine_(layout_.outputs.size()) {
   files_.set_table(std::move(start.table));
   update_stored();
-  Agreement agreement(comm_);
+  CollectiveSteps agreement(comm_);
   agreement.attempt([&] { journal_.emplace(journal_path(folder_, comm_.rank()), key_, comm_.rank()); });
-  agreement.settle();
+  agreement.agree();
   agreement.attempt([&] {
     for (const int rank : writers_.served) {
       std::optional<JournalReader> reader = JournalReader::open(journal_path(folder_, rank), key_);
@@ -37,7 +37,7 @@ FileStore::FileStore(const Communicator& comm, fs::path folder, StoreStart start
       if (reader) served_.push_back(std::move(*reader));
     }
   });
-  agreement.settle();
+  agreement.agree();
 }
 
 void FileStore::check_usable() const {

@@ -32,21 +32,21 @@ std::vector<OutputGeometry> geometry_of(const RunLayout& layout, const RunFiles&
 void FileStore::commit(std::span<const PartialArray* const> arrays) {
   check_usable();
   usable_ = false;  // unless all goes well
-  Agreement agreement(comm_);
+  CollectiveSteps agreement(comm_);
   News mine(layout_.outputs.size());
   agreement.attempt([&] { mine = collect_news(arrays); });
-  agreement.settle();
+  agreement.agree();
   const CommitPlan plan = plan_together(mine);
   CommitMover mover({comm_, writers_, layout_, folder_, files_, options_.read_back}, plan, mine, arrays,
                     buffers_);
   std::vector<Extent> written = mover.run(agreement);
   agreement.attempt([&] { keep_extents(plan, std::move(written)); });
-  agreement.settle();
+  agreement.agree();
   // Values and checksums are safe on all writers: only now may marks say so.
   agreement.attempt([&] { write_marks_together(plan); });
-  agreement.settle();
+  agreement.agree();
   agreement.attempt([&] { journal_->restart(); });
-  agreement.settle();
+  agreement.agree();
   forget_moved(plan);
   usable_ = true;
 }
@@ -96,7 +96,7 @@ void FileStore::move_from_own_journals(std::size_t output, OutputNews& news) {
 }
 
 CommitPlan FileStore::plan_together(const News& mine) {
-  Agreement agreement(comm_);
+  CollectiveSteps agreement(comm_);
   const std::vector<std::vector<std::byte>> packed = comm_.gather(pack_news(mine));
   std::vector<std::byte> bytes;
   agreement.attempt([&] {
@@ -106,7 +106,7 @@ CommitPlan FileStore::plan_together(const News& mine) {
     bytes = pack_plan(plan_commit(by_rank, progress_, geometry_of(layout_, files_), writers_.ranks.size(),
                                   options_.round_bytes));
   });
-  agreement.settle();
+  agreement.agree();
   return unpack_plan(comm_.broadcast(std::move(bytes)));
 }
 
@@ -172,13 +172,13 @@ void FileStore::resolve(std::size_t output, const Shape& shape) {
   if (!layout.rank_known) set_internal_shape(shape, layout);
   layout.shape = partial(shape);
   const bool gets_place = has_place(layout) && files_.place(output) == nullptr;
-  Agreement agreement(comm_);
+  CollectiveSteps agreement(comm_);
   agreement.attempt([&] {
     if (!comm_.is_root()) return;
     write_manifest(folder_, layout_);  // first: a start after a crash makes what is missing
     if (gets_place) make_segment_file(folder_, layout_, output);
   });
-  agreement.settle();
+  agreement.agree();
   if (gets_place) {
     share_table();
     move_earlier_journals(output);
@@ -187,12 +187,12 @@ void FileStore::resolve(std::size_t output, const Shape& shape) {
 }
 
 void FileStore::share_table() {
-  Agreement agreement(comm_);
+  CollectiveSteps agreement(comm_);
   std::vector<std::byte> bytes;
   agreement.attempt([&] {
     if (comm_.is_root()) bytes = pack_file_table(read_file_table(folder_, layout_));
   });
-  agreement.settle();
+  agreement.agree();
   files_.set_table(unpack_file_table(comm_.broadcast(std::move(bytes)), layout_));
 }
 
@@ -211,8 +211,8 @@ RangeSet FileStore::place_marks(std::size_t output) {
 /// moved from memory.
 void FileStore::move_earlier_journals(std::size_t output) {
   if (progress_[output].done.empty()) return;
-  Agreement agreement(comm_);
-  Packer packer;
+  CollectiveSteps agreement(comm_);
+  ByteWriter packer;
   agreement.attempt([&] {
     if (!comm_.is_root()) return;
     if (layout_.outputs[output].in_own_files()) return packer.put_ranges(place_marks(output));
@@ -223,9 +223,9 @@ void FileStore::move_earlier_journals(std::size_t output) {
       if (std::optional<JournalReader> reader = JournalReader::open(path, key_)) mover.take(*reader);
     packer.put_ranges(mover.finish(extents())[output].placed);
   });
-  agreement.settle();
+  agreement.agree();
   const std::vector<std::byte> bytes = comm_.broadcast(std::move(packer.bytes()));
-  const RangeSet placed = Unpacker(bytes).get_ranges();
+  const RangeSet placed = ByteReader(bytes, "what a writer has placed").get_ranges();
   in_files_[output] = in_files_[output].united(placed);
   progress_[output].done = progress_[output].done.united(placed);
   update_stored();
@@ -236,7 +236,7 @@ void FileStore::move_earlier_journals(std::size_t output) {
 
 void FileStore::load(std::size_t output, const RangeSet& wanted, PartialArray& array) {
   check_usable();
-  Agreement agreement(comm_);
+  CollectiveSteps agreement(comm_);
   agreement.attempt([&] {
     if (!wanted.difference(progress_[output].done).empty())
       throw Bug("RunStore::load: elements that are not done");
@@ -248,7 +248,7 @@ void FileStore::load(std::size_t output, const RangeSet& wanted, PartialArray& a
     load_from_file(output, there, array);
     load_from_elsewhere(output, fresh.difference(there), array);
   });
-  agreement.settle();
+  agreement.agree();
 }
 
 void FileStore::load_from_file(std::size_t output, const RangeSet& wanted, PartialArray& array) {

@@ -13,7 +13,7 @@ namespace mpipe {
 void FileStore::finish(std::span<const PartialArray* const> arrays, bool complete) {
   commit(arrays);
   usable_ = false;
-  Agreement agreement(comm_);
+  CollectiveSteps agreement(comm_);
   agreement.attempt([&] {
     if (options_.sync) sync_all();
     // Files are closed before rank 0 removes them, as some file systems keep open ones under other names.
@@ -23,12 +23,12 @@ void FileStore::finish(std::span<const PartialArray* const> arrays, bool complet
     served_.clear();
     files_.close();
   });
-  agreement.settle();
+  agreement.agree();
   if (!complete) return;
   agreement.attempt([&] {
     if (comm_.is_root()) finish_folder();
   });
-  agreement.settle();
+  agreement.agree();
 }
 
 /// Segments, and outputs whose values vary in size, go into a new file; without them the file is complete

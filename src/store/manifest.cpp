@@ -2,9 +2,9 @@
 #include "store/manifest.hpp"
 
 #include <mpipe/core/error.hpp>
-#include <mpipe/core/json_integer.hpp>
 #include <mpipe/mapspec/mapspec.hpp>
 
+#include "base/api/json_integer.hpp"
 #include "store/format.hpp"
 #include "store/input_variables.hpp"
 #include "store/run_paths.hpp"

@@ -9,12 +9,12 @@ namespace {
 /// Rank 0 makes or finds the files; all begin with what it says.
 template <class Step>
 StoreStart begin_together(const Communicator& comm, const Step& step) {
-  Agreement agreement(comm);
+  CollectiveSteps agreement(comm);
   StoreStart start;
   agreement.attempt([&] {
     if (comm.is_root()) start = step();
   });
-  agreement.settle();
+  agreement.agree();
   const std::vector<std::byte> bytes =
       comm.broadcast(comm.is_root() ? pack_start(start) : std::vector<std::byte>{});
   // Rank 0 keeps its own, which has the values of inputs.

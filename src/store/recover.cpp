@@ -33,11 +33,11 @@ class Recovery {
     add_kept();
     check_elements();
     correct_marks();
-    Agreement agreement(comm_);
+    CollectiveSteps agreement(comm_);
     agreement.attempt([&] {
       if (comm_.is_root()) remove_moved();
     });
-    agreement.settle();
+    agreement.agree();
   }
 
  private:
@@ -60,7 +60,7 @@ class Recovery {
 
   /// Believes the extents that match, makes them the base, and drops the extents of the writers of then.
   void check_files() {
-    Agreement agreement(comm_);
+    CollectiveSteps agreement(comm_);
     std::vector<Extent> mine;
     std::vector<Extent> all;
     agreement.attempt([&] {
@@ -70,7 +70,7 @@ class Recovery {
                                                      static_cast<std::size_t>(share.size())),
                               files_, start_.layout);
     });
-    agreement.settle();
+    agreement.agree();
     const auto gathered = comm_.gather(std::as_bytes(std::span(mine)));
     agreement.attempt([&] {
       if (!comm_.is_root()) return;
@@ -87,7 +87,7 @@ class Recovery {
       write_extents(extents_path(folder_), key_, trusted);
       for (const fs::path& path : find_writer_extents(folder_)) remove_file(path);
     });
-    agreement.settle();
+    agreement.agree();
     share_start();
   }
 
@@ -96,7 +96,7 @@ class Recovery {
   }
 
   void move_journals() {
-    Agreement agreement(comm_);
+    CollectiveSteps agreement(comm_);
     News mine(start_.layout.outputs.size());
     agreement.attempt([&] {
       std::vector<fs::path> journals = find_journals(folder_);
@@ -113,14 +113,14 @@ class Recovery {
       files_.sync();
       extents.sync();
     });
-    agreement.settle();
+    agreement.agree();
     const auto gathered = comm_.gather(pack_news(mine));
     agreement.attempt([&] {
       if (!comm_.is_root()) return;
       for (const auto& bytes : gathered) add_news(unpack_news(bytes), start_.progress);
       for (std::size_t k = 0; k < start_.progress.size(); ++k) start_.in_files[k] = known(k).done;
     });
-    agreement.settle();
+    agreement.agree();
   }
 
   /// Extents of what was just moved go into the base. Of elements with files of their own those count.
@@ -139,7 +139,7 @@ class Recovery {
 
   /// What stays in journals is done, too.
   void add_kept() {
-    Agreement agreement(comm_);
+    CollectiveSteps agreement(comm_);
     agreement.attempt([&] {
       if (!comm_.is_root()) return;
       const JournalIndex journals(find_kept(folder_), key_, start_.layout);
@@ -150,29 +150,30 @@ class Recovery {
         known(k).blocked = known(k).blocked.difference(known(k).done);
       }
     });
-    agreement.settle();
+    agreement.agree();
   }
 
   /// Files of elements are trusted by themselves, whatever journals and extents say: those that are right are
   /// done, and the others are removed.
   void check_elements() {
-    Agreement agreement(comm_);
-    Packer mine;
+    CollectiveSteps agreement(comm_);
+    ByteWriter mine;
     agreement.attempt([&] {
       ElementFiles elements(folder_, start_.layout);
       for (std::size_t k = 0; k < start_.layout.outputs.size(); ++k)
         if (start_.layout.outputs[k].in_own_files())
           mine.put_ranges(elements.keep_trusted(k, comm_.rank(), comm_.size()));
     });
-    agreement.settle();
+    agreement.agree();
     const auto gathered = comm_.gather(mine.bytes());
     agreement.attempt([&] {
       if (!comm_.is_root()) return;
-      std::vector<Unpacker> parts(gathered.begin(), gathered.end());
+      std::vector<ByteReader> parts;
+      for (const Bytes& part : gathered) parts.emplace_back(part, "the elements in files of a rank");
       for (std::size_t k = 0; k < start_.progress.size(); ++k) {
         if (!start_.layout.outputs[k].in_own_files()) continue;
         std::vector<IndexRange> trusted;
-        for (Unpacker& part : parts) {
+        for (ByteReader& part : parts) {
           const RangeSet ranges = part.get_ranges();
           trusted.insert(trusted.end(), ranges.ranges().begin(), ranges.ranges().end());
         }
@@ -182,19 +183,19 @@ class Recovery {
       }
       fold_extents();
     });
-    agreement.settle();
+    agreement.agree();
     share_start();
   }
 
   /// Marks that say more than is trusted are taken back, and values that are not done look pending again.
   void correct_marks() {
-    Agreement agreement(comm_);
+    CollectiveSteps agreement(comm_);
     agreement.attempt([&] {
       for (std::size_t k = 0; k < start_.progress.size(); ++k)
         if (files_.place(k) != nullptr) correct_output(k);
       files_.sync();
     });
-    agreement.settle();
+    agreement.agree();
   }
 
   void correct_output(std::size_t output) {

@@ -275,7 +275,7 @@ bool all_pending(const ElementType& type, std::span<const std::byte> bytes) {
   return is_single(type) ? all_nan<float>(bytes) : all_nan<double>(bytes);
 }
 
-void pack(Packer& packer, const OutputPlace& place) {
+void pack(ByteWriter& packer, const OutputPlace& place) {
   pack(packer, place.values);
   pack(packer, place.status);
   packer.put<std::uint8_t>(place.parts ? 1 : 0);
@@ -283,7 +283,7 @@ void pack(Packer& packer, const OutputPlace& place) {
     for (const DataMap& part : *place.parts) pack(packer, part);
 }
 
-OutputPlace unpack_output_place(Unpacker& unpacker, const OutputLayout& output) {
+OutputPlace unpack_output_place(ByteReader& unpacker, const OutputLayout& output) {
   OutputPlace place;
   place.order = place_order(output);
   place.values = unpack_data_map(unpacker);

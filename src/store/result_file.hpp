@@ -20,8 +20,8 @@ struct OutputPlace {
   std::optional<std::array<DataMap, 2>> parts;  ///< real and imaginary parts of complex values, once more
 };
 
-void pack(Packer& packer, const OutputPlace& place);
-OutputPlace unpack_output_place(Unpacker& unpacker, const OutputLayout& output);
+void pack(ByteWriter& packer, const OutputPlace& place);
+OutputPlace unpack_output_place(ByteReader& unpacker, const OutputLayout& output);
 
 /// True when the values of this output go into preallocated datasets: of fixed size, and all extents known.
 /// Of an output with a file per element the marks alone do, as soon as the external extents are known.

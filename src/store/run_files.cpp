@@ -66,7 +66,7 @@ FileTable read_file_table(const fs::path& folder, const RunLayout& layout) {
 }
 
 std::vector<std::byte> pack_file_table(const FileTable& table) {
-  Packer packer;
+  ByteWriter packer;
   for (const auto& entry : table.outputs) {
     packer.put<std::uint8_t>(entry ? 1 : 0);
     if (!entry) continue;
@@ -77,7 +77,7 @@ std::vector<std::byte> pack_file_table(const FileTable& table) {
 }
 
 FileTable unpack_file_table(std::span<const std::byte> bytes, const RunLayout& layout) {
-  Unpacker unpacker(bytes);
+  ByteReader unpacker(bytes, "what another rank tells of the store");
   FileTable table;
   for (const OutputLayout& output : layout.outputs) {
     auto& entry = table.outputs.emplace_back();

@@ -143,11 +143,11 @@ StoreStart take_over_files(const fs::path& folder, const RunLayout& layout) {
 }
 
 std::vector<std::byte> pack_start(const StoreStart& start) {
-  Packer packer;
+  ByteWriter packer;
   packer.put_text(layout_to_text(start.layout));
   packer.put<std::int32_t>(start.number);
   const std::vector<std::byte> table = pack_file_table(start.table);
-  packer.put_all(table);
+  packer.put_list(table);
   for (const OutputProgress& known : start.progress)
     for (const RangeSet* set : {&known.done, &known.failed, &known.blocked}) packer.put_ranges(*set);
   for (const RangeSet& set : start.in_files) packer.put_ranges(set);
@@ -155,11 +155,11 @@ std::vector<std::byte> pack_start(const StoreStart& start) {
 }
 
 StoreStart unpack_start(std::span<const std::byte> bytes) {
-  Unpacker unpacker(bytes);
+  ByteReader unpacker(bytes, "what another rank tells of the store");
   StoreStart start;
   start.layout = layout_from_text(unpacker.get_text(), "what rank 0 sent");
   start.number = unpacker.get<std::int32_t>();
-  start.table = unpack_file_table(unpacker.get_all<std::byte>(), start.layout);
+  start.table = unpack_file_table(unpacker.get_list<std::byte>(), start.layout);
   const std::size_t outputs = start.layout.outputs.size();
   start.progress.resize(outputs);
   start.in_files.resize(outputs);

@@ -21,14 +21,14 @@ struct DecodedArray {
 
 DecodedArray decode_array(const ElementType& type, std::span<const std::byte> bytes) {
   const ElementType& item = *type.item;
-  detail::ByteReader reader(bytes, type);
+  ByteReader reader = detail::element_reader(bytes, type);
   DecodedArray array;
   array.shape = detail::read_shape(reader, item.fixed_size() ? item.size : sizeof(std::uint64_t));
   if (!item.fixed_size()) {
     const auto count = static_cast<std::uint64_t>(element_count(array.shape));
-    detail::ByteReader lengths(reader.take(count * sizeof(std::uint64_t)), type);
+    ByteReader lengths = detail::element_reader(reader.take(count * sizeof(std::uint64_t)), type);
     array.offsets.push_back(0);
-    while (!lengths.at_end()) array.offsets.push_back(array.offsets.back() + lengths.number());
+    while (!lengths.at_end()) array.offsets.push_back(array.offsets.back() + lengths.get<std::uint64_t>());
     const bool grows = std::is_sorted(array.offsets.begin(), array.offsets.end());
     if (!grows || array.offsets.back() != reader.remaining())
       detail::throw_bad_encoding(type, "its lengths are wrong");

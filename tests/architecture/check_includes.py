@@ -32,6 +32,11 @@ class Row:
     sources: list = field(default_factory=list)  # third parties allowed in sources
     forbidden: list = field(default_factory=list)
 
+    @property
+    def api(self):
+        """The program of this project is one with the library; examples are what users write."""
+        return self.name == "apps/pipeline_app"
+
 
 def read_table(path):
     """`layer NAME | uses A B | headers X | sources X Y | not Z`, one per line."""
@@ -67,7 +72,7 @@ class Checker:
         for path in sorted(self.root.glob("include/mpipe/*/**/*")):
             self.check_file(path, self.row_of_layer(path, 2), public=True)
         for path in sorted(self.root.glob("src/*/**/*")):
-            self.check_file(path, self.row_of_layer(path, 1), public=False)
+            self.check_file(path, self.row_of_layer(path, 1), public=False, api="api" in path.parts)
         for row in self.rows.values():
             if row.kind == "consumer":
                 for path in sorted(self.root.glob(f"{row.name}/**/*")):
@@ -76,7 +81,7 @@ class Checker:
     def row_of_layer(self, path, depth):
         return self.rows.get(path.relative_to(self.root).parts[depth])
 
-    def check_file(self, path, row, public):
+    def check_file(self, path, row, public, api=False):
         if path.suffix not in SOURCE_SUFFIXES or not path.is_file():
             return
         if row is None:
@@ -87,14 +92,13 @@ class Checker:
             if not found:
                 continue
             self.includes += 1
-            problem = self.problem(path, row, public, found["header"], quoted=found["open"] == '"')
+            problem = self.problem(row, public or api, found["header"]) \
+                if found["open"] == "<" else self.problem_quoted(path, row, public, api, found["header"])
             if problem:
                 self.violations.append(f"{path.relative_to(self.root)}:{number}: {problem}")
 
-    def problem(self, path, row, public, header, quoted):
-        """What is wrong with this include, or None."""
-        if quoted:
-            return self.problem_quoted(path, row, public, header)
+    def problem(self, row, shared, header):
+        """What is wrong with this include in angle brackets, or None. `shared`: others include the file."""
         if header.startswith("mpipe/"):
             return self.problem_own(row, header)
         if header in row.forbidden:
@@ -102,9 +106,9 @@ class Checker:
         if is_system(header) or matches(header, row.headers):
             return None
         if matches(header, row.sources):
-            if not public:
+            if not shared:
                 return None
-            return (f"the public header of {row.name} includes <{header}>; move it to src/{row.name}, as those who "
+            return (f"a header of {row.name} for others includes <{header}>; move it to src/{row.name}, as those who "
                     f"use the layer would need that library too")
         return (f"{row.name} may not include <{header}>, which is no standard or POSIX header and not allowed in "
                 f"its line of cmake/Layers.cmake")
@@ -120,18 +124,30 @@ class Checker:
             return None
         return f"{row.name} may not use {other} (<{header}>); it may use: {' '.join(row.uses) or 'no other layer'}"
 
-    def problem_quoted(self, path, row, public, header):
+    def problem_quoted(self, path, row, public, api, header):
+        """`"layer/api/x.hpp"` is for other layers, `"layer/x.hpp"` for the layer itself; a public header has neither."""
+        parts = header.split("/")
         if row.kind == "consumer":
-            base = self.root / row.name
-            known = [path.parent, base, *(p for p in path.parents if base in p.parents)]
-            if any((directory / header).is_file() for directory in known):
-                return None
-            return f'"{header}" is not a file of {row.name}; headers of mpipe are included as <mpipe/..>'
+            return self.problem_of_consumer(path, row, header)
         if public:
             return f'a public header includes "{header}"; public headers are included as <mpipe/..>'
-        if header.split("/")[0] != row.name or ".." in header:
-            return f'{row.name} includes "{header}"; only private headers of its own, as "{row.name}/x.hpp"'
-        return None
+        if ".." in parts:
+            return f'"{header}": headers are included as "layer/x.hpp", from src'
+        if len(parts) == 3 and parts[1] == "api" and parts[0] in self.rows:
+            return None if parts[0] == row.name else self.problem_own(row, f"mpipe/{parts[0]}/{parts[2]}")
+        if parts[0] != row.name:
+            return f'{row.name} includes "{header}"; of other layers only public headers and those in src/<layer>/api'
+        return f'a header for other layers includes "{header}", which they do not see; move it to api/ too' if api else None
+
+    def problem_of_consumer(self, path, row, header):
+        base = self.root / row.name
+        known = [path.parent, base, *(p for p in path.parents if base in p.parents)]
+        if any((directory / header).is_file() for directory in known):
+            return None
+        parts = header.split("/")
+        if row.api and len(parts) == 3 and parts[1] == "api" and parts[0] in row.uses:
+            return None
+        return f'"{header}" is not a file of {row.name}; headers of mpipe are included as <mpipe/..>'
 
 
 def main():

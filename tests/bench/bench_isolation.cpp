@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Isolated calls against the bare fork of a process from the same zygote.
-#include <mpipe/comm/zygote.hpp>
 #include <mpipe/mpipe.hpp>
 
 #include "bench/report.hpp"
+#include "isolation/api/zygote.hpp"
 
 #include <fmt/format.h>
 

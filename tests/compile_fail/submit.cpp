@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What executors must not take, and what they do.
-#include <mpipe/exec/mpi_pool_executor.hpp>
+#include <mpipe/futures/mpi_pool_executor.hpp>
 
 #include <functional>
 #include <memory>

@@ -3,8 +3,8 @@
 // or what came of one (behind which outputs it has, and how many elements were asked for).
 #include <mpipe/core/error.hpp>
 
-#include "exec/call_message.hpp"
 #include "fuzz/fuzz_target.hpp"
+#include "isolation/call_message.hpp"
 
 #include <algorithm>
 #include <cstdlib>

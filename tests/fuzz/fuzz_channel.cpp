@@ -2,10 +2,9 @@
 // Any bytes from the other end of a channel: how many descriptors come with them, whether these are sealed
 // memory, how many bytes go through the socket; the others are in that memory. An answer that tells an error
 // is read as a zygote's.
-#include <mpipe/comm/channel.hpp>
-
-#include "comm/error_bytes.hpp"
+#include "base/api/failure_bytes.hpp"
 #include "fuzz/fuzz_target.hpp"
+#include "isolation/api/channel.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -56,10 +55,13 @@ void use(const Channel::Message& message) {
   fuzz::require(message.descriptors.size() <= Channel::most_descriptors, "a message has few descriptors");
   const std::vector<std::byte> read(bytes.begin(), bytes.end());  // every byte is there
   try {
-    const Error error = detail::error_from_bytes(read);
-    const Bytes again = detail::error_to_bytes(error.category(), error.what());
-    fuzz::require(again.size() <= read.size() && std::equal(again.begin(), again.end(), read.begin()),
-                  "an error reads as it was sent, up to a zero in its text");
+    ByteReader in(read, "a failure");
+    const Failure failure = get_failure(in);
+    ByteWriter again;
+    put_failure(again, failure);
+    fuzz::require(again.size() == read.size() - in.remaining() &&
+                      std::equal(again.bytes().begin(), again.bytes().end(), read.begin()),
+                  "a failure reads as it was sent");
   } catch (const Bug&) {
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Any text as a document: refused with an `Error` that tells its place, or a pipeline that can be planned.
 #include <mpipe/document/document.hpp>
-#include <mpipe/schedule/plan.hpp>
+#include <mpipe/plan/plan.hpp>
 
 #include "fuzz/fuzz_target.hpp"
 

@@ -6,8 +6,8 @@
 #include <mpipe/pipeline/function.hpp>
 
 #include "fuzz/fuzz_target.hpp"
-#include "run/launched_run.hpp"
-#include "run/request.hpp"
+#include "launch/launched_run.hpp"
+#include "run/api/request.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -2,8 +2,8 @@
 // Any bytes as the run.json of a run folder: refused with an `Error`, or read, and then what is written of it
 // reads as the same.
 #include <mpipe/core/error.hpp>
-#include <mpipe/run/run_folder.hpp>
 
+#include "folder/api/run_folder.hpp"
 #include "fuzz/fuzz_target.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

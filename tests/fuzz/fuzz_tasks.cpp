@@ -2,11 +2,11 @@
 // Any bytes as what an executor and its workers send each other: a kind, the size of the body, body and
 // payload of a frame; and the arguments, results and chunks of results in it as values of several types.
 #include <mpipe/core/error.hpp>
-#include <mpipe/exec/future_state.hpp>
-#include <mpipe/exec/map_results.hpp>
-#include <mpipe/exec/task.hpp>
+#include <mpipe/futures/future_state.hpp>
+#include <mpipe/futures/map_results.hpp>
+#include <mpipe/futures/task.hpp>
 
-#include "exec/task_messages.hpp"
+#include "futures/task_messages.hpp"
 #include "fuzz/fuzz_target.hpp"
 
 #include <algorithm>

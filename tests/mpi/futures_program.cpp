@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Built twice, as two programs that differ: executors must refuse ranks of which some run the other one.
 #include <mpipe/comm/environment.hpp>
-#include <mpipe/exec/mpi_pool_executor.hpp>
+#include <mpipe/futures/mpi_pool_executor.hpp>
 
 #include <cstdio>
 

@@ -3,7 +3,7 @@
 /// What the tests of executors share: functions to submit, and the scope that they run in.
 #pragma once
 
-#include <mpipe/exec/mpi_pool_executor.hpp>
+#include <mpipe/futures/mpi_pool_executor.hpp>
 
 #include "mpi/world.hpp"
 #include "support/expect_error.hpp"

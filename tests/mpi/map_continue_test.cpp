@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Maps that go on after failures, on any number of ranks: what fails, what that blocks, what is stored of it
 // and what a resume does with it.
+#include <mpipe/folder/status.hpp>
 #include <mpipe/mpipe.hpp>
-#include <mpipe/run/status.hpp>
 #include <mpipe/store/run_reader.hpp>
 
 #include "mpi/shared_folder.hpp"

@@ -4,11 +4,11 @@
 /// seed.
 #pragma once
 
-#include <mpipe/comm/loopback.hpp>
-#include <mpipe/exec/dispatch.hpp>
 #include <mpipe/exec/pools.hpp>
-#include <mpipe/exec/serve.hpp>
 
+#include "comm/api/loopback.hpp"
+#include "exec/api/dispatch.hpp"
+#include "exec/api/serve.hpp"
 #include "unit/exec/counting_handler.hpp"
 
 #include <gtest/gtest.h>

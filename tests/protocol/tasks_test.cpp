@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Executors' two sides over a network that is a data structure: delays, workers that overtake each other, and
 // workers that lie.
-#include <mpipe/comm/loopback.hpp>
-#include <mpipe/exec/future.hpp>
-#include <mpipe/exec/map_results.hpp>
-#include <mpipe/exec/task.hpp>
+#include <mpipe/futures/future.hpp>
+#include <mpipe/futures/map_results.hpp>
+#include <mpipe/futures/task.hpp>
 
-#include "exec/task_hub.hpp"
-#include "exec/task_server.hpp"
+#include "comm/api/loopback.hpp"
+#include "futures/task_hub.hpp"
+#include "futures/task_server.hpp"
 #include "support/expect_error.hpp"
 
 #include <gtest/gtest.h>

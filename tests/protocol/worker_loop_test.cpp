@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One worker, turn by turn: what it does with each message at each moment.
-#include <mpipe/comm/loopback.hpp>
 #include <mpipe/exec/messages.hpp>
-#include <mpipe/exec/serve.hpp>
 
+#include "comm/api/loopback.hpp"
+#include "exec/api/serve.hpp"
 #include "support/expect_error.hpp"
 #include "unit/exec/counting_handler.hpp"
 #include "unit/exec/printing.hpp"

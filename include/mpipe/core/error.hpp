@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace mpipe {
 
@@ -81,18 +82,47 @@ Category category_from_string(std::string_view slug);
 /// The category with that number, as processes of one program tell each other; empty when there is none.
 std::optional<Category> category_from_number(std::uint32_t number);
 
-/// The exit code of a program that ends because of this category (0..5; see docs/reference.md).
+/// The exit code of a program that ends because of this category (1..5 or 75; see docs/reference.md).
 int exit_code(Category category);
+
+/// What an error is about, so that who shows it can point there: at the line of the document, say.
+struct Subject {
+  enum class Kind : std::uint8_t { unknown, output, parameter, function, axis, option, run, file };
+  Kind kind = Kind::unknown;
+  std::string name;
+
+  bool known() const { return kind != Kind::unknown; }
+  friend bool operator==(const Subject&, const Subject&) = default;
+};
+
+/// A process of the job, as messages name it.
+struct ProcessPlace {
+  int rank = 0;  ///< of the job (see `Communicator::job_rank`)
+  std::string host;
+};
 
 /// A problem with input, data or the machine: something that the user can mend. The text reads
 /// `problem (why it matters). suggestion`.
 class Error : public std::runtime_error {
  public:
-  Error(Category category, const std::string& message) : std::runtime_error(message), category_(category) {}
+  Error(Category category, const std::string& message, Subject subject = {})
+      : std::runtime_error(message), category_(category), subject_(std::move(subject)) {}
+
   Category category() const { return category_; }
+  const Subject& subject() const { return subject_; }
+  /// Where it happened; empty where that is this process, or is not known.
+  const std::optional<ProcessPlace>& place() const { return place_; }
+  /// The same error, which happened there. The text stays as it is.
+  Error at(ProcessPlace place) const {
+    Error error = *this;
+    error.place_ = std::move(place);
+    return error;
+  }
 
  private:
   Category category_;
+  Subject subject_;
+  std::optional<ProcessPlace> place_;
 };
 
 /// A broken promise of this library itself.

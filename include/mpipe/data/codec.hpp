@@ -10,6 +10,7 @@
 /// All integers are little-endian as on every machine that this library supports.
 #pragma once
 
+#include <mpipe/base/bytes.hpp>
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/element_type.hpp>
 
@@ -20,8 +21,6 @@
 #include <streambuf>
 
 namespace mpipe {
-
-using Bytes = std::vector<std::byte>;
 
 namespace detail {
 
@@ -49,20 +48,10 @@ constexpr unsigned kArchiveFlags = boost::archive::no_header | boost::archive::n
 /// Refuses bytes that no C++ bool has: to read one is undefined behaviour.
 void check_booleans(std::span<const std::byte> bytes, const ElementType& type);
 
-/// Reads little pieces off the front of encoded bytes; every length is checked.
-class ByteReader {
- public:
-  ByteReader(std::span<const std::byte> bytes, const ElementType& type) : rest_(bytes), type_(type) {}
-  std::uint64_t number();
-  std::span<const std::byte> take(std::uint64_t count);
-  bool at_end() const { return rest_.empty(); }
-  std::size_t remaining() const { return rest_.size(); }
-  const ElementType& type() const { return type_; }
-
- private:
-  std::span<const std::byte> rest_;
-  const ElementType& type_;
-};
+/// Reads encoded bytes of a value of this type, which must outlive the reader. They may come from a file.
+inline ByteReader element_reader(std::span<const std::byte> bytes, const ElementType& type) {
+  return {bytes, type.name, ByteOrigin::file};
+}
 
 /// The shape in front of an encoded array; refuses ranks over 64 and shapes with more items than there are
 /// bytes
@@ -148,7 +137,7 @@ T decode(std::span<const std::byte> bytes) {
     return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   } else if constexpr (ArrayLike<T>) {
     using Item = typename ArrayItem<T>::type;
-    detail::ByteReader reader(bytes, type);
+    ByteReader reader = detail::element_reader(bytes, type);
     const Shape shape = detail::read_shape(reader, FixedValue<Item> ? sizeof(Item) : sizeof(std::uint64_t));
     T array = detail::make_array<T>(shape, type);
     const auto count = static_cast<std::size_t>(array.size());
@@ -162,10 +151,10 @@ T decode(std::span<const std::byte> bytes) {
           array[k] = decode<Item>(raw.subspan(k * sizeof(Item), sizeof(Item)));
       }
     } else {
-      auto lengths = detail::ByteReader(reader.take(count * sizeof(std::uint64_t)), type);
-      for (auto& item : array) item = decode<Item>(reader.take(lengths.number()));
+      auto lengths = detail::element_reader(reader.take(count * sizeof(std::uint64_t)), type);
+      for (auto& item : array) item = decode<Item>(reader.take(lengths.get<std::uint64_t>()));
     }
-    if (!reader.at_end()) detail::throw_bad_encoding(type, "bytes are left over");
+    reader.expect_end();
     return array;
   } else {
     T value{};

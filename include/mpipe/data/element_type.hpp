@@ -3,6 +3,7 @@
 /// The types that values may have, as compile-time traits and as run-time descriptions.
 #pragma once
 
+#include <mpipe/core/failure.hpp>
 #include <mpipe/data/array.hpp>
 
 #include <array>
@@ -122,9 +123,6 @@ consteval Kind fixed_kind() {
     return static_cast<Kind>(first + log_size);
   }
 }
-
-/// Readable C++ name of a type.
-std::string type_name(const std::type_info& type);
 
 template <ElementValue T>
 const ElementType& element_type() {

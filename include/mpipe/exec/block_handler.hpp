@@ -3,17 +3,12 @@
 /// The seam between those who move blocks around and those who know what is in them.
 #pragma once
 
+#include <mpipe/core/failure.hpp>
 #include <mpipe/exec/block_report.hpp>
 
 #include <string>
 
 namespace mpipe {
-
-/// Where blocks are computed, for reports of failures.
-struct ProcessPlace {
-  int rank = 0;
-  std::string host;
-};
 
 /// Computes blocks in this process. One thread at a time, unless the implementation says otherwise.
 class BlockHandler {
@@ -29,10 +24,6 @@ class BlockHandler {
   /// Blocks of this stage come whole, however long they take, as each call costs much by itself.
   virtual bool takes_whole(StageId) const { return false; }
 };
-
-/// Message, type and category of the exception that is being handled; for use in a `catch` block. The rest of
-/// the failure is the caller's to fill in.
-Failure failure_from_current_exception();
 
 /// `handler.compute(block)`, with everything that it throws turned into a failure.
 BlockReport compute_guarded(BlockHandler& handler, const Block& block, const ProcessPlace& place);

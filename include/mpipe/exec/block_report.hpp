@@ -3,8 +3,8 @@
 /// What a worker tells about a block that it has computed.
 #pragma once
 
+#include <mpipe/core/failure.hpp>
 #include <mpipe/core/shape.hpp>
-#include <mpipe/exec/failure.hpp>
 #include <mpipe/schedule/block.hpp>
 
 #include <cstdint>

@@ -5,13 +5,13 @@
 
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/core/clock.hpp>
-#include <mpipe/exec/failure.hpp>
+#include <mpipe/core/failure.hpp>
+#include <mpipe/exec/observer.hpp>
 #include <mpipe/exec/pools.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
+#include <mpipe/plan/lineage.hpp>
+#include <mpipe/plan/plan.hpp>
 #include <mpipe/run/chunk_size.hpp>
-#include <mpipe/run/observer.hpp>
-#include <mpipe/schedule/lineage.hpp>
-#include <mpipe/schedule/plan.hpp>
 
 #include <chrono>
 #include <filesystem>

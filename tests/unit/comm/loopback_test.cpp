@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/comm/loopback.hpp>
+#include "comm/api/loopback.hpp"
 
 #include "support/expect_error.hpp"
 #include "unit/comm/bytes.hpp"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Groups that only their members make, communicators for functions, and questions that nobody waits in.
-#include <mpipe/comm/agreement.hpp>
-#include <mpipe/comm/consent.hpp>
 #include <mpipe/comm/native_comm.hpp>
 #include <mpipe/core/error.hpp>
 
+#include "comm/api/collective.hpp"
+#include "comm/api/consent.hpp"
 #include "support/expect_error.hpp"
 
 #include <boost/mpi/communicator.hpp>

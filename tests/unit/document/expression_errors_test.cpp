@@ -2,7 +2,7 @@
 // What is wrong with an expression is found before anything runs, and its place is told.
 #include <mpipe/document/expression.hpp>
 
-#include "document/expression_tree.hpp"
+#include "document/expression/expression_tree.hpp"
 #include "support/expect_error.hpp"
 
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The published schema and the manual say what the loader does.
-#include "document/expression_tree.hpp"
-#include "document/keys.hpp"
+#include "document/expression/expression_tree.hpp"
+#include "document/sections/keys.hpp"
 #include "document_text.hpp"
 
 #include <gtest/gtest.h>

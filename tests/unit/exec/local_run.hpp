@@ -3,7 +3,7 @@
 /// A pipeline that is run block by block in this thread, with nothing but a BlockRunner.
 #pragma once
 
-#include <mpipe/exec/block_runner.hpp>
+#include "exec/api/block_runner.hpp"
 
 #include <gtest/gtest.h>
 

@@ -45,7 +45,8 @@ Failure sample_failure() {
           .arguments = "x=1.5, name=\"a\"",
           .host = "node17",
           .rank = 42,
-          .category = Category::internal_shape_mismatch};
+          .category = Category::internal_shape_mismatch,
+          .subject = {Subject::Kind::output, "energy"}};
 }
 
 TEST(Messages, to_a_worker) {

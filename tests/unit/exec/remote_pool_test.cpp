@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The pool of rank 0 over a network within this process.
-#include <mpipe/comm/loopback.hpp>
 #include <mpipe/exec/pools.hpp>
 
+#include "comm/api/loopback.hpp"
 #include "support/expect_error.hpp"
 #include "unit/exec/counting_handler.hpp"
 #include "unit/exec/printing.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/exec/run_arrays.hpp>
+#include "exec/api/run_arrays.hpp"
 
 #include "support/expect_error.hpp"
 #include "unit/exec/local_run.hpp"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Blocks that wait, and blocks that are computed in slices.
-#include "exec/sliced_block.hpp"
+#include "exec/pools/sliced_block.hpp"
 
-#include "exec/block_queue.hpp"
+#include "exec/pools/block_queue.hpp"
 #include "support/expect_error.hpp"
 #include "unit/exec/counting_handler.hpp"
 #include "unit/exec/printing.hpp"

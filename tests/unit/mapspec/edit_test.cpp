@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/mapspec/edit.hpp>
+#include "mapspec/api/edit.hpp"
 
 #include "support/expect_error.hpp"
 

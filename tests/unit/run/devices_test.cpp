@@ -4,7 +4,7 @@
 
 #include "support/environment.hpp"
 #include "support/expect_error.hpp"
-#include "temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <fstream>
 

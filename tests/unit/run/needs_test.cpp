@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What functions need against what nodes have: refusals, and who gets which devices.
-#include "run/needs.hpp"
+#include "run/api/needs.hpp"
 
 #include "support/expect_error.hpp"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "schedule/api/run_queue.hpp"
+
 #include <mpipe/core/error.hpp>
-#include <mpipe/schedule/run_queue.hpp>
 
 #include <gtest/gtest.h>
 

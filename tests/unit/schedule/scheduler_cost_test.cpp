@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What scheduling costs: memory by number of elements, allocations, and (printed only) time per block.
-#include <mpipe/schedule/scheduler.hpp>
+#include "schedule/api/scheduler.hpp"
 
 #include <gtest/gtest.h>
 

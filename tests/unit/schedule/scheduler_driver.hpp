@@ -2,7 +2,7 @@
 // A scheduler with a hand on its clock, for tests of single rules.
 #pragma once
 
-#include <mpipe/schedule/scheduler.hpp>
+#include "schedule/api/scheduler.hpp"
 
 #include <algorithm>
 #include <optional>

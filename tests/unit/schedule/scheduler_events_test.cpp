@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <mpipe/core/error.hpp>
-#include <mpipe/schedule/scheduler.hpp>
 
+#include "schedule/api/scheduler.hpp"
 #include "unit/schedule/scheduler_driver.hpp"
 
 #include <gtest/gtest.h>

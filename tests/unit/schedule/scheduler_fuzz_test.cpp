@@ -5,7 +5,8 @@
 //     MPIPE_FUZZ_SEED=17 schedule_fuzz_test      one seed
 //     MPIPE_FUZZ_SEEDS=100000 schedule_fuzz_test so many
 #include <mpipe/core/error.hpp>
-#include <mpipe/schedule/scheduler.hpp>
+
+#include "schedule/api/scheduler.hpp"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 // compute what it sends.
 #pragma once
 
-#include <mpipe/schedule/scheduler.hpp>
+#include "schedule/api/scheduler.hpp"
 
 #include <algorithm>
 #include <deque>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/schedule/worker_lists.hpp>
+#include "schedule/api/worker_lists.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// How a run goes, as its status.json tells anybody who looks: written while it runs, read by others at any
+/// time.
+#pragma once
+
+#include <mpipe/core/shape.hpp>
+#include <mpipe/exec/observer.hpp>
+#include <mpipe/folder/folder_owner.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mpipe {
+
+enum class RunState : std::uint8_t {
+  pending,  ///< a job has the folder, and has not begun to compute
+  running,
+  drained,  ///< stopped early, can be resumed
+  completed,
+  failed,
+  cancelled,  ///< ended by a signal
+  stale,      ///< says that it runs, but the process is gone: can be resumed (never written, only found by a
+              ///< reader)
+};
+std::string_view to_string(RunState state);
+
+/// How one output goes. Numbers are of elements.
+struct OutputStatus {
+  std::string name;
+  std::vector<std::string> dims;
+  PartialShape shape;
+  std::string dtype;
+  std::optional<Index> elements;  ///< that the run is to compute; not known where a shape is not known yet
+  Index done = 0;                 ///< those that an earlier start has kept included
+  Index failed = 0;
+  Index blocked = 0;
+
+  Index pending() const { return elements ? std::max<Index>(0, *elements - done - failed - blocked) : 0; }
+  double fraction() const;
+};
+
+struct RunStatus {
+  RunState state = RunState::pending;
+  std::optional<int> exit_code;  ///< when it has ended; the truth also where mpirun tells another
+  std::string message;           ///< why it failed
+  std::vector<OutputStatus> outputs;
+  double elements_per_second = 0;  ///< function calls, lately
+  std::optional<double> eta_seconds;
+  int ranks = 1;
+  FolderOwner owner;                 ///< rank 0 of the run
+  std::string started;               ///< ISO 8601, UTC
+  std::string heartbeat;             ///< when this was written
+  std::string finished;              ///< empty while it runs
+  double heartbeat_age_seconds = 0;  ///< found by the reader
+
+  double progress_fraction() const;
+  /// For scripts: `exit_code`; of a run that is pending or running 75, of a stale one 5.
+  int script_exit_code() const;
+};
+
+/// The text of status.json and of `pipeline_app status --json`.
+std::string to_json(const RunStatus& status);
+
+/// How the run in a folder goes; reads files only, and disturbs nobody. Where there is no status.json (or a
+/// damaged one), what run.json and results.h5 tell. Throws `Error`: folder_refused (there is no run),
+/// storage_failed.
+RunStatus read_status(const std::filesystem::path& run_folder);
+
+/// Keeps status.json of a run folder up to date: at most once per `interval`, and every ten seconds as a sign
+/// of life, by a thread of its own, so that neither long elements nor slow disks matter. Rank 0 only; never
+/// throws: a status that cannot be written stops no run. Writes nothing before `on_start`, when the folder is
+/// claimed. An empty path is a run without a folder: nothing is written, `status` tells all the same.
+class StatusWriter final : public RunObserver {
+ public:
+  explicit StatusWriter(std::filesystem::path run_folder,
+                        std::chrono::milliseconds interval = std::chrono::milliseconds(1000));
+  ~StatusWriter() override;
+  StatusWriter(const StatusWriter&) = delete;
+  StatusWriter& operator=(const StatusWriter&) = delete;
+
+  void on_start(const Plan& plan, const MachineInfo& machine,
+                const std::vector<ElementCounts>& kept) override;
+  void on_progress(FunctionId function, const ElementCounts& counts, TimePoint now) override;
+  void on_resolved(const Plan& plan) override;
+  void on_end(const std::string& state, const std::string& message) override;
+
+  /// The last word, synced to the disk; for those who know the exit code. May be called by another thread
+  /// than the rest, and more than once. Does nothing before `on_start`, or when another job has the folder by
+  /// now.
+  void finish(RunState state, int exit_code, const std::string& message);
+
+  bool started() const;
+  /// How the run goes, as status.json has it or soon will. Any thread.
+  RunStatus status() const;
+  /// Why the status could not be written; empty when it could.
+  std::string problem() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mpipe

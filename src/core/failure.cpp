@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Describes whatever was thrown, of any type, so that it can be told to others.
+#include <mpipe/core/failure.hpp>
+
+#include <fmt/format.h>
+
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <new>
+
+namespace mpipe {
+namespace {
+
+constexpr int kMaxCauses = 16;
+
+/// `message`, then what is nested in the exception, each behind "; caused by: ".
+std::string with_causes(const std::exception& error) {
+  std::string text = error.what();
+  const std::exception* outer = &error;
+  std::exception_ptr inner;
+  for (int k = 0; k < kMaxCauses; ++k) {
+    const auto* nested = dynamic_cast<const std::nested_exception*>(outer);
+    if (nested == nullptr || nested->nested_ptr() == nullptr) break;
+    inner = nested->nested_ptr();
+    try {
+      std::rethrow_exception(inner);
+    } catch (const std::exception& cause) {
+      text += std::string("; caused by: ") + cause.what();
+      outer = &cause;  // `inner` keeps it alive
+    } catch (...) {
+      text += "; caused by: " + failure_from_current_exception().message;
+      break;
+    }
+  }
+  return text;
+}
+
+/// The value of a thrown number, which is all that it says.
+template <class... Numbers>
+bool read_number(std::string& text) {
+  const auto read = [&](auto sample) {
+    try {
+      throw;
+    } catch (const decltype(sample)& number) {
+      text = fmt::format("{}", number);
+      return true;
+    } catch (...) {
+      return false;
+    }
+  };
+  return (read(Numbers{}) || ...);
+}
+
+}  // namespace
+
+std::string type_name(const std::type_info& type) {
+  const std::unique_ptr<char, decltype(&std::free)> name(
+      abi::__cxa_demangle(type.name(), nullptr, nullptr, nullptr), &std::free);
+  return name ? name.get() : type.name();
+}
+
+Failure failure_from_current_exception() {
+  Failure failure;
+  if (const std::type_info* type = abi::__cxa_current_exception_type()) failure.type = type_name(*type);
+  try {
+    throw;
+  } catch (const Error& error) {
+    failure.category = error.category();
+    failure.subject = error.subject();
+    failure.message = error.what();
+    if (error.place()) {
+      failure.rank = error.place()->rank;
+      failure.host = error.place()->host;
+    }
+  } catch (const std::exception& error) {
+    failure.message = with_causes(error);
+  } catch (const std::string& text) {
+    failure.message = text;
+  } catch (const char* text) {
+    failure.message = text != nullptr ? text : "";
+  } catch (...) {
+    if (!read_number<int, unsigned, long, unsigned long, long long, unsigned long long, float, double>(
+            failure.message))
+      failure.message = "an exception without a message";
+  }
+  return failure;
+}
+
+Error error_of(const Failure& failure) {
+  return Error(failure.category, failure.message, failure.subject).at({failure.rank, failure.host});
+}
+
+void rethrow_of_user_code(std::string_view what, Category category, const Subject& subject) {
+  try {
+    throw;
+  } catch (const Error&) {
+    throw;
+  } catch (...) {
+    const Failure failure = failure_from_current_exception();
+    throw Error(category, fmt::format("{} threw {}: {}. Mend it.", what, failure.type, failure.message),
+                subject);
+  }
+}
+
+}  // namespace mpipe

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/document/expression.hpp>
+
+#include "document/expression/array_evaluator.hpp"
+#include "document/expression/expression_tree.hpp"
+#include "document/expression/scalar_program.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace mpipe {
+namespace {
+
+/// A number, or an array of numbers as one element.
+bool is_numbers(const ElementType& type) {
+  return type.is_real() || (type.kind == Kind::array && type.item->is_real());
+}
+
+class ExpressionBody final : public FunctionBody {
+ public:
+  explicit ExpressionBody(detail::ExpressionTrees trees)
+      : trees_(std::move(trees)), parameters_(trees_.names.size(), ValueType{nullptr, std::nullopt, true}) {
+    if (!trees_.has_array_ops) scalars_.emplace(trees_);
+  }
+  ExpressionBody(const ExpressionBody&) = delete;  // the program refers to the trees
+  ExpressionBody& operator=(const ExpressionBody&) = delete;
+
+  const std::vector<ValueType>& parameters() const override { return parameters_; }
+  std::size_t output_count() const override { return trees_.roots.size(); }
+  bool thread_safe() const override { return true; }
+  bool draws_random_numbers() const override {
+    return std::any_of(trees_.nodes.begin(), trees_.nodes.end(), [](const detail::ExpressionNode& node) {
+      return node.op == detail::Op::random || node.op == detail::Op::normal;
+    });
+  }
+  std::string identity() const override {
+    return fmt::format("expression 1 ({}) -> [{}]", fmt::join(trees_.names, ", "),
+                       fmt::join(trees_.texts, "; "));
+  }
+
+  std::vector<ValueType> outputs(std::span<const ValueType> arguments) const override {
+    std::vector<std::optional<std::size_t>> ranks(trees_.names.size());
+    for (std::size_t k = 0; k < std::min(arguments.size(), ranks.size()); ++k) {
+      const ElementType* element = arguments[k].element;
+      if (element != nullptr && !is_numbers(*element))
+        throw Error(Category::type_mismatch,
+                    fmt::format("parameter '{}' of the expression '{}' is {}, but expressions compute with "
+                                "real numbers only. "
+                                "Compute it in a plugin, or give numbers.",
+                                trees_.names[k], trees_.texts.front(), arguments[k].to_string()));
+      if (element == nullptr || element->is_real()) ranks[k] = arguments[k].rank;
+    }
+    std::vector<ValueType> types;
+    const auto inferred = infer_ranks(trees_, ranks);
+    for (const detail::NodeId root : trees_.roots)
+      types.push_back({&element_type(Kind::float64), inferred[root], !inferred[root].has_value()});
+    return types;
+  }
+
+  void call(BlockCall& call) const override {
+    if (scalars_ && all_scalar(call))
+      scalars_->run(call);
+    else
+      detail::evaluate_arrays(trees_, call);
+  }
+
+ private:
+  static bool all_scalar(const BlockCall& call) {
+    return std::all_of(call.arguments.begin(), call.arguments.end(),
+                       [](const ArgumentView& a) { return a.slice_shape.empty() && a.type->fixed_size(); }) &&
+           std::all_of(call.outputs.begin(), call.outputs.end(), [](const OutputColumn& c) {
+             return c.fixed != nullptr && !(c.collects_items && c.item_rank);
+           });
+  }
+
+  detail::ExpressionTrees trees_;
+  std::vector<ValueType> parameters_;
+  std::optional<detail::ScalarProgram> scalars_;
+};
+
+}  // namespace
+
+std::vector<std::string> free_names(const std::vector<std::string>& expressions) {
+  return detail::parse_expressions(expressions, {}).names;
+}
+
+std::shared_ptr<const FunctionBody> make_expression_body(std::vector<std::string> expressions,
+                                                         std::vector<std::string> parameters) {
+  return std::make_shared<const ExpressionBody>(
+      detail::parse_expressions(std::move(expressions), std::move(parameters)));
+}
+
+Function expression_function(std::vector<std::string> outputs, std::vector<std::string> expressions,
+                             std::vector<std::string> parameters) {
+  auto trees = detail::parse_expressions(std::move(expressions), std::move(parameters));
+  auto names = trees.names;
+  Function function(std::move(outputs), std::make_shared<const ExpressionBody>(std::move(trees)));
+  function.parameters(std::move(names));
+  return function;
+}
+
+}  // namespace mpipe

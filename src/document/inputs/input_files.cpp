@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "document/inputs/input_files.hpp"
+
+#include "document/value_builder.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace mpipe::detail {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+constexpr std::uintmax_t kMostJsonBytes = 256 * 1024 * 1024;  // it takes several times as much in memory
+constexpr int kDeepestJson = 32;
+
+/// Where in a JSON value something is: `[0, 3]`.
+class JsonList {
+ public:
+  JsonList(const fs::path& file, const Json& root) : file_(file) {
+    const Json* level = &root;
+    for (; level->is_array(); level = &level->front()) {
+      if (shape_.size() == kDeepestJson)
+        refuse_file(file_, fmt::format("has lists nested more than {} deep.", kDeepestJson));
+      shape_.push_back(static_cast<Index>(level->size()));
+      if (level->empty()) break;
+    }
+    walk(root);
+  }
+  Value value() && { return std::move(builder_).finish(std::move(shape_)); }
+
+ private:
+  void walk(const Json& at) {
+    if (index_.size() == shape_.size()) return leaf(at);
+    const Index extent = shape_[index_.size()];
+    if (!at.is_array() || static_cast<Index>(at.size()) != extent)
+      refuse(fmt::format(
+          "a list of {} items is expected, as in the first one of its level (an array is not ragged).",
+          extent));
+    index_.push_back(0);
+    for (const Json& item : at) {
+      walk(item);
+      ++index_.back();
+    }
+    index_.pop_back();
+  }
+
+  void leaf(const Json& at) {
+    try {
+      builder_.add(scalar(at));
+    } catch (const Error& error) {
+      refuse(error.what());
+    }
+  }
+
+  Scalar scalar(const Json& at) const {
+    switch (at.type()) {
+      case Json::value_t::boolean:
+        return at.get<bool>();
+      case Json::value_t::number_integer:
+        return at.get<std::int64_t>();
+      case Json::value_t::number_float:
+        return at.get<double>();
+      case Json::value_t::string:
+        return at.get<std::string>();
+      case Json::value_t::number_unsigned:
+        if (at.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+          refuse("this integer does not fit into 64 bits.");
+        return at.get<std::int64_t>();
+      case Json::value_t::null:
+        return {};
+      default:
+        refuse(fmt::format("an {} cannot be a value here. Give numbers, texts, or lists of them.",
+                           at.type_name()));
+    }
+  }
+
+  [[noreturn]] void refuse(const std::string& problem) const {
+    refuse_file(file_,
+                fmt::format("at {}: {}", index_.empty() ? "its top" : index_to_string(index_), problem));
+  }
+
+  const fs::path& file_;
+  Shape shape_;
+  MultiIndex index_;
+  ValueBuilder builder_;
+};
+
+}  // namespace
+
+Value read_json(const fs::path& file) {
+  std::ifstream in = open_input_file(file);
+  const std::uintmax_t size = fs::file_size(file);
+  if (size > kMostJsonBytes)
+    throw Error(Category::too_large,
+                fmt::format("the file '{}' has {} bytes, and JSON of at most {} is read. Use hdf5 or npy.",
+                            file.string(), size, kMostJsonBytes));
+  Json json;
+  try {
+    json = Json::parse(in);
+  } catch (const Json::exception& error) {
+    refuse_file(file, fmt::format("is no valid JSON: {}", error.what()));
+  }
+  return JsonList(file, json).value();
+}
+
+}  // namespace mpipe::detail

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// Inputs from files. Files are not trusted: sizes in them are checked against the file and the memory before
+/// anything is allocated. All throw `Error`: bad_input_file (not there, damaged, of a form that is not read)
+/// and too_large, with the file and the place in it.
+#pragma once
+
+#include <mpipe/data/value.hpp>
+
+#include "data/api/input_file.hpp"
+#include "document/yaml_tree.hpp"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace mpipe::detail {
+
+struct CsvColumns {
+  std::vector<std::string> names;
+  bool several = false;  ///< `columns`: a 2-D value, even for one
+};
+
+/// The columns that an input with `csv:` names. Throws `PlacedError`.
+CsvColumns csv_columns(const Yaml& spec);
+
+/// One column as a 1-D value, or several as (rows, columns). The first line has the names. Quotes as in RFC
+/// 4180; empty lines, and lines that begin with #, are skipped. Cells: integers, numbers, true and false;
+/// else, or in quotes, texts.
+Value read_csv(const std::filesystem::path& file, const CsvColumns& columns);
+
+/// A file that is one JSON value: a number, text, boolean, or nested lists of one kind and regular shape. At
+/// most 256 MB.
+Value read_json(const std::filesystem::path& file);
+
+/// NumPy's format, versions 1 to 3: booleans, integers, floating point and complex numbers of either byte
+/// order.
+Value read_npy(const std::filesystem::path& file);
+
+}  // namespace mpipe::detail

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "document/sections/function_section.hpp"
+
+#include <mpipe/document/expression.hpp>
+
+#include "document/expression/expression_tree.hpp"
+#include "document/inputs/input_value.hpp"
+#include "document/sections/keys.hpp"
+#include "document/sections/resources_section.hpp"
+#include "document/text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace mpipe::detail {
+namespace {
+
+/// Reads the keys of one function.
+class FunctionReader {
+ public:
+  FunctionReader(const Yaml& spec, PluginCache& plugins) : spec_(spec), plugins_(plugins) {}
+
+  FunctionEntry read() {
+    check_keys(spec_, kFunctionKeys);
+    read_names();
+    Function function = spec_.find("plugin") ? plugin_function() : expression();
+    read_mapping(function);
+    read_isolation(function);
+    read_values_of(function);
+    read_attributes(function);
+    check(function);
+    // All that stands here is without the scope.
+    if (const auto scope = find("scope"))
+      at_place(*scope, [&] { function.scope(read_text(*scope, "the name of a scope")); });
+    FunctionEntry entry{std::move(function), spec_.place(), {}, expressions_};
+    const auto names = entry.function.output_names();
+    for (std::size_t k = 0; k < names.size(); ++k)
+      entry.outputs.emplace_back(names[k], output_specs_[k].place());
+    return entry;
+  }
+
+ private:
+  std::optional<Yaml> find(std::string_view key) const { return spec_.find(key); }
+
+  // ---- names ----
+
+  void read_names() {
+    const auto output = find("output");
+    if (!output)
+      spec_.refuse(
+          "this function has no output. Add the name of its result (output: y), or a list of names.");
+    output_specs_ = read_one_or_list(*output, "the name of an output, or a list of names");
+    for (const Yaml& name : output_specs_) outputs_.push_back(name.text());
+    if (const auto parameters = find("parameters")) {
+      if (!parameters->is_sequence()) parameters->refuse_type("a list of names of parameters");
+      for (std::size_t k = 0; k < parameters->size(); ++k)
+        parameters_.push_back(read_text(parameters->item(k), "the name of a parameter"));
+    }
+    if (const auto renames = find("renames")) {
+      if (!renames->is_map()) renames->refuse_type("a mapping from own names to the names in the pipeline");
+      for (std::size_t k = 0; k < renames->size(); ++k)
+        renames_[renames->key(k).text()] = read_text(renames->value(k), "the new name");
+    }
+  }
+
+  // ---- bodies ----
+
+  Function expression() {
+    const auto expr = find("expr");
+    if (!expr)
+      spec_.refuse(
+          fmt::format("nothing says how '{}' is computed. Add an expression (expr: \"x + 1\"), or a plugin "
+                      "and a function "
+                      "in it.",
+                      printable(outputs_.front())));
+    if (const auto function = find("function"))
+      function->refuse("'function' goes with 'plugin', not with 'expr'. Remove it.");
+    expressions_ = read_one_or_list(*expr, "an expression, or a list of them, one per output");
+    if (expressions_.size() != outputs_.size())
+      expr->refuse(fmt::format("there are {} outputs but {} expressions. Give one for each.", outputs_.size(),
+                               expressions_.size()));
+    std::vector<std::string> texts;
+    for (const Yaml& item : expressions_) texts.push_back(item.text());
+    try {
+      Function function = expression_function(outputs_, std::move(texts), parameters_);
+      if (!renames_.empty()) function.renames(renames_);
+      return function;
+    } catch (const ExpressionError& error) {
+      throw PlacedError(expressions_[error.expression()].place_in_text(error.offset()), error.category(),
+                        error.what());
+    }
+  }
+
+  Function plugin_function() {
+    const Yaml plugin = *find("plugin");
+    if (const auto expr = find("expr"))
+      expr->refuse("'expr' and 'plugin' both say how the function computes. Keep one.");
+    const auto function = find("function");
+    if (!function) spec_.refuse("a plugin needs the name of a function in it. Add it (function: name).");
+    const auto library =
+        at_place(plugin, [&] { return load(read_text(plugin, "the name of a shared library")); });
+    const std::string name = read_text(*function, "the name of a function");
+    const Function& own = at_place(*function, [&]() -> const Function& { return library->function(name); });
+    return at_place(spec_, [&] {
+      auto parameters = parameters_.empty() ? own.parameter_names() : parameters_;
+      auto outputs = outputs_;
+      rename(parameters, outputs);
+      return renamed_function(own, std::move(outputs), std::move(parameters));
+    });
+  }
+
+  std::shared_ptr<const Plugin> load(const std::string& name) const {
+    const std::filesystem::path path = find_plugin(name, spec_.source().folder());
+    auto& plugin = plugins_[path];
+    if (!plugin) plugin = Plugin::load(path);
+    return plugin;
+  }
+
+  void rename(std::vector<std::string>& parameters, std::vector<std::string>& outputs) const {
+    for (const auto& [own, name] : renames_) {
+      auto found = std::find(parameters.begin(), parameters.end(), own);
+      if (found == parameters.end()) {
+        found = std::find(outputs.begin(), outputs.end(), own);
+        if (found == outputs.end())
+          find("renames")->refuse(
+              fmt::format(
+                  "the renames name '{}', which is neither a parameter nor an output of the function.{}",
+                  printable(own), suggestion(own, parameters)),
+              Category::unknown_name);
+      }
+      *found = name;
+    }
+  }
+
+  // ---- how it is mapped, and with which values ----
+
+  void read_mapping(Function& function) const {
+    if (const auto mapspec = find("mapspec")) {
+      const std::string text = read_text(*mapspec, "a mapspec such as \"x[i] -> y[i]\"");
+      at_place(*mapspec, [&] { function.mapspec(text); });
+    }
+    if (const auto cache = find("cache"))
+      function.cache(read_integer(*cache, 0, "a number of results to keep, 0 or more"));
+    if (const auto shape = find("internal_shape")) function.internal_shape(read_internal_shape(*shape));
+    if (const auto resources = find("resources")) read_resources(*resources, function);
+  }
+
+  static PartialShape read_internal_shape(const Yaml& spec) {
+    PartialShape shape;
+    for (const Yaml& item :
+         read_one_or_list(spec, "an extent (a whole number, or \"?\"), or a list of them")) {
+      if (item.text() == "?")
+        shape.emplace_back();
+      else
+        shape.emplace_back(
+            read_integer(item, 0, "an extent: a whole number, 0 or more, or \"?\" when it is not known"));
+    }
+    return shape;
+  }
+
+  void read_isolation(Function& function) const {
+    const auto spec = find("isolation");
+    if (!spec) return;
+    const std::string kind = read_text(*spec, "none or process");
+    if (kind != "none" && kind != "process") spec->refuse_type("none or process");
+    function.isolation(kind == "process" ? Isolation::process : Isolation::none);
+  }
+
+  /// What the document says goes over what a plugin says of its own.
+  void read_values_of(Function& function) const {
+    Inputs defaults = function.default_values();
+    Inputs bound = function.bound_values();
+    if (const auto spec = find("defaults"))
+      for (auto& [name, value] : read_values(*spec, "a mapping from parameters to their defaults")) {
+        bound.erase(name);
+        defaults[name] = value;
+      }
+    if (const auto spec = find("bound"))
+      for (auto& [name, value] : read_values(*spec, "a mapping from parameters to their values")) {
+        if (!find("defaults") || !find("defaults")->find(name)) defaults.erase(name);
+        bound[name] = value;
+      }
+    function.defaults(std::move(defaults)).bound(std::move(bound));
+  }
+
+  void read_attributes(Function& function) const {
+    const auto names = function.output_names();
+    for (const char* key : {"units", "long_name"}) {
+      const auto spec = find(key);
+      if (!spec) continue;
+      if (spec->is_scalar()) {
+        if (names.size() > 1)
+          spec->refuse("the function has several outputs: expected a mapping from outputs to texts.");
+        function.attribute(names.front(), key, spec->text());
+        continue;
+      }
+      if (!spec->is_map()) spec->refuse_type("a text, or a mapping from outputs to texts");
+      for (std::size_t k = 0; k < spec->size(); ++k) {
+        const std::string& name = spec->key(k).text();
+        if (std::find(names.begin(), names.end(), name) == names.end())
+          spec->key(k).refuse(
+              fmt::format("'{}' is no output of this function.{}", printable(name), suggestion(name, names)),
+              Category::unknown_name);
+        function.attribute(name, key, read_text(spec->value(k), "a text"));
+      }
+    }
+  }
+
+  /// `Function::check`, with the place of the key that its complaint is about.
+  void check(const Function& function) const {
+    try {
+      function.check();
+    } catch (const Error& error) {
+      const auto key = find(blamed_key(error));
+      throw PlacedError(key ? key->place() : spec_.place(), error.category(), error.what());
+    }
+  }
+
+  std::string_view blamed_key(const Error& error) const {
+    const std::string_view text = error.what();
+    switch (error.category()) {
+      case Category::mapspec_name_mismatch:
+      case Category::bound_in_mapspec:
+        return "mapspec";
+      case Category::default_and_bound:
+        return "bound";
+      case Category::rename_collision:
+        return "renames";
+      case Category::bad_option:
+        if (text.find("cache") != std::string_view::npos) return "cache";
+        return text.find("isolated") != std::string_view::npos ? "isolation" : "resources";
+      case Category::type_mismatch:
+        return "resources";
+      case Category::unknown_name:
+        if (text.starts_with("the defaults")) return "defaults";
+        if (text.starts_with("the bound")) return "bound";
+        if (text.starts_with("renames")) return "renames";
+        return "parameters";
+      case Category::bad_identifier:
+        return text.find("of a parameter") != std::string_view::npos && find("parameters") ? "parameters"
+                                                                                           : "output";
+      default:
+        return "output";
+    }
+  }
+
+  Yaml spec_;
+  PluginCache& plugins_;
+  std::vector<Yaml> output_specs_;
+  std::vector<Yaml> expressions_;
+  std::vector<std::string> outputs_;
+  std::vector<std::string> parameters_;
+  std::map<std::string, std::string> renames_;
+};
+
+}  // namespace
+
+FunctionEntry read_function(const Yaml& spec, PluginCache& plugins) {
+  return FunctionReader(spec, plugins).read();
+}
+
+}  // namespace mpipe::detail

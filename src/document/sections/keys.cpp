@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "document/sections/keys.hpp"
+
+#include "document/text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace mpipe::detail {
+namespace {
+
+constexpr std::string_view kDocument[] = {"mpipe", "name", "functions", "axes", "inputs", "map", "runs"};
+constexpr std::string_view kDocumentLater[] = {"scope"};
+
+constexpr std::string_view kFunction[] = {
+    "output",     "expr",           "plugin",    "function",  "mapspec", "defaults",  "bound", "renames",
+    "parameters", "internal_shape", "resources", "isolation", "units",   "long_name", "cache", "scope"};
+constexpr std::string_view kFunctionLater[] = {"command", "returns", "timeout", "retries",
+                                               "env",     "workdir", "stdin",   "dtype"};
+
+constexpr std::string_view kResources[] = {"ranks", "threads", "gpus", "memory", "time"};
+
+constexpr std::string_view kInput[] = {"data", "linspace", "arange", "geomspace", "random",  "csv",
+                                       "json", "hdf5",     "npy",    "column",    "columns", "dataset"};
+constexpr std::string_view kRandom[] = {"uniform", "normal", "n", "seed"};
+
+constexpr std::string_view kMap[] = {"run_folder", "storage",        "executor",
+                                     "chunksizes", "error_handling", "max_failures",
+                                     "retries",    "max_concurrent", "seed"};
+
+constexpr std::string_view kRun[] = {"name", "inputs", "axes"};
+
+bool contains(std::span<const std::string_view> keys, std::string_view key) {
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
+}  // namespace
+
+const KeySet kDocumentKeys{"a document", kDocument, kDocumentLater};
+const KeySet kFunctionKeys{"a function", kFunction, kFunctionLater};
+const KeySet kResourceKeys{"the resources", kResources, {}};
+const KeySet kInputKeys{"an input", kInput, {}};
+const KeySet kRandomKeys{"random", kRandom, {}};
+const KeySet kMapKeys{"map", kMap, {}};
+const KeySet kRunKeys{"a run", kRun, {}};
+
+void check_keys(const Yaml& map, const KeySet& keys) {
+  if (!map.is_map()) map.refuse_type(fmt::format("the keys of {}", keys.where));
+  for (std::size_t k = 0; k < map.size(); ++k) {
+    const Yaml key = map.key(k);
+    if (contains(keys.known, key.text())) continue;
+    if (contains(keys.later, key.text()))
+      key.refuse(fmt::format("'{}' of {} is not supported by this version of mpipe. Remove it.", key.text(),
+                             keys.where),
+                 Category::not_supported);
+    const std::vector<std::string> known(keys.known.begin(), keys.known.end());
+    key.refuse(fmt::format("'{}' is no key of {}.{}", printable(key.text()), keys.where,
+                           suggestion(key.text(), known)));
+  }
+}
+
+}  // namespace mpipe::detail

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// The arrays of a run on one rank: what it computed, and what it was given to read.
+#pragma once
+
+#include <mpipe/data/partial_array.hpp>
+#include <mpipe/plan/plan.hpp>
+
+#include <memory>
+#include <vector>
+
+namespace mpipe {
+
+/// One `PartialArray` per output of a plan, made when its external shape is known.
+class RunArrays {
+ public:
+  explicit RunArrays(const Plan& plan) : plan_(plan), arrays_(plan.outputs().size()) {}
+
+  /// Makes the array of an output that has none yet, and tells one that has of an internal shape that became
+  /// known. Precondition: its external shape is known to the plan.
+  void prepare(OutputId output);
+  /// As `prepare`, for an output whose elements here may have turned out to be of another shape than the
+  /// plan's: then they are dropped.
+  void adopt(OutputId output);
+  /// nullptr when it has not been prepared.
+  PartialArray* find(OutputId output) { return arrays_[output.value].get(); }
+  const PartialArray* find(OutputId output) const { return arrays_[output.value].get(); }
+  /// All of them by output, nullptr where there is none.
+  std::vector<const PartialArray*> all() const;
+
+ private:
+  const Plan& plan_;
+  std::vector<std::unique_ptr<PartialArray>> arrays_;
+};
+
+/// The values of `array` as one value in mapspec order (its layout may hold internal axes anywhere). Elements
+/// that are not there are zero bytes.
+Value in_mapspec_order(const PartialArray& array, const std::vector<bool>& external);
+
+}  // namespace mpipe

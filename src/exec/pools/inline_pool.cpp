@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/exec/pools.hpp>
+
+#include "exec/pools/block_queue.hpp"
+
+#include <deque>
+#include <utility>
+
+namespace mpipe {
+
+struct InlinePool::Impl {
+  SlicedBlock current;
+  BlockQueue queue = {};
+  std::deque<PoolEvent> answers = {};  // to retracts
+};
+
+InlinePool::InlinePool(BlockHandler& handler, const Clock& clock, ProcessPlace place, Duration slice)
+    : impl_(new Impl{SlicedBlock(handler, clock, std::move(place), slice)}) {}
+
+InlinePool::~InlinePool() = default;
+
+void InlinePool::start(WorkerId, const Block& block) { impl_->queue.push(block); }
+
+void InlinePool::retract(WorkerId worker, BlockId block) {
+  SlicedBlock& current = impl_->current;
+  if (current.active() && current.id() == block) {
+    impl_->answers.push_back({worker, RetractedBlock{block, current.give_back()}});
+    if (current.report().completed > 0) impl_->answers.push_back({worker, std::move(current.report())});
+  } else if (const auto retracted = impl_->queue.retract(block)) {
+    impl_->answers.push_back({worker, *retracted});
+  }
+}
+
+std::optional<PoolEvent> InlinePool::poll() {
+  if (!impl_->answers.empty()) {
+    PoolEvent event = std::move(impl_->answers.front());
+    impl_->answers.pop_front();
+    return event;
+  }
+  SlicedBlock& current = impl_->current;
+  if (!current.active()) {
+    if (impl_->queue.empty()) return std::nullopt;
+    current.begin(impl_->queue.pop());
+  }
+  if (!current.step()) return std::nullopt;
+  if (current.report().failure)  // the run ends: nobody needs what waits here
+    for (const RetractedBlock& block : impl_->queue.give_back()) impl_->answers.push_back({{0}, block});
+  return PoolEvent{{0}, std::move(current.report())};
+}
+
+bool InlinePool::computes_inline() const {
+  return impl_->current.active() || !impl_->queue.empty() || !impl_->answers.empty();
+}
+
+}  // namespace mpipe

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "exec/pools/sliced_block.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace mpipe {
+
+namespace {
+
+/// Slices grow at most so much at a time: a few odd elements are no measure.
+constexpr Index growth = 8;
+
+}  // namespace
+
+void SlicedBlock::begin(const Block& block) {
+  if (block.stage != report_.block.stage) slice_elements_ = 1;
+  report_ = BlockReport();
+  report_.block = block;
+  next_ = block.range.begin;
+  active_ = true;
+}
+
+bool SlicedBlock::step() {
+  Block slice = report_.block;
+  slice.range = {next_, std::min(report_.block.range.end, next_ + slice_elements_)};
+  if (handler_.takes_whole(slice.stage)) slice.range.end = report_.block.range.end;
+  const TimePoint start = clock_.now();
+  BlockReport part = compute_guarded(handler_, slice, place_);
+  last_end_ = clock_.now();
+  const Duration took = last_end_ - start;
+  const Index wanted = slice_ / std::max<Duration>(took / slice.range.size(), Duration(1));
+  slice_elements_ = std::clamp<Index>(wanted, 1, std::max(slice_elements_, growth * slice.range.size()));
+  next_ = slice.range.end;
+  absorb(part, took);
+  active_ = next_ < report_.block.range.end && !report_.failure;
+  return !active_;
+}
+
+void SlicedBlock::absorb(BlockReport& part, Duration took) {
+  report_.completed += part.completed;
+  report_.busy += took;
+  report_.journal_bytes = part.journal_bytes;
+  if (part.failure) report_.failure = std::move(part.failure);
+  if (!part.failed.empty()) absorb_failed(part);
+  for (LateShape& late : part.late_shapes) {
+    // Every slice tells the shapes that it met: one of each is enough.
+    const bool known =
+        std::find(report_.late_shapes.begin(), report_.late_shapes.end(), late) != report_.late_shapes.end();
+    if (!known) report_.late_shapes.push_back(std::move(late));
+  }
+}
+
+void SlicedBlock::absorb_failed(BlockReport& part) {
+  for (FailedElements& failed : part.failed) {
+    const auto known =
+        std::find_if(report_.failed.begin(), report_.failed.end(),
+                     [&](const FailedElements& each) { return each.function == failed.function; });
+    if (known == report_.failed.end())
+      report_.failed.push_back(std::move(failed));
+    else
+      known->elements = known->elements.united(failed.elements);
+  }
+  std::move(part.details.begin(), part.details.end(), std::back_inserter(report_.details));
+}
+
+IndexRange SlicedBlock::give_back() {
+  if (!active_) return {};
+  active_ = false;
+  const IndexRange rest{next_, report_.block.range.end};
+  report_.block.range.end = next_;
+  return rest;
+}
+
+}  // namespace mpipe

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "folder/folder_contents.hpp"
+
+#include "folder/files.hpp"
+#include "folder/folder_lock.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string_view>
+
+namespace mpipe::detail {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+/// A folder of a run, with the beginning and the end of the names of the files that a run makes in it.
+struct RunSubfolder {
+  const char* name;
+  const char* prefix;
+  const char* suffix;
+  int depth = 0;  ///< of folders between it and the files
+};
+// See docs/formats.md.
+constexpr std::array kSubfolders{
+    RunSubfolder{"journal", "", ""},         RunSubfolder{"segments", "", ""},
+    RunSubfolder{"elements", "", ".npy", 2}, RunSubfolder{"elements", "", ".tmp", 2},
+    RunSubfolder{"errors", "", ".json"},     RunSubfolder{"logs", "rank-", ".log"},
+};
+constexpr std::array<std::string_view, 6> kFiles{kDescriptionName, kStatusName,       "store.json",
+                                                 "results.h5",     "results.extents", "trace.json"};
+
+bool matches(std::string_view name, const RunSubfolder& folder) {
+  return name.starts_with(folder.prefix) && name.ends_with(folder.suffix);
+}
+
+/// A file at the top of a run folder, or what was to become one when its writer died: `run.json.4711-0.tmp`.
+bool is_run_file(std::string_view name) {
+  const auto belongs = [name](std::string_view known) {
+    return name == known || (name.starts_with(known) && name[known.size()] == '.' && name.ends_with(".tmp"));
+  };
+  return std::any_of(kFiles.begin(), kFiles.end(), belongs) || (name != kLockName && belongs(kLockName));
+}
+
+enum class Format { ours, other, damaged };
+
+/// Whether `path` is a JSON file of that format. Readers of its content check the rest.
+Format format_of(const fs::path& path, std::string_view format) {
+  constexpr std::size_t kLimit = std::size_t{64} << 20;
+  std::string text;
+  if (read_small_file(path, kLimit, text) != ReadResult::ok) return Format::other;
+  const json parsed = json::parse(text, nullptr, false);
+  if (parsed.is_discarded()) return Format::damaged;
+  return parsed.is_object() && parsed.value("format", json()) == std::string(format) ? Format::ours
+                                                                                     : Format::other;
+}
+
+/// A process is about to lock the folder, or died at that moment.
+bool only_beginnings_of_locks(const fs::path& path) {
+  std::error_code error;
+  fs::directory_iterator entries(path, error);
+  return !error && std::all_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
+    const std::string name = entry.path().filename().string();
+    return name.starts_with(kLockName) && name != kLockName && is_run_file(name);
+  });
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(fs::symlink_status(path, ignored));
+}
+
+void remove_one(const fs::path& path) {
+  std::error_code error;
+  fs::remove(path, error);  // does not follow links
+  if (error && error != std::errc::no_such_file_or_directory) throw_file_error("remove", path, error.value());
+}
+
+void clear_subfolder(const fs::path& path, const RunSubfolder& folder, int depth) {
+  std::error_code error;
+  if (fs::symlink_status(path, error).type() != fs::file_type::directory) return;
+  fs::directory_iterator entries(path, error);
+  if (error) throw_file_error("read", path, error.value());
+  for (const fs::directory_entry& entry : entries) {
+    const bool is_file = !entry.is_directory(error) || entry.is_symlink(error);
+    if (!is_file && depth > 0)
+      clear_subfolder(entry.path(), folder, depth - 1);
+    else if (is_file && depth == 0 && matches(entry.path().filename().string(), folder))
+      remove_one(entry.path());
+  }
+  fs::remove(path, error);  // stays when somebody else has put something there
+}
+
+}  // namespace
+
+FolderKind classify_folder(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (status.type() == fs::file_type::not_found)
+    return is_there(path) ? FolderKind::file : FolderKind::absent;
+  if (error) throw_file_error("read the run folder", path, error.value());
+  if (status.type() != fs::file_type::directory) return FolderKind::file;
+  const fs::directory_iterator entries(path, error);
+  if (error) throw_file_error("read the run folder", path, error.value());
+  if (entries == fs::directory_iterator()) return FolderKind::empty;
+  // The lock is the first file that a run makes, and status.json bears its format too.
+  const LockContent lock = read_lock(path / kLockName);
+  const bool claimed =
+      (lock.exists && lock.ours) || format_of(path / kStatusName, "mpipe-status") == Format::ours;
+  if (is_there(path / kDescriptionName)) {
+    const Format format = format_of(path / kDescriptionName, "mpipe-run");
+    return format == Format::ours || (format == Format::damaged && claimed) ? FolderKind::run
+                                                                            : FolderKind::foreign;
+  }
+  return claimed || only_beginnings_of_locks(path) ? FolderKind::begun : FolderKind::foreign;
+}
+
+void remove_run_files(const fs::path& path) {
+  // What makes it a run goes first: a folder that is half removed is never taken for a run that is whole.
+  for (const std::string_view name : kFiles) remove_one(path / name);
+  std::error_code error;
+  fs::directory_iterator entries(path, error);
+  if (error) throw_file_error("read the run folder", path, error.value());
+  for (const fs::directory_entry& entry : entries)
+    if (is_run_file(entry.path().filename().string())) remove_one(entry.path());
+  for (const RunSubfolder& folder : kSubfolders) clear_subfolder(path / folder.name, folder, folder.depth);
+}
+
+}  // namespace mpipe::detail

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "folder/folder_lock.hpp"
+
+#include "base/api/json_integer.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+namespace mpipe::detail {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kFormat = "mpipe-lock";
+constexpr std::size_t kSizeLimit = 16 * 1024;
+constexpr auto kPause = std::chrono::milliseconds(20);
+constexpr int kMostAttempts = 250;  // 5 s: a takeover takes microseconds
+
+std::string lock_text(const FolderOwner& owner) {
+  const json text = {{"format", kFormat},
+                     {"version", 1},
+                     {"host", owner.host},
+                     {"pid", owner.pid},
+                     {"start_time", owner.start_time},
+                     {"job_id", owner.job_id},
+                     {"job_restarts", owner.job_restarts},
+                     {"since", owner.since}};
+  return text.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+std::optional<FolderOwner> parse_lock(const std::string& text) {
+  const json parsed = json::parse(text, nullptr, false);
+  if (!parsed.is_object() || parsed.value("format", json()) != kFormat) return std::nullopt;
+  try {
+    FolderOwner owner;
+    owner.host = parsed.at("host").get<std::string>();
+    owner.pid = detail::json_integer<std::int64_t>(parsed.at("pid"));
+    owner.start_time = detail::json_integer<std::uint64_t>(parsed.at("start_time"));
+    owner.job_id = parsed.value("job_id", "");
+    owner.job_restarts = detail::json_integer<std::int64_t>(parsed.value("job_restarts", json(0)));
+    owner.since = parsed.value("since", "");
+    // Numbers that mean groups of processes to kill(2) are no owner.
+    return owner.pid > 0 && owner.pid <= INT32_MAX ? std::optional(owner) : std::nullopt;
+  } catch (const std::exception&) {  // of the JSON library, or a number that is none
+    return std::nullopt;
+  }
+}
+
+std::uint64_t inode_of(const fs::path& path) {
+  struct stat info {};
+  return ::lstat(path.c_str(), &info) == 0 ? info.st_ino : 0;
+}
+
+std::uint64_t inode_of(const OpenFile& file) {
+  struct stat info {};
+  return ::fstat(file.descriptor(), &info) == 0 ? info.st_ino : 0;
+}
+
+[[noreturn]] void refuse_held(const fs::path& lock, const FolderOwner& owner, Liveness alive) {
+  const char* why = alive == Liveness::unknown ? "that host cannot be asked from here whether it still runs"
+                                               : "two jobs in one folder would destroy each other's results";
+  throw Error(
+      Category::folder_refused,
+      fmt::format(
+          "the run folder '{}' is in use by {} ({}). Wait for it to end, or choose another folder; if you "
+          "know that it is gone, remove '{}'.",
+          lock.parent_path().string(), describe(owner), why, lock.string()));
+}
+
+[[noreturn]] void refuse_foreign(const fs::path& lock) {
+  throw Error(
+      Category::folder_refused,
+      fmt::format(
+          "'{}' is not the lock file of a run (this folder may belong to something else). Choose another "
+          "run folder, or remove that file if you know what it is.",
+          lock.string()));
+}
+
+/// The new lock, waiting beside its place; gone when this ends.
+class Candidate {
+ public:
+  explicit Candidate(const fs::path& lock)
+      : lock_(lock), path_(temporary_beside(lock)), text_(lock_text(this_process())) {
+    ::unlink(path_.c_str());
+    if (const int error = create_file(path_, text_, false); error != 0)
+      throw_file_error("write into the run folder", lock.parent_path(), error);
+    inode_ = inode_of(path_);
+  }
+  Candidate(const Candidate&) = delete;
+  Candidate& operator=(const Candidate&) = delete;
+  ~Candidate() { ::unlink(path_.c_str()); }
+
+  /// Puts it into an empty place. False when the place is taken.
+  bool place() {
+    if (::link(path_.c_str(), lock_.c_str()) == 0) return true;
+    if (errno == EEXIST) return false;
+    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
+      throw_file_error("lock the run folder", lock_.parent_path(), errno);
+    // A file system without hard links: readers may see the file before it has its contents.
+    const int error = create_file(lock_, text_, false);
+    if (error == EEXIST) return false;
+    if (error != 0) throw_file_error("lock the run folder", lock_.parent_path(), error);
+    inode_ = inode_of(lock_);
+    return true;
+  }
+
+  /// Puts it into the place of a lock whose owner is dead.
+  void replace() {
+    if (::rename(path_.c_str(), lock_.c_str()) != 0)
+      throw_file_error("lock the run folder", lock_.parent_path(), errno);
+  }
+
+  std::uint64_t inode() const { return inode_; }
+
+ private:
+  fs::path lock_;
+  fs::path path_;
+  std::string text_;
+  std::uint64_t inode_ = 0;
+};
+
+/// Whether the lock of a dead owner was taken over; false when it changed meanwhile, or somebody else is at
+/// it. The lock on the old file makes one process out of many: the others then find another file in its
+/// place.
+bool take_over(const fs::path& lock, Candidate& candidate) {
+  const OpenFile old(lock, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!old.is_open()) return false;
+  if (::flock(old.descriptor(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK || errno == EINTR) return false;
+    // No such locks here: the last one who renames wins, and the others see that it was not they.
+    candidate.replace();
+    std::this_thread::sleep_for(10 * kPause);
+    return inode_of(lock) == candidate.inode();
+  }
+  const LockContent content = read_lock(lock);
+  if (inode_of(old) != inode_of(lock) || !content.owner || liveness(*content.owner) != Liveness::dead)
+    return false;
+  candidate.replace();
+  return true;
+}
+
+}  // namespace
+
+LockContent read_lock(const fs::path& path) {
+  LockContent content;
+  std::string text;
+  const ReadResult result = read_small_file(path, kSizeLimit, text);
+  content.exists = result != ReadResult::absent;
+  if (result != ReadResult::ok) return content;
+  content.owner = parse_lock(text);
+  content.ours = content.owner.has_value() || text.empty();
+  return content;
+}
+
+FolderLock FolderLock::acquire(const fs::path& folder) {
+  const fs::path lock = folder / kLockName;
+  Candidate candidate(lock);
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+    if (candidate.place()) return {lock, candidate.inode()};
+    const LockContent content = read_lock(lock);
+    if (content.exists && !content.ours) refuse_foreign(lock);
+    if (content.owner) {
+      const Liveness alive = liveness(*content.owner);
+      if (alive != Liveness::dead) refuse_held(lock, *content.owner, alive);
+      if (take_over(lock, candidate)) return {lock, candidate.inode()};
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+  throw Error(
+      Category::folder_refused,
+      fmt::format(
+          "the lock file '{}' does not say who holds it, and stays so (a job that was killed at once may "
+          "have left it). Remove it when no job uses this folder.",
+          lock.string()));
+}
+
+void FolderLock::release() noexcept {
+  // Not one that somebody else has put there since.
+  if (inode_ != 0 && inode_of(path_) == inode_) ::unlink(path_.c_str());
+  inode_ = 0;
+}
+
+}  // namespace mpipe::detail

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "folder/api/run_folder.hpp"
+
+#include <mpipe/core/error.hpp>
+
+#include "folder/files.hpp"
+#include "folder/folder_contents.hpp"
+#include "folder/folder_lock.hpp"
+
+#include <fmt/format.h>
+
+namespace mpipe {
+
+namespace fs = std::filesystem;
+using detail::FolderKind;
+using detail::FolderLock;
+
+struct RunFolder::State {
+  fs::path path;
+  std::vector<fs::path> made;  ///< folders that did not exist before, outermost first
+  std::optional<FolderLock> lock;
+  bool has_run = false;
+};
+
+namespace {
+
+/// Removes folders that were made, unless something is in them by now.
+void remove_made(const std::vector<fs::path>& made) {
+  std::error_code ignored;
+  for (auto folder = made.rbegin(); folder != made.rend(); ++folder) fs::remove(*folder, ignored);
+}
+
+/// Makes the folder and those that it lies in; returns which were made.
+std::vector<fs::path> make_folders(const fs::path& path) {
+  std::vector<fs::path> missing;
+  std::error_code error;
+  for (fs::path folder = path; !folder.empty(); folder = folder.parent_path()) {
+    if (fs::exists(fs::symlink_status(folder, error)) || folder == folder.root_path()) break;
+    if (error && error != std::errc::no_such_file_or_directory)
+      detail::throw_file_error("create the run folder", path, error.value());
+    missing.push_back(folder);
+  }
+  std::vector<fs::path> made;
+  for (auto folder = missing.rbegin(); folder != missing.rend(); ++folder) {
+    const bool created = fs::create_directory(*folder, error);
+    if (error) {
+      remove_made(made);
+      detail::throw_file_error("create the run folder", path, error.value());
+    }
+    if (created) made.push_back(*folder);  // otherwise another process was faster
+  }
+  return made;
+}
+
+[[noreturn]] void refuse(const fs::path& path, const std::string& problem) {
+  throw Error(Category::folder_refused, fmt::format("the run folder '{}' {}", path.string(), problem));
+}
+
+[[noreturn]] void refuse_run(const fs::path& path) {
+  const std::optional<FolderOwner> owner = folder_owner(path);
+  if (owner && liveness(*owner) == Liveness::alive)
+    refuse(
+        path,
+        fmt::format(
+            "is in use by {} (a second run in it would destroy its results). Wait for it to end, or choose "
+            "another folder.",
+            describe(*owner)));
+  refuse(path,
+         "already has a run (its results would be lost). Go on with it by --resume, replace it by "
+         "--overwrite, or choose "
+         "another folder.");
+}
+
+/// Throws when a run may not begin in a folder of this kind.
+void require_usable(const fs::path& path, FolderKind kind, bool run_is_welcome) {
+  switch (kind) {
+    case FolderKind::absent:
+    case FolderKind::empty:
+    case FolderKind::begun:
+      return;
+    case FolderKind::run:
+      if (!run_is_welcome) refuse_run(path);
+      return;
+    case FolderKind::file:
+      refuse(path, "is a file (a run needs a folder). Choose another path, or move the file away.");
+    case FolderKind::foreign:
+      refuse(path,
+             "has contents that are not of a run (they belong to something else, and are never touched). "
+             "Choose a path that "
+             "does not exist yet, or an empty folder.");
+  }
+}
+
+/// Without a slash at its end, and absolute: the program may change its directory.
+fs::path normal(const fs::path& path) {
+  if (path.empty()) throw Error(Category::bad_option, "the path of the run folder is empty. Name a folder.");
+  const fs::path absolute = fs::absolute(path).lexically_normal();
+  return absolute.has_filename() ? absolute : absolute.parent_path();
+}
+
+}  // namespace
+
+RunFolder::RunFolder(std::unique_ptr<State> state) : state_(std::move(state)) {}
+RunFolder::RunFolder(RunFolder&&) noexcept = default;
+RunFolder& RunFolder::operator=(RunFolder&&) noexcept = default;
+RunFolder::~RunFolder() = default;
+
+RunFolder RunFolder::claim(const fs::path& given, bool run_is_welcome, bool keep_run) {
+  auto state = std::make_unique<State>();
+  state->path = normal(given);
+  const fs::path& path = state->path;
+  require_usable(path, detail::classify_folder(path), run_is_welcome);  // before anything is created in it
+  state->made = make_folders(path);
+  try {
+    state->lock = FolderLock::acquire(path);
+    const FolderKind kind = detail::classify_folder(path);  // another job may have been here meanwhile
+    require_usable(path, kind, run_is_welcome);
+    state->has_run = keep_run && kind == FolderKind::run;
+    if (!state->has_run) detail::remove_run_files(path);
+  } catch (...) {
+    state->lock.reset();
+    remove_made(state->made);
+    throw;
+  }
+  return RunFolder(std::move(state));
+}
+
+void RunFolder::check(const fs::path& given, bool run_is_welcome) {
+  const fs::path path = normal(given);
+  require_usable(path, detail::classify_folder(path), run_is_welcome);
+}
+
+RunFolder RunFolder::create(const fs::path& path, bool overwrite) { return claim(path, overwrite, false); }
+
+RunFolder RunFolder::resume(const fs::path& path) { return claim(path, true, true); }
+
+const fs::path& RunFolder::path() const { return state_->path; }
+
+bool RunFolder::has_run() const { return state_->has_run; }
+
+void RunFolder::write_description(const RunDescription& description) const {
+  write_file_atomically(path() / detail::kDescriptionName, to_json(description));
+}
+
+void RunFolder::abandon() {
+  if (state_->has_run) return;
+  try {
+    detail::remove_run_files(path());
+  } catch (const Error&) {  // the error that made the caller abandon the run matters more
+  }
+  state_->lock.reset();
+  remove_made(state_->made);
+}
+
+void write_file_atomically(const fs::path& path, const std::string& text) {
+  if (const int error = detail::replace_file(path, text, true); error != 0)
+    detail::throw_file_error("write", path, error);
+}
+
+}  // namespace mpipe

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// status.json as text.
+#pragma once
+
+#include <mpipe/folder/status.hpp>
+
+#include <string>
+
+namespace mpipe::detail {
+
+/// Nothing when `text` is not a whole status.json of a version that is known.
+std::optional<RunStatus> parse_status(const std::string& text);
+
+/// Seconds from an ISO 8601 time (UTC) until now, at least 0; nothing when it is no such time.
+std::optional<double> seconds_since(const std::string& time);
+
+}  // namespace mpipe::detail

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/core/error.hpp>
+#include <mpipe/folder/status.hpp>
+
+#include "folder/api/run_folder.hpp"
+#include "folder/files.hpp"
+#include "folder/folder_contents.hpp"
+#include "folder/status_format.hpp"
+
+#include <fmt/format.h>
+
+namespace mpipe {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Of a job on another host nothing is known but its heartbeat, which comes every ten seconds.
+constexpr double kSilence = 60;
+
+std::optional<RunStatus> read_file(const fs::path& folder) {
+  constexpr std::size_t kLimit = std::size_t{16} << 20;
+  std::string text;
+  if (detail::read_small_file(folder / detail::kStatusName, kLimit, text) != detail::ReadResult::ok)
+    return std::nullopt;
+  return detail::parse_status(text);
+}
+
+void require_folder(const fs::path& folder) {
+  std::error_code ignored;
+  const fs::file_status status = fs::status(folder, ignored);
+  const char* problem = !fs::exists(status)         ? "does not exist"
+                        : !fs::is_directory(status) ? "is not a folder"
+                                                    : nullptr;
+  if (problem == nullptr) return;
+  throw Error(
+      Category::folder_refused,
+      fmt::format("'{}' {}. Name the folder that was given to --run-folder.", folder.string(), problem));
+}
+
+/// What is known without a status.json: the plan, and what is in the file.
+RunStatus from_description(const fs::path& folder) {
+  const RunDescription description = read_description(folder);
+  RunStatus status;
+  status.started = description.created;
+  for (const RunDescription::Output& planned : description.outputs) {
+    OutputStatus output;
+    output.name = planned.name;
+    output.dims = planned.dims;
+    output.shape = planned.shape;
+    output.dtype = planned.dtype;
+    status.outputs.push_back(std::move(output));
+  }
+  return status;
+}
+
+bool is_over(RunState state) { return state != RunState::pending && state != RunState::running; }
+
+Liveness liveness_by_heartbeat(const FolderOwner& owner, double age) {
+  const Liveness alive = liveness(owner);
+  if (alive != Liveness::unknown) return alive;
+  return age > kSilence ? Liveness::dead : Liveness::alive;
+}
+
+}  // namespace
+
+RunStatus read_status(const fs::path& run_folder) {
+  require_folder(run_folder);
+  const std::optional<FolderOwner> owner = folder_owner(run_folder);
+  const std::optional<RunStatus> written = read_file(run_folder);
+  if (written) {
+    RunStatus status = *written;
+    status.heartbeat_age_seconds = detail::seconds_since(status.heartbeat).value_or(0);
+    // Somebody has taken the folder since, and has not begun to tell.
+    const bool next = owner && !owner->same_process(status.owner) && liveness(*owner) == Liveness::alive;
+    if (next) {
+      status.state = RunState::pending;
+      status.owner = *owner;
+      status.exit_code.reset();
+      status.finished.clear();
+    } else if (!is_over(status.state) &&
+               liveness_by_heartbeat(status.owner, status.heartbeat_age_seconds) == Liveness::dead) {
+      status.state = RunState::stale;
+      status.elements_per_second = 0;
+      status.eta_seconds.reset();
+    }
+    return status;
+  }
+  const detail::FolderKind kind = detail::classify_folder(run_folder);
+  RunStatus status = kind == detail::FolderKind::begun ? RunStatus{} : from_description(run_folder);
+  if (owner) status.owner = *owner;
+  const bool held = owner && liveness(*owner) != Liveness::dead;
+  status.state = held ? RunState::pending : RunState::stale;
+  return status;
+}
+
+}  // namespace mpipe

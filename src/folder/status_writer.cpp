@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/folder/status.hpp>
+#include <mpipe/plan/plan.hpp>
+
+#include "folder/files.hpp"
+#include "folder/folder_contents.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <thread>
+
+namespace mpipe {
+namespace {
+
+constexpr auto kSignOfLife = std::chrono::seconds(10);
+constexpr auto kRateWindow = std::chrono::seconds(30);
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+/// Function calls per second over the last half minute.
+class RateMeter {
+ public:
+  double per_second(Index calls, SteadyTime now) {
+    samples_.push_back({now, calls});
+    while (samples_.size() > 2 && now - samples_[1].first > kRateWindow) samples_.pop_front();
+    const double elapsed = std::chrono::duration<double>(now - samples_.front().first).count();
+    return elapsed > 0 ? static_cast<double>(calls - samples_.front().second) / elapsed : 0;
+  }
+
+ private:
+  std::deque<std::pair<SteadyTime, Index>> samples_;
+};
+
+}  // namespace
+
+struct StatusWriter::Impl {
+  std::filesystem::path folder;
+  std::chrono::milliseconds interval;
+
+  std::mutex finishing;      // one last word at a time
+  mutable std::mutex mutex;  // of all that follows
+  std::condition_variable wake;
+  RunStatus status;
+  std::string problem;
+  std::vector<std::vector<std::size_t>> outputs_of;  ///< by FunctionId
+  std::map<std::size_t, std::size_t> first_output;   ///< by function: its first output counts its calls
+  RateMeter rate;
+  Index calls = 0;
+  SteadyTime begin;
+  bool started = false;
+  bool changed = false;
+  bool ended = false;
+  std::thread thread;
+
+  void read_plan(const Plan& plan) {
+    for (std::size_t k = 0; k < plan.outputs().size(); ++k) {
+      const PlannedOutput& planned = plan.outputs()[k];
+      OutputStatus& output = status.outputs[k];
+      output.name = planned.name;
+      output.dims = planned.layout.axes;
+      output.shape = planned.layout.shape;
+      output.dtype = planned.layout.type->dtype();
+      if (is_known(plan.external_shape(planned.stage)))
+        output.elements = plan.selected(planned.stage).count();
+    }
+  }
+
+  Index remaining_calls() const {
+    Index remaining = 0;
+    for (const auto& [function, output] : first_output) remaining += status.outputs[output].pending();
+    return remaining;
+  }
+
+  /// To be called with the mutex held.
+  std::string render() {
+    status.heartbeat = detail::utc_now();
+    if (!ended) {
+      status.elements_per_second = rate.per_second(calls, std::chrono::steady_clock::now());
+      status.eta_seconds.reset();
+      if (status.elements_per_second > 0)
+        status.eta_seconds = static_cast<double>(remaining_calls()) / status.elements_per_second;
+    }
+    changed = false;
+    return to_json(status);
+  }
+
+  void write(std::unique_lock<std::mutex>& lock, bool durable) {
+    const std::string text = render();
+    if (folder.empty()) return;
+    lock.unlock();
+    const int error = detail::replace_file(folder / detail::kStatusName, text, durable);
+    lock.lock();
+    problem = error == 0 ? std::string() : std::strerror(error);
+  }
+
+  void keep_writing() {
+    std::unique_lock lock(mutex);
+    auto written = std::chrono::steady_clock::now();
+    while (!ended) {
+      wake.wait_for(lock, interval, [&] { return ended; });
+      const auto now = std::chrono::steady_clock::now();
+      if (ended || (!changed && now - written < kSignOfLife)) continue;
+      write(lock, false);
+      written = now;
+    }
+  }
+
+  void stop_thread() {
+    {
+      const std::lock_guard lock(mutex);
+      ended = true;
+    }
+    wake.notify_all();
+    if (thread.joinable() && thread.get_id() != std::this_thread::get_id()) thread.join();
+  }
+};
+
+StatusWriter::StatusWriter(std::filesystem::path run_folder, std::chrono::milliseconds interval)
+    : impl_(std::make_unique<Impl>()) {
+  if (!run_folder.empty()) impl_->folder = std::filesystem::absolute(run_folder);
+  impl_->interval = interval;
+}
+
+StatusWriter::~StatusWriter() {
+  const std::lock_guard alone(impl_->finishing);
+  impl_->stop_thread();
+}
+
+void StatusWriter::on_start(const Plan& plan, const MachineInfo& machine,
+                            const std::vector<ElementCounts>& kept) {
+  std::unique_lock lock(impl_->mutex);
+  RunStatus& status = impl_->status;
+  status.state = RunState::running;
+  status.ranks = machine.ranks;
+  status.owner = this_process();
+  status.started = detail::utc_now();
+  status.outputs.assign(plan.outputs().size(), {});
+  impl_->read_plan(plan);
+  impl_->outputs_of.resize(plan.pipeline().functions().size());
+  for (std::size_t k = 0; k < status.outputs.size(); ++k) {
+    const std::size_t function = plan.outputs()[k].function.value;
+    if (k < kept.size()) {
+      status.outputs[k].done = kept[k].done;
+      status.outputs[k].failed = kept[k].failed;
+      status.outputs[k].blocked = kept[k].blocked;
+    }
+    impl_->outputs_of[function].push_back(k);
+    impl_->first_output.emplace(function, k);
+  }
+  impl_->begin = std::chrono::steady_clock::now();
+  impl_->started = true;
+  impl_->write(lock, false);
+  if (!impl_->thread.joinable()) impl_->thread = std::thread([impl = impl_.get()] { impl->keep_writing(); });
+}
+
+void StatusWriter::on_progress(FunctionId function, const ElementCounts& counts, TimePoint) {
+  const std::lock_guard lock(impl_->mutex);
+  if (!impl_->started) return;
+  impl_->calls += counts.done + counts.failed;
+  for (const std::size_t k : impl_->outputs_of[function.value]) {
+    OutputStatus& output = impl_->status.outputs[k];
+    output.done += counts.done;
+    output.failed += counts.failed;
+    output.blocked += counts.blocked;
+  }
+  impl_->changed = true;
+}
+
+void StatusWriter::on_resolved(const Plan& plan) {
+  const std::lock_guard lock(impl_->mutex);
+  if (!impl_->started) return;
+  impl_->read_plan(plan);
+  impl_->changed = true;
+}
+
+void StatusWriter::on_end(const std::string& state, const std::string& message) {
+  if (state == "completed") return finish(RunState::completed, 0, message);
+  if (state == "drained") return finish(RunState::drained, 75, message);
+  finish(state == "cancelled" ? RunState::cancelled : RunState::failed, 1, message);
+}
+
+void StatusWriter::finish(RunState state, int exit_code, const std::string& message) {
+  if (!started()) return;
+  const std::lock_guard alone(impl_->finishing);
+  if (!impl_->folder.empty()) {
+    const std::optional<FolderOwner> owner = folder_owner(impl_->folder);
+    if (owner && !owner->same_process(impl_->status.owner)) return;
+  }
+  impl_->stop_thread();
+  std::unique_lock lock(impl_->mutex);
+  RunStatus& status = impl_->status;
+  status.state = state;
+  status.exit_code = exit_code;
+  status.message = message;
+  if (status.finished.empty()) {
+    status.finished = detail::utc_now();
+    const double elapsed =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - impl_->begin).count();
+    status.elements_per_second = elapsed > 0 ? static_cast<double>(impl_->calls) / elapsed : 0;
+  }
+  status.eta_seconds = state == RunState::completed ? std::optional(0.0) : std::nullopt;
+  impl_->write(lock, true);
+}
+
+bool StatusWriter::started() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->started;
+}
+
+RunStatus StatusWriter::status() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->status;
+}
+
+std::string StatusWriter::problem() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->problem;
+}
+
+}  // namespace mpipe

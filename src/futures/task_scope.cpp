@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "futures/task_scope.hpp"
+
+#include "futures/task_server.hpp"
+
+namespace mpipe::detail {
+
+namespace {
+
+/// On a communicator of their own: nothing else can be meant.
+constexpr RunId run_of_tasks = 0x7461736b;
+
+/// For two threads that may have one core between them.
+WaitOptions thread_options(const Communicator& comm) {
+  WaitOptions options = comm.wait_options();
+  options.yields = true;
+  return options;
+}
+
+void serve_on_thread(WorkerTransport& transport, const CodeMap& code, const ProcessPlace& place,
+                     WaitOptions wait) {
+  wait.limit = Duration::zero();  // the other thread is alive for as long as this one
+  TaskServer server(transport, code, place);
+  try {
+    serve_tasks(server, wait, place);
+  } catch (const Bug&) {  // the root was told
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<TaskScope> TaskScope::on_a_thread(const Communicator& comm) {
+  if (!comm.threads_allowed()) {
+    throw Error(
+        Category::bad_option,
+        "An executor of one rank runs tasks on a thread, but MPI was initialised for programs without any "
+        "(MPI_THREAD_SINGLE). Ask MPI_Init_thread for MPI_THREAD_FUNNELED.");
+  }
+  std::shared_ptr<TaskScope> scope(new TaskScope(comm, CodeMap()));
+  scope->network_ = std::make_unique<LoopbackNetwork>(1, run_of_tasks);
+  const ProcessPlace place{comm.rank(), host_name()};
+  scope->hub_ = std::make_unique<TaskHub>(scope->network_->root(), scope->code_,
+                                          std::vector<ProcessPlace>{place}, thread_options(comm));
+  scope->thread_ = std::thread(serve_on_thread, std::ref(scope->network_->worker({0})),
+                               std::cref(scope->code_), place, thread_options(comm));
+  return scope;
+}
+
+std::shared_ptr<TaskScope> TaskScope::on_ranks(const Communicator& group, std::vector<ProcessPlace> places) {
+  std::shared_ptr<TaskScope> scope(new TaskScope(group, CodeMap(group)));
+  scope->transport_ = make_root_transport(group, run_of_tasks);
+  scope->hub_ =
+      std::make_unique<TaskHub>(*scope->transport_, scope->code_, std::move(places), group.wait_options());
+  return scope;
+}
+
+TaskScope::~TaskScope() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void TaskScope::finish(bool cancel) {
+  finished_ = true;
+  hub_->finish(cancel);
+  if (thread_.joinable()) thread_.join();
+  transport_.reset();
+}
+
+void serve_root(const Communicator& group, const ProcessPlace& place) {
+  const CodeMap code(group);
+  const auto transport = make_worker_transport(group, run_of_tasks);
+  TaskServer server(*transport, code, place);
+  serve_tasks(server, group.wait_options(), place);
+}
+
+}  // namespace mpipe::detail

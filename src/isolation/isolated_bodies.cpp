@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "isolation/api/isolated_bodies.hpp"
+
+#include "core/api/hash.hpp"
+#include "isolation/call_message.hpp"
+#include "isolation/call_server.hpp"
+
+#include <fmt/format.h>
+
+#include <sys/wait.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <vector>
+
+namespace mpipe {
+namespace {
+
+/// From the end of a process's channel to its own; a large one takes a while.
+constexpr auto longest_end = std::chrono::seconds(2);
+
+TimePoint now() { return std::chrono::steady_clock::now(); }
+
+std::string bytes_text(std::uint64_t bytes) {
+  constexpr std::uint64_t step = 1000;
+  const char* const units[] = {"B", "kB", "MB", "GB", "TB"};
+  std::size_t unit = 0;
+  for (; bytes >= step && bytes % step == 0 && unit + 1 < std::size(units); ++unit) bytes /= step;
+  return fmt::format("{} {}", bytes, units[unit]);
+}
+
+std::string limit_text(std::uint64_t memory) {
+  return fmt::format("out of memory (limit {})", bytes_text(memory));
+}
+
+std::string signal_text(int number, std::uint64_t memory) {
+  const char* const name = ::sigabbrev_np(number);
+  std::string text = fmt::format("killed by signal {} (SIG{})", number, name != nullptr ? name : "?");
+  if (number == SIGKILL) text += ", as the machine does when its memory is full";
+  if (memory > 0) text += fmt::format("; its memory was limited to {}", bytes_text(memory));
+  return text;
+}
+
+/// How a process ended, for the user.
+std::string end_text(std::optional<int> status, std::uint64_t memory) {
+  if (!status) return "its process closed what it answers by, and was killed";
+  if (WIFSIGNALED(*status)) return signal_text(WTERMSIG(*status), memory);
+  return fmt::format("ended by exit({})", WEXITSTATUS(*status));
+}
+
+/// Children of one zygote, those without work too.
+class Children {
+ public:
+  explicit Children(std::shared_ptr<Zygote> zygote) : zygote_(std::move(zygote)) {}
+  Zygote& zygote() { return *zygote_; }
+
+  std::optional<ChildProcess> take_idle() {
+    const std::lock_guard lock(mutex_);
+    if (idle_.empty()) return std::nullopt;
+    std::optional<ChildProcess> child(std::move(idle_.back()));
+    idle_.pop_back();
+    return child;
+  }
+  ChildProcess make() { return zygote_->spawn(serve_calls); }
+  void give_back(ChildProcess child) {
+    const std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(child));
+  }
+
+ private:
+  std::shared_ptr<Zygote> zygote_;
+  std::mutex mutex_;
+  std::vector<ChildProcess> idle_;
+};
+
+/// A child for one call of a body; afterwards it waits for others, or ends.
+class Lease {
+ public:
+  Lease(Children& children, ChildLife life)
+      : children_(children),
+        life_(life),
+        child_(life == ChildLife::many ? children.take_idle() : std::nullopt),
+        is_fresh_(!child_) {
+    if (!child_) child_.emplace(children.make());
+  }
+  ~Lease() {
+    if (life_ == ChildLife::many && waits_) children_.give_back(std::move(*child_));
+  }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
+  ChildProcess& child() { return *child_; }
+  /// It has computed nothing yet.
+  bool is_fresh() const { return is_fresh_; }
+  void begin() { waits_ = false; }
+  void answered() {
+    waits_ = true;
+    is_fresh_ = false;
+  }
+
+ private:
+  Children& children_;
+  ChildLife life_;
+  std::optional<ChildProcess> child_;
+  bool is_fresh_;
+  bool waits_ = true;
+};
+
+/// A body that is called in children.
+class IsolatedBody final : public FunctionBody {
+ public:
+  IsolatedBody(const Function& function, BodyPlace place, Children& children, ChildLife life)
+      : body_(function.body()),
+        needs_(function.resources()),
+        place_(std::move(place)),
+        children_(children),
+        life_(life) {}
+
+  const std::vector<ValueType>& parameters() const override { return body_.parameters(); }
+  std::size_t output_count() const override { return body_.output_count(); }
+  std::vector<ValueType> outputs(std::span<const ValueType> arguments) const override {
+    return body_.outputs(arguments);
+  }
+  bool thread_safe() const override { return true; }
+  bool draws_random_numbers() const override { return body_.draws_random_numbers(); }
+  std::string identity() const override { return body_.identity(); }
+
+  /// An element is blamed for the end of a process that had computed nothing else, or for taking too long.
+  void call(BlockCall& call) const override {
+    call.completed = 0;
+    Lease lease(children_, life_);
+    const Index step = is_timed() ? 1 : call.range.size();
+    while (call.completed < call.range.size()) {
+      const bool alone = step == 1 && lease.is_fresh();
+      const std::optional<Death> death = ask(lease, call, step);
+      if (!death) continue;
+      if (alone || death->timed_out) throw ProcessDied(death->text);
+      return call_one_by_one(call);
+    }
+  }
+
+ private:
+  struct Death {
+    std::string text;
+    bool timed_out = false;
+  };
+
+  bool is_timed() const { return needs_.time > Duration::zero(); }
+
+  void call_one_by_one(BlockCall& call) const {
+    while (call.completed < call.range.size()) {
+      Lease lease(children_, ChildLife::one_call);
+      if (const auto death = ask(lease, call, 1)) throw ProcessDied(death->text);
+    }
+  }
+
+  /// Lets the child compute the next `count` elements of the call. Returns what became of the child if it has
+  /// died; throws what the function threw.
+  std::optional<Death> ask(Lease& lease, BlockCall& call, Index count) const {
+    const Index first = call.range.begin + call.completed;
+    const EncodedCall request(place_, needs_.memory, call, {first, first + count});
+    const TimePoint deadline = is_timed() ? now() + std::min(needs_.time, never - now()) : never;
+    ChildProcess& child = lease.child();
+    lease.begin();
+    Channel::Message answer;
+    Arrival arrival = Arrival::closed;
+    try {
+      if (child.send(static_cast<std::uint16_t>(CallMessage::call), request.pieces()))
+        arrival = child.receive(answer, deadline);
+      if (arrival == Arrival::message) {
+        const CallResult result = absorb_result(answer.bytes(), call, count);
+        lease.answered();
+        if (result.failure) raise(*result.failure);
+        return std::nullopt;
+      }
+    } catch (const Bug& damage) {
+      throw ProcessDied(fmt::format("its process went out of its mind: {}", damage.what()));
+    }
+    if (arrival == Arrival::expired) {
+      child.kill();
+      child.status();
+      return Death{fmt::format("timed out after {:g} s", seconds(needs_.time)), true};
+    }
+    const std::optional<int> status = child.status(longest_end);
+    if (!status) child.kill();
+    return Death{end_text(status, needs_.memory), false};
+  }
+
+  [[noreturn]] void raise(const RemoteFailure& failure) const {
+    if (failure.out_of_memory) throw ProcessDied(limit_text(needs_.memory));
+    throw RemoteError(failure.category, failure.message, failure.type);
+  }
+
+  const FunctionBody& body_;
+  const Resources needs_;
+  const BodyPlace place_;
+  Children& children_;
+  const ChildLife life_;
+};
+
+}  // namespace
+
+struct IsolatedBodies::State {
+  std::optional<Children> early;
+  std::optional<Children> late;
+
+  Children& late_children() {
+    if (!late) late.emplace(Zygote::start(Zygote::Moment::late));
+    return *late;
+  }
+};
+
+IsolatedBodies::IsolatedBodies(std::shared_ptr<Zygote> early) : state_(std::make_unique<State>()) {
+  if (early && !early->has_ended()) state_->early.emplace(std::move(early));
+}
+
+IsolatedBodies::~IsolatedBodies() = default;
+
+bool IsolatedBodies::forked_late() const { return state_->late.has_value(); }
+
+namespace {
+
+/// Where children of a zygote that was forked early find a body; empty: nowhere.
+std::optional<BodyPlace> place_in(const Zygote& zygote, const FunctionBody& body) {
+  if (const auto twin = zygote.find_twin(&body)) return BodyPlace{BodyPlace::How::object, *twin, {}};
+  const std::optional<BodyRecipe> recipe = body.recipe();
+  if (!recipe || !zygote.has_code(reinterpret_cast<const void*>(recipe->maker)) ||
+      (recipe->code != nullptr && !zygote.has_code(recipe->code)))
+    return std::nullopt;
+  return BodyPlace{BodyPlace::How::recipe, reinterpret_cast<std::uintptr_t>(recipe->maker), recipe->bytes};
+}
+
+}  // namespace
+
+std::shared_ptr<const FunctionBody> IsolatedBodies::isolate(const Function& function, ChildLife life) {
+  const FunctionBody& body = function.body();
+  if (state_->early)
+    if (auto place = place_in(state_->early->zygote(), body))
+      return std::make_shared<const IsolatedBody>(function, std::move(*place), *state_->early, life);
+  const auto address = reinterpret_cast<std::uintptr_t>(&body);
+  return std::make_shared<const IsolatedBody>(function, BodyPlace{BodyPlace::How::object, address, {}},
+                                              state_->late_children(), life);
+}
+
+// ---- a pipeline that the zygote has too
+
+namespace {
+
+using MakePipeline = Pipeline (*)(std::span<const std::byte>);
+
+/// In the zygote: makes a pipeline that its children find. Tells where its bodies are.
+std::vector<std::byte> make_pipeline(std::span<const std::byte> argument) {
+  static std::deque<Pipeline> made;
+  ByteReader in(argument, kCallMessage);
+  const auto make = reinterpret_cast<MakePipeline>(in.get<std::uint64_t>());
+  const Pipeline& pipeline = made.emplace_back(make(in.get_bytes()));
+  Bytes answer;
+  ByteWriter out(answer);
+  out.put(fnv1a(pipeline.digest_text()));
+  for (const FunctionNode& node : pipeline.functions())
+    out.put(static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(&node.function.body())));
+  return answer;
+}
+
+}  // namespace
+
+void make_in_zygote(Zygote& zygote, const Pipeline& pipeline, MakePipeline make,
+                    std::span<const std::byte> argument) {
+  Bytes bytes;
+  ByteWriter out(bytes);
+  out.put(static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(make)));
+  out.put_bytes(argument);
+  const std::vector<std::byte> answer = zygote.run(make_pipeline, bytes);
+  ByteReader in(answer, kCallMessage);
+  if (in.get<std::uint64_t>() != fnv1a(pipeline.digest_text()))
+    throw Error(Category::internal_error,
+                "the process for isolated functions has made another pipeline (a plugin registers other "
+                "functions there, or a file has just changed). Start again.");
+  std::vector<std::pair<const void*, std::uint64_t>> twins;
+  for (const FunctionNode& node : pipeline.functions())
+    twins.emplace_back(&node.function.body(), in.get<std::uint64_t>());
+  zygote.remember(std::make_shared<const Pipeline>(pipeline), std::move(twins));
+}
+
+}  // namespace mpipe

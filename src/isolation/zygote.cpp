@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "isolation/api/zygote.hpp"
+
+#include <mpipe/core/error.hpp>
+
+#include "base/api/failure_bytes.hpp"
+#include "isolation/zygote_process.hpp"
+
+#include <fmt/format.h>
+
+#include <fcntl.h>
+#include <link.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+#include <thread>
+
+namespace mpipe {
+
+using detail::KillRequest;
+using detail::SpawnRequest;
+using detail::ZygoteAnswer;
+using detail::ZygoteRequest;
+
+namespace {
+
+/// A fork takes milliseconds, and building a pipeline seconds; what takes longer never ends.
+constexpr auto longest_answer = std::chrono::seconds(120);
+/// A process that was killed ends within milliseconds, unless a file system holds it.
+constexpr auto longest_end = std::chrono::seconds(10);
+
+TimePoint now() { return std::chrono::steady_clock::now(); }
+
+[[noreturn]] void no_process(const std::string& why) {
+  throw Error(Category::not_supported,
+              fmt::format("no process can be made for an isolated function: {}. Raise the limit of processes "
+                          "(ulimit -u), give the machine more memory, or use isolation: none.",
+                          why));
+}
+
+/// Waits for a child of this process, which was told to end.
+void collect(pid_t pid) {
+  const TimePoint limit = now() + longest_end;
+  constexpr auto pause = std::chrono::milliseconds(1);
+  for (;;) {
+    const pid_t ended = ::waitpid(pid, nullptr, WNOHANG);
+    if (ended == pid || (ended < 0 && errno != EINTR)) return;  // or somebody else has waited for it
+    if (now() > limit) break;
+    std::this_thread::sleep_for(pause);
+  }
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+}
+
+}  // namespace
+
+// ---- the zygote
+
+std::vector<Zygote::Module> Zygote::loaded_code() {
+  std::vector<Module> modules;
+  ::dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* list) {
+        for (std::size_t k = 0; k < info->dlpi_phnum; ++k) {
+          const auto& segment = info->dlpi_phdr[k];
+          if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
+          const std::uintptr_t begin = info->dlpi_addr + segment.p_vaddr;
+          static_cast<std::vector<Module>*>(list)->push_back({begin, begin + segment.p_memsz});
+        }
+        return 0;
+      },
+      &modules);
+  return modules;
+}
+
+std::shared_ptr<Zygote> Zygote::start(Moment moment) {
+  auto [ours, its] = Channel::make();
+  std::vector<Module> modules = loaded_code();
+  std::cout.flush();  // what is not written yet would be written twice
+  std::fflush(nullptr);
+  const pid_t self = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) no_process(std::strerror(errno));
+  if (pid == 0) {
+    ours.release().close();
+    detail::run_zygote(std::move(its), self, moment);
+  }
+  return std::shared_ptr<Zygote>(new Zygote(moment, pid, std::move(ours), std::move(modules)));
+}
+
+Zygote::Zygote(Moment moment, pid_t pid, Channel control, std::vector<Module> modules)
+    : moment_(moment), pid_(pid), modules_(std::move(modules)), control_(std::move(control)) {}
+
+Zygote::~Zygote() { end(); }
+
+void Zygote::end() {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(ended_, true)) return;
+  control_.shut_down();
+  collect(pid_);
+}
+
+bool Zygote::has_ended() const {
+  const std::lock_guard lock(mutex_);
+  return ended_;
+}
+
+bool Zygote::has_code(const void* address) const {
+  const auto at = reinterpret_cast<std::uintptr_t>(address);
+  return std::any_of(modules_.begin(), modules_.end(),
+                     [at](const Module& module) { return module.begin <= at && at < module.end; });
+}
+
+/// Precondition: `mutex_` is held.
+Channel::Message Zygote::ask(std::uint16_t kind, std::span<const std::byte> bytes,
+                             std::span<const int> descriptors) {
+  Channel::Message answer;
+  if (!control_.send(kind, bytes, descriptors) ||
+      control_.receive(answer, now() + longest_answer) != Arrival::message)
+    no_process(fmt::format("process {}, which forks them, has ended or does not answer", pid_));
+  if (static_cast<ZygoteAnswer>(answer.kind) == ZygoteAnswer::done) return answer;
+  ByteReader in(answer.bytes(), "an error of the process that forks");
+  throw error_of(get_failure(in));
+}
+
+ChildProcess Zygote::spawn(Entry entry) {
+  auto [ours, its] = Channel::make();
+  int pipe[2];
+  if (::pipe2(pipe, O_CLOEXEC) != 0) no_process(std::strerror(errno));
+  FileDescriptor ended(pipe[0]);
+  const FileDescriptor status(pipe[1]);
+  const std::lock_guard lock(mutex_);
+  const SpawnRequest request{++last_serial_, reinterpret_cast<std::uintptr_t>(entry)};
+  const int descriptors[] = {its.descriptor(), status.get()};
+  std::int64_t pid = 0;
+  const Channel::Message answer = ask(static_cast<std::uint16_t>(ZygoteRequest::spawn),
+                                      std::as_bytes(std::span(&request, 1)), descriptors);
+  if (answer.bytes().size() != sizeof pid) throw Bug("a zygote told no process");
+  std::memcpy(&pid, answer.bytes().data(), sizeof pid);
+  return {shared_from_this(), static_cast<pid_t>(pid), request.serial, std::move(ours), std::move(ended)};
+}
+
+std::vector<std::byte> Zygote::run(Task task, std::span<const std::byte> argument) {
+  const auto address = reinterpret_cast<std::uintptr_t>(task);
+  std::vector<std::byte> bytes(sizeof(std::uint64_t) + argument.size());
+  std::memcpy(bytes.data(), &address, sizeof address);
+  if (!argument.empty()) std::memcpy(bytes.data() + sizeof address, argument.data(), argument.size());
+  const std::lock_guard lock(mutex_);
+  const Channel::Message answer = ask(static_cast<std::uint16_t>(ZygoteRequest::run), bytes, {});
+  return {answer.bytes().begin(), answer.bytes().end()};
+}
+
+void Zygote::kill(pid_t pid, std::uint64_t serial) {
+  const KillRequest request{serial, pid};
+  const std::lock_guard lock(mutex_);
+  control_.send(static_cast<std::uint16_t>(ZygoteRequest::kill), std::as_bytes(std::span(&request, 1)));
+}
+
+void Zygote::remember(std::shared_ptr<const void> owner,
+                      std::vector<std::pair<const void*, std::uint64_t>> twins) {
+  const std::lock_guard lock(mutex_);
+  owners_.push_back(std::move(owner));
+  twins_.insert(twins_.end(), twins.begin(), twins.end());
+  std::sort(twins_.begin(), twins_.end());
+}
+
+std::optional<std::uint64_t> Zygote::find_twin(const void* object) const {
+  if (is_late()) return reinterpret_cast<std::uintptr_t>(object);
+  const std::lock_guard lock(mutex_);
+  const auto found = std::lower_bound(twins_.begin(), twins_.end(), std::pair(object, std::uint64_t{0}));
+  if (found == twins_.end() || found->first != object) return std::nullopt;
+  return found->second;
+}
+
+// ---- a child
+
+ChildProcess::~ChildProcess() {
+  if (!zygote_) return;  // moved from
+  channel_.shut_down();
+  pollfd wait{ended_.get(), POLLIN, 0};
+  if (::poll(&wait, 1, 0) == 0) kill();
+}
+
+void ChildProcess::kill() { zygote_->kill(pid_, serial_); }
+
+std::optional<int> ChildProcess::status(Duration limit) {
+  pollfd wait{ended_.get(), POLLIN, 0};
+  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(limit).count();
+  while (::poll(&wait, 1, static_cast<int>(milliseconds)) < 0 && errno == EINTR) {
+  }
+  int status = 0;
+  if (wait.revents == 0 ||
+      ::read(ended_.get(), &status, sizeof status) != static_cast<ssize_t>(sizeof status))
+    return std::nullopt;
+  return status;
+}
+
+}  // namespace mpipe

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "isolation/zygote_process.hpp"
+
+#include <mpipe/core/error.hpp>
+
+#include "base/api/failure_bytes.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <map>
+
+namespace mpipe::detail {
+namespace {
+
+constexpr int first_own_descriptor = 3;
+
+/// Ends this process with its parent. Nobody is told when that has ended meanwhile.
+void end_with(pid_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(0);
+}
+
+/// As in a program that has just been started.
+void reset_signals() {
+  struct sigaction action {};
+  action.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; ++number) ::sigaction(number, &action, nullptr);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+/// What functions print goes to standard error: standard output is the program's, for its results, and those
+/// who read that see its end when the program has ended.
+void leave_standard_streams() {
+  ::dup2(STDERR_FILENO, STDOUT_FILENO);
+  const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (nothing < 0) return;
+  ::dup2(nothing, STDIN_FILENO);
+  if (nothing >= first_own_descriptor) ::close(nothing);
+}
+
+/// Closes all descriptors from 3 on but one.
+void close_all_but(int kept) {
+  if (kept > first_own_descriptor) ::close_range(first_own_descriptor, static_cast<unsigned>(kept) - 1, 0);
+  ::close_range(static_cast<unsigned>(kept) + 1, ~0U, 0);
+}
+
+/// A function that calls `exit` ends its process and nothing else: handlers of the program or of MPI, which
+/// were registered before this one and would run after it, have no business in a child.
+void leave_at_once(int code, void*) {
+  std::cout.flush();
+  std::fflush(nullptr);
+  ::_exit(code);
+}
+
+class ZygoteServer {
+ public:
+  explicit ZygoteServer(Channel control) : control_(std::move(control)) {
+    ::signal(SIGPIPE, SIG_IGN);
+    sigset_t children;
+    ::sigemptyset(&children);
+    ::sigaddset(&children, SIGCHLD);
+    ::sigprocmask(SIG_BLOCK, &children, nullptr);
+    ends_ = FileDescriptor(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+  }
+
+  void serve() {
+    for (;;) {
+      pollfd waits[2] = {{control_.descriptor(), POLLIN, 0}, {ends_.get(), POLLIN, 0}};
+      ::poll(waits, 2, -1);
+      if (waits[1].revents != 0) collect_ended();
+      if (waits[0].revents == 0) continue;
+      Channel::Message message;
+      if (control_.receive(message) != Arrival::message) return;
+      handle(message);
+    }
+  }
+
+ private:
+  struct Child {
+    std::uint64_t serial;
+    FileDescriptor status;
+  };
+
+  void collect_ended() {
+    signalfd_siginfo ignored;
+    while (::read(ends_.get(), &ignored, sizeof ignored) == static_cast<ssize_t>(sizeof ignored)) {
+    }
+    int status = 0;
+    for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+      const auto child = children_.find(pid);
+      if (child == children_.end()) continue;  // started by a task
+      // Nobody may read it any more, which is no harm: SIGPIPE is ignored.
+      static_cast<void>(::write(child->second.status.get(), &status, sizeof status) < 0);
+      children_.erase(child);
+    }
+  }
+
+  void handle(Channel::Message& message) {
+    switch (static_cast<ZygoteRequest>(message.kind)) {
+      case ZygoteRequest::spawn:
+        return spawn(message);
+      case ZygoteRequest::run:
+        return run(message.bytes());
+      case ZygoteRequest::kill:
+        return kill(message.bytes());
+    }
+    throw Bug("a zygote was asked for something unknown");
+  }
+
+  template <class Request>
+  static Request read(std::span<const std::byte> bytes) {
+    Request request;
+    if (bytes.size() < sizeof request) throw Bug("a zygote was asked for half a thing");
+    std::memcpy(&request, bytes.data(), sizeof request);
+    return request;
+  }
+
+  void spawn(Channel::Message& message) {
+    const auto request = read<SpawnRequest>(message.bytes());
+    if (message.descriptors.size() != 2) throw Bug("a zygote got no channel for a child");
+    FileDescriptor socket = std::move(message.descriptors[0]);
+    FileDescriptor status = std::move(message.descriptors[1]);
+    const pid_t self = ::getpid();
+    const pid_t pid = ::fork();
+    if (pid < 0) {
+      Failure failure;
+      failure.category = Category::not_supported;
+      failure.message = std::string("no process can be made for an isolated function: ") +
+                        std::strerror(errno) +
+                        ". Raise the limit of processes (ulimit -u), or give the machine more memory.";
+      return fail(failure);
+    }
+    if (pid == 0) {
+      status.close();
+      become_child(std::move(socket), request.entry, self);
+    }
+    children_.emplace(pid, Child{request.serial, std::move(status)});
+    const std::int64_t answer = pid;
+    control_.send(static_cast<std::uint16_t>(ZygoteAnswer::done), std::as_bytes(std::span(&answer, 1)));
+  }
+
+  [[noreturn]] void become_child(FileDescriptor socket, std::uint64_t entry, pid_t zygote) {
+    end_with(zygote);
+    control_.release().close();
+    ends_.close();
+    children_.clear();  // closes the status pipes, which are the zygote's alone
+    reset_signals();
+    ::prctl(PR_SET_NAME, "mpipe-child");
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_CORE, &none);
+    ::on_exit(leave_at_once, nullptr);
+    reinterpret_cast<Zygote::Entry>(entry)(Channel(std::move(socket)));
+    leave_at_once(0, nullptr);
+    std::abort();  // not reached
+  }
+
+  void run(std::span<const std::byte> bytes) {
+    const auto task = reinterpret_cast<Zygote::Task>(read<std::uint64_t>(bytes));
+    try {
+      const std::vector<std::byte> result = task(bytes.subspan(sizeof(std::uint64_t)));
+      std::fflush(nullptr);  // or each child would have it again
+      control_.send(static_cast<std::uint16_t>(ZygoteAnswer::done), result);
+    } catch (const Error&) {
+      fail(failure_from_current_exception());
+    } catch (...) {
+      Failure failure = failure_from_current_exception();
+      failure.category = Category::internal_error;
+      fail(failure);
+    }
+  }
+
+  /// Only a child that has not been collected: its process id may be another's since.
+  void kill(std::span<const std::byte> bytes) {
+    const auto request = read<KillRequest>(bytes);
+    const auto child = children_.find(static_cast<pid_t>(request.pid));
+    if (child != children_.end() && child->second.serial == request.serial) ::kill(child->first, SIGKILL);
+  }
+
+  void fail(const Failure& failure) {
+    ByteWriter out;
+    put_failure(out, failure);
+    control_.send(static_cast<std::uint16_t>(ZygoteAnswer::failed), out.bytes());
+  }
+
+  Channel control_;
+  FileDescriptor ends_;  ///< tells that children have ended
+  std::map<pid_t, Child> children_;
+};
+
+}  // namespace
+
+void run_zygote(Channel control, pid_t owner, Zygote::Moment moment) {
+  end_with(owner);
+  ::setsid();
+  reset_signals();
+  leave_standard_streams();
+  if (moment == Zygote::Moment::early) close_all_but(control.descriptor());
+  ::prctl(PR_SET_NAME, "mpipe-zygote");
+  try {
+    ZygoteServer(std::move(control)).serve();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "mpipe: the process that forks isolated functions ends: %s\n", error.what());
+  }
+  ::_exit(0);  // and with it all children
+}
+
+}  // namespace mpipe::detail

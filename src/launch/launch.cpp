@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/launch/launch.hpp>
+
+#include "comm/api/collective.hpp"
+#include "core/api/hash.hpp"
+#include "folder/api/run_folder.hpp"
+#include "launch/launch_state.hpp"
+#include "run/api/needs.hpp"
+#include "run/api/one_run.hpp"
+#include "run/api/request.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace mpipe {
+
+namespace fs = std::filesystem;
+
+/// What copies of an `AsyncMap` share.
+struct RunSpec {
+  std::shared_ptr<const RunData> data;
+  std::shared_ptr<Launch> launch = {};  ///< null until it is started
+  std::size_t position = 0;             ///< in it
+};
+
+namespace {
+
+std::string name_of(const MapOptions& options, const AsyncOptions& how) {
+  if (!how.name.empty()) return how.name;
+  const fs::path folder = options.run_folder.lexically_normal();
+  const std::string last = (folder.has_filename() ? folder : folder.parent_path()).filename().string();
+  return last.empty() ? "run" : last;
+}
+
+std::uint64_t digest_of(const RunList& runs) {
+  std::string text;
+  for (const auto& run : runs) text += run->pipeline.digest_text() + '\n';
+  return fnv1a(text);
+}
+
+void require_same_pipelines(const Communicator& comm, const RunList& runs) {
+  if (comm.all_agree(digest_of(runs))) return;
+  throw Error(Category::bad_option,
+              "the ranks brought different runs or pipelines to one launch (their number, or functions, "
+              "mapspecs, defaults or bound values differ). Bring the same on every rank.");
+}
+
+bool lies_in(const fs::path& inner, const fs::path& outer) {
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
+/// Symbolic links and relative parts resolved, as far as the path exists.
+fs::path real_path(const fs::path& folder) {
+  std::error_code error;
+  const fs::path real = fs::weakly_canonical(fs::absolute(folder), error);
+  const fs::path path = error ? fs::absolute(folder).lexically_normal() : real;
+  return path.has_filename() ? path : path.parent_path();
+}
+
+void require_separate_folders(const RunList& runs) {
+  std::vector<std::pair<fs::path, const RunData*>> folders;
+  for (const auto& run : runs)
+    if (!run->options.run_folder.empty()) folders.emplace_back(real_path(run->options.run_folder), run.get());
+  for (std::size_t a = 0; a < folders.size(); ++a)
+    for (std::size_t b = 0; b < folders.size(); ++b) {
+      const auto& [outer, first] = folders[a];
+      const auto& [inner, second] = folders[b];
+      if (a == b || !lies_in(inner, outer)) continue;
+      const bool equal = inner == outer;
+      throw Error(
+          Category::bad_option,
+          fmt::format("the runs '{}' and '{}' {} ('{}'{}): they would destroy each other's files. Give each "
+                      "run a folder of its own.",
+                      first->name, second->name,
+                      equal ? "have the same run folder" : "have run folders of which one lies in the other",
+                      first->options.run_folder.string(),
+                      second->options.run_folder == first->options.run_folder
+                          ? ""
+                          : fmt::format(", '{}'", second->options.run_folder.string())));
+    }
+}
+
+/// On so many ranks, whichever of `supplies` they have.
+void check_run(const RunData& run, int ranks, std::span<const Supply> supplies) {
+  try {
+    check_request(run.pipeline, {run.inputs, run.options}, ranks, supplies);
+    check_texts(run.inputs, run.options);
+    const MapOptions& options = run.options;
+    if (!options.run_folder.empty())
+      RunFolder::check(options.run_folder, options.resume || options.overwrite);
+  } catch (const Error& error) {
+    throw Error(error.category(), fmt::format("run '{}': {}", run.name, error.what()));
+  }
+}
+
+/// How many subgroups there are to be; 0: all ranks compute each run, one after the other.
+int choose_subgroups(const LaunchOptions& options, std::size_t runs, int ranks) {
+  if (ranks == 1) return 0;
+  const int subgroups = static_cast<int>(std::min(
+      {static_cast<std::size_t>(options.max_concurrent), runs, static_cast<std::size_t>(ranks - 1)}));
+  return subgroups > 1 || options.keep_rank0_free ? subgroups : 0;
+}
+
+/// Collective.
+Supply find_supply_for(const Communicator& comm, const RunList& runs) {
+  return find_supply(comm, std::any_of(runs.begin(), runs.end(),
+                                       [](const auto& run) { return needs_devices(run->pipeline); }));
+}
+
+/// Of each subgroup; of all ranks, where there are none.
+std::vector<Supply> supplies_of(const Supply& all, int subgroups) {
+  if (subgroups == 0) return {all};
+  const LaunchSubgroups division = divide_ranks(all, subgroups);
+  std::vector<Supply> supplies;
+  for (std::size_t k = 0; k < division.workers.size(); ++k)
+    supplies.push_back(part_of(all, division.ranks_of(k)));
+  return supplies;
+}
+
+/// Returns how many subgroups there are to be.
+int check_launch(const std::vector<std::shared_ptr<RunSpec>>& specs, const RunList& runs,
+                 const LaunchOptions& options, int ranks, const Supply& supply) {
+  if (runs.empty())
+    throw Error(Category::bad_option, "there are no runs to launch. Give one at least (see map_async).");
+  if (options.max_concurrent < 1)
+    throw Error(Category::bad_option,
+                fmt::format("max_concurrent is {}. Give 1 or more.", options.max_concurrent));
+  std::set<const RunSpec*> seen;
+  for (const auto& spec : specs) {
+    if (!seen.insert(spec.get()).second)
+      throw Error(Category::bad_option,
+                  fmt::format("the run '{}' is there twice. Leave one out.", spec->data->name));
+  }
+  require_separate_folders(runs);
+  const int subgroups = choose_subgroups(options, runs.size(), ranks);
+  // Any subgroup may get any run, so each run must be possible on the smallest, and on all of their nodes.
+  const int least = subgroups == 0 ? ranks : (ranks - 1) / subgroups;
+  const std::vector<Supply> supplies = supplies_of(supply, subgroups);
+  for (const auto& run : runs) check_run(*run, least, supplies);
+  return subgroups;
+}
+
+/// Functions in options are called by the rank that leads a run, and cannot be sent to it.
+void require_functions(const Communicator& comm, const RunList& runs) {
+  std::string wanted;
+  for (std::size_t run = 0; run < runs.size(); ++run)
+    for (const auto& [output, size] : runs[run]->options.chunksizes)
+      if (size.is_function()) wanted += fmt::format("{} {}\n", run, output);
+  for (std::size_t run = 0; run < runs.size(); ++run)
+    for (const auto& [name, unused] : runs[run]->options.user_executors)
+      wanted += fmt::format("{} executor {}\n", run, name);
+  const std::string of_root = comm.broadcast_text(wanted);
+  together(comm, [&] {
+    if (wanted == of_root) return;
+    throw Error(
+        Category::bad_option,
+        "chunk sizes that are functions, or executors of your own, differ from those of rank 0 (the rank "
+        "that leads a run calls them). Give the same options on every rank.");
+  });
+}
+
+/// Found by each rank for itself: the others may still be busy with what was started.
+void require_not_started(const std::vector<std::shared_ptr<RunSpec>>& specs) {
+  for (const auto& spec : specs)
+    if (spec->launch)
+      throw Error(Category::bad_option,
+                  fmt::format("the run '{}' was started already. Make another one, by map_async with start = "
+                              "false.",
+                              spec->data->name));
+}
+
+std::shared_ptr<Launch> launch(const Communicator& comm, const std::vector<std::shared_ptr<RunSpec>>& specs,
+                               const LaunchOptions& options) {
+  require_not_started(specs);
+  const Communicator own = comm.size() > 1 ? comm.duplicate() : comm;
+  RunList runs;
+  for (const auto& spec : specs) runs.push_back(spec->data);
+  require_same_pipelines(own, runs);
+  const Supply supply = find_supply_for(own, runs);
+  int subgroups = 0;
+  on_root(own, [&] {
+    subgroups = check_launch(specs, runs, options, own.size(), supply);
+    return Bytes{};
+  });
+  require_functions(own, runs);
+  subgroups = own.broadcast_value(subgroups);
+  const auto launched = subgroups == 0 ? launch_in_turn(own, runs, supply, options.on_lead)
+                                       : launch_on_subgroups(own, runs, divide_ranks(supply, subgroups),
+                                                             supply, options.on_lead);
+  for (std::size_t k = 0; k < specs.size(); ++k) {
+    specs[k]->launch = launched;
+    specs[k]->position = k;
+  }
+  return launched;
+}
+
+}  // namespace
+
+const Results& MapOutcome::get() const {
+  if (const auto* of_function = dynamic_cast<const FunctionError*>(error.get()))
+    throw FunctionError(*of_function);
+  if (error) throw Error(*error);
+  if (results) return *results;
+  throw Error(Category::missing_input, fmt::format("the results of the run '{}' are on rank 0 only.", name));
+}
+
+AsyncMap::AsyncMap(std::shared_ptr<RunSpec> spec, const Communicator& comm)
+    : spec_(std::move(spec)), comm_(comm) {}
+
+const std::string& AsyncMap::name() const { return spec_->data->name; }
+
+bool AsyncMap::started() const { return spec_->launch != nullptr; }
+
+void AsyncMap::start() { launch(comm_, {spec_}, {.keep_rank0_free = true}); }
+
+bool AsyncMap::done() {
+  if (!started()) return false;
+  if (!spec_->launch->over(spec_->position)) spec_->launch->turn();
+  return spec_->launch->over(spec_->position);
+}
+
+RunStatus AsyncMap::status() {
+  if (!started()) return {};
+  done();
+  return spec_->launch->status(spec_->position);
+}
+
+void AsyncMap::cancel() {
+  if (started()) spec_->launch->cancel(spec_->position);
+}
+
+const Results& AsyncMap::result() {
+  if (!started()) start();
+  spec_->launch->wait_until([&] { return spec_->launch->over(spec_->position); });
+  return spec_->launch->outcome(spec_->position).get();
+}
+
+AsyncMap map_async(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,
+                   const MapOptions& options, const AsyncOptions& how) {
+  auto spec = std::make_shared<RunSpec>();
+  spec->data = std::make_shared<const RunData>(RunData{name_of(options, how), pipeline, inputs, options});
+  AsyncMap made(spec, comm);
+  if (how.start) {
+    made.start();
+    return made;
+  }
+  require_same_pipelines(comm, {spec->data});
+  on_root(comm, [&] {
+    check_run(*spec->data, comm.size(), {});
+    return Bytes{};
+  });
+  return made;
+}
+
+AsyncMap Pipeline::map_async(const Communicator& comm, const Inputs& inputs, const MapOptions& options,
+                             const AsyncOptions& how) const {
+  return mpipe::map_async(*this, comm, inputs, options, how);
+}
+
+LaunchedMaps::LaunchedMaps(std::shared_ptr<Launch> launch) : launch_(std::move(launch)) {}
+
+LaunchedMaps::LaunchedMaps(LaunchedMaps&&) noexcept = default;
+
+LaunchedMaps& LaunchedMaps::operator=(LaunchedMaps&& other) noexcept {
+  if (launch_ && launch_ != other.launch_) launch_->close();
+  launch_ = std::move(other.launch_);
+  return *this;
+}
+
+LaunchedMaps::~LaunchedMaps() {
+  if (launch_) launch_->close();
+}
+
+std::size_t LaunchedMaps::size() const { return launch_->size(); }
+
+bool LaunchedMaps::done() {
+  launch_->turn();
+  return launch_->ended();
+}
+
+bool LaunchedMaps::done(std::size_t run) {
+  if (!launch_->over(run)) launch_->turn();
+  return launch_->over(run);
+}
+
+RunStatus LaunchedMaps::status(std::size_t run) {
+  done(run);
+  return launch_->status(run);
+}
+
+void LaunchedMaps::wait() {
+  launch_->wait_until([&] { return launch_->ended(); });
+}
+
+void LaunchedMaps::wait(std::size_t run) {
+  launch_->wait_until([&] { return launch_->over(run); });
+}
+
+void LaunchedMaps::cancel() { launch_->cancel_all(); }
+
+void LaunchedMaps::cancel(std::size_t run) { launch_->cancel(run); }
+
+std::vector<MapOutcome> LaunchedMaps::gather() {
+  wait();
+  std::vector<MapOutcome> outcomes;
+  for (std::size_t run = 0; run < size(); ++run) outcomes.push_back(launch_->outcome(run));
+  return outcomes;
+}
+
+LaunchedMaps launch_maps(const Communicator& comm, const std::vector<AsyncMap>& runs,
+                         const LaunchOptions& options) {
+  std::vector<std::shared_ptr<RunSpec>> specs;
+  for (const AsyncMap& run : runs) specs.push_back(run.spec_);
+  return LaunchedMaps(launch(comm, specs, options));
+}
+
+std::vector<MapOutcome> gather_maps(const Communicator& comm, const std::vector<AsyncMap>& runs,
+                                    const LaunchOptions& options) {
+  return launch_maps(comm, runs, options).gather();
+}
+
+}  // namespace mpipe

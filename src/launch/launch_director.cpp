@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "launch/launch_director.hpp"
+
+#include <mpipe/core/error.hpp>
+
+#include <fmt/format.h>
+
+namespace mpipe {
+namespace {
+
+std::vector<std::uint32_t> sizes_of(const std::vector<std::vector<WorkerId>>& subgroups) {
+  std::vector<std::uint32_t> sizes;
+  for (const auto& subgroup : subgroups) sizes.push_back(static_cast<std::uint32_t>(subgroup.size()));
+  return sizes;
+}
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+}  // namespace
+
+LaunchDirector::LaunchDirector(RootTransport& transport, std::uint32_t runs,
+                               std::vector<std::vector<WorkerId>> subgroups, RunEvents& events)
+    : transport_(transport),
+      queue_(runs, sizes_of(subgroups)),
+      subgroups_(std::move(subgroups)),
+      leader_of_(runs),
+      assemblers_(transport.worker_count()),
+      events_(events) {}
+
+bool LaunchDirector::turn() {
+  act();
+  bool any = false;
+  while (const Frame* frame = transport_.poll()) {
+    any = true;
+    const WorkerId from = frame->worker;
+    if (auto message = assemblers_.at(from.value).take(*frame)) take(from, std::move(*message));
+    act();
+  }
+  return any;
+}
+
+void LaunchDirector::act() {
+  while (const auto action = queue_.next_action())
+    std::visit(Overloaded{[&](const BeginRun& run) { begin(run); },
+                          [&](const CancelRun& run) {
+                            send(leader_of_[run.run.value], {LaunchKind::cancel, run.run, 0, {}});
+                          },
+                          [&](const OfferSubgroup& subgroup) { offer(subgroup); }},
+               *action);
+}
+
+void LaunchDirector::begin(const BeginRun& begin) {
+  const std::vector<WorkerId>& subgroup = subgroups_[begin.subgroup.value];
+  leader_of_[begin.run.value] = subgroup.front();
+  for (const WorkerId worker : subgroup)
+    send(worker, {LaunchKind::begin, begin.run, begin.subgroup.value,
+                  worker == subgroup.front() ? events_.request(begin.run) : Bytes{}});
+}
+
+/// The leader answers once, to the subgroup as well.
+void LaunchDirector::offer(const OfferSubgroup& offer) {
+  const WorkerId leader = leader_of_[offer.run.value];
+  for (const WorkerId worker : subgroups_[offer.subgroup.value])
+    send(worker, {LaunchKind::join, offer.run, leader.value + 1, {}});
+  send(leader, {LaunchKind::offer, offer.run, offer.subgroup.value, {}});
+}
+
+void LaunchDirector::take(WorkerId from, LaunchMessage message) {
+  if (message.kind == LaunchKind::broken) throw Error(Category::rank_lost, to_text(message.payload));
+  const bool begun =
+      message.run.value < queue_.run_count() && queue_.state(message.run) != RunQueue::State::waiting;
+  const bool answers = message.kind == LaunchKind::joined || message.kind == LaunchKind::declined;
+  const bool runs = begun && queue_.state(message.run) == RunQueue::State::running;
+  if (message.kind < LaunchKind::started || !(runs || (begun && answers)) ||
+      leader_of_[message.run.value] != from)
+    throw Bug(fmt::format("worker {} sent a message of kind {} about run {}, which it does not lead",
+                          from.value, static_cast<int>(message.kind), message.run.value));
+  if (message.kind == LaunchKind::joined) return queue_.on_joined(message.run, {message.detail});
+  if (message.kind == LaunchKind::declined) return queue_.on_declined(message.run, {message.detail});
+  const bool over = message.kind == LaunchKind::over;
+  const MapId run = message.run;
+  events_.on_message(std::move(message));
+  if (over) queue_.on_over(run);
+}
+
+void LaunchDirector::cancel(MapId run) {
+  const bool waited = queue_.state(run) == RunQueue::State::waiting;
+  queue_.cancel(run);
+  if (waited) events_.on_dropped(run);
+  act();
+}
+
+void LaunchDirector::send(WorkerId to, LaunchMessage message) {
+  send_in_pieces(std::move(message), [&](FrameKind kind, std::span<const std::byte> body, Bytes payload) {
+    transport_.send(to, kind, body, std::move(payload));
+  });
+}
+
+void LaunchDirector::send_end(const Bytes& summary) {
+  for (std::uint32_t worker = 0; worker < transport_.worker_count(); ++worker)
+    send({worker}, {LaunchKind::end, {}, 0, summary});
+}
+
+}  // namespace mpipe

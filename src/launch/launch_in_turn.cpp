@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One run after the other, each by all ranks.
+#include <mpipe/core/error.hpp>
+
+#include "launch/launch_state.hpp"
+#include "run/api/one_run.hpp"
+
+#include <deque>
+
+namespace mpipe {
+namespace {
+
+/// What rank 0 says before each run, and at the end.
+constexpr std::int64_t kAllOver = -1;
+
+class Flag final : public RunControl {
+ public:
+  bool cancelled() override { return set; }
+  bool set = false;
+};
+
+class LaunchInTurn final : public Launch {
+ public:
+  LaunchInTurn(const Communicator& comm, const RunList& runs, Supply supply, LeadHook hook)
+      : comm_(comm), supply_(std::move(supply)), hook_(std::move(hook)) {
+    for (const auto& data : runs) runs_.emplace_back(data);
+  }
+
+  ~LaunchInTurn() override { close(); }
+
+  std::size_t size() const override { return runs_.size(); }
+  const MapOutcome& outcome(std::size_t run) const override { return runs_.at(run).outcome(); }
+  RunStatus status(std::size_t run) const override { return runs_.at(run).status(); }
+
+  void cancel(std::size_t run) override {
+    LaunchedRun& cancelled = runs_.at(run);
+    if (run == running_)
+      cancel_.set = true;  // asked by an observer of it
+    else if (!cancelled.over())
+      cancelled.drop();
+  }
+
+ private:
+  WaitOptions wait_options() const override { return comm_.wait_options(); }
+
+  bool do_turn() override {
+    if (running_) return false;  // asked by an observer of a run
+    for (std::size_t run = 0; run < runs_.size(); ++run)
+      if (!runs_[run].over()) {
+        compute(run);
+        return true;
+      }
+    return false;
+  }
+
+  bool tell_end() override {
+    comm_.broadcast_value(kAllOver);
+    comm_.broadcast(encode_summary(*this));
+    return true;
+  }
+
+  void compute(std::size_t run) {
+    const RunData& data = runs_[run].data();
+    cancel_.set = false;
+    running_ = run;
+    comm_.broadcast_value(static_cast<std::int64_t>(run));
+    comm_.broadcast(encode_request(data.inputs, data.options));
+    MapOutcome outcome = outcome_of(data.name, [&] {
+      return take_and_run(
+          comm_, data.pipeline,
+          [&] {
+            return Request{data.inputs, runs_[run].observed_options()};
+          },
+          supply_, &cancel_,
+          [&](std::shared_ptr<StatusWriter> status) {
+            if (hook_) hook_(run, std::move(status));
+          });
+    });
+    running_.reset();
+    runs_[run].end(std::move(outcome));
+  }
+
+  Communicator comm_;
+  Supply supply_;
+  LeadHook hook_;
+  std::deque<LaunchedRun> runs_;
+  std::optional<std::size_t> running_;
+  Flag cancel_;
+};
+
+/// The other ranks.
+std::vector<MapOutcome> follow(const Communicator& comm, const RunList& runs, const Supply& supply) {
+  for (;;) {
+    const std::int64_t run = comm.broadcast_value(std::int64_t{0});
+    const Bytes bytes = comm.broadcast({});
+    if (run == kAllOver) return decode_summary(bytes, runs);
+    const RunData& data = *runs.at(static_cast<std::size_t>(run));
+    outcome_of(data.name, [&] {
+      return take_and_run(
+          comm, data.pipeline, [&] { return decode_request(bytes); }, supply);
+    });
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<Launch> launch_in_turn(const Communicator& comm, const RunList& runs, const Supply& supply,
+                                       const LeadHook& hook) {
+  if (!comm.is_root()) return finished_launch(follow(comm, runs, supply));
+  return std::make_shared<LaunchInTurn>(comm, runs, supply, hook);
+}
+
+}  // namespace mpipe

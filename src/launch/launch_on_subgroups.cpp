@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Several runs at the same time, each by a subgroup of ranks; rank 0 directs.
+#include <mpipe/core/clock.hpp>
+#include <mpipe/core/error.hpp>
+
+#include "launch/launch_director.hpp"
+#include "launch/launch_state.hpp"
+#include "launch/subgroup_run.hpp"
+#include "run/api/needs.hpp"
+#include "run/api/request.hpp"
+
+#include <deque>
+
+namespace mpipe {
+namespace {
+
+/// Frames travel on a communicator of their own, so one number serves every launch.
+constexpr RunId kLaunchId = 2;
+constexpr Duration kTick = std::chrono::milliseconds(100);
+
+class LaunchOnSubgroups final : public Launch, private RunEvents {
+ public:
+  LaunchOnSubgroups(const Communicator& comm, const RunList& runs, const LaunchSubgroups& subgroups)
+      : comm_(comm),
+        transport_(make_root_transport(comm, kLaunchId)),
+        director_(*transport_, static_cast<std::uint32_t>(runs.size()), subgroups.workers, *this) {
+    for (const auto& data : runs) runs_.emplace_back(data);
+    turn();
+  }
+  ~LaunchOnSubgroups() override { close(); }
+
+  std::size_t size() const override { return runs_.size(); }
+  const MapOutcome& outcome(std::size_t run) const override { return runs_.at(run).outcome(); }
+  RunStatus status(std::size_t run) const override { return runs_.at(run).status(); }
+  void cancel(std::size_t run) override {
+    if (!runs_.at(run).over()) director_.cancel({static_cast<std::uint32_t>(run)});
+  }
+
+ private:
+  WaitOptions wait_options() const override { return comm_.wait_options(); }
+
+  bool do_turn() override {
+    const bool any = director_.turn();
+    const TimePoint now = SteadyClock().now();
+    if (now - ticked_ >= kTick) {
+      ticked_ = now;
+      for (LaunchedRun& run : runs_) run.tick(now);
+    }
+    return any;
+  }
+
+  /// The others wait for nothing else, so they take it at once.
+  bool tell_end() override {
+    if (!director_.finished()) return false;
+    director_.send_end(encode_summary(*this));
+    Waiter waiter(comm_.wait_options());
+    while (!transport_->all_sent() && !waiter.expired()) waiter.idle();
+    return true;
+  }
+
+  Bytes request(MapId run) override {
+    const RunData& data = runs_.at(run.value).data();
+    MapOptions options = data.options;
+    // Subgroups are small: one that only schedules would be a large part of the ranks.
+    // (Where devices are scarce they are the others'.)
+    if (options.rank0 == Rank0::automatic && !needs_devices(data.pipeline)) options.rank0 = Rank0::work;
+    return encode_request(data.inputs, options);
+  }
+  void on_message(LaunchMessage message) override { runs_.at(message.run.value).on_message(message); }
+  void on_dropped(MapId run) override { runs_.at(run.value).drop(); }
+
+  Communicator comm_;
+  std::unique_ptr<RootTransport> transport_;
+  LaunchDirector director_;
+  std::deque<LaunchedRun> runs_;
+  TimePoint ticked_{};
+};
+
+}  // namespace
+
+std::shared_ptr<Launch> launch_on_subgroups(const Communicator& comm, const RunList& runs,
+                                            const LaunchSubgroups& subgroups, const Supply& supply,
+                                            const LeadHook& hook) {
+  const std::optional<int> number = subgroups.subgroup_of(comm.rank());
+  const std::optional<Communicator> subgroup = comm.split(number, subgroups.place_of(comm.rank()));
+  if (comm.is_root()) return std::make_shared<LaunchOnSubgroups>(comm, runs, subgroups);
+  const auto transport = make_worker_transport(comm, kLaunchId);
+  SubgroupLink link(*transport);
+  const std::vector<int> ranks = subgroups.ranks_of(static_cast<std::size_t>(*number));
+  SubgroupRun work(comm, *subgroup, subgroups, part_of(supply, ranks), runs, hook);
+  return finished_launch(decode_summary(serve_subgroup(link, work, comm.wait_options()), runs));
+}
+
+}  // namespace mpipe

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "launch/launch_state.hpp"
+
+#include <mpipe/core/error.hpp>
+
+#include "launch/run_reports.hpp"
+
+#include <fmt/format.h>
+
+namespace mpipe {
+
+bool Launch::turn() {
+  if (broken_) throw Error(Category::rank_lost, "a rank of these runs was lost before: nothing goes on.");
+  if (ended_) return false;
+  try {
+    const bool any = do_turn();
+    ended_ = all_over() && tell_end();
+    return any;
+  } catch (...) {
+    broken_ = true;
+    throw;
+  }
+}
+
+bool Launch::all_over() const {
+  for (std::size_t run = 0; run < size(); ++run)
+    if (!over(run)) return false;
+  return true;
+}
+
+void Launch::wait_until(const std::function<bool()>& done) {
+  Waiter waiter(wait_options());
+  while (!done()) {
+    if (turn())
+      waiter.reset();
+    else
+      waiter.idle();
+    if (waiter.expired())
+      throw Error(Category::rank_lost,
+                  fmt::format("no news of any run for {:.1f} s (a rank is lost, or busy for longer than the "
+                              "limit). Look at the logs of the ranks; the limit is MPIPE_WAIT_LIMIT.",
+                              seconds(waiter.waited())));
+  }
+}
+
+void Launch::cancel_all() {
+  for (std::size_t run = 0; run < size(); ++run) cancel(run);
+}
+
+void Launch::close() noexcept {
+  if (broken_) return;
+  try {
+    cancel_all();
+    wait_until([&] { return ended(); });
+  } catch (const std::exception&) {
+    broken_ = true;  // whoever asks next is told
+  }
+}
+
+namespace {
+
+class FinishedLaunch final : public Launch {
+ public:
+  explicit FinishedLaunch(std::vector<MapOutcome> outcomes) : outcomes_(std::move(outcomes)) {}
+  std::size_t size() const override { return outcomes_.size(); }
+  const MapOutcome& outcome(std::size_t run) const override { return outcomes_.at(run); }
+  RunStatus status(std::size_t run) const override {
+    RunStatus status;
+    status.state = outcome(run).state;
+    status.exit_code = outcome(run).exit_code;
+    if (outcome(run).error) status.message = outcome(run).error->what();
+    return status;
+  }
+  void cancel(std::size_t run) override { outcomes_.at(run); }
+
+ private:
+  bool do_turn() override { return false; }
+  bool tell_end() override { return true; }
+  WaitOptions wait_options() const override { return {}; }
+  std::vector<MapOutcome> outcomes_;
+};
+
+}  // namespace
+
+std::shared_ptr<Launch> finished_launch(std::vector<MapOutcome> outcomes) {
+  return std::make_shared<FinishedLaunch>(std::move(outcomes));
+}
+
+Bytes encode_summary(const Launch& launch) {
+  Json summary = Json::array();
+  for (std::size_t run = 0; run < launch.size(); ++run) {
+    summary.push_back(encode_outcome(launch.outcome(run)));
+    summary.back()["failures"] = nullptr;  // their values are on rank 0
+  }
+  return to_bytes(summary.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+std::vector<MapOutcome> decode_summary(std::span<const std::byte> bytes, const RunList& runs) {
+  const Json summary = Json::parse(to_text(bytes));
+  std::vector<MapOutcome> outcomes;
+  for (std::size_t run = 0; run < runs.size(); ++run)
+    outcomes.push_back(decode_outcome(summary.at(run), runs[run]->name, nullptr));
+  return outcomes;
+}
+
+void take_functions(MapOptions& options, const MapOptions& own) {
+  for (const auto& [output, size] : own.chunksizes)
+    if (size.is_function()) options.chunksizes[output] = size;
+  options.user_executors = own.user_executors;
+}
+
+}  // namespace mpipe

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <mpipe/core/error.hpp>
+#include <mpipe/plan/plan.hpp>
+
+#include "plan/plan_builder.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace mpipe {
+namespace {
+
+/// The selected positions along an axis of `extent`: first, step (> 0 or < 0), how many; as Python counts.
+struct Positions {
+  Index first = 0;
+  Index step = 1;
+  Index count = 0;
+};
+
+Positions all_of(Index extent) { return {0, 1, extent}; }
+
+Positions positions_of(const std::variant<Index, Slice>& fixed, const std::string& axis, Index extent) {
+  if (const Index* index = std::get_if<Index>(&fixed)) {
+    const Index position = *index < 0 ? *index + extent : *index;
+    if (position < 0 || position >= extent)
+      throw Error(
+          Category::index_out_of_bounds,
+          fmt::format("the position {} along '{}' is out of bounds: the axis has {}.", *index, axis, extent));
+    return {position, 1, 1};
+  }
+  const Slice& slice = std::get<Slice>(fixed);
+  const Index step = slice.step.value_or(1);
+  const Index lowest = step > 0 ? 0 : -1;
+  const Index highest = step > 0 ? extent : extent - 1;
+  const auto clamp = [&](Index at) { return std::clamp(at < 0 ? at + extent : at, lowest, highest); };
+  const Index first = slice.start ? clamp(*slice.start) : (step > 0 ? lowest : highest);
+  const Index last = slice.stop ? clamp(*slice.stop) : (step > 0 ? highest : lowest);
+  const Index distance = step > 0 ? last - first : first - last;
+  const Index stride = step > 0 ? step : -step;
+  if (distance <= 0) return {0, 1, 0};
+  const Index count = (distance + stride - 1) / stride;
+  // Ascending: the elements are a set.
+  return step > 0 ? Positions{first, stride, count} : Positions{first - (count - 1) * stride, stride, count};
+}
+
+/// Adds the elements with the given positions along axes `axis`.. , whose earlier axes give `prefix`.
+void insert_selected(const std::vector<Positions>& axes, const Shape& shape, std::size_t axis,
+                     std::size_t last_fixed, Index prefix, Index tail, RangeSet& selected) {
+  if (axis == last_fixed) {
+    const Positions& along = axes[axis];
+    const Index base = prefix * shape[axis];
+    if (along.step == 1) {
+      selected.insert({(base + along.first) * tail, (base + along.first + along.count) * tail});
+    } else {
+      for (Index k = 0; k < along.count; ++k) {
+        const Index at = base + along.first + k * along.step;
+        selected.insert({at * tail, (at + 1) * tail});
+      }
+    }
+    return;
+  }
+  for (Index k = 0; k < axes[axis].count; ++k)
+    insert_selected(axes, shape, axis + 1, last_fixed,
+                    prefix * shape[axis] + axes[axis].first + k * axes[axis].step, tail, selected);
+}
+
+}  // namespace
+
+PartialShape ArrayLayout::external_shape() const {
+  PartialShape extents;
+  for (std::size_t axis = 0; axis < axes.size(); ++axis)
+    if (external[axis]) extents.push_back(shape[axis]);
+  return extents;
+}
+
+PartialShape ArrayLayout::internal_shape() const {
+  PartialShape extents;
+  for (std::size_t axis = 0; axis < axes.size(); ++axis)
+    if (!external[axis]) extents.push_back(shape[axis]);
+  return extents;
+}
+
+void ArrayLayout::set_internal_shape(const PartialShape& internal) {
+  std::size_t next = 0;
+  for (std::size_t axis = 0; axis < axes.size(); ++axis)
+    if (!external[axis]) shape[axis] = internal[next++];
+}
+
+void ArrayLayout::set_internal_rank(const std::string& name, std::size_t rank) {
+  for (std::size_t axis = 0; axis < rank; ++axis) axes.push_back(fmt::format("{}_dim{}", name, axis));
+  external.assign(rank, false);
+  shape.assign(rank, std::nullopt);
+  rank_known = true;
+}
+
+Plan::Plan(const Pipeline& pipeline, PlanRequest request) : pipeline_(&pipeline) {
+  PlanBuilder(*this, std::move(request)).build();
+}
+
+std::vector<StageId> Plan::stages_of_wave(std::size_t wave) const {
+  std::vector<StageId> ids;
+  for (const Stage& stage : stages_)
+    if (stage.wave == wave) ids.push_back(stage.id);
+  return ids;
+}
+
+std::optional<OutputId> Plan::find_output(const std::string& name) const {
+  const auto found = output_by_name_.find(name);
+  if (found == output_by_name_.end()) return std::nullopt;
+  return found->second;
+}
+
+PartialShape Plan::external_shape(StageId stage) const {
+  const FunctionId first = stages_[stage.value].functions.front();
+  const OutputId output = functions_[first.value]->outputs.front();
+  return outputs_[output.value].layout.external_shape();
+}
+
+RangeSet Plan::selected(StageId stage) const {
+  const Shape shape = known_shape(external_shape(stage));
+  const auto& names = stages_[stage.value].axes;
+  std::vector<Positions> axes;
+  std::optional<std::size_t> last_fixed;
+  for (std::size_t axis = 0; axis < names.size(); ++axis) {
+    const auto fixed = request_fixed_.find(names[axis]);
+    if (fixed != request_fixed_.end()) last_fixed = axis;
+    axes.push_back(fixed == request_fixed_.end() ? all_of(shape[axis])
+                                                 : positions_of(fixed->second, names[axis], shape[axis]));
+  }
+  if (!last_fixed) return RangeSet{{0, element_count(shape)}};
+  RangeSet selected;
+  const Index tail =
+      element_count(Shape(shape.begin() + static_cast<std::ptrdiff_t>(*last_fixed) + 1, shape.end()));
+  insert_selected(axes, shape, 0, *last_fixed, 0, tail, selected);
+  return selected;
+}
+
+std::optional<PartialShape> Plan::shape_of(const PlannedArgument& argument) const {
+  if (argument.output) {
+    const ArrayLayout& layout = output(*argument.output).layout;
+    if (!layout.rank_known) return std::nullopt;
+    return layout.shape;
+  }
+  return partial(constant(argument.constant).shape());
+}
+
+void Plan::update_shapes() {
+  for (const FunctionId id : pipeline_->topological_order()) {
+    const auto& planned = functions_[id.value];
+    const FunctionNode& node = pipeline_->function(id);
+    if (!planned || !node.is_mapped()) continue;
+    std::map<std::string, PartialShape> inputs;
+    for (const PlannedArgument& argument : planned->arguments)
+      if (node.mapspec->find_input(argument.name) != nullptr)
+        if (auto shape = shape_of(argument)) inputs.emplace(argument.name, std::move(*shape));
+    const PartialShape external = mpipe::external_shape(*node.mapspec, inputs);
+    if (is_known(external)) element_count(known_shape(external));  // refuses sizes that could not be numbered
+    for (const OutputId id_of_output : planned->outputs) {
+      ArrayLayout& layout = outputs_[id_of_output.value].layout;
+      std::size_t next = 0;
+      for (std::size_t axis = 0; axis < layout.axes.size(); ++axis)
+        if (layout.external[axis]) layout.shape[axis] = external[next++];
+    }
+  }
+}
+
+void Plan::resolve(OutputId id, const Shape& internal) {
+  PlannedOutput& output = outputs_[id.value];
+  ArrayLayout& layout = output.layout;
+  if (!layout.rank_known) {
+    layout.set_internal_rank(output.name, internal.size());
+    for (auto& function : functions_) {
+      if (!function) continue;
+      for (PlannedArgument& argument : function->arguments)
+        if (argument.output == id) argument.indexed_by.resize(internal.size());
+    }
+  }
+  const PartialShape expected = layout.internal_shape();
+  bool fits = expected.size() == internal.size();
+  for (std::size_t axis = 0; fits && axis < internal.size(); ++axis)
+    fits = !expected[axis] || *expected[axis] == internal[axis];
+  if (!fits)
+    throw Error(Category::internal_shape_mismatch,
+                fmt::format("Output shape {} of '{}' does not match the expected internal shape {} (all "
+                            "elements of an output "
+                            "have one shape). Return arrays of that shape, or correct the declared one.",
+                            to_string(internal), output.name, to_string(expected)));
+  layout.set_internal_shape(partial(internal));
+  update_shapes();
+}
+
+std::map<std::string, PartialShape> Plan::shapes() const {
+  std::map<std::string, PartialShape> shapes;
+  for (const auto& planned : functions_) {
+    if (!planned) continue;
+    const FunctionNode& node = pipeline_->function(planned->id);
+    if (!node.mapspec) continue;
+    for (const OutputId id : planned->outputs) shapes[output(id).name] = output(id).layout.shape;
+    for (const PlannedArgument& argument : planned->arguments)
+      if (node.mapspec->find_input(argument.name) != nullptr && !argument.output)
+        shapes[argument.name] = partial(constant(argument.constant).shape());
+  }
+  return shapes;
+}
+
+std::map<std::string, std::vector<bool>> Plan::masks() const {
+  std::map<std::string, std::vector<bool>> masks;
+  for (const auto& [name, shape] : shapes()) {
+    const auto id = find_output(name);
+    masks[name] = id ? output(*id).layout.external : std::vector<bool>(shape.size(), true);
+  }
+  return masks;
+}
+
+std::uint64_t Plan::known_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const PlannedOutput& output : outputs_)
+    if (output.layout.rank_known && is_known(output.layout.shape))
+      bytes += static_cast<std::uint64_t>(element_count(known_shape(output.layout.shape))) *
+               output.layout.type->size;
+  return bytes;
+}
+
+}  // namespace mpipe

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "folder/api/run_folder.hpp"
+
+#include "support/expect_error.hpp"
+#include "support/temporary_folder.hpp"
+
+#include <gtest/gtest.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace mpipe {
+namespace {
+
+namespace fs = std::filesystem;
+using test::contains;
+using test::error_message;
+using test::names_in;
+using test::TemporaryFolder;
+using test::write_text;
+
+RunDescription some_run() {
+  RunDescription run;
+  run.run_id = "0123456789abcdef";
+  run.pipeline_digest = "aa";
+  return run;
+}
+
+/// A finished run with everything that a run leaves.
+void make_run(const fs::path& folder) {
+  RunFolder run = RunFolder::create(folder, false);
+  run.write_description(some_run());
+  fs::create_directories(folder / "logs");
+  write_text(folder / "logs" / "rank-0000.log", "text");
+  write_text(folder / "results.h5", "data");
+  write_text(folder / "status.json", R"({"format": "mpipe-status"})");
+}
+
+TEST(RunFolder, is_made_with_the_folders_around_it) {
+  const TemporaryFolder place;
+  {
+    const RunFolder run = RunFolder::create(place / "runs/today/wing", false);
+    EXPECT_EQ(run.path(), place / "runs/today/wing");
+    EXPECT_FALSE(run.has_run());
+    EXPECT_EQ(names_in(run.path()), std::set<std::string>{"lock"});
+  }
+  EXPECT_TRUE(names_in(place / "runs/today/wing").empty());
+}
+
+TEST(RunFolder, path_may_end_with_a_slash) {
+  const TemporaryFolder place;
+  EXPECT_EQ(RunFolder::create(place / "run/", false).path(), place / "run");
+  error_message(Category::bad_option, [] { RunFolder::create("", false); });
+}
+
+TEST(RunFolder, takes_an_empty_folder) {
+  const TemporaryFolder place;
+  RunFolder::create(place.path(), false);
+  EXPECT_TRUE(fs::exists(place.path()));
+}
+
+TEST(RunFolder, of_a_run_is_refused_unless_resumed_or_overwritten) {
+  const TemporaryFolder place;
+  make_run(place / "run");
+  const auto before = names_in(place / "run");
+  const std::string message =
+      error_message(Category::folder_refused, [&] { RunFolder::create(place / "run", false); });
+  EXPECT_TRUE(contains(message, "--resume"));
+  EXPECT_TRUE(contains(message, "--overwrite"));
+  EXPECT_EQ(names_in(place / "run"), before);
+  {
+    const RunFolder run = RunFolder::resume(place / "run");
+    EXPECT_TRUE(run.has_run());
+    EXPECT_EQ(read_description(run.path()).run_id, some_run().run_id);
+  }
+  EXPECT_EQ(names_in(place / "run"), before);
+  const RunFolder run = RunFolder::create(place / "run", true);
+  EXPECT_EQ(names_in(place / "run"), std::set<std::string>{"lock"});
+}
+
+TEST(RunFolder, in_use_is_refused_whatever_is_asked) {
+  const TemporaryFolder place;
+  const RunFolder run = RunFolder::create(place / "run", false);
+  run.write_description(some_run());
+  for (const bool overwrite : {false, true}) {
+    const std::string message =
+        error_message(Category::folder_refused, [&] { RunFolder::create(place / "run", overwrite); });
+    EXPECT_TRUE(contains(message, "in use by process " + std::to_string(getpid())));
+  }
+  error_message(Category::folder_refused, [&] { RunFolder::resume(place / "run"); });
+  EXPECT_EQ(names_in(place / "run"), (std::set<std::string>{"lock", "run.json"}));
+}
+
+TEST(RunFolder, resume_of_nothing_begins) {
+  const TemporaryFolder place;
+  EXPECT_FALSE(RunFolder::resume(place / "run").has_run());
+}
+
+TEST(RunFolder, that_was_begun_is_used_again) {
+  const TemporaryFolder place;
+  make_run(place / "run");
+  fs::remove(place / "run/run.json");
+  const RunFolder run = RunFolder::create(place / "run", false);
+  EXPECT_EQ(names_in(place / "run"), std::set<std::string>{"lock"});
+}
+
+TEST(RunFolder, in_which_a_lock_was_about_to_be_made_is_used) {
+  const TemporaryFolder place;
+  write_text(place / "lock.4711-0.tmp", "");
+  const RunFolder run = RunFolder::create(place.path(), false);
+  EXPECT_EQ(names_in(place.path()), std::set<std::string>{"lock"});
+}
+
+TEST(RunFolder, of_somebody_else_is_refused_and_untouched) {
+  for (const std::string name : {"notes.txt", "results.h5", "run.json", "logs", "lock"}) {
+    const TemporaryFolder place;
+    write_text(place / name, R"({"format": "another program's"})");
+    for (const bool overwrite : {false, true})
+      error_message(Category::folder_refused, [&] { RunFolder::create(place.path(), overwrite); });
+    error_message(Category::folder_refused, [&] { RunFolder::resume(place.path()); });
+    EXPECT_EQ(names_in(place.path()), std::set<std::string>{name});
+  }
+}
+
+TEST(RunFolder, overwrite_removes_what_runs_make_and_nothing_else) {
+  const TemporaryFolder place;
+  make_run(place / "run");
+  write_text(place / "run/plot.png", "mine");
+  write_text(place / "run/logs/slurm-17.out", "mine");
+  write_text(place / "run/status.json.99-0.tmp", "left behind");
+  const RunFolder run = RunFolder::create(place / "run", true);
+  EXPECT_EQ(names_in(place / "run"), (std::set<std::string>{"lock", "logs", "plot.png"}));
+  EXPECT_EQ(names_in(place / "run/logs"), std::set<std::string>{"slurm-17.out"});
+}
+
+TEST(RunFolder, overwrite_does_not_follow_links) {
+  const TemporaryFolder place;
+  fs::create_directories(place / "precious");
+  write_text(place / "precious/rank-0000.log", "keep");
+  write_text(place / "precious/data", "keep");
+  make_run(place / "run");
+  fs::remove_all(place / "run/logs");
+  fs::create_directory_symlink(place / "precious", place / "run/logs");
+  fs::remove(place / "run/results.h5");
+  fs::create_symlink(place / "precious/data", place / "run/results.h5");
+  fs::create_directories(place / "run/journal");
+  fs::create_directory_symlink(place / "precious", place / "run/journal/link");
+  const RunFolder run = RunFolder::create(place / "run", true);
+  EXPECT_EQ(names_in(place / "precious"), (std::set<std::string>{"data", "rank-0000.log"}));
+  EXPECT_FALSE(fs::exists(place / "run/results.h5"));
+  EXPECT_FALSE(fs::exists(place / "run/journal"));
+}
+
+TEST(RunFolder, that_is_a_file_is_refused) {
+  const TemporaryFolder place;
+  write_text(place / "file", "text");
+  for (const auto& path : {place / "file", place / "file/run"}) {
+    error_message(Category::folder_refused, [&] { RunFolder::create(path, true); });
+    error_message(Category::folder_refused, [&] { RunFolder::resume(path); });
+  }
+  fs::create_symlink(place / "nowhere", place / "dangling");
+  error_message(Category::folder_refused, [&] { RunFolder::create(place / "dangling", true); });
+  EXPECT_EQ(test::read_text(place / "file"), "text");
+  EXPECT_EQ(names_in(place.path()), (std::set<std::string>{"file", "dangling"}));
+}
+
+TEST(RunFolder, that_cannot_be_written_is_a_storage_error) {
+  const TemporaryFolder place;
+  fs::permissions(place.path(), fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_exec);
+  const pid_t child = fork();
+  if (child == 0) {  // root may write everywhere
+    if (geteuid() == 0 && setuid(65534) != 0) _exit(3);
+    for (const auto& path : {place / "run", place / "deep/run"}) {
+      try {
+        RunFolder::create(path, false);
+        _exit(1);
+      } catch (const Error& error) {
+        const bool right = error.category() == Category::storage_failed && exit_code(error.category()) == 4 &&
+                           contains(error.what(), "Permission denied");
+        if (!right) _exit(2);
+      }
+    }
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  fs::permissions(place.path(), fs::perms::owner_all);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(names_in(place.path()).empty());
+}
+
+TEST(RunFolder, refused_leaves_no_new_folders) {
+  const TemporaryFolder place;
+  const fs::path path = place / std::string(40, 'a') / std::string(300, 'b');  // longer than a name may be
+  error_message(Category::storage_failed, [&] { RunFolder::create(path, false); });
+  EXPECT_TRUE(names_in(place.path()).empty());
+}
+
+TEST(RunFolder, abandoned_takes_back_what_it_made) {
+  const TemporaryFolder place;
+  RunFolder made = RunFolder::create(place / "a/b", false);
+  write_text(place / "a/b/results.h5", "half");
+  made.abandon();
+  EXPECT_TRUE(names_in(place.path()).empty());
+
+  fs::create_directory(place / "mine");
+  RunFolder taken = RunFolder::create(place / "mine", false);
+  taken.abandon();
+  EXPECT_TRUE(fs::exists(place / "mine"));
+  EXPECT_TRUE(names_in(place / "mine").empty());
+}
+
+TEST(RunFolder, abandoned_keeps_what_was_resumed) {
+  const TemporaryFolder place;
+  make_run(place / "run");
+  const auto before = names_in(place / "run");
+  RunFolder::resume(place / "run").abandon();
+  EXPECT_EQ(names_in(place / "run"), before);
+}
+
+TEST(WriteFileAtomically, replaces_and_leaves_nothing_else) {
+  const TemporaryFolder place;
+  write_file_atomically(place / "file", "one");
+  write_file_atomically(place / "file", "two");
+  EXPECT_EQ(test::read_text(place / "file"), "two");
+  EXPECT_EQ(names_in(place.path()), std::set<std::string>{"file"});
+  error_message(Category::storage_failed, [&] { write_file_atomically(place / "none/file", "text"); });
+}
+
+}  // namespace
+}  // namespace mpipe
