@@ -5,7 +5,7 @@
 
 #include <mpipe/futures/mpi_pool_executor.hpp>
 
-#include "mpi/world.hpp"
+#include "support/world.hpp"
 #include "support/expect_error.hpp"
 
 #include <gtest/gtest.h>

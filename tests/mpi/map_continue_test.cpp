@@ -6,7 +6,7 @@
 #include <mpipe/store/run_reader.hpp>
 
 #include "mpi/shared_folder.hpp"
-#include "mpi/world.hpp"
+#include "support/world.hpp"
 #include "support/expect_error.hpp"
 
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 // Executors per output: any mix gives the same values, and failures end all of it.
 #include <mpipe/mpipe.hpp>
 
-#include "mpi/world.hpp"
+#include "support/world.hpp"
 #include "support/expect_error.hpp"
 
 #include <gtest/gtest.h>

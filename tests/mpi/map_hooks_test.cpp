@@ -3,7 +3,7 @@
 // own.
 #include <mpipe/mpipe.hpp>
 
-#include "mpi/world.hpp"
+#include "support/world.hpp"
 #include "support/expect_error.hpp"
 
 #include <gtest/gtest.h>

@@ -3,7 +3,7 @@
 // ranks themselves are forked; the tests of the program and of the example have the early process.
 #include <mpipe/mpipe.hpp>
 
-#include "mpi/world.hpp"
+#include "support/world.hpp"
 #include "support/expect_error.hpp"
 
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 // Resources in whole maps: what calls see, on every rank.
 #include <mpipe/mpipe.hpp>
 
-#include "mpi/world.hpp"
+#include "support/world.hpp"
 #include "support/environment.hpp"
 #include "support/expect_error.hpp"
 

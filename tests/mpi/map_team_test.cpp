@@ -4,7 +4,7 @@
 #include <mpipe/mpipe.hpp>
 
 #include "mpi/shared_folder.hpp"
-#include "mpi/world.hpp"
+#include "support/world.hpp"
 #include "support/environment.hpp"
 
 #include <boost/mpi/collectives.hpp>

@@ -2,7 +2,7 @@
 // Maps in memory: values, errors and options, on any number of ranks.
 #include <mpipe/mpipe.hpp>
 
-#include "mpi/world.hpp"
+#include "support/world.hpp"
 #include "support/expect_error.hpp"
 
 #include <gtest/gtest.h>

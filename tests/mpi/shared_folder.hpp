@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "mpi/world.hpp"
+#include "support/world.hpp"
 
 #include <gtest/gtest.h>
 

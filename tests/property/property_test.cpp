@@ -4,7 +4,7 @@
 #include <mpipe/mpipe.hpp>
 #include <mpipe/store/run_reader.hpp>
 
-#include "mpi/world.hpp"
+#include "support/world.hpp"
 #include "property/random_pipeline.hpp"
 
 #include <gtest/gtest.h>
