@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Checksums by XXH3, and the key of a run that all its files carry.
 #include "store/checksum.hpp"
 
 #include <xxhash.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Writes and reads files of extents: checksummed records, of which a reader takes all whole ones.
 #include "store/extents.hpp"
 
 #include <mpipe/core/error.hpp>

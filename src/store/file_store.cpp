@@ -4,7 +4,7 @@
 
 #include <mpipe/core/error.hpp>
 
-#include "store/journal_mover.hpp"
+#include "store/journal/journal_mover.hpp"
 
 #include <fmt/format.h>
 

@@ -8,10 +8,10 @@
 /// commit: until then each rank knows of its own only.
 #pragma once
 
-#include "store/commit_mover.hpp"
-#include "store/element_files.hpp"
-#include "store/journal.hpp"
-#include "store/variable_source.hpp"
+#include "store/commit/commit_mover.hpp"
+#include "store/journal/journal.hpp"
+#include "store/output/element_files.hpp"
+#include "store/output/variable_source.hpp"
 
 namespace mpipe {
 

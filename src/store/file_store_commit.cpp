@@ -4,7 +4,7 @@
 
 #include "store/file_store.hpp"
 #include "store/folder_files.hpp"
-#include "store/journal_mover.hpp"
+#include "store/journal/journal_mover.hpp"
 #include "store/manifest.hpp"
 
 #include <fmt/format.h>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Makes the HDF5 files of a run under temporary names, and removes what a run or a dead process left.
 #include "store/folder_files.hpp"
 
 #include <mpipe/core/error.hpp>
 
-#include "store/element_files.hpp"
+#include "store/output/element_files.hpp"
 
 #include <unistd.h>
 

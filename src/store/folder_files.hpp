@@ -3,7 +3,7 @@
 /// Making and removing the files of a run folder, by one process.
 #pragma once
 
-#include "store/result_file.hpp"
+#include "store/output/result_file.hpp"
 #include "store/run_paths.hpp"
 
 namespace mpipe {

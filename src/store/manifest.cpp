@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Turns the layout of a run into JSON and back, and compares two layouts.
 #include "store/manifest.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -6,9 +7,9 @@
 
 #include "base/api/json_integer.hpp"
 #include "store/format.hpp"
-#include "store/input_variables.hpp"
+#include "store/h5/text_values.hpp"
+#include "store/output/input_variables.hpp"
 #include "store/run_paths.hpp"
-#include "store/text_values.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

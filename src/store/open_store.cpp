@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Opens a store: rank 0 makes or finds the files, and every rank begins with what rank 0 says.
 #include "store/resume.hpp"
 
 #include <utility>

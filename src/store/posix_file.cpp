@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Calls of the operating system on files, each of them checked.
 #include "store/posix_file.hpp"
 
 #include <mpipe/core/error.hpp>

@@ -2,9 +2,9 @@
 // What of an earlier start can be trusted. The work is shared by all ranks: everything is read once.
 #include <mpipe/core/error.hpp>
 
-#include "store/element_files.hpp"
 #include "store/folder_files.hpp"
-#include "store/journal_mover.hpp"
+#include "store/journal/journal_mover.hpp"
+#include "store/output/element_files.hpp"
 #include "store/resume.hpp"
 #include "store/trusted_extents.hpp"
 

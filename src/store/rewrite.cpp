@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Writes a complete new results.h5 beside the old one, checks it, and renames it into place.
 #include "store/rewrite.hpp"
 
 #include <mpipe/core/error.hpp>
 
+#include "store/output/variable_source.hpp"
+#include "store/output/variable_values.hpp"
 #include "store/trusted_extents.hpp"
-#include "store/variable_source.hpp"
-#include "store/variable_values.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Names of the files of a run, and the search for them.
 #include "store/run_paths.hpp"
 
 #include "store/format.hpp"

@@ -2,11 +2,11 @@
 // What rank 0 does alone before a store opens.
 #include <mpipe/core/error.hpp>
 
-#include "store/chunking.hpp"
-#include "store/element_files.hpp"
 #include "store/folder_files.hpp"
-#include "store/input_variables.hpp"
 #include "store/manifest.hpp"
+#include "store/output/chunking.hpp"
+#include "store/output/element_files.hpp"
+#include "store/output/input_variables.hpp"
 #include "store/resume.hpp"
 #include "store/rewrite.hpp"
 #include "store/trusted_extents.hpp"

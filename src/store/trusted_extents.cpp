@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Compares extents with the bytes in the files, and says which elements they prove to be done.
 #include "store/trusted_extents.hpp"
 
-#include "store/variable_values.hpp"
+#include "store/output/variable_values.hpp"
 
 namespace mpipe {
 namespace {

@@ -3,7 +3,7 @@
 /// What a later start believes: the extents whose bytes still match their checksums.
 #pragma once
 
-#include "store/run_files.hpp"
+#include "store/output/run_files.hpp"
 
 namespace mpipe {
 

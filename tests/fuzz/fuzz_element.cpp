@@ -4,7 +4,7 @@
 #include <mpipe/core/error.hpp>
 
 #include "fuzz/fuzz_target.hpp"
-#include "store/element_files.hpp"
+#include "store/output/element_files.hpp"
 #include "store/run_paths.hpp"
 
 #include <algorithm>

@@ -4,7 +4,7 @@
 #include <mpipe/core/error.hpp>
 
 #include "fuzz/fuzz_target.hpp"
-#include "store/journal.hpp"
+#include "store/journal/journal.hpp"
 
 #include <cstring>
 #include <limits>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Outputs with a file per element: what is believed of the files, and what becomes of those that are not.
-#include "store/element_files.hpp"
+#include "store/output/element_files.hpp"
 
 #include <mpipe/core/error.hpp>
 #include <mpipe/store/run_reader.hpp>

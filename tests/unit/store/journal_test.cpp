@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Frames of journals and records of extents, on files that are whole, torn or damaged.
-#include "store/journal.hpp"
+#include "store/journal/journal.hpp"
 
 #include <mpipe/core/error.hpp>
 

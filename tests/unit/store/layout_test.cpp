@@ -2,13 +2,13 @@
 // Pure parts: orders of values, chunks, names of dimensions, writers, plans of commits, text.
 #include <mpipe/core/error.hpp>
 
-#include "store/chunking.hpp"
-#include "store/commit_plan.hpp"
-#include "store/data_map.hpp"
-#include "store/dimension_names.hpp"
+#include "store/output/chunking.hpp"
+#include "store/commit/commit_plan.hpp"
+#include "store/h5/data_map.hpp"
+#include "store/h5/dimension_names.hpp"
 #include "store/manifest.hpp"
-#include "store/text_values.hpp"
-#include "store/writers.hpp"
+#include "store/h5/text_values.hpp"
+#include "store/commit/writers.hpp"
 #include "unit/store/store_fixture.hpp"
 
 #include <random>

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Decides what a commit moves, in which windows, and which rank writes each window.
+#include "store/commit/commit_plan.hpp"
+
+#include <mpipe/core/error.hpp>
+
+#include <algorithm>
+
+namespace mpipe {
+namespace {
+
+/// Slabs shorter than this are not worth a collective call of all writers.
+constexpr std::uint64_t kMinSlabBytes = std::uint64_t{256} << 10;
+
+RangeSet sum_of(const std::vector<News>& by_rank, std::size_t output, RangeSet OutputNews::*part) {
+  std::vector<IndexRange> all;
+  for (const News& news : by_rank) {
+    const auto& ranges = (news[output].*part).ranges();
+    all.insert(all.end(), ranges.begin(), ranges.end());
+  }
+  return union_of(std::move(all));
+}
+
+News sum_news(const std::vector<News>& by_rank, const std::vector<OutputProgress>& before) {
+  News sums(before.size());
+  for (std::size_t k = 0; k < sums.size(); ++k) {
+    OutputNews& sum = sums[k];
+    sum.placed = sum_of(by_rank, k, &OutputNews::placed);
+    sum.kept = sum_of(by_rank, k, &OutputNews::kept);
+    sum.to_move = sum_of(by_rank, k, &OutputNews::to_move).difference(sum.placed);
+    const RangeSet done = sum.placed.united(sum.kept).united(sum.to_move).united(before[k].done);
+    sum.failed = sum_of(by_rank, k, &OutputNews::failed).difference(done);
+    sum.blocked = sum_of(by_rank, k, &OutputNews::blocked).difference(done).difference(sum.failed);
+  }
+  return sums;
+}
+
+/// Who leaves out what, where several ranks computed the same: rare, and nothing is looked at closely where
+/// it is not so.
+std::vector<CommitPlan::Left> find_duplicates(const std::vector<News>& by_rank, std::size_t outputs) {
+  std::vector<CommitPlan::Left> left_out;
+  for (std::size_t k = 0; k < outputs; ++k) {
+    Index count = 0;
+    for (const News& news : by_rank) count += news[k].to_move.count();
+    RangeSet seen;
+    if (count == sum_of(by_rank, k, &OutputNews::to_move).count()) continue;
+    for (std::size_t rank = 0; rank < by_rank.size(); ++rank) {
+      const RangeSet again = by_rank[rank][k].to_move.intersection(seen);
+      if (!again.empty())
+        left_out.push_back({static_cast<std::uint32_t>(rank), static_cast<std::uint32_t>(k), again});
+      seen = seen.united(by_rank[rank][k].to_move);
+    }
+  }
+  return left_out;
+}
+
+/// Cuts what is to be moved of one output into slabs and, where little lies together, stretches with gaps.
+struct Cut {
+  std::vector<IndexRange> slabs;
+  std::vector<IndexRange> stretches;
+};
+
+Cut cut_output(const RangeSet& values, const OutputGeometry& geometry, Index round_values) {
+  Cut cut;
+  const auto min_slab = static_cast<Index>(kMinSlabBytes / geometry.value_bytes);
+  for (const IndexRange& range : values.ranges()) {
+    if (geometry.slabs && range.size() >= std::min(min_slab, round_values)) {
+      const auto parts = geometry.order->cut(range, round_values);
+      cut.slabs.insert(cut.slabs.end(), parts.begin(), parts.end());
+      continue;
+    }
+    for (Index begin = range.begin; begin < range.end;) {
+      const bool joins = !cut.stretches.empty() && begin < cut.stretches.back().begin + round_values &&
+                         (cut.slabs.empty() || cut.slabs.back().begin < cut.stretches.back().begin);
+      if (!joins) cut.stretches.push_back({begin, begin});
+      IndexRange& last = cut.stretches.back();
+      last.end = std::min(range.end, last.begin + round_values);
+      begin = last.end;
+    }
+  }
+  return cut;
+}
+
+/// Deals slabs out in file order, so that each writer has neighbours and all have about the same.
+void deal_slabs(const std::vector<IndexRange>& slabs, std::uint32_t output, std::size_t writers,
+                CommitPlan& plan) {
+  Index total = 0;
+  for (const IndexRange& slab : slabs) total += slab.size();
+  std::vector<std::uint32_t> given(writers, 0);
+  Index before = 0;
+  for (const IndexRange& slab : slabs) {
+    const auto writer = static_cast<std::size_t>(static_cast<double>(before) / static_cast<double>(total) *
+                                                 static_cast<double>(writers));
+    const std::size_t to = std::min(writer, writers - 1);
+    plan.windows.push_back({output, static_cast<std::uint32_t>(to), plan.slab_rounds + given[to]++, 1, slab});
+    before += slab.size();
+  }
+  plan.slab_rounds += *std::max_element(given.begin(), given.end());
+}
+
+}  // namespace
+
+CommitPlan plan_commit(const std::vector<News>& by_rank, const std::vector<OutputProgress>& before,
+                       const std::vector<OutputGeometry>& geometry, std::size_t writers,
+                       std::uint64_t round_bytes) {
+  CommitPlan plan;
+  plan.sums = sum_news(by_rank, before);
+  plan.left_out = find_duplicates(by_rank, before.size());
+  std::vector<Window> others;
+  for (std::size_t k = 0; k < geometry.size(); ++k) {
+    const RangeSet& elements = plan.sums[k].to_move;
+    if (elements.empty()) continue;
+    if (!geometry[k].has_place) throw Bug("a commit is to move values that have no place");
+    const auto output = static_cast<std::uint32_t>(k);
+    const auto round_values = std::max<Index>(1, static_cast<Index>(round_bytes / geometry[k].value_bytes));
+    Cut cut = cut_output(geometry[k].order->values_of(elements), geometry[k], round_values);
+    if (cut.slabs.size() > 1 && writers > 1)
+      deal_slabs(cut.slabs, output, writers, plan);
+    else
+      cut.stretches.insert(cut.stretches.end(), cut.slabs.begin(), cut.slabs.end());
+    for (const IndexRange& values : cut.stretches) others.push_back({output, 0, 0, 0, values});
+  }
+  // What is left goes to whoever has least, a window per round.
+  plan.rounds = plan.slab_rounds;
+  for (std::size_t k = 0; k < others.size(); ++k) {
+    others[k].writer = static_cast<std::uint32_t>(k % writers);
+    others[k].round = plan.slab_rounds + static_cast<std::uint32_t>(k / writers);
+    plan.rounds = others[k].round + 1;
+    plan.windows.push_back(others[k]);
+  }
+  std::stable_sort(plan.windows.begin(), plan.windows.end(), [](const Window& a, const Window& b) {
+    return std::pair(a.round, a.writer) < std::pair(b.round, b.writer);
+  });
+  return plan;
+}
+
+void add_news(const News& sums, std::vector<OutputProgress>& progress) {
+  for (std::size_t k = 0; k < sums.size(); ++k) {
+    const RangeSet done = sums[k].placed.united(sums[k].kept).united(sums[k].to_move);
+    OutputProgress& known = progress[k];
+    if (!done.empty()) {
+      known.done = known.done.united(done);
+      known.failed = known.failed.difference(done);
+      known.blocked = known.blocked.difference(done);
+    }
+    if (!sums[k].failed.empty()) {
+      known.failed = known.failed.united(sums[k].failed);
+      known.blocked = known.blocked.difference(sums[k].failed);
+    }
+    if (!sums[k].blocked.empty())
+      known.blocked = known.blocked.united(sums[k].blocked.difference(known.failed));
+  }
+}
+
+std::vector<std::byte> pack_news(const News& news) {
+  ByteWriter packer;
+  packer.put<std::uint64_t>(news.size());
+  for (const OutputNews& output : news)
+    for (const RangeSet* set :
+         {&output.to_move, &output.placed, &output.kept, &output.failed, &output.blocked})
+      packer.put_ranges(*set);
+  return std::move(packer.bytes());
+}
+
+namespace {
+
+News get_news(ByteReader& unpacker) {
+  News news(static_cast<std::size_t>(unpacker.get<std::uint64_t>()));
+  for (OutputNews& output : news)
+    for (RangeSet* set : {&output.to_move, &output.placed, &output.kept, &output.failed, &output.blocked})
+      *set = unpacker.get_ranges();
+  return news;
+}
+
+}  // namespace
+
+News unpack_news(std::span<const std::byte> bytes) {
+  ByteReader unpacker(bytes, "what another rank tells of the store");
+  return get_news(unpacker);
+}
+
+std::vector<std::byte> pack_plan(const CommitPlan& plan) {
+  ByteWriter packer;
+  packer.put(plan.slab_rounds);
+  packer.put(plan.rounds);
+  packer.put_list(plan.windows);
+  packer.put<std::uint64_t>(plan.left_out.size());
+  for (const CommitPlan::Left& left : plan.left_out) {
+    packer.put(left.rank);
+    packer.put(left.output);
+    packer.put_ranges(left.elements);
+  }
+  std::vector<std::byte> bytes = std::move(packer.bytes());
+  const std::vector<std::byte> sums = pack_news(plan.sums);
+  bytes.insert(bytes.end(), sums.begin(), sums.end());
+  return bytes;
+}
+
+CommitPlan unpack_plan(std::span<const std::byte> bytes) {
+  ByteReader unpacker(bytes, "what another rank tells of the store");
+  CommitPlan plan;
+  plan.slab_rounds = unpacker.get<std::uint32_t>();
+  plan.rounds = unpacker.get<std::uint32_t>();
+  plan.windows = unpacker.get_list<Window>();
+  for (auto count = unpacker.get<std::uint64_t>(); count > 0; --count) {
+    const auto rank = unpacker.get<std::uint32_t>();
+    const auto output = unpacker.get<std::uint32_t>();
+    plan.left_out.push_back({rank, output, unpacker.get_ranges()});
+  }
+  plan.sums = get_news(unpacker);
+  return plan;
+}
+
+}  // namespace mpipe

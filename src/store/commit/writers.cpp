@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Chooses the ranks of each node that write.
+#include "store/commit/writers.hpp"
+
+#include <algorithm>
+
+namespace mpipe {
+
+std::size_t serving_writer(std::size_t rank_in_node, std::size_t node_size, std::size_t writer_count) {
+  return rank_in_node * std::min(writer_count, node_size) / node_size;
+}
+
+std::vector<std::size_t> writers_of_node(std::size_t node_size, std::size_t count) {
+  count = std::clamp<std::size_t>(count, 1, node_size);
+  std::vector<std::size_t> writers;
+  for (std::size_t rank = 0; rank < node_size; ++rank)
+    if (serving_writer(rank, node_size, count) == writers.size())
+      writers.push_back(rank);  // the first that it serves
+  if (count > 1) writers.back() = node_size - 1;
+  return writers;
+}
+
+Writers choose_writers(const Communicator& comm, int per_node) {
+  Writers writers;
+  const auto wanted = static_cast<std::size_t>(std::max(1, per_node));
+  for (const Node& node : comm.nodes()) {
+    const std::size_t size = node.ranks.size();
+    const std::vector<std::size_t> chosen = writers_of_node(size, wanted);
+    for (std::size_t k = 0; k < chosen.size(); ++k) {
+      writers.ranks.push_back(node.ranks[chosen[k]]);
+      if (node.ranks[chosen[k]] != comm.rank()) continue;
+      for (std::size_t rank = 0; rank < size; ++rank)
+        if (serving_writer(rank, size, chosen.size()) == k) writers.served.push_back(node.ranks[rank]);
+    }
+  }
+  std::sort(writers.ranks.begin(), writers.ranks.end());
+  const auto mine = std::find(writers.ranks.begin(), writers.ranks.end(), comm.rank());
+  const bool writes = mine != writers.ranks.end();
+  if (writes) writers.mine = static_cast<std::size_t>(mine - writers.ranks.begin());
+  constexpr int kWriters = 0;
+  writers.comm = comm.split(writes ? std::optional<int>(kWriters) : std::nullopt, comm.rank());
+  return writers;
+}
+
+}  // namespace mpipe

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// HDF5 calls that throw, and the few attributes, types and spaces that the store uses.
+#include "store/h5/h5.hpp"
+
+#include <mpipe/core/error.hpp>
+
+#include <fmt/format.h>
+
+#include <limits>
+
+namespace mpipe {
+namespace {
+
+/// Collects what the error stack says, innermost first.
+herr_t collect_error(unsigned, const H5E_error2_t* error, void* out) {
+  constexpr std::size_t kMaxEntries = 3;  // the innermost say what happened, the others who called them
+  auto& texts = *static_cast<std::vector<std::string>*>(out);
+  if (texts.size() < kMaxEntries && error->desc != nullptr && *error->desc != '\0')
+    texts.emplace_back(error->desc);
+  return 0;
+}
+
+std::vector<hsize_t> h5_extents(const Shape& shape) { return {shape.begin(), shape.end()}; }
+
+hid_t native_type(Kind kind) {
+  switch (kind) {
+    case Kind::boolean:
+      return H5T_STD_U8LE;
+    case Kind::int8:
+      return H5T_STD_I8LE;
+    case Kind::int16:
+      return H5T_STD_I16LE;
+    case Kind::int32:
+      return H5T_STD_I32LE;
+    case Kind::int64:
+      return H5T_STD_I64LE;
+    case Kind::uint8:
+      return H5T_STD_U8LE;
+    case Kind::uint16:
+      return H5T_STD_U16LE;
+    case Kind::uint32:
+      return H5T_STD_U32LE;
+    case Kind::uint64:
+      return H5T_STD_U64LE;
+    case Kind::float32:
+    case Kind::complex64:
+      return H5T_IEEE_F32LE;
+    case Kind::float64:
+    case Kind::complex128:
+      return H5T_IEEE_F64LE;
+    default:
+      throw Bug("no HDF5 type for strings, arrays and objects");
+  }
+}
+
+}  // namespace
+
+void throw_h5_error(std::string_view action) {
+  std::vector<std::string> texts;
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, &collect_error, &texts);
+  H5Eclear2(H5E_DEFAULT);
+  std::string cause;
+  for (const std::string& text : texts) cause += (cause.empty() ? "" : "; ") + text;
+  // The numbers are ENOSPC and EDQUOT; HDF5 passes on no more than a text.
+  const bool is_full =
+      cause.find("errno = 28,") != std::string::npos || cause.find("errno = 122,") != std::string::npos;
+  throw Error(Category::storage_failed,
+              fmt::format("cannot {}: HDF5 says: {}.{}", action, cause.empty() ? "nothing" : cause,
+                          is_full ? " Make room, then start again." : ""));
+}
+
+H5Quiet::H5Quiet() {
+  H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+}
+
+H5Quiet::~H5Quiet() { H5Eset_auto2(H5E_DEFAULT, function_, data_); }
+
+void H5Handle::close(std::string_view action) {
+  const hid_t id = std::exchange(id_, H5I_INVALID_HID);
+  if (id >= 0) h5_check(close_(id), action);
+}
+
+H5Handle h5_property_list(hid_t list_class) {
+  return {H5Pcreate(list_class), &H5Pclose, "make a property list"};
+}
+
+H5Handle h5_file_access() {
+  H5Handle access = h5_property_list(H5P_FILE_ACCESS);
+  h5_check(H5Pset_file_locking(access.get(), 0, 1), "switch file locks off");
+  // The sieve buffer would write back bytes around those that were asked for, which another rank may have
+  // changed.
+  h5_check(H5Pset_sieve_buf_size(access.get(), 0), "switch the sieve buffer off");
+  h5_check(H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG), "set how files are closed");
+  return access;
+}
+
+H5Handle h5_open_for_reading(const std::filesystem::path& path) {
+  const H5Handle access = h5_file_access();
+  return {H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), &H5Fclose, "open '" + path.string() + "'"};
+}
+
+H5Handle h5_open_dataset(hid_t file, const std::string& name) {
+  return {H5Dopen2(file, name.c_str(), H5P_DEFAULT), &H5Dclose, "open the dataset '" + name + "'"};
+}
+
+bool h5_has_link(hid_t location, const std::string& name) {
+  return h5_check(H5Lexists(location, name.c_str(), H5P_DEFAULT), "look for '" + name + "'") > 0;
+}
+
+H5Handle h5_scalar_space() { return {H5Screate(H5S_SCALAR), &H5Sclose, "make a dataspace"}; }
+
+H5Handle h5_space(const Shape& shape) {
+  const std::vector<hsize_t> extents = h5_extents(shape);
+  return {H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr), &H5Sclose,
+          "make a dataspace of shape " + to_string(shape)};
+}
+
+H5Handle h5_space_of(const Shape& shape) { return shape.empty() ? h5_scalar_space() : h5_space(shape); }
+
+Shape h5_shape_of(hid_t dataset) {
+  const H5Handle space{H5Dget_space(dataset), &H5Sclose, "read the shape of a dataset"};
+  const int rank = h5_check(H5Sget_simple_extent_ndims(space.get()), "read the rank of a dataset");
+  std::vector<hsize_t> extents(static_cast<std::size_t>(rank));
+  h5_check(H5Sget_simple_extent_dims(space.get(), extents.data(), nullptr), "read the shape of a dataset");
+  Shape shape;
+  for (const hsize_t extent : extents) {
+    if (extent > static_cast<hsize_t>(std::numeric_limits<Index>::max()))
+      throw Error(Category::storage_failed,
+                  "a dataset has an extent that is too large (the file is damaged).");
+    shape.push_back(static_cast<Index>(extent));
+  }
+  element_count(shape);
+  return shape;
+}
+
+H5Handle h5_file_type(const ElementType& type) {
+  const hid_t part = native_type(type.kind);
+  if (type.kind != Kind::complex64 && type.kind != Kind::complex128)
+    return {H5Tcopy(part), &H5Tclose, "make a type"};
+  H5Handle compound{H5Tcreate(H5T_COMPOUND, type.size), &H5Tclose, "make a compound type"};
+  h5_check(H5Tinsert(compound.get(), "r", 0, part), "make the compound type of complex numbers");
+  h5_check(H5Tinsert(compound.get(), "i", type.size / 2, part), "make the compound type of complex numbers");
+  return compound;
+}
+
+H5Handle h5_text_type() {
+  H5Handle type{H5Tcopy(H5T_C_S1), &H5Tclose, "make a text type"};
+  h5_check(H5Tset_size(type.get(), H5T_VARIABLE), "make a text type");
+  h5_check(H5Tset_cset(type.get(), H5T_CSET_UTF8), "make a text type");
+  return type;
+}
+
+bool h5_has_type(hid_t dataset, const ElementType& type) {
+  const H5Handle found{H5Dget_type(dataset), &H5Tclose, "read the type of a dataset"};
+  const H5Handle expected = type.kind == Kind::string ? h5_text_type() : h5_file_type(type);
+  return h5_check(H5Tequal(found.get(), expected.get()), "compare types") > 0;
+}
+
+void h5_write_text_attribute(hid_t object, const std::string& name, std::string_view text) {
+  // Of any length, as h5py and h5netcdf write theirs: every tool reads them as text, not as bytes.
+  const std::string terminated(text.substr(0, text.find('\0')));
+  const char* pointer = terminated.c_str();
+  h5_write_attribute(object, name, h5_text_type().get(), {}, &pointer);
+}
+
+void h5_write_attribute(hid_t object, const std::string& name, hid_t type, const Shape& shape,
+                        const void* values) {
+  const H5Handle space = h5_space_of(shape);
+  const H5Handle attribute{H5Acreate2(object, name.c_str(), type, space.get(), H5P_DEFAULT, H5P_DEFAULT),
+                           &H5Aclose, "create the attribute '" + name + "'"};
+  h5_check(H5Awrite(attribute.get(), type, values), "write the attribute '" + name + "'");
+}
+
+std::string h5_read_text_attribute(hid_t object, const std::string& name) {
+  constexpr std::size_t kMaxText = 65536;
+  if (h5_check(H5Aexists(object, name.c_str()), "look for the attribute '" + name + "'") == 0) return {};
+  const H5Handle attribute{H5Aopen(object, name.c_str(), H5P_DEFAULT), &H5Aclose,
+                           "open the attribute '" + name + "'"};
+  const H5Handle type{H5Aget_type(attribute.get()), &H5Tclose,
+                      "read the type of the attribute '" + name + "'"};
+  const H5Handle space{H5Aget_space(attribute.get()), &H5Sclose,
+                       "read the shape of the attribute '" + name + "'"};
+  if (H5Tget_class(type.get()) != H5T_STRING || H5Tis_variable_str(type.get()) <= 0 ||
+      H5Sget_simple_extent_npoints(space.get()) != 1)
+    return {};
+  char* text = nullptr;
+  const H5Handle memory = h5_text_type();
+  h5_check(H5Aread(attribute.get(), memory.get(), &text), "read the attribute '" + name + "'");
+  const std::string result(text == nullptr ? std::string_view() : std::string_view(text).substr(0, kMaxText));
+  h5_check(H5Dvlen_reclaim(memory.get(), space.get(), H5P_DEFAULT, &text), "free the text of an attribute");
+  return result;
+}
+
+}  // namespace mpipe

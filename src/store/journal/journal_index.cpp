@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Finds out which elements a set of journals holds, and reads their values from there.
+#include "store/journal/journal_index.hpp"
+
+#include "store/journal/journal_mover.hpp"
+#include "store/output/result_file.hpp"
+
+#include <algorithm>
+
+namespace mpipe {
+
+JournalIndex::JournalIndex(std::span<const fs::path> journals, const RunKey& key, const RunLayout& layout)
+    : outputs_(layout.outputs.size()) {
+  for (const fs::path& path : journals) {
+    std::optional<JournalReader> reader = JournalReader::open(path, key);
+    if (!reader) continue;
+    std::uint64_t position = reader->position();
+    while (const JournalFrame* frame = reader->next()) {
+      if (frame->output < outputs_.size() && fits(*frame, layout.outputs[frame->output]))
+        add(*frame, journals_.size(), position);
+      position = reader->position();
+    }
+    journals_.push_back(std::move(*reader));
+  }
+}
+
+void JournalIndex::add(const JournalFrame& frame, std::size_t journal, std::uint64_t position) {
+  Output& output = outputs_[frame.output];
+  if (frame.contents == FrameContents::marks) {
+    (frame.status == ElementStatus::failed ? output.failed : output.blocked).insert(frame.range);
+    return;
+  }
+  if (!output.internal) output.internal = frame.internal;
+  if (*output.internal != frame.internal) return;  // the run refuses such elements, too
+  const RangeSet added = RangeSet{frame.range}.difference(output.values);
+  for (const IndexRange& range : added.ranges()) output.places[range.begin] = {range.end, journal, position};
+  output.values.insert(frame.range);
+}
+
+void JournalIndex::read(std::size_t output, IndexRange elements,
+                        const std::function<void(IndexRange, std::span<const std::byte>,
+                                                 std::span<const std::uint64_t>)>& visit) {
+  const std::map<Index, Place>& places = outputs_[output].places;
+  auto at = places.upper_bound(elements.begin);
+  if (at != places.begin()) --at;
+  for (; at != places.end() && at->first < elements.end; ++at) {
+    const IndexRange part{std::max(elements.begin, at->first), std::min(elements.end, at->second.end)};
+    if (part.empty()) continue;
+    const JournalFrame* frame = journals_[at->second.journal].at(at->second.position);
+    if (frame == nullptr || frame->output != output ||
+        !(frame->range.begin <= part.begin && part.end <= frame->range.end))
+      continue;
+    const Index begin = part.begin - frame->range.begin;
+    if (frame->offsets.empty()) {
+      const std::size_t size = frame->bytes.size() / static_cast<std::size_t>(frame->range.size());
+      visit(part,
+            frame->bytes.subspan(static_cast<std::size_t>(begin) * size,
+                                 static_cast<std::size_t>(part.size()) * size),
+            {});
+    } else {
+      const std::size_t per_element =
+          (frame->offsets.size() - 1) / static_cast<std::size_t>(frame->range.size());
+      visit(part, frame->bytes,
+            frame->offsets.subspan(static_cast<std::size_t>(begin) * per_element,
+                                   static_cast<std::size_t>(part.size()) * per_element + 1));
+    }
+  }
+}
+
+void adopt_internal_shapes(const JournalIndex& journals, RunLayout& layout) {
+  for (std::size_t k = 0; k < layout.outputs.size(); ++k)
+    if (journals.internal(k)) set_internal_shape(*journals.internal(k), layout.outputs[k]);
+}
+
+}  // namespace mpipe

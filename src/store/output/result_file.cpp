@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Makes results.h5 and segments with all their room, and finds outputs in them.
+#include "store/output/result_file.hpp"
+
+#include <mpipe/core/error.hpp>
+
+#include "store/format.hpp"
+#include "store/h5/text_values.hpp"
+#include "store/output/chunking.hpp"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace mpipe {
+namespace {
+
+constexpr std::size_t kFillBytes = std::size_t{4} << 20;
+
+bool is_complex(const ElementType& type) {
+  return type.kind == Kind::complex64 || type.kind == Kind::complex128;
+}
+bool is_single(const ElementType& type) { return type.kind == Kind::float32 || type.kind == Kind::complex64; }
+bool has_nan(const ElementType& type) { return type.kind >= Kind::float32 && type.kind <= Kind::complex128; }
+const ElementType& part_type(const ElementType& complex) {
+  return element_type(is_single(complex) ? Kind::float32 : Kind::float64);
+}
+
+template <class T>
+bool all_nan(std::span<const std::byte> bytes) {
+  for (std::size_t at = 0; at + sizeof(T) <= bytes.size(); at += sizeof(T)) {
+    T value;
+    std::memcpy(&value, bytes.data() + at, sizeof(T));
+    if (!std::isnan(value)) return false;
+  }
+  return true;
+}
+
+/// How the values of one dataset are kept: contiguous, or the chunks that are needed.
+class Storage {
+ public:
+  Storage(const ElementOrder& order, std::size_t value_bytes, const std::optional<RangeSet>& selected) {
+    if (selected) chunk_ = choose_chunk(order, value_bytes, *selected);
+    if (!chunk_) return;
+    constexpr auto kNoLimit = std::numeric_limits<std::size_t>::max() / 8;
+    chunks_ = chunks_of(order, *chunk_, *selected, kNoLimit).value();
+    grid_ = DataMap{value_bytes, order.shape(), *chunk_, {}}.grid();
+  }
+
+  /// Properties to make the dataset with.
+  H5Handle creation(hid_t type, const std::vector<std::byte>& pending) const {
+    H5Handle list = LabelledFile::variable_creation();
+    h5_check(H5Pset_fill_value(list.get(), type, pending.data()), "set the fill value");
+    if (!chunk_) {
+      // The values are filled in after the room was taken, by larger writes than HDF5's own.
+      h5_check(H5Pset_alloc_time(list.get(), H5D_ALLOC_TIME_EARLY), "set when room is taken");
+      h5_check(H5Pset_fill_time(list.get(), H5D_FILL_TIME_NEVER), "set when values are filled in");
+      return list;
+    }
+    const std::vector<hsize_t> extents(chunk_->begin(), chunk_->end());
+    h5_check(H5Pset_chunk(list.get(), static_cast<int>(extents.size()), extents.data()),
+             "set the shape of chunks");
+    h5_check(H5Pset_alloc_time(list.get(), H5D_ALLOC_TIME_INCR), "set when room is taken");
+    return list;
+  }
+
+  /// Makes the chunks that will be needed: afterwards the metadata of the file does not change any more.
+  void allocate_chunks(hid_t dataset, const std::vector<std::byte>& pending) const {
+    if (!chunk_) return;
+    std::vector<std::byte> values(static_cast<std::size_t>(element_count(*chunk_)) * pending.size());
+    for (std::size_t at = 0; at < values.size(); at += pending.size())
+      std::memcpy(values.data() + at, pending.data(), pending.size());
+    for (const Index number : chunks_) {
+      const MultiIndex at = multi_index(number, grid_);
+      std::vector<hsize_t> offset(at.size());
+      for (std::size_t axis = 0; axis < at.size(); ++axis)
+        offset[axis] = static_cast<hsize_t>(at[axis] * (*chunk_)[axis]);
+      h5_check(H5Dwrite_chunk(dataset, H5P_DEFAULT, 0, offset.data(), values.size(), values.data()),
+               "reserve a chunk");
+    }
+  }
+
+ private:
+  std::optional<Shape> chunk_;
+  Shape grid_;
+  std::vector<Index> chunks_;
+};
+
+/// Makes one dataset for values of `type`, with all the room it needs.
+H5Handle add_reserved(LabelledFile& file, const VariableSpec& spec, const ElementType& type,
+                      const Storage& storage) {
+  const H5Handle file_type = h5_file_type(type);
+  const std::vector<std::byte> pending = pending_value(type);
+  const H5Handle creation = storage.creation(file_type.get(), pending);
+  H5Handle variable = file.add_variable(spec, file_type.get(), creation.get());
+  storage.allocate_chunks(variable.get(), pending);
+  // Not on integers, which readers would turn into floating point numbers for its sake.
+  if (has_nan(type) && !is_complex(type))
+    h5_write_attribute(variable.get(), "_FillValue", file_type.get(), {}, pending.data());
+  if (type.kind == Kind::boolean) h5_write_text_attribute(variable.get(), "dtype", "bool");
+  return variable;
+}
+
+void add_marks(LabelledFile& file, const OutputLayout& output, const std::optional<RangeSet>& selected) {
+  const Shape extents = place_order(output).outer();
+  const ElementOrder outer(extents, std::vector<bool>(extents.size(), true));
+  const Storage marks(outer, 1, selected);
+  const std::vector<std::byte> pending(1);
+  const H5Handle creation = marks.creation(H5T_STD_U8LE, pending);
+  const H5Handle status = add_status_variable(file, output, creation.get());
+  marks.allocate_chunks(status.get(), pending);
+  if (!output.in_own_files()) return;
+  h5_write_text_attribute(status.get(), kElementsAttribute, std::string(kElementFolder) + "/" + output.name);
+  if (!output.mapspec.empty()) h5_write_text_attribute(status.get(), "mapspec", output.mapspec);
+}
+
+void add_output(LabelledFile& file, const RunLayout& layout, const OutputLayout& output) {
+  // Their files are found again whatever is selected, so that all have room for a mark.
+  if (output.in_own_files()) return add_marks(file, output, std::nullopt);
+  const ElementOrder order = element_order(output);
+  const VariableSpec spec{output.name, output.dims, order.shape()};
+  const Storage storage(order, output.type->size, output.selected);
+  write_output_attributes(add_reserved(file, spec, *output.type, storage).get(), layout, output);
+  if (is_complex(*output.type)) {
+    for (const char* part : {"re", "im"}) {
+      const VariableSpec part_spec{output.name + "__" + part, output.dims, order.shape()};
+      const Storage part_storage(order, output.type->size / 2, output.selected);
+      const H5Handle variable = add_reserved(file, part_spec, part_type(*output.type), part_storage);
+      write_output_attributes(variable.get(), layout, output);
+    }
+  }
+  add_marks(file, output, output.selected);
+}
+
+void add_input(LabelledFile& file, const InputLayout& input) {
+  const VariableSpec spec{input.name, input.dims, input.value.shape()};
+  H5Handle variable;
+  if (input.value.type().kind == Kind::string) {
+    const std::optional<TextPointers> texts = text_pointers(input.value);
+    if (!texts) return;  // bytes that are no text cannot be shown as such
+    variable = file.add_values(spec, h5_text_type().get(), texts->pointers.data());
+  } else if (input.value.type().is_numeric()) {
+    const H5Handle type = h5_file_type(input.value.type());
+    variable = file.add_values(spec, type.get(), input.value.data());
+    if (input.value.type().kind == Kind::boolean) h5_write_text_attribute(variable.get(), "dtype", "bool");
+  } else {
+    return;
+  }
+  if (!input.units.empty()) h5_write_text_attribute(variable.get(), "units", input.units);
+  if (!input.long_name.empty()) h5_write_text_attribute(variable.get(), "long_name", input.long_name);
+}
+
+/// Writes pending values all over a contiguous dataset of a floating type.
+void fill_contiguous(PosixFile& file, const DataMap& map, const std::vector<std::byte>& pattern) {
+  if (!map.contiguous() || map.chunks.empty()) return;
+  const std::uint64_t end = map.chunks[0].address + map.chunk_bytes();
+  for (std::uint64_t at = map.chunks[0].address; at < end; at += pattern.size())
+    file.write_at(at, std::span(pattern).first(
+                          static_cast<std::size_t>(std::min<std::uint64_t>(pattern.size(), end - at))));
+}
+
+std::vector<std::byte> pattern_of(const ElementType& type) {
+  const std::vector<std::byte> value = pending_value(type);
+  std::vector<std::byte> pattern(kFillBytes);
+  for (std::size_t at = 0; at < pattern.size(); at += value.size())
+    std::memcpy(pattern.data() + at, value.data(), value.size());
+  return pattern;
+}
+
+void reserve_and_fill(const fs::path& path, const FileContents& contents) {
+  PosixFile file(path, PosixFile::Mode::update);
+  const std::uint64_t size = file.size();
+  file.reserve(size);
+  const H5Handle h5 = h5_open_for_reading(path);
+  for (const std::size_t k : contents.outputs) {
+    const OutputLayout& output = contents.layout->outputs[k];
+    if (!has_nan(*output.type) || output.in_own_files()) continue;  // zeros are there already
+    const OutputPlace place = find_place(h5.get(), output, size).value();
+    fill_contiguous(file, place.values, pattern_of(*output.type));
+    if (!place.parts) continue;
+    for (const DataMap& part : *place.parts) fill_contiguous(file, part, pattern_of(part_type(*output.type)));
+  }
+  file.sync();
+}
+
+void check_dataset(hid_t dataset, const OutputLayout& output, const ElementType& type, const Shape& shape) {
+  if (h5_has_type(dataset, type) && h5_shape_of(dataset) == shape) return;
+  throw Error(
+      Category::resume_mismatch,
+      fmt::format(
+          "the results file has '{}' with another shape or type than {} of {} (it belongs to another run). "
+          "Choose another run folder.",
+          output.name, to_string(shape), type.name));
+}
+
+DataMap find_dataset(hid_t file, const std::string& name, const OutputLayout& output, const ElementType& type,
+                     const Shape& shape, std::uint64_t file_size) {
+  const H5Handle dataset = h5_open_dataset(file, name);
+  check_dataset(dataset.get(), output, type, shape);
+  return read_data_map(dataset.get(), type.size, file_size);
+}
+
+}  // namespace
+
+bool has_place(const OutputLayout& output) {
+  if (!output.in_own_files()) return output.type->fixed_size() && output.shape_known();
+  for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
+    if (output.external[axis] && !output.shape[axis]) return false;
+  return true;
+}
+
+ElementOrder place_order(const OutputLayout& output) {
+  if (!output.in_own_files()) return element_order(output);
+  Shape shape;
+  for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
+    if (output.external[axis]) shape.push_back(output.shape[axis].value());
+  std::vector<bool> external(shape.size(), true);
+  shape.push_back(0);
+  external.push_back(false);
+  return {std::move(shape), std::move(external)};
+}
+
+ElementOrder element_order(const OutputLayout& output) {
+  return {known_shape(output.shape), output.external};
+}
+
+std::optional<Shape> internal_shape(const OutputLayout& output) {
+  if (!output.rank_known) return std::nullopt;
+  Shape internal;
+  for (std::size_t axis = 0; axis < output.shape.size(); ++axis) {
+    if (output.external[axis]) continue;
+    if (!output.shape[axis]) return std::nullopt;
+    internal.push_back(*output.shape[axis]);
+  }
+  return internal;
+}
+
+void set_internal_shape(const Shape& internal, OutputLayout& output) {
+  if (!output.rank_known) {
+    for (std::size_t axis = 0; axis < internal.size(); ++axis)
+      output.dims.push_back(fmt::format("{}_dim{}", output.name, axis));
+    output.external.assign(internal.size(), false);
+    output.shape.resize(internal.size());
+    output.rank_known = true;
+  }
+  auto extent = internal.begin();
+  for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
+    if (!output.external[axis]) output.shape[axis] = *extent++;
+}
+
+std::vector<std::string> outer_dims(const OutputLayout& output) {
+  std::vector<std::string> dims;
+  for (std::size_t axis = 0; axis < output.dims.size(); ++axis)
+    if (output.external[axis]) dims.push_back(output.dims[axis]);
+  return dims;
+}
+
+std::vector<std::byte> pending_value(const ElementType& type) {
+  std::vector<std::byte> value(type.size);
+  if (!has_nan(type)) return value;
+  const float single = std::numeric_limits<float>::quiet_NaN();
+  const double twofold = std::numeric_limits<double>::quiet_NaN();
+  const std::size_t step = is_single(type) ? sizeof single : sizeof twofold;
+  for (std::size_t at = 0; at < value.size(); at += step)
+    std::memcpy(value.data() + at, is_single(type) ? static_cast<const void*>(&single) : &twofold, step);
+  return value;
+}
+
+bool all_pending(const ElementType& type, std::span<const std::byte> bytes) {
+  if (!has_nan(type)) return true;
+  return is_single(type) ? all_nan<float>(bytes) : all_nan<double>(bytes);
+}
+
+void pack(ByteWriter& packer, const OutputPlace& place) {
+  pack(packer, place.values);
+  pack(packer, place.status);
+  packer.put<std::uint8_t>(place.parts ? 1 : 0);
+  if (place.parts)
+    for (const DataMap& part : *place.parts) pack(packer, part);
+}
+
+OutputPlace unpack_output_place(ByteReader& unpacker, const OutputLayout& output) {
+  OutputPlace place;
+  place.order = place_order(output);
+  place.values = unpack_data_map(unpacker);
+  place.status = unpack_data_map(unpacker);
+  if (unpacker.get<std::uint8_t>() != 0) {
+    DataMap real = unpack_data_map(unpacker);
+    place.parts = {std::move(real), unpack_data_map(unpacker)};
+  }
+  return place;
+}
+
+void make_result_file(const fs::path& path, const FileContents& contents) {
+  const H5Quiet quiet;
+  try {
+    LabelledFile file(path, all_variable_names(*contents.layout));
+    file.write_run_attributes(contents.layout->run_id);
+    if (contents.inputs)
+      for (const InputLayout& input : contents.layout->inputs) add_input(file, input);
+    for (const std::size_t k : contents.outputs)
+      add_output(file, *contents.layout, contents.layout->outputs[k]);
+    if (contents.more) contents.more(file);
+    file.close();
+    reserve_and_fill(path, contents);
+  } catch (...) {
+    ::unlink(path.c_str());
+    throw;
+  }
+}
+
+void check_run_id(hid_t file, const fs::path& path, const std::string& run_id) {
+  if (h5_read_text_attribute(file, kRunIdAttribute) == run_id) return;
+  throw Error(
+      Category::resume_mismatch,
+      fmt::format(
+          "'{}' was not made by this run (its run id is another one). Choose another run folder, or move "
+          "the file away.",
+          path.string()));
+}
+
+std::optional<OutputPlace> find_place(hid_t file, const OutputLayout& output, std::uint64_t file_size) {
+  const std::string status = output.name + "__status";
+  if (!has_place(output) || !h5_has_link(file, output.in_own_files() ? status : output.name))
+    return std::nullopt;
+  OutputPlace place;
+  place.order = place_order(output);
+  const Shape& shape = place.order.shape();
+  const ElementType& mark = element_type(Kind::uint8);
+  place.status = find_dataset(file, status, output, mark, place.order.outer(), file_size);
+  if (output.in_own_files()) {
+    place.values = {1, shape, shape, {}};
+    return place;
+  }
+  place.values = find_dataset(file, output.name, output, *output.type, shape, file_size);
+  if (is_complex(*output.type)) {
+    const ElementType& part = part_type(*output.type);
+    place.parts = {find_dataset(file, output.name + "__re", output, part, shape, file_size),
+                   find_dataset(file, output.name + "__im", output, part, shape, file_size)};
+  }
+  return place;
+}
+
+void write_output_attributes(hid_t variable, const RunLayout& layout, const OutputLayout& output) {
+  if (!output.mapspec.empty()) h5_write_text_attribute(variable, "mapspec", output.mapspec);
+  if (!output.units.empty()) h5_write_text_attribute(variable, "units", output.units);
+  if (!output.long_name.empty()) h5_write_text_attribute(variable, "long_name", output.long_name);
+  std::string coordinates;
+  for (const InputLayout& input : layout.inputs) {
+    if (input.dims.size() != 1 || !is_stored(input.value)) continue;
+    const auto axis = std::find(output.dims.begin(), output.dims.end(), input.dims[0]);
+    if (axis == output.dims.end()) continue;
+    const std::optional<Index> length = output.shape[static_cast<std::size_t>(axis - output.dims.begin())];
+    if (length == input.value.shape()[0]) coordinates += (coordinates.empty() ? "" : " ") + input.name;
+  }
+  if (!coordinates.empty()) h5_write_text_attribute(variable, "coordinates", coordinates);
+}
+
+H5Handle add_status_variable(LabelledFile& file, const OutputLayout& output, hid_t creation) {
+  Shape outer;
+  for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
+    if (output.external[axis]) outer.push_back(output.shape[axis].value());
+  H5Handle status =
+      file.add_variable({output.name + "__status", outer_dims(output), outer}, H5T_STD_U8LE, creation);
+  h5_write_text_attribute(status.get(), "long_name", "state of the elements of " + output.name);
+  const std::array<std::uint8_t, 4> values{0, 1, 2, 3};
+  h5_write_attribute(status.get(), "flag_values", H5T_STD_U8LE, {4}, values.data());
+  h5_write_text_attribute(status.get(), "flag_meanings", "pending done failed blocked");
+  return status;
+}
+
+}  // namespace mpipe

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reads and writes values and marks of a run at their places in results.h5 and segments.
+#include "store/output/run_files.hpp"
+
+#include <mpipe/core/error.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace mpipe {
+namespace {
+
+/// Small enough for the second-level cache: checksum, write and read-back then pass over memory once.
+constexpr std::size_t kPieceBytes = std::size_t{1} << 19;
+
+/// Calls `visit` for parts of `range` of at most `limit`.
+template <class Visit>
+void in_parts(IndexRange range, Index limit, const Visit& visit) {
+  for (Index begin = range.begin; begin < range.end; begin += limit)
+    visit(IndexRange{begin, std::min(range.end, begin + limit)});
+}
+
+void copy_part(const std::byte* complex, std::size_t part, std::size_t part_bytes, Index count,
+               std::byte* out) {
+  for (Index k = 0; k < count; ++k)
+    std::memcpy(out + static_cast<std::size_t>(k) * part_bytes,
+                complex + (2 * static_cast<std::size_t>(k) + part) * part_bytes, part_bytes);
+}
+
+}  // namespace
+
+namespace {
+
+/// Looks for outputs [first, last) of the layout that are not in the table yet.
+void look_in(const fs::path& path, const RunLayout& layout, std::size_t first, std::size_t last,
+             bool is_segment, FileTable& table) {
+  const auto there = PosixFile::open_existing(path, PosixFile::Mode::read);
+  if (!there) return;
+  const H5Quiet quiet;
+  const H5Handle file = h5_open_for_reading(path);
+  check_run_id(file.get(), path, layout.run_id);
+  for (std::size_t k = first; k < last; ++k) {
+    if (table.outputs[k]) continue;
+    std::optional<OutputPlace> place = find_place(file.get(), layout.outputs[k], there->size());
+    if (place) table.outputs[k] = FileTable::Entry{std::move(*place), is_segment};
+  }
+}
+
+}  // namespace
+
+FileTable read_table_of_file(const fs::path& results, const RunLayout& layout) {
+  FileTable table;
+  table.outputs.resize(layout.outputs.size());
+  look_in(results, layout, 0, layout.outputs.size(), false, table);
+  return table;
+}
+
+FileTable read_file_table(const fs::path& folder, const RunLayout& layout) {
+  FileTable table = read_table_of_file(results_path(folder), layout);
+  for (std::size_t k = 0; k < layout.outputs.size(); ++k)
+    if (!table.outputs[k] && has_place(layout.outputs[k]))
+      look_in(segment_path(folder, k), layout, k, k + 1, true, table);
+  return table;
+}
+
+std::vector<std::byte> pack_file_table(const FileTable& table) {
+  ByteWriter packer;
+  for (const auto& entry : table.outputs) {
+    packer.put<std::uint8_t>(entry ? 1 : 0);
+    if (!entry) continue;
+    packer.put<std::uint8_t>(entry->in_segment ? 1 : 0);
+    pack(packer, entry->place);
+  }
+  return std::move(packer.bytes());
+}
+
+FileTable unpack_file_table(std::span<const std::byte> bytes, const RunLayout& layout) {
+  ByteReader unpacker(bytes, "what another rank tells of the store");
+  FileTable table;
+  for (const OutputLayout& output : layout.outputs) {
+    auto& entry = table.outputs.emplace_back();
+    if (unpacker.get<std::uint8_t>() == 0) continue;
+    const bool in_segment = unpacker.get<std::uint8_t>() != 0;
+    entry = FileTable::Entry{unpack_output_place(unpacker, output), in_segment};
+  }
+  return table;
+}
+
+RunFiles::RunFiles(fs::path folder, const RunLayout& layout, bool may_write)
+    : RunFiles(folder, results_path(folder), layout, may_write) {}
+
+RunFiles::RunFiles(fs::path folder, fs::path results, const RunLayout& layout, bool may_write)
+    : folder_(std::move(folder)),
+      results_path_(std::move(results)),
+      layout_(layout),
+      may_write_(may_write),
+      segments_(layout.outputs.size()),
+      dirty_(layout.outputs.size()) {}
+
+void RunFiles::set_table(FileTable table) {
+  table_ = std::move(table);
+  close();  // they may be other files now
+}
+
+void RunFiles::close() {
+  results_.reset();
+  for (auto& segment : segments_) segment.reset();
+}
+
+const OutputPlace* RunFiles::place(std::size_t output) const {
+  if (output >= table_.outputs.size() || !table_.outputs[output]) return nullptr;
+  return &table_.outputs[output]->place;
+}
+
+const FileTable::Entry& RunFiles::entry(std::size_t output) const {
+  if (place(output) == nullptr) throw Bug("values of an output that has no place in any file");
+  return *table_.outputs[output];
+}
+
+PosixFile& RunFiles::open(std::optional<PosixFile>& slot, const fs::path& path) {
+  if (!slot) slot.emplace(path, may_write_ ? PosixFile::Mode::update : PosixFile::Mode::read);
+  return *slot;
+}
+
+PosixFile& RunFiles::file(std::size_t output) {
+  if (entry(output).in_segment) return open(segments_[output], segment_path(folder_, output));
+  return open(results_, results_path_);
+}
+
+Index RunFiles::piece_values(std::size_t output) const {
+  return static_cast<Index>(kPieceBytes / std::max<std::size_t>(1, layout_.outputs[output].type->size));
+}
+
+void RunFiles::write(std::size_t output, IndexRange values, const std::byte* data, bool read_back,
+                     std::vector<Extent>& extents) {
+  const OutputPlace& at = entry(output).place;
+  const std::size_t size = at.values.value_bytes;
+  in_parts(values, piece_values(output), [&](IndexRange part) {
+    const std::byte* bytes = data + static_cast<std::size_t>(part.begin - values.begin) * size;
+    access_.write(file(output), at.values, at.order, part, bytes);
+    complete(output, part, bytes, read_back, extents);
+  });
+}
+
+void RunFiles::complete(std::size_t output, IndexRange values, const std::byte* data, bool read_back,
+                        std::vector<Extent>& extents) {
+  const OutputPlace& at = entry(output).place;
+  const std::size_t size = at.values.value_bytes;
+  in_parts(values, piece_values(output), [&](IndexRange part) {
+    const std::byte* bytes = data + static_cast<std::size_t>(part.begin - values.begin) * size;
+    const std::uint64_t expected = checksum({bytes, static_cast<std::size_t>(part.size()) * size});
+    if (at.parts) write_parts(output, part, bytes);
+    if (read_back) check_written(output, part, expected);
+    extents.push_back({ExtentKind::values, output, part, expected});
+  });
+  dirty_[output] = true;
+}
+
+void RunFiles::write_between(std::size_t output, IndexRange values, const RangeSet& covered,
+                             const std::byte* data, bool read_back, std::vector<Extent>& extents) {
+  const std::size_t size = entry(output).place.values.value_bytes;
+  const auto at = [&](Index value) { return static_cast<std::size_t>(value - values.begin) * size; };
+  between_.resize(std::max(between_.size(), at(values.end)));
+  read(output, values, between_.data());
+  for (const IndexRange& range : covered.ranges())
+    std::memcpy(between_.data() + at(range.begin), data + at(range.begin),
+                static_cast<std::size_t>(range.size()) * size);
+  std::vector<Extent> of_all;
+  write(output, values, between_.data(), read_back, of_all);
+  for (const IndexRange& range : covered.ranges())
+    in_parts(range, piece_values(output), [&](IndexRange part) {
+      const std::span bytes(data + at(part.begin), static_cast<std::size_t>(part.size()) * size);
+      extents.push_back({ExtentKind::values, output, part, checksum(bytes)});
+    });
+}
+
+void RunFiles::write_parts(std::size_t output, IndexRange values, const std::byte* data,
+                           ValueAccess::Room room) {
+  const OutputPlace& at = entry(output).place;
+  for (std::size_t part = 0; part < 2; ++part) {
+    const DataMap& map = (*at.parts)[part];
+    part_buffer_.resize(
+        std::max(part_buffer_.size(), static_cast<std::size_t>(values.size()) * map.value_bytes));
+    copy_part(data, part, map.value_bytes, values.size(), part_buffer_.data());
+    access_.write(file(output), map, at.order, values, part_buffer_.data(), room);
+  }
+}
+
+void RunFiles::check_written(std::size_t output, IndexRange values, std::uint64_t expected) {
+  if (hash(output, values) == expected && (!entry(output).place.parts || parts_match(output, values))) return;
+  throw Error(
+      Category::storage_failed,
+      fmt::format("what was written to '{}' reads back differently (output '{}', values {} to {}: the disk "
+                  "or the file "
+                  "system loses data). What was stored before is kept; resume the run on another disk.",
+                  file(output).path().string(), layout_.outputs[output].name, values.begin, values.end));
+}
+
+void RunFiles::read(std::size_t output, IndexRange values, std::byte* data) {
+  const OutputPlace& at = entry(output).place;
+  const std::vector<std::byte> pending = pending_value(*layout_.outputs[output].type);
+  access_.read(file(output), at.values, at.order, values, data, pending.data());
+}
+
+std::uint64_t RunFiles::hash(std::size_t output, IndexRange values) {
+  const std::size_t bytes = static_cast<std::size_t>(values.size()) * entry(output).place.values.value_bytes;
+  buffer_.resize(std::max(buffer_.size(), bytes));
+  read(output, values, buffer_.data());
+  return checksum(std::span(buffer_).first(bytes));
+}
+
+bool RunFiles::parts_match(std::size_t output, IndexRange values) {
+  const OutputPlace& at = entry(output).place;
+  if (!at.parts) return true;
+  const std::size_t part_bytes = at.values.value_bytes / 2;
+  const auto count = static_cast<std::size_t>(values.size());
+  buffer_.resize(std::max(buffer_.size(), count * at.values.value_bytes));
+  part_buffer_.resize(std::max(part_buffer_.size(), 2 * count * part_bytes));
+  read(output, values, buffer_.data());
+  for (std::size_t part = 0; part < 2; ++part) {
+    std::byte* expected = part_buffer_.data();
+    std::byte* found = part_buffer_.data() + count * part_bytes;
+    copy_part(buffer_.data(), part, part_bytes, values.size(), expected);
+    const std::vector<std::byte> pending = pending_value(*layout_.outputs[output].type);
+    access_.read(file(output), (*at.parts)[part], at.order, values, found, pending.data());
+    if (count != 0 && std::memcmp(expected, found, count * part_bytes) != 0) return false;
+  }
+  return true;
+}
+
+void RunFiles::write_status(std::size_t output, IndexRange elements, ElementStatus status) {
+  constexpr Index kAtATime = Index{1} << 20;
+  const OutputPlace& at = entry(output).place;
+  const ElementOrder outer(at.order.outer(), std::vector<bool>(at.order.outer().size(), true));
+  // What is not selected is pending by having no room.
+  const auto room =
+      status == ElementStatus::done ? ValueAccess::Room::everywhere : ValueAccess::Room::where_reserved;
+  buffer_.resize(std::max(buffer_.size(), static_cast<std::size_t>(std::min(kAtATime, elements.size()))));
+  std::fill_n(buffer_.begin(), std::min(kAtATime, elements.size()), static_cast<std::byte>(status));
+  in_parts(elements, kAtATime, [&](IndexRange part) {
+    access_.write(file(output), at.status, outer, part, buffer_.data(), room);
+  });
+  dirty_[output] = true;
+}
+
+void RunFiles::clear(std::size_t output, IndexRange values) {
+  const RangeSet there = allocated_values(entry(output).place.values, entry(output).place.order, values);
+  for (const IndexRange& range : there.ranges())
+    in_parts(range, piece_values(output), [&](IndexRange part) { clear_part(output, part); });
+}
+
+void RunFiles::clear_part(std::size_t output, IndexRange values) {
+  const OutputPlace& at = entry(output).place;
+  const ElementType& type = *layout_.outputs[output].type;
+  std::vector<std::byte> bytes(static_cast<std::size_t>(values.size()) * type.size);
+  read(output, values, bytes.data());
+  if (all_pending(type, bytes) && parts_match(output, values)) return;
+  const std::vector<std::byte> pending = pending_value(type);
+  for (std::size_t k = 0; k < bytes.size(); k += type.size)
+    std::memcpy(bytes.data() + k, pending.data(), type.size);
+  access_.write(file(output), at.values, at.order, values, bytes.data(), ValueAccess::Room::where_reserved);
+  if (at.parts) write_parts(output, values, bytes.data(), ValueAccess::Room::where_reserved);
+  dirty_[output] = true;
+}
+
+void RunFiles::read_status(std::size_t output, IndexRange elements, std::uint8_t* status) {
+  const OutputPlace& at = entry(output).place;
+  const ElementOrder outer(at.order.outer(), std::vector<bool>(at.order.outer().size(), true));
+  access_.read(file(output), at.status, outer, elements, reinterpret_cast<std::byte*>(status), nullptr);
+}
+
+void RunFiles::sync() {
+  bool results_dirty = false;
+  for (std::size_t k = 0; k < segments_.size(); ++k) {
+    if (!dirty_[k]) continue;
+    dirty_[k] = false;
+    if (segments_[k])
+      segments_[k]->sync_data();
+    else
+      results_dirty = true;
+  }
+  if (results_dirty && results_) results_->sync_data();
+}
+
+}  // namespace mpipe

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a program reads of a run: names, shapes, marks and values.
+#include <mpipe/core/error.hpp>
+#include <mpipe/store/run_reader.hpp>
+
+#include "store/read/stored_run.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+namespace mpipe {
+
+class RunReader::Impl : public StoredRun {
+ public:
+  using StoredRun::StoredRun;
+};
+
+RunReader::RunReader(const std::filesystem::path& folder) : impl_(std::make_unique<Impl>(folder)) {}
+RunReader::RunReader(RunReader&&) noexcept = default;
+RunReader& RunReader::operator=(RunReader&&) noexcept = default;
+RunReader::~RunReader() = default;
+
+const std::string& RunReader::run_id() const { return impl_->layout().run_id; }
+bool RunReader::complete() const { return impl_->complete(); }
+const std::vector<OutputLayout>& RunReader::outputs() const { return impl_->layout().outputs; }
+const std::vector<InputLayout>& RunReader::inputs() const { return impl_->layout().inputs; }
+const OutputProgress& RunReader::progress(std::size_t output) const { return impl_->progress()[output]; }
+
+std::optional<std::size_t> RunReader::find(std::string_view name) const {
+  const auto at = std::find_if(outputs().begin(), outputs().end(),
+                               [&](const OutputLayout& output) { return output.name == name; });
+  if (at == outputs().end()) return std::nullopt;
+  return static_cast<std::size_t>(at - outputs().begin());
+}
+
+std::optional<Index> RunReader::element_total(std::size_t output) const {
+  const OutputLayout& layout = outputs()[output];
+  for (std::size_t axis = 0; axis < layout.shape.size(); ++axis)
+    if (layout.external[axis] && !layout.shape[axis]) return std::nullopt;
+  return element_count(external_shape(output));
+}
+
+Shape RunReader::external_shape(std::size_t output) const {
+  const OutputLayout& layout = outputs()[output];
+  Shape shape;
+  for (std::size_t axis = 0; axis < layout.shape.size(); ++axis)
+    if (layout.external[axis]) shape.push_back(layout.shape[axis].value());
+  return shape;
+}
+
+Value RunReader::read(std::size_t output, IndexRange elements) {
+  const std::optional<Index> total = element_total(output);
+  if (elements.begin < 0 || elements.end < elements.begin || (total && elements.end > *total))
+    throw Error(Category::index_out_of_bounds,
+                "elements " + std::to_string(elements.begin) + " to " + std::to_string(elements.end) +
+                    " are not all elements of '" + outputs()[output].name + "'.");
+  return impl_->read(output, elements, std::numeric_limits<std::uint64_t>::max() / 2);
+}
+
+namespace {
+
+/// Brings values from element order to the order of the axes.
+Value in_file_order(const Value& value, const ElementOrder& order) {
+  if (order.in_file_order()) return value.reshaped(order.shape());
+  Bytes bytes;
+  bytes.reserve(value.byte_size());
+  std::vector<std::uint64_t> offsets;
+  if (!value.type().fixed_size()) offsets.push_back(0);
+  for (Index place = 0; place < order.values(); ++place) {
+    const auto from = value.element(order.number_at(place));
+    bytes.insert(bytes.end(), from.begin(), from.end());
+    if (!value.type().fixed_size()) offsets.push_back(bytes.size());
+  }
+  return Value::copy_of(value.type(), order.shape(), bytes, offsets);
+}
+
+}  // namespace
+
+Value RunReader::read_all(std::size_t output, std::uint64_t max_bytes) {
+  const OutputLayout& layout = outputs()[output];
+  if (!layout.shape_known())
+    throw Error(Category::storage_failed,
+                "the shape of '" + layout.name + "' is not known yet: " + to_string(layout.shape) + ".");
+  const ElementOrder order = element_order(layout);
+  return in_file_order(impl_->read(output, {0, order.elements()}, max_bytes), order);
+}
+
+}  // namespace mpipe
