@@ -4,6 +4,7 @@
 /// elements, bytes.
 #pragma once
 
+#include <mpipe/data/array_layout.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
 
 #include <map>
@@ -21,23 +22,6 @@ struct Slice {
 };
 /// Which positions of named axes are to be computed: one (negative: from the end), or a slice of them.
 using FixedIndices = std::map<std::string, std::variant<Index, Slice>>;
-
-/// A named array as a run lays it out.
-struct ArrayLayout {
-  const ElementType* type = nullptr;  ///< of its values (`array<T>`: every element is an array of its own)
-  std::vector<std::string> axes;      ///< in mapspec order; `NAME_dim0`, .. where nobody names them
-  std::vector<bool>
-      external;            ///< per axis: elements are numbered over it (true), or it lies inside an element
-  PartialShape shape;      ///< per axis; unknown extents are filled in while running
-  bool rank_known = true;  ///< false: a single value whose rank shows when it is computed
-
-  PartialShape external_shape() const;
-  PartialShape internal_shape() const;
-  /// Precondition: as many extents as there are internal axes.
-  void set_internal_shape(const PartialShape& internal);
-  /// The rank of a single value became known: nobody names its axes. Precondition: `!rank_known`.
-  void set_internal_rank(const std::string& name, std::size_t rank);
-};
 
 struct PlannedOutput {
   std::string name;

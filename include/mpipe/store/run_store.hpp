@@ -8,6 +8,7 @@
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/core/clock.hpp>
 #include <mpipe/core/index.hpp>
+#include <mpipe/data/element_states.hpp>
 #include <mpipe/data/partial_array.hpp>
 
 #include <chrono>
@@ -20,14 +21,6 @@
 #include <vector>
 
 namespace mpipe {
-
-/// What is known of an element; the numbers are those of `NAME__status` in the file.
-enum class ElementStatus : std::uint8_t {
-  pending = 0,
-  done = 1,
-  failed = 2,
-  blocked = 3,  ///< by a failure of something that it needs
-};
 
 /// The elements of one output by what is known of them; all others are pending.
 struct OutputProgress {

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Keeps the states of an output's elements apart: done beats failed, and failed beats blocked.
+#include <mpipe/data/element_states.hpp>
+
+namespace mpipe {
+namespace {
+
+/// `range` without what is in `set`, at the cost of what both have in common.
+RangeSet outside(IndexRange range, const RangeSet& set) {
+  return RangeSet{range}.difference(set.intersection(range));
+}
+
+}  // namespace
+
+ElementStatus ElementStates::status(Index element) const {
+  if (done_.contains(element)) return ElementStatus::done;
+  if (failed_.contains(element)) return ElementStatus::failed;
+  return blocked_.contains(element) ? ElementStatus::blocked : ElementStatus::pending;
+}
+
+void ElementStates::add_done(const RangeSet& elements) {
+  done_ = done_.united(elements);
+  if (all_fine()) return;
+  failed_ = failed_.difference(elements);
+  blocked_ = blocked_.difference(elements);
+  blocked_by_array_ = blocked_by_array_.difference(elements);
+}
+
+void ElementStates::add_failed(const RangeSet& elements) {
+  if (elements.empty()) return;
+  failed_ = failed_.united(elements.difference(done_));
+  blocked_ = blocked_.difference(failed_);
+  blocked_by_array_ = blocked_by_array_.difference(failed_);
+}
+
+void ElementStates::add_blocked(const RangeSet& elements) {
+  if (elements.empty()) return;
+  blocked_ = blocked_.united(elements.difference(done_).difference(failed_));
+}
+
+void ElementStates::add(IndexRange range, ElementStatus status) {
+  if (range.empty()) return;
+  switch (status) {
+    case ElementStatus::pending:
+      return;
+    case ElementStatus::done:
+      done_.insert(range);
+      break;
+    case ElementStatus::failed:
+      for (const IndexRange& part : outside(range, done_).ranges()) {
+        failed_.insert(part);
+        blocked_.erase(part);
+        blocked_by_array_.erase(part);
+      }
+      return;
+    case ElementStatus::blocked:
+      for (const IndexRange& undone : outside(range, done_).ranges())
+        for (const IndexRange& part : outside(undone, failed_).ranges()) blocked_.insert(part);
+      return;
+  }
+  failed_.erase(range);
+  blocked_.erase(range);
+  blocked_by_array_.erase(range);
+}
+
+void ElementStates::add(const ElementStates& other) {
+  add_done(other.done_);
+  add_failed(other.failed_);
+  const RangeSet by_value =
+      blocked_.difference(blocked_by_array_).united(other.blocked_.difference(other.blocked_by_array_));
+  set_blocked(by_value, blocked_by_array_.united(other.blocked_by_array_));
+}
+
+void ElementStates::set_blocked(const RangeSet& by_value, const RangeSet& by_array) {
+  const auto called_never = [&](const RangeSet& set) { return set.difference(done_).difference(failed_); };
+  blocked_ = called_never(by_value.united(by_array));
+  blocked_by_array_ = called_never(by_array.difference(by_value));
+}
+
+void ElementStates::forget_failures() {
+  failed_.clear();
+  blocked_.clear();
+  blocked_by_array_.clear();
+}
+
+ElementStates ElementStates::within(const RangeSet& selection) const {
+  ElementStates part;
+  part.done_ = done_.intersection(selection);
+  part.failed_ = failed_.intersection(selection);
+  part.blocked_ = blocked_.intersection(selection);
+  part.blocked_by_array_ = blocked_by_array_.intersection(selection);
+  return part;
+}
+
+void ElementStates::put(ByteWriter& out) const {
+  for (const RangeSet* set : {&done_, &failed_, &blocked_, &blocked_by_array_}) out.put_ranges(*set);
+}
+
+ElementStates ElementStates::get(ByteReader& in) {
+  ElementStates states;
+  for (RangeSet* set : {&states.done_, &states.failed_, &states.blocked_, &states.blocked_by_array_})
+    *set = in.get_ranges();
+  const bool apart = states.done_.intersection(states.failed_).empty() &&
+                     states.without_value().intersection(states.done_).empty() &&
+                     states.failed_.intersection(states.blocked_).empty() &&
+                     states.blocked_by_array_.difference(states.blocked_).empty();
+  if (!apart) in.fail("an element has two states");
+  return states;
+}
+
+}  // namespace mpipe
