@@ -109,7 +109,7 @@ TEST(ElementStates, AreThoseOfAModelWithAStatePerElement) {
 /// What wins does not depend on the order in which ranks, journals and files tell of it.
 TEST(ElementStates, TheOrderInWhichStatesArriveDoesNotMatter) {
   std::mt19937 random(8);
-  for (int run = 0; run < 200; ++run) {
+  for (int run = 0; run < 60; ++run) {
     std::vector<std::pair<RangeSet, ElementStatus>> news;
     for (int k = 0; k < 8; ++k) news.emplace_back(some_elements(random), some_status(random));
     ElementStates forward;
