@@ -148,10 +148,10 @@ void BlockRunner::ask_rule(FunctionId id, const Shape& external, IndexRange rang
   };
   try {
     rule.call(call);
-  } catch (const std::exception& error) {
+  } catch (...) {
     throw Error(Category::bad_option,
                 fmt::format("the rule for the ranks of '{}' failed at {}: {}", node.name(),
-                            where(range.begin + call.completed), error.what()));
+                            where(range.begin + call.completed), failure_from_current_exception().message));
   }
   const Value values = Value::copy_of(type, {range.size()}, numbers).converted(element_type<double>());
   const auto* ranks = reinterpret_cast<const double*>(values.data());

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads small files whole, and replaces files so that a reader sees the old or the new one.
 #include "folder/files.hpp"
 
 #include <fmt/chrono.h>

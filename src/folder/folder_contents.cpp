@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Tells what lies in a folder: a run, the remains of one, or something else.
 #include "folder/folder_contents.hpp"
 
 #include "folder/files.hpp"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Claims a run folder by a lock file, also from an owner that is dead.
 #include "folder/folder_lock.hpp"
 
 #include "base/api/json_integer.hpp"

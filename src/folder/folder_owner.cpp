@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Identifies the process that has a run folder, and finds whether it still lives.
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/folder/folder_owner.hpp>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Writes and reads run.json, and compares what two starts of a run are.
 #include <mpipe/core/error.hpp>
 
 #include "base/api/json_integer.hpp"

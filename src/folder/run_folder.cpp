@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Claims, checks and gives up the folder of a run.
 #include "folder/api/run_folder.hpp"
 
 #include <mpipe/core/error.hpp>

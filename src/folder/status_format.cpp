@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Writes and parses status.json.
 #include "folder/status_format.hpp"
 
 #include "base/api/json_integer.hpp"

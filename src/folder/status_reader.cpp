@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads how a run goes from its folder, and whether its process still lives.
 #include <mpipe/core/error.hpp>
 #include <mpipe/folder/status.hpp>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Keeps status.json up to date while a run goes on, from a thread of its own.
 #include <mpipe/folder/status.hpp>
 #include <mpipe/plan/plan.hpp>
 

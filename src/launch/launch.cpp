@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Checks runs that are launched together, and the handles by which a program follows them.
 #include <mpipe/launch/launch.hpp>
 
 #include "comm/api/collective.hpp"
 #include "core/api/hash.hpp"
 #include "folder/api/run_folder.hpp"
 #include "launch/launch_state.hpp"
-#include "run/api/needs.hpp"
-#include "run/api/one_run.hpp"
+#include "run/api/check_resources.hpp"
+#include "run/api/execute_request.hpp"
 #include "run/api/request.hpp"
 
 #include <fmt/format.h>
@@ -82,10 +83,10 @@ void require_separate_folders(const RunList& runs) {
     }
 }
 
-/// On so many ranks, whichever of `supplies` they have.
-void check_run(const RunData& run, int ranks, std::span<const Supply> supplies) {
+/// On so many ranks, whichever of `inventories` they have.
+void check_run(const RunData& run, int ranks, std::span<const NodeInventory> inventories) {
   try {
-    check_request(run.pipeline, {run.inputs, run.options}, ranks, supplies);
+    check_request(run.pipeline, {run.inputs, run.options}, ranks, inventories);
     check_texts(run.inputs, run.options);
     const MapOptions& options = run.options;
     if (!options.run_folder.empty())
@@ -104,24 +105,24 @@ int choose_subgroups(const LaunchOptions& options, std::size_t runs, int ranks) 
 }
 
 /// Collective.
-Supply find_supply_for(const Communicator& comm, const RunList& runs) {
-  return find_supply(comm, std::any_of(runs.begin(), runs.end(),
-                                       [](const auto& run) { return needs_devices(run->pipeline); }));
+NodeInventory find_inventory_for(const Communicator& comm, const RunList& runs) {
+  return find_inventory(comm, std::any_of(runs.begin(), runs.end(),
+                                          [](const auto& run) { return needs_devices(run->pipeline); }));
 }
 
 /// Of each subgroup; of all ranks, where there are none.
-std::vector<Supply> supplies_of(const Supply& all, int subgroups) {
+std::vector<NodeInventory> inventories_of(const NodeInventory& all, int subgroups) {
   if (subgroups == 0) return {all};
   const LaunchSubgroups division = divide_ranks(all, subgroups);
-  std::vector<Supply> supplies;
+  std::vector<NodeInventory> inventories;
   for (std::size_t k = 0; k < division.workers.size(); ++k)
-    supplies.push_back(part_of(all, division.ranks_of(k)));
-  return supplies;
+    inventories.push_back(inventory_of(all, division.ranks_of(k)));
+  return inventories;
 }
 
 /// Returns how many subgroups there are to be.
 int check_launch(const std::vector<std::shared_ptr<RunSpec>>& specs, const RunList& runs,
-                 const LaunchOptions& options, int ranks, const Supply& supply) {
+                 const LaunchOptions& options, int ranks, const NodeInventory& inventory) {
   if (runs.empty())
     throw Error(Category::bad_option, "there are no runs to launch. Give one at least (see map_async).");
   if (options.max_concurrent < 1)
@@ -137,8 +138,8 @@ int check_launch(const std::vector<std::shared_ptr<RunSpec>>& specs, const RunLi
   const int subgroups = choose_subgroups(options, runs.size(), ranks);
   // Any subgroup may get any run, so each run must be possible on the smallest, and on all of their nodes.
   const int least = subgroups == 0 ? ranks : (ranks - 1) / subgroups;
-  const std::vector<Supply> supplies = supplies_of(supply, subgroups);
-  for (const auto& run : runs) check_run(*run, least, supplies);
+  const std::vector<NodeInventory> inventories = inventories_of(inventory, subgroups);
+  for (const auto& run : runs) check_run(*run, least, inventories);
   return subgroups;
 }
 
@@ -178,17 +179,17 @@ std::shared_ptr<Launch> launch(const Communicator& comm, const std::vector<std::
   RunList runs;
   for (const auto& spec : specs) runs.push_back(spec->data);
   require_same_pipelines(own, runs);
-  const Supply supply = find_supply_for(own, runs);
+  const NodeInventory inventory = find_inventory_for(own, runs);
   int subgroups = 0;
   on_root(own, [&] {
-    subgroups = check_launch(specs, runs, options, own.size(), supply);
+    subgroups = check_launch(specs, runs, options, own.size(), inventory);
     return Bytes{};
   });
   require_functions(own, runs);
   subgroups = own.broadcast_value(subgroups);
-  const auto launched = subgroups == 0 ? launch_in_turn(own, runs, supply, options.on_lead)
-                                       : launch_on_subgroups(own, runs, divide_ranks(supply, subgroups),
-                                                             supply, options.on_lead);
+  const auto launched = subgroups == 0 ? launch_in_turn(own, runs, inventory, options.on_lead)
+                                       : launch_on_subgroups(own, runs, divide_ranks(inventory, subgroups),
+                                                             inventory, options.on_lead);
   for (std::size_t k = 0; k < specs.size(); ++k) {
     specs[k]->launch = launched;
     specs[k]->position = k;

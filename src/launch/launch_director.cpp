@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Gives runs to subgroups of ranks from rank 0, and hears of them.
 #include "launch/launch_director.hpp"
 
 #include <mpipe/core/error.hpp>

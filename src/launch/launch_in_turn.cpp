@@ -3,7 +3,7 @@
 #include <mpipe/core/error.hpp>
 
 #include "launch/launch_state.hpp"
-#include "run/api/one_run.hpp"
+#include "run/api/execute_request.hpp"
 
 #include <deque>
 
@@ -21,8 +21,8 @@ class Flag final : public RunControl {
 
 class LaunchInTurn final : public Launch {
  public:
-  LaunchInTurn(const Communicator& comm, const RunList& runs, Supply supply, LeadHook hook)
-      : comm_(comm), supply_(std::move(supply)), hook_(std::move(hook)) {
+  LaunchInTurn(const Communicator& comm, const RunList& runs, NodeInventory inventory, LeadHook hook)
+      : comm_(comm), inventory_(std::move(inventory)), hook_(std::move(hook)) {
     for (const auto& data : runs) runs_.emplace_back(data);
   }
 
@@ -66,12 +66,12 @@ class LaunchInTurn final : public Launch {
     comm_.broadcast_value(static_cast<std::int64_t>(run));
     comm_.broadcast(encode_request(data.inputs, data.options));
     MapOutcome outcome = outcome_of(data.name, [&] {
-      return take_and_run(
+      return execute_request(
           comm_, data.pipeline,
           [&] {
             return Request{data.inputs, runs_[run].observed_options()};
           },
-          supply_, &cancel_,
+          inventory_, &cancel_,
           [&](std::shared_ptr<StatusWriter> status) {
             if (hook_) hook_(run, std::move(status));
           });
@@ -81,7 +81,7 @@ class LaunchInTurn final : public Launch {
   }
 
   Communicator comm_;
-  Supply supply_;
+  NodeInventory inventory_;
   LeadHook hook_;
   std::deque<LaunchedRun> runs_;
   std::optional<std::size_t> running_;
@@ -89,25 +89,26 @@ class LaunchInTurn final : public Launch {
 };
 
 /// The other ranks.
-std::vector<MapOutcome> follow(const Communicator& comm, const RunList& runs, const Supply& supply) {
+std::vector<MapOutcome> follow(const Communicator& comm, const RunList& runs,
+                               const NodeInventory& inventory) {
   for (;;) {
     const std::int64_t run = comm.broadcast_value(std::int64_t{0});
     const Bytes bytes = comm.broadcast({});
     if (run == kAllOver) return decode_summary(bytes, runs);
     const RunData& data = *runs.at(static_cast<std::size_t>(run));
     outcome_of(data.name, [&] {
-      return take_and_run(
-          comm, data.pipeline, [&] { return decode_request(bytes); }, supply);
+      return execute_request(
+          comm, data.pipeline, [&] { return decode_request(bytes); }, inventory);
     });
   }
 }
 
 }  // namespace
 
-std::shared_ptr<Launch> launch_in_turn(const Communicator& comm, const RunList& runs, const Supply& supply,
-                                       const LeadHook& hook) {
-  if (!comm.is_root()) return finished_launch(follow(comm, runs, supply));
-  return std::make_shared<LaunchInTurn>(comm, runs, supply, hook);
+std::shared_ptr<Launch> launch_in_turn(const Communicator& comm, const RunList& runs,
+                                       const NodeInventory& inventory, const LeadHook& hook) {
+  if (!comm.is_root()) return finished_launch(follow(comm, runs, inventory));
+  return std::make_shared<LaunchInTurn>(comm, runs, inventory, hook);
 }
 
 }  // namespace mpipe

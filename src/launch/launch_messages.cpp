@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Puts messages together again that came in several frames.
 #include "launch/launch_messages.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -12,10 +13,10 @@ namespace mpipe {
 namespace {
 
 constexpr LaunchKind kKinds[] = {
-    LaunchKind::part,     LaunchKind::begin,   LaunchKind::cancel,   LaunchKind::end,
-    LaunchKind::offer,    LaunchKind::join,    LaunchKind::started,  LaunchKind::progress,
-    LaunchKind::resolved, LaunchKind::failure, LaunchKind::value,    LaunchKind::over,
-    LaunchKind::broken,   LaunchKind::joined,  LaunchKind::declined, LaunchKind::note};
+    LaunchKind::part,  LaunchKind::begin,   LaunchKind::cancel,   LaunchKind::end,      LaunchKind::offer,
+    LaunchKind::join,  LaunchKind::started, LaunchKind::progress, LaunchKind::resolved, LaunchKind::failure,
+    LaunchKind::value, LaunchKind::over,    LaunchKind::broken,   LaunchKind::joined,   LaunchKind::declined,
+    LaunchKind::note,  LaunchKind::blocks};
 
 }  // namespace
 

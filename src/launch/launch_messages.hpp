@@ -21,6 +21,7 @@
 ///       72  joined     subgroup     (the offer was taken)
 ///       73  declined   subgroup     (it was not, and will not be)
 ///       74  note       0        a line for the log
+///       75  blocks     0        blocks that were handed out or are done
 #pragma once
 
 #include <mpipe/comm/transport.hpp>
@@ -50,6 +51,7 @@ enum class LaunchKind : FrameKind {
   joined = 72,
   declined = 73,
   note = 74,
+  blocks = 75,
 };
 
 /// A message as it is sent, and as it was received in full.

@@ -6,7 +6,7 @@
 #include "launch/launch_director.hpp"
 #include "launch/launch_state.hpp"
 #include "launch/subgroup_run.hpp"
-#include "run/api/needs.hpp"
+#include "run/api/check_resources.hpp"
 #include "run/api/request.hpp"
 
 #include <deque>
@@ -46,6 +46,8 @@ class LaunchOnSubgroups final : public Launch, private RunEvents {
       ticked_ = now;
       for (LaunchedRun& run : runs_) run.tick(now);
     }
+    for (std::uint32_t run = 0; run < runs_.size(); ++run)
+      if (runs_[run].wants_cancel()) director_.cancel({run});
     return any;
   }
 
@@ -79,7 +81,7 @@ class LaunchOnSubgroups final : public Launch, private RunEvents {
 }  // namespace
 
 std::shared_ptr<Launch> launch_on_subgroups(const Communicator& comm, const RunList& runs,
-                                            const LaunchSubgroups& subgroups, const Supply& supply,
+                                            const LaunchSubgroups& subgroups, const NodeInventory& inventory,
                                             const LeadHook& hook) {
   const std::optional<int> number = subgroups.subgroup_of(comm.rank());
   const std::optional<Communicator> subgroup = comm.split(number, subgroups.place_of(comm.rank()));
@@ -87,7 +89,7 @@ std::shared_ptr<Launch> launch_on_subgroups(const Communicator& comm, const RunL
   const auto transport = make_worker_transport(comm, kLaunchId);
   SubgroupLink link(*transport);
   const std::vector<int> ranks = subgroups.ranks_of(static_cast<std::size_t>(*number));
-  SubgroupRun work(comm, *subgroup, subgroups, part_of(supply, ranks), runs, hook);
+  SubgroupRun work(comm, *subgroup, subgroups, inventory_of(inventory, ranks), runs, hook);
   return finished_launch(decode_summary(serve_subgroup(link, work, comm.wait_options()), runs));
 }
 

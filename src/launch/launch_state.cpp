@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Waits for runs that were launched, and tells the other ranks how they ended.
 #include "launch/launch_state.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -52,7 +53,7 @@ void Launch::close() noexcept {
   try {
     cancel_all();
     wait_until([&] { return ended(); });
-  } catch (const std::exception&) {
+  } catch (...) {
     broken_ = true;  // whoever asks next is told
   }
 }
@@ -87,19 +88,17 @@ std::shared_ptr<Launch> finished_launch(std::vector<MapOutcome> outcomes) {
 }
 
 Bytes encode_summary(const Launch& launch) {
-  Json summary = Json::array();
-  for (std::size_t run = 0; run < launch.size(); ++run) {
-    summary.push_back(encode_outcome(launch.outcome(run)));
-    summary.back()["failures"] = nullptr;  // their values are on rank 0
-  }
-  return to_bytes(summary.dump(-1, ' ', false, Json::error_handler_t::replace));
+  ByteWriter out;
+  // Without the failures of functions, which go with results, and those are on rank 0.
+  for (std::size_t run = 0; run < launch.size(); ++run) put_outcome(out, launch.outcome(run), false);
+  return std::move(out.bytes());
 }
 
 std::vector<MapOutcome> decode_summary(std::span<const std::byte> bytes, const RunList& runs) {
-  const Json summary = Json::parse(to_text(bytes));
+  ByteReader in(bytes, "the summary of a launch");
   std::vector<MapOutcome> outcomes;
-  for (std::size_t run = 0; run < runs.size(); ++run)
-    outcomes.push_back(decode_outcome(summary.at(run), runs[run]->name, nullptr));
+  for (const auto& run : runs) outcomes.push_back(get_outcome(in, run->name, nullptr));
+  in.expect_end();
   return outcomes;
 }
 

@@ -48,15 +48,15 @@ class Launch {
 using RunList = std::vector<std::shared_ptr<const RunData>>;
 using LeadHook = std::function<void(std::size_t, std::shared_ptr<StatusWriter>)>;
 
-/// Collective. One run after the other on all ranks of `comm`, which have `supply`, when rank 0 takes its
+/// Collective. One run after the other on all ranks of `comm`, which have `inventory`, when rank 0 takes its
 /// turn. The other ranks return when all are over.
-std::shared_ptr<Launch> launch_in_turn(const Communicator& comm, const RunList& runs, const Supply& supply,
-                                       const LeadHook& hook);
+std::shared_ptr<Launch> launch_in_turn(const Communicator& comm, const RunList& runs,
+                                       const NodeInventory& inventory, const LeadHook& hook);
 
 /// Collective. Rank 0 directs; the other ranks, divided into `subgroups`, compute, and return when all runs
-/// are over. `supply`: of all ranks. Precondition: two ranks at least.
+/// are over. `inventory`: of all ranks. Precondition: two ranks at least.
 std::shared_ptr<Launch> launch_on_subgroups(const Communicator& comm, const RunList& runs,
-                                            const LaunchSubgroups& subgroups, const Supply& supply,
+                                            const LaunchSubgroups& subgroups, const NodeInventory& inventory,
                                             const LeadHook& hook);
 
 /// Of other ranks than 0: all is over.

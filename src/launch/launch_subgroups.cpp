@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Divides the ranks of a launch into subgroups, within nodes first.
 #include "launch/launch_subgroups.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -7,9 +8,9 @@
 
 namespace mpipe {
 
-LaunchSubgroups divide_ranks(const Supply& supply, int count) {
+LaunchSubgroups divide_ranks(const NodeInventory& inventory, int count) {
   std::vector<WorkerId> workers;
-  for (const NodeSupply& node : supply.nodes)
+  for (const NodeResources& node : inventory.nodes)
     for (const int rank : node.ranks)
       if (rank != 0) workers.push_back({static_cast<std::uint32_t>(rank - 1)});
   if (workers.empty() || count < 1) throw Bug("subgroups without ranks");

@@ -5,7 +5,7 @@
 
 #include <mpipe/core/index.hpp>
 
-#include "run/api/supply.hpp"
+#include "run/api/node_inventory.hpp"
 
 #include <optional>
 #include <vector>
@@ -23,6 +23,6 @@ struct LaunchSubgroups {
 
 /// Divides all ranks but 0 into at most `count` (> 0) subgroups of sizes that differ by one at most. Ranks of
 /// one node follow each other, so that few subgroups lie on several. Precondition: two ranks at least.
-LaunchSubgroups divide_ranks(const Supply& supply, int count);
+LaunchSubgroups divide_ranks(const NodeInventory& inventory, int count);
 
 }  // namespace mpipe

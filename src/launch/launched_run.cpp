@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Follows a run that this rank or another one leads, and tells observers of it.
 #include "launch/launched_run.hpp"
 
 #include <mpipe/core/clock.hpp>
 #include <mpipe/core/error.hpp>
 
+#include "base/api/failure_bytes.hpp"
 #include "launch/run_reports.hpp"
-#include "run/api/one_run.hpp"
+#include "run/api/execute_request.hpp"
+#include "run/api/run_bytes.hpp"
 #include "run/api/settings.hpp"
 
 #include <fmt/format.h>
@@ -33,7 +36,7 @@ MapOutcome outcome_of(const std::string& name, const std::function<Results()>& r
     outcome.error = std::make_shared<const FunctionError>(error);
   } catch (const RunStopped& error) {
     outcome.results = error.partial();
-    outcome.error = std::make_shared<const Error>(error.category(), error.what());
+    outcome.error = std::make_shared<const Error>(error);
   } catch (const Error& error) {
     if (error.category() == Category::rank_lost) throw;
     outcome.error = std::make_shared<const Error>(error);
@@ -60,68 +63,100 @@ MapOptions LaunchedRun::observed_options() const {
 }
 
 void LaunchedRun::on_message(const LaunchMessage& message) {
-  try {
-    switch (message.kind) {
-      case LaunchKind::started:
-        return begin(to_text(message.payload));
-      case LaunchKind::progress:
-        return tell_progress(to_text(message.payload));
-      case LaunchKind::resolved:
-        return take_shapes(to_text(message.payload));
-      case LaunchKind::failure:
-        return observers_->on_failure(failure_from_json(Json::parse(to_text(message.payload))));
-      case LaunchKind::note:
-        return observers_->on_note(to_text(message.payload));
-      case LaunchKind::value:
-        values_[message.detail] = Value::from_wire(message.payload);
-        return;
-      case LaunchKind::over:
-        return take_over(to_text(message.payload));
-      default:
-        throw Bug(fmt::format("a message of kind {} about a run", static_cast<int>(message.kind)));
+  if (message.kind == LaunchKind::note)
+    return tell([&](RunObserver& observer) { observer.on_note(to_text(message.payload)); });
+  if (message.kind == LaunchKind::value) {
+    values_[message.detail] = Value::from_wire(message.payload);
+    return;
+  }
+  ByteReader in(message.payload, "a message about a run");
+  read(message.kind, in);
+  in.expect_end();
+}
+
+void LaunchedRun::read(LaunchKind kind, ByteReader& in) {
+  switch (kind) {
+    case LaunchKind::started:
+      return begin(in);
+    case LaunchKind::blocks:
+      return tell_blocks(in);
+    case LaunchKind::progress:
+      return tell_progress(in);
+    case LaunchKind::resolved:
+      plan();
+      get_shapes(in, *plan_);
+      return tell([&](RunObserver& observer) { observer.on_resolved(*plan_); });
+    case LaunchKind::failure: {
+      const Failure failure = get_failure(in);
+      return tell([&](RunObserver& observer) { observer.on_failure(failure); });
     }
-  } catch (const Json::exception& error) {
-    throw Error(Category::rank_lost,
-                fmt::format("a message about the run '{}' cannot be understood: {} (the ranks do not speak "
-                            "the same language). Start the same program on all hosts.",
-                            data_->name, error.what()));
+    case LaunchKind::over:
+      return take_over(in);
+    default:
+      throw Bug(fmt::format("a message of kind {} about a run", static_cast<int>(kind)));
   }
 }
 
-void LaunchedRun::begin(const std::string& text) {
+/// The plan of a run that has started.
+const Plan& LaunchedRun::plan() const {
+  if (!plan_) throw Bug(fmt::format("news of the run '{}', which did not start", data_->name));
+  return *plan_;
+}
+
+/// Observers are code of the caller: what they throw ends their run, and no other one.
+void LaunchedRun::tell(const std::function<void(RunObserver&)>& call) {
+  if (observer_error_) return;
+  try {
+    guard_user_code(fmt::format("the observer of the run '{}'", data_->name), [&] { call(*observers_); });
+  } catch (const Error& error) {
+    observer_error_ = std::make_shared<const Error>(error);
+  }
+}
+
+void LaunchedRun::begin(ByteReader& in) {
   if (plan_) throw Bug(fmt::format("the run '{}' has started twice", data_->name));
-  const RunStart start = decode_start(text);
+  const RunStart start = get_start(in);
   const MapOptions& options = data_->options;
   part_.emplace(wanted_part(data_->pipeline, data_->inputs, options));
   plan_.emplace(*part_, PlanRequest{data_->inputs, options.outputs, options.fixed, options.internal_shapes,
                                     executor_names(*part_, options, start.machine.ranks)});
   planned_shapes_ = plan_->shapes();
-  apply_shapes(start.shapes, *plan_);
-  observers_->on_start(*plan_, start.machine, start.kept);
+  get_shapes(in, *plan_);
+  tell([&](RunObserver& observer) { observer.on_start(*plan_, start.machine, start.kept); });
 }
 
-void LaunchedRun::tell_progress(const std::string& text) {
+void LaunchedRun::tell_progress(ByteReader& in) {
   const TimePoint now = SteadyClock().now();
-  for (const auto& [function, counts] : decode_progress(text)) {
-    if (!plan_ || function.value >= part_->functions().size())
-      throw Bug(fmt::format("progress of function {} of the run '{}'", function.value, data_->name));
-    observers_->on_progress(function, counts, now);
+  for (const FunctionProgress& each : get_progress(in)) {
+    if (each.function.value >= plan().pipeline().functions().size())
+      throw Bug(fmt::format("progress of function {} of the run '{}'", each.function.value, data_->name));
+    tell([&](RunObserver& observer) { observer.on_progress(each.function, each.counts, now); });
   }
 }
 
-void LaunchedRun::take_shapes(const std::string& text) {
-  if (!plan_) throw Bug(fmt::format("shapes of the run '{}', which did not start", data_->name));
-  apply_shapes(Json::parse(text), *plan_);
-  observers_->on_resolved(*plan_);
+void LaunchedRun::tell_blocks(ByteReader& in) {
+  const TimePoint now = SteadyClock().now();
+  const BlockEvents blocks = get_block_events(in);
+  blocks_left_out_ += blocks.left_out;
+  for (const BlockEvent& event : blocks.events) {
+    if (event.block.stage.value >= plan().stages().size())
+      throw Bug(fmt::format("a block of stage {} of the run '{}'", event.block.stage.value, data_->name));
+    const TimePoint at = now - event.age;
+    tell([&](RunObserver& observer) {
+      if (event.done)
+        observer.on_block_done(event.worker, event.block, event.completed, event.busy, at);
+      else
+        observer.on_block_assigned(event.worker, event.block, at);
+    });
+  }
 }
 
-void LaunchedRun::take_over(const std::string& text) {
-  const Json json = Json::parse(text);
+void LaunchedRun::take_over(ByteReader& in) {
   std::shared_ptr<Results> results;
-  if (const Json& encoded = json.at("results"); !encoded.is_null()) {
-    if (!plan_) throw Bug(fmt::format("results of the run '{}', which did not start", data_->name));
-    apply_shapes(json.at("shapes"), *plan_);
-    results = std::make_shared<Results>(ResultsCodec::decode(encoded, *plan_));
+  if (in.get<bool>()) {
+    plan();
+    get_shapes(in, *plan_);
+    results = std::make_shared<Results>(get_results(in, *plan_));
     results->planned_shapes = planned_shapes_;
     for (auto& [output, value] : values_) {
       if (output >= plan_->outputs().size() || !fits(value, plan_->outputs()[output].layout))
@@ -130,27 +165,39 @@ void LaunchedRun::take_over(const std::string& text) {
     }
     values_.clear();
   }
-  MapOutcome outcome = decode_outcome(json, data_->name, std::move(results));
+  MapOutcome outcome = get_outcome(in, data_->name, std::move(results));
+  in.expect_end();
   if (outcome.completed() && !outcome.results)
     throw Bug(fmt::format("the run '{}' completed without results", data_->name));
+  if (blocks_left_out_ > 0)
+    tell([&](RunObserver& observer) {
+      observer.on_note(fmt::format("{} events of blocks were too many to be told from the ranks of this run",
+                                   blocks_left_out_));
+    });
   end(std::move(outcome));
 }
 
 void LaunchedRun::tick(TimePoint now) {
-  if (plan_ && !over()) observers_->on_tick(now);
+  if (plan_ && !over()) tell([&](RunObserver& observer) { observer.on_tick(now); });
 }
 
 void LaunchedRun::end(MapOutcome outcome) {
   outcome_ = std::move(outcome);
-  const std::string message = outcome_.error            ? outcome_.error->what()
-                              : outcome_.exit_code != 0 ? failures_text(*outcome_.results)
-                                                        : "";
-  const bool led_elsewhere = plan_.has_value();
-  status_->finish(outcome_.state, outcome_.exit_code, message);
+  const auto message = [&]() -> std::string {
+    if (outcome_.error) return outcome_.error->what();
+    return outcome_.exit_code != 0 ? failures_text(*outcome_.results) : "";
+  };
+  status_->finish(outcome_.state, outcome_.exit_code, message());
   // A run that fails has told its observers itself where this rank led it.
+  const bool led_elsewhere = plan_.has_value();
   if (status_->started() && (led_elsewhere || outcome_.completed()))
-    observers_->on_end(std::string(to_string(outcome_.state)), message);
-  status_->finish(outcome_.state, outcome_.exit_code, message);
+    tell([&](RunObserver& observer) { observer.on_end(std::string(to_string(outcome_.state)), message()); });
+  if (observer_error_) {
+    outcome_.error = observer_error_;
+    outcome_.state = RunState::failed;
+    outcome_.exit_code = exit_code(observer_error_->category());
+  }
+  status_->finish(outcome_.state, outcome_.exit_code, message());
 }
 
 void LaunchedRun::drop() {

@@ -3,12 +3,14 @@
 /// One of several runs, as rank 0 sees it.
 #pragma once
 
+#include <mpipe/base/bytes.hpp>
 #include <mpipe/launch/launch.hpp>
 
 #include "launch/launch_messages.hpp"
 
 #include <functional>
 #include <optional>
+#include <utility>
 
 namespace mpipe {
 
@@ -39,23 +41,31 @@ class LaunchedRun {
   /// Never began.
   void drop();
 
+  /// An observer threw: the run is to stop, and fails with what was thrown. Says so once.
+  bool wants_cancel() { return observer_error_ && !over() && !std::exchange(cancel_told_, true); }
   bool over() const { return outcome_.state != RunState::pending; }
   const MapOutcome& outcome() const { return outcome_; }
   RunStatus status() const;
 
  private:
-  void begin(const std::string& text);
-  void tell_progress(const std::string& text);
-  void take_shapes(const std::string& text);
-  void take_over(const std::string& text);
+  void read(LaunchKind kind, ByteReader& in);
+  void begin(ByteReader& in);
+  void tell_progress(ByteReader& in);
+  void tell_blocks(ByteReader& in);
+  void take_over(ByteReader& in);
+  const Plan& plan() const;
+  void tell(const std::function<void(RunObserver&)>& call);
 
   std::shared_ptr<const RunData> data_;
   std::shared_ptr<StatusWriter> status_;
-  std::shared_ptr<ObserverList> observers_;  ///< of the one who asked, and `status_`
+  std::shared_ptr<ObserverList> observers_;  ///< `status_`, and the one of the caller
   std::optional<Pipeline> part_;             ///< what runs of the pipeline; the plan refers to it
   std::optional<Plan> plan_;                 ///< since the run has started elsewhere
   std::map<std::string, PartialShape> planned_shapes_;
   std::map<std::uint32_t, Value> values_;  ///< by output
+  std::uint64_t blocks_left_out_ = 0;
+  std::shared_ptr<const Error> observer_error_;  ///< what an observer threw, who hears no more then
+  bool cancel_told_ = false;
   MapOutcome outcome_;
 };
 

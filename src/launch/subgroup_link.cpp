@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Carries messages between rank 0 of a launch and a rank that computes.
 #include "launch/subgroup_link.hpp"
 
 #include <mpipe/comm/communicator.hpp>

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Computes the runs that a subgroup of ranks is given, and lets other subgroups join them.
 #include "launch/subgroup_run.hpp"
 
 #include <mpipe/core/error.hpp>
 
 #include "comm/api/collective.hpp"
 #include "launch/run_reports.hpp"
-#include "run/api/needs.hpp"
-#include "run/api/one_run.hpp"
+#include "run/api/check_resources.hpp"
+#include "run/api/execute_request.hpp"
 
 #include <cstring>
 
@@ -27,12 +28,12 @@ std::vector<int> decode_ranks(std::span<const std::byte> bytes) {
 }  // namespace
 
 SubgroupRun::SubgroupRun(const Communicator& world, const Communicator& subgroup,
-                         const LaunchSubgroups& subgroups, Supply supply, const RunList& runs,
+                         const LaunchSubgroups& subgroups, NodeInventory inventory, const RunList& runs,
                          const LeadHook& hook)
     : world_(world),
       subgroup_(subgroup),
       subgroups_(subgroups),
-      supply_(std::move(supply)),
+      inventory_(std::move(inventory)),
       runs_(runs),
       hook_(hook) {}
 
@@ -160,8 +161,8 @@ void SubgroupRun::compute(MapId run, SubgroupId subgroup, Bytes request, Subgrou
   const RunData& data = *runs_.at(run.value);
   Member control(Regrouper(*this, subgroups_.ranks_of(subgroup.value), bytes));
   outcome_of(data.name, [&] {
-    return take_and_run(
-        subgroup_, data.pipeline, [&] { return decode_request(bytes); }, supply_, &control);
+    return execute_request(
+        subgroup_, data.pipeline, [&] { return decode_request(bytes); }, inventory_, &control);
   });
 }
 
@@ -179,7 +180,7 @@ void SubgroupRun::lead(MapId run, SubgroupId subgroup, Bytes bytes, SubgroupLink
   };
   Leader control(*this, Regrouper(*this, subgroups_.ranks_of(subgroup.value), bytes), link, run, *reporter);
   const MapOutcome outcome = outcome_of(
-      data.name, [&] { return take_and_run(subgroup_, data.pipeline, take, supply_, &control, hook); });
+      data.name, [&] { return execute_request(subgroup_, data.pipeline, take, inventory_, &control, hook); });
   control.decline();
   reporter->send_over(outcome);
 }

@@ -6,7 +6,7 @@
 #include "launch/launch_state.hpp"
 #include "launch/launch_subgroups.hpp"
 #include "launch/subgroup_link.hpp"
-#include "run/api/supply.hpp"
+#include "run/api/node_inventory.hpp"
 
 #include <map>
 
@@ -16,9 +16,9 @@ namespace mpipe {
 /// run together.
 class SubgroupRun final : public SubgroupWork {
  public:
-  /// `supply`: of the subgroup.
+  /// `inventory`: of the subgroup.
   SubgroupRun(const Communicator& world, const Communicator& subgroup, const LaunchSubgroups& subgroups,
-              Supply supply, const RunList& runs, const LeadHook& hook);
+              NodeInventory inventory, const RunList& runs, const LeadHook& hook);
 
   void compute(MapId run, SubgroupId subgroup, Bytes request, SubgroupLink& link) override;
   void join(MapId run, int leader, SubgroupLink& link) override;
@@ -38,7 +38,7 @@ class SubgroupRun final : public SubgroupWork {
   Communicator world_;
   Communicator subgroup_;
   LaunchSubgroups subgroups_;
-  Supply supply_;
+  NodeInventory inventory_;
   const RunList& runs_;
   const LeadHook& hook_;
   std::map<std::vector<int>, Communicator> groups_;

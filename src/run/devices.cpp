@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Finds the accelerators of this machine, and parses what the environment says of them.
 #include "run/devices.hpp"
 
 #include <mpipe/core/error.hpp>

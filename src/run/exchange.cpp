@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Moves elements of arrays between ranks, each from one rank that has it.
 #include "run/exchange.hpp"
 
 #include <mpipe/core/error.hpp>

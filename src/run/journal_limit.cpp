@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads how long the journal of a rank may grow before everybody commits.
 #include "run/journal_limit.hpp"
 
 #include <mpipe/core/error.hpp>

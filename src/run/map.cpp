@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// `map` itself, what its results tell, and the errors that it ends with.
 #include <mpipe/run/map.hpp>
 
 #include "comm/api/collective.hpp"
 #include "core/api/hash.hpp"
-#include "run/api/needs.hpp"
-#include "run/api/one_run.hpp"
+#include "run/api/check_resources.hpp"
+#include "run/api/execute_request.hpp"
 
 #include <fmt/format.h>
 
@@ -54,6 +55,13 @@ std::vector<Index> OutputResult::elements_of_values() const {
   return elements;
 }
 
+void OutputResult::set_states(const ElementStates& states) {
+  done = states.done();
+  failed = states.failed();
+  blocked = states.blocked();
+  blocked_by_array = states.blocked_by_array();
+}
+
 std::vector<bool> OutputResult::mask() const {
   std::vector<bool> mask;
   for (const Index element : elements_of_values()) mask.push_back(done.contains(element));
@@ -88,18 +96,18 @@ std::vector<RootCause> Results::root_causes(const std::string& output, Index ele
   if (!at(output).blocked.contains(element)) return causes;
   std::vector<RangeSet> failed;
   std::vector<RangeSet> blocked;
-  for (const std::string& name : names_) {
+  for (const std::string& name : names) {
     failed.push_back(outputs.at(name).failed);
     blocked.push_back(outputs.at(name).blocked);
   }
-  const auto id = std::find(names_.begin(), names_.end(), output) - names_.begin();
-  const auto found = lineage_.root_causes({static_cast<std::uint32_t>(id)}, element, failed, blocked);
+  const auto id = std::find(names.begin(), names.end(), output) - names.begin();
+  const auto found = lineage.root_causes({static_cast<std::uint32_t>(id)}, element, failed, blocked);
   for (std::size_t k = 0; k < found.size(); ++k) {
     if (found[k].empty()) continue;
-    const Shape shape = known_shape(outputs.at(names_[k]).layout.external_shape());
+    const Shape shape = known_shape(outputs.at(names[k]).layout.external_shape());
     for (const IndexRange& range : found[k].ranges())
       for (Index cause = range.begin; cause < range.end && causes.size() < most; ++cause)
-        causes.push_back({names_[k], cause, multi_index(cause, shape)});
+        causes.push_back({names[k], cause, multi_index(cause, shape)});
   }
   return causes;
 }
@@ -129,8 +137,8 @@ std::string failures_text(const Results& results) {
 }
 
 void check_map(const Pipeline& pipeline, const Inputs& inputs, const MapOptions& options, int ranks) {
-  const Supply supply = supply_here(needs_devices(pipeline));
-  check_request(pipeline, {inputs, options}, ranks, {&supply, 1});
+  const NodeInventory inventory = inventory_here(needs_devices(pipeline));
+  check_request(pipeline, {inputs, options}, ranks, {&inventory, 1});
 }
 
 Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,
@@ -140,17 +148,16 @@ Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& in
     throw Error(Category::bad_option,
                 "the ranks brought different pipelines to one map (functions, mapspecs, defaults or bound "
                 "values differ). Build the same pipeline on every rank.");
-  const Supply supply = find_supply(own, needs_devices(pipeline));
-  // Rank 0 finds what is wrong before anybody else does anything.
-  const Bytes bytes = on_root(own, [&] {
-    check_request(pipeline, {inputs, options}, own.size(), {&supply, 1});
-    return own.size() > 1 ? encode_request(inputs, options) : Bytes{};
-  });
-  Request request{inputs, options};
-  together(own, [&] {
-    if (!own.is_root()) request = decode_request(bytes);
-  });
-  return run_request(own, pipeline, request, supply);
+  const NodeInventory inventory = find_inventory(own, needs_devices(pipeline));
+  // The request is made on rank 0 before anybody else does anything, because only its arguments count.
+  const Bytes bytes =
+      on_root(own, [&] { return own.size() > 1 ? encode_request(inputs, options) : Bytes{}; });
+  return execute_request(
+      own, pipeline,
+      [&] {
+        return own.is_root() ? Request{inputs, options} : decode_request(bytes);
+      },
+      inventory);
 }
 
 Results Pipeline::map(const Communicator& comm, const Inputs& inputs, const MapOptions& options) const {

@@ -1,267 +1,221 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The waves of a map run: what all ranks do together.
+// Walks all ranks of a run through its waves together.
 #include "run/map_run.hpp"
 
 #include <mpipe/core/error.hpp>
 
 #include "comm/api/collective.hpp"
+#include "run/api/execute_request.hpp"
+#include "run/api/run_bytes.hpp"
 #include "run/exchange.hpp"
-#include "run/map_run_sink.hpp"
-#include "run/outcome.hpp"
+#include "run/run_results.hpp"
+#include "run/wave_director.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 namespace mpipe {
 namespace {
 
-MapOptions without_observer_elsewhere(const Communicator& comm, MapOptions options) {
-  if (!comm.is_root()) options.observer.reset();
-  if (!options.observer) options.observer = std::make_shared<RunObserver>();
-  return options;
+/// Frames travel on a communicator of their own, so one number serves every run.
+constexpr RunId kRunId = 1;
+
+std::shared_ptr<RunObserver> observer_of(const Communicator& comm, const MapOptions& options) {
+  return comm.is_root() ? options.observer : nullptr;
 }
 
 }  // namespace
 
-MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs, MapOptions options,
-               RunControl* control)
+MapRun::MapRun(const Communicator& comm, std::unique_ptr<RunSetup> setup, const NodeInventory& inventory,
+               RunControl* control, const Clock& clock)
     : comm_(comm),
       control_(control),
-      pipeline_(pipeline),
-      options_(without_observer_elsewhere(comm, std::move(options))),
-      inputs_(inputs),
-      plan_(pipeline, {inputs, options_.outputs, options_.fixed, options_.internal_shapes,
-                       executor_names(pipeline, options_, comm.size())}),
-      settings_(make_settings(plan_, options_, comm.size())),
-      planned_shapes_(plan_.shapes()),
-      stored_(plan_.outputs().size()),
-      done_(plan_.outputs().size()),
-      failed_(plan_.outputs().size()),
-      blocked_(plan_.outputs().size()),
-      blocked_by_array_(plan_.outputs().size()),
-      lost_(plan_.outputs().size()),
-      resolved_in_store_(plan_.outputs().size(), false),
-      assumed_(plan_.outputs().size(), false),
+      clock_(clock),
+      setup_(std::move(setup)),
+      plan_(setup_->plan),
+      observer_(observer_of(comm, setup_->options)),
+      times_(clock.now()),
       arrays_(plan_),
-      began_(clock_.now()),
-      settled_(began_) {
-  if (!options_.run_folder.empty()) files_ = layout();
+      progress_(plan_),
+      store_(*setup_),
+      assumed_(plan_.outputs().size(), false) {
+  store_.open(comm_);
+  progress_.take_stored(store_.stored(), setup_->keeps_failed());
+  for (const auto& [output, internal] : store_.found_shapes()) plan_.resolve(output, internal);
+  workers_ = std::make_unique<LocalWorkers>(comm_, *setup_, inventory, arrays_, store_.sink(), clock_);
+  together(comm_, [&] { tell_start(); });
 }
 
-MapRun::MapRun(const Communicator& comm, const Pipeline& pipeline, const Inputs& inputs, MapOptions options,
-               const Supply& supply, RunControl* control)
-    : MapRun(comm, pipeline, inputs, std::move(options), control) {
-  settle(supply, &MapRun::open_store);
+MapRun::MapRun(const Communicator& comm, std::unique_ptr<RunSetup> setup, RunControl* control,
+               const Clock& clock)
+    : comm_(comm),
+      control_(control),
+      clock_(clock),
+      setup_(std::move(setup)),
+      plan_(setup_->plan),
+      observer_(nullptr),
+      times_(clock.now()),
+      arrays_(plan_),
+      progress_(plan_),
+      store_(*setup_),
+      assumed_(plan_.outputs().size(), false) {
+  attach_ranks();
 }
 
-void MapRun::settle(const Supply& supply, void (MapRun::*open)()) {
-  machine_ = describe_machine(supply);
-  const DeviceShares devices = share_devices(plan_, settings_, supply, options_.rank0);
-  choose_workers(devices);
-  (this->*open)();
-  const bool threads = comm_.is_root() && (settings_.uses_threads() || rank0_has_thread_);
-  if (store_) sink_ = std::make_unique<Sink>(*store_);
-  appends_late_ = store_ && threads;
-  std::vector<CalledBody> bodies;
-  together(comm_, [&] { bodies = isolate_functions(); });
-  runner_ = std::make_unique<BlockRunner>(
-      plan_, arrays_, appends_late_ ? nullptr : sink_.get(),
-      BlockRunnerOptions{.seed = options_.seed,
-                         .rank = comm_.job_rank(),
-                         .host = host_name(),
-                         .single_thread = !threads,
-                         .keep_going = options_.error_handling == "continue",
-                         .retries = static_cast<int>(options_.retries),
-                         .devices = devices.of_rank[static_cast<std::size_t>(comm_.rank())],
-                         .alone = form_teams(supply),
-                         .bodies = std::move(bodies)});
-}
-
-MapRun::~MapRun() = default;
-
-Results MapRun::run() {
-  std::vector<ElementCounts> kept;
-  for (std::uint32_t k = 0; k < stored_.size(); ++k) {
-    const auto count = [&](const RangeSet& elements) {
-      return (is_sized({k}) ? elements.intersection(plan_.selected(plan_.output({k}).stage)) : elements)
-          .count();
-    };
-    kept.push_back({count(stored_[k]), count(failed_[k]), 0});
-  }
-  options_.observer->on_start(plan_, machine_, kept);
-  if (isolated_ && isolated_->forked_late())
-    options_.observer->on_note(
+void MapRun::tell_start() {
+  observer_.on_start(plan_, workers_->machine(), progress_.counts());
+  if (workers_->forks_late())
+    observer_.on_note(
         "isolated functions with captures, and those of a program that started MPI before mpipe::Environment "
         "was made, run in forks of the ranks themselves, which begin more slowly");
-  return compute();
 }
 
-Results MapRun::compute() {
+Results MapRun::run() {
   while (wave_ < plan_.wave_count()) {
     if (comm_.is_root())
       lead();
     else
       follow();
     if (!next_comm_) break;
-    leave();
-    enter();
+    end_of_ranks();
+    detach_ranks();
+    attach_ranks();
   }
-  const bool stopped = outcome_.stopped();
-  if (store_) store_->finish(arrays_.all(), !stopped);
-  Results results = collect();
-  if (folder_) folder_.reset();
-  if (stopped) throw_outcome(std::move(results));
+  store_.finish(arrays_, !outcome_.stopped());
+  Results results = collect_results(comm_, *setup_, progress_, arrays_);
+  end_of_ranks();
+  times_.report(comm_, plan_, results);
+  if (outcome_.stopped()) throw_outcome(std::move(results));
   return results;
 }
 
-std::vector<OutputId> MapRun::outputs_of_wave(std::size_t wave) const {
-  std::vector<OutputId> outputs;
-  for (const StageId stage : plan_.stages_of_wave(wave))
-    for (const FunctionId id : plan_.stages()[stage.value].functions)
-      outputs.insert(outputs.end(), plan_.function(id)->outputs.begin(), plan_.function(id)->outputs.end());
-  return outputs;
+/// Rank 0 makes the pools, which may fail, while the others are told at the first `together`.
+void MapRun::lead() {
+  std::unique_ptr<RootTransport> transport;
+  std::optional<RemotePool> remote;
+  if (comm_.size() > 1) {
+    transport = make_root_transport(comm_, kRunId);
+    remote.emplace(*transport);
+  }
+  RemotePool* const others = remote ? &*remote : nullptr;
+  WorkerGroups groups;
+  together(comm_, [&] { groups = workers_->make_groups(others); });
+  worker_count_ = 0;
+  for (const auto& group : groups) worker_count_ += group->worker_count();
+  begin_wave();
+  for (bool more = true; more;) {
+    if (control_ != nullptr && wave_ + 1 == plan_.wave_count()) control_->on_last_wave();
+    WaveDirector director(
+        {comm_, clock_, *setup_, progress_, store_, *workers_, arrays_, observer_, control_}, groups, others);
+    outcome_ = director.direct(wave_);
+    if (others != nullptr) others->send_barrier(static_cast<std::uint32_t>(wave_));
+    more = finish_wave();
+    if (more) begin_wave();
+  }
+  for (const auto& group : groups) times_.add_busy(group->busy());
+  if (others != nullptr) others->send_stop();
 }
 
-void MapRun::prepare_wave(std::size_t wave) {
+void MapRun::follow() {
+  const auto transport = make_worker_transport(comm_, kRunId);
+  together(comm_, [] {});  // rank 0 makes its pools
+  begin_wave();
+  serve(*transport, workers_->runner(), *this, clock_, {comm_.job_rank(), host_name()}, comm_.wait_options(),
+        workers_->teams());
+}
+
+void MapRun::on_barrier(std::uint32_t) {
+  if (finish_wave()) begin_wave();
+}
+
+/// An error of a commit is that of all ranks: rank 0 ends the wave with it.
+void MapRun::on_commit(std::uint32_t) {
+  try {
+    store_.commit(arrays_);
+  } catch (const Error& error) {
+    if (error.category() == Category::rank_lost) throw;
+  }
+}
+
+void MapRun::on_turn(TimePoint now) { store_.maintain(now); }
+
+void MapRun::begin_wave() {
   outcome_ = {};
-  lineage_ = Lineage(plan_);
-  block(wave);
+  progress_.begin_wave();
+  progress_.find_blocked(wave_);
   together(comm_, [&] {
-    for (const OutputId output : outputs_of_wave(wave))
-      if (is_sized(output)) arrays_.prepare(output);
+    if (wave_ > 0) observer_.on_resolved(plan_);
+    for (const OutputId output : outputs_of_wave(plan_, wave_))
+      if (is_sized(plan_, output)) arrays_.prepare(output);
   });
-  load_stored(wave);
-  together(comm_, [&] { runner_->prepare_wave(wave, stored_, lost_); });
+  for (const OutputId output : outputs_of_wave(plan_, wave_))
+    if (is_sized(plan_, output)) store_.load(output, progress_.of(output).done(), *arrays_.find(output));
+  together(comm_,
+           [&] { workers_->runner().prepare_wave(wave_, progress_.done(), progress_.never_called()); });
 }
 
-/// Finds what of a wave cannot be computed, after what is known to have failed.
-void MapRun::block(std::size_t wave) {
-  const auto is_empty = [](const RangeSet& elements) { return elements.empty(); };
-  if (std::all_of(lost_.begin(), lost_.end(), is_empty)) return;
-  for (const StageId stage : plan_.stages_of_wave(wave)) {
-    const bool sized = is_known(plan_.external_shape(stage));
-    const RangeSet selected = sized ? plan_.selected(stage) : RangeSet{};
-    for (const FunctionId id : plan_.stages()[stage.value].functions) {
-      Lineage::Blocked blocked = lineage_.blocked(id, lost_);
-      const auto& outputs = plan_.function(id)->outputs;
-      RangeSet done = stored_[outputs.front().value];
-      for (const OutputId output : outputs) done = done.intersection(stored_[output.value]);
-      for (RangeSet* set : {&blocked.by_value, &blocked.by_array}) {
-        if (sized) *set = set->intersection(selected);
-        *set = set->difference(done).difference(failed_[outputs.front().value]);
-      }
-      for (const OutputId output : outputs) {
-        blocked_[output.value] = blocked.all();
-        blocked_by_array_[output.value] = blocked.by_array;
-        lost_[output.value] = failed_[output.value].united(blocked_[output.value]);
-      }
-    }
-  }
-}
-
-void MapRun::load_stored(std::size_t wave) {
-  if (!store_) return;
-  for (const OutputId output : outputs_of_wave(wave))
-    if (!stored_[output.value].empty() && is_sized(output))
-      store_->load(output.value, stored_[output.value], *arrays_.find(output));
-}
-
-void MapRun::resolve_in_store() {
-  if (!store_) return;
-  for (std::size_t k = 0; k < plan_.outputs().size(); ++k) {
-    const ArrayLayout& layout = plan_.outputs()[k].layout;
-    if (resolved_in_store_[k] || assumed_[k] || !layout.rank_known || !is_known(layout.shape)) continue;
-    store_->resolve(k, known_shape(layout.shape));
-    resolved_in_store_[k] = true;
-  }
-}
-
-bool MapRun::finish_wave(std::size_t wave) {
+/// The order matters. Failures and shapes first, because what is blocked follows from both; then the store
+/// learns of shapes, and only then commits, as it lays out late arrays by them; what is done counts when the
+/// commit is over; and values are shared last, for nobody else needs them when the run stops.
+bool MapRun::finish_wave() {
   outcome_ = agree_on_outcome(comm_, std::move(outcome_));
-  take_failed();
-  apply_shapes(wave);
-  block(wave);
-  mark_blocked(wave);
-  resolve_in_store();
-  commit();
-  note_done(wave);
+  progress_.take_failed(outcome_);
+  apply_shapes();
+  progress_.find_blocked(wave_);
+  mark_blocked();
+  store_.resolve(assumed_);
+  store_.commit(arrays_);
+  for (const OutputId output : outputs_of_wave(plan_, wave_))
+    if (const PartialArray* array = arrays_.find(output))
+      progress_.add_done(output, united_elements(comm_, array->have()));
   if (outcome_.stopped()) return false;
-  share(wave);
-  return wave + 1 < plan_.wave_count();
-}
-
-/// What failed in this wave, which all ranks know now.
-void MapRun::take_failed() {
-  for (const FailedElements& failed : outcome_.failed) {
-    new_failures_ += failed.elements.count();
-    for (const OutputId output : plan_.function(failed.function)->outputs) {
-      failed_[output.value] = failed_[output.value].united(failed.elements);
-      lost_[output.value] = lost_[output.value].united(failed.elements);
-    }
-  }
-  for (const Failure& failure : outcome_.failures) {
-    if (exit_code(failure.category) != exit_code(Category::function_raised)) continue;
-    ++new_failures_;
-    for (const OutputId output : plan_.function(pipeline_.producer_of(failure.output))->outputs)
-      failed_[output.value].insert({failure.element, failure.element + 1});
-  }
-  std::move(outcome_.details.begin(), outcome_.details.end(), std::back_inserter(details_));
-  sort_failures(details_);
-  if (details_.size() > max_failure_details) details_.resize(max_failure_details);
-}
-
-void MapRun::sort_failures(std::vector<Failure>& failures) const {
-  const auto place = [&](const Failure& failure) {
-    return std::pair(plan_.find_output(failure.output)->value, failure.element);
-  };
-  std::sort(failures.begin(), failures.end(),
-            [&](const Failure& a, const Failure& b) { return place(a) < place(b); });
+  share(wave_);
+  ++wave_;
+  return wave_ < plan_.wave_count() && !grow();
 }
 
 /// The file tells which elements are blocked. That is found anew by each start, so it is written once.
-void MapRun::mark_blocked(std::size_t wave) {
-  if (!store_) return;
+void MapRun::mark_blocked() {
+  if (!store_.keeps()) return;
   together(comm_, [&] {
+    store_.check();
     if (!comm_.is_root()) return;
-    for (const OutputId output : outputs_of_wave(wave)) {
-      if (!is_sized(output)) continue;
-      const RangeSet news = blocked_[output.value].difference(store_->progress()[output.value].blocked);
-      for (const IndexRange& range : news.ranges()) store_->mark(output.value, range, ElementStatus::blocked);
-    }
+    for (const OutputId output : outputs_of_wave(plan_, wave_))
+      if (is_sized(plan_, output)) store_.mark_blocked(output, progress_.of(output).blocked());
   });
 }
 
 /// Shapes that were found are the same on all ranks, so what they contradict is found on all ranks alike.
-void MapRun::apply_shapes(std::size_t wave) {
+void MapRun::apply_shapes() {
+  const std::vector<OutputId> outputs = outputs_of_wave(plan_, wave_);
   try {
     for (const LateShape& late : outcome_.shapes) plan_.resolve(late.output, late.internal);
-    for (const OutputId output : outputs_of_wave(wave)) {
+    for (const OutputId output : outputs) {
       const ArrayLayout& layout = plan_.output(output).layout;
-      if (!layout.rank_known || is_known(layout.internal_shape()) || outcome_.stopped()) continue;
+      if (!layout.rank_known || layout.internal_known() || outcome_.stopped() || !is_sized(plan_, output))
+        continue;
       // Nobody computed an element, so nobody saw its shape. Where all failed it stays unknown, as a later
       // start may get further.
-      if (!is_sized(output) ||
-          !lost_[output.value].intersection(plan_.selected(plan_.output(output).stage)).empty())
-        continue;
+      const RangeSet& missing = progress_.without_value()[output.value];
+      if (!missing.intersection(plan_.selected(plan_.output(output).stage)).empty()) continue;
       if (element_count(known_shape(layout.external_shape())) != 0) assume_shape(output);
-      Shape none;
-      for (const auto& extent : layout.internal_shape()) none.push_back(extent.value_or(0));
-      plan_.resolve(output, none);
+      Shape empty;
+      for (const auto& extent : layout.internal_shape()) empty.push_back(extent.value_or(0));
+      plan_.resolve(output, empty);
     }
-  } catch (const Error& error) {
-    if (!outcome_.stopped()) outcome_.error = {error.category(), error.what()};
+  } catch (const Error&) {
+    if (!outcome_.stopped()) outcome_.error = failure_from_current_exception();
   }
-  for (const OutputId output : outputs_of_wave(wave))
-    if (is_sized(output)) arrays_.adopt(output);
+  for (const OutputId output : outputs)
+    if (is_sized(plan_, output)) arrays_.adopt(output);
 }
 
 /// None of the output's elements was selected, so none of those that depend on them. Another start may
-/// compute some: their shapes count as empty in this one, and nothing is said to the store.
+/// compute some: their shapes count as empty in this one, and the store is not told.
 void MapRun::assume_shape(OutputId output) {
   assumed_[output.value] = true;
-  for (const FunctionId id : pipeline_.topological_order()) {
+  for (const FunctionId id : setup_->pipeline.topological_order()) {
     const auto& planned = plan_.function(id);
     if (!planned) continue;
     for (const PlannedArgument& argument : planned->arguments)
@@ -270,122 +224,102 @@ void MapRun::assume_shape(OutputId output) {
   }
 }
 
-void MapRun::commit() {
-  if (store_) store_->commit(arrays_.all());
-}
-
-void MapRun::note_done(std::size_t wave) {
-  for (const OutputId output : outputs_of_wave(wave))
-    if (const PartialArray* array = arrays_.find(output))
-      done_[output.value] = united_elements(comm_, array->have()).united(stored_[output.value]);
-}
-
 void MapRun::share(std::size_t wave) {
-  for (const OutputId output : outputs_of_wave(wave))
+  for (const OutputId output : outputs_of_wave(plan_, wave))
     if (PartialArray* array = arrays_.find(output); array && plan_.output(output).crosses_waves)
       share_with_all(comm_, *array);
 }
 
-Results MapRun::collect() {
-  Results results;
-  results.planned_shapes = planned_shapes_;
-  results.resolved_shapes = plan_.shapes();
-  results.masks = plan_.masks();
-  results.ranks = comm_.size();
-  for (std::uint32_t k = 0; k < plan_.outputs().size(); ++k)
-    results.outputs.emplace(plan_.outputs()[k].name, result_of({k}));
-  collect_failures(results);
-  collect_statistics(results);
-  return results;
+/// Whether ranks join the run before the wave at hand.
+bool MapRun::grow() {
+  if (control_ != nullptr) next_comm_ = control_->regroup(comm_);
+  return next_comm_.has_value();
 }
 
-/// Of the elements that this start was to compute; what else earlier ones have done is in the file.
-OutputResult MapRun::result_of(OutputId id) {
-  const PlannedOutput& output = plan_.output(id);
-  OutputResult result;
-  result.name = output.name;
-  result.layout = output.layout;
-  result.mapped = output.mapped;
-  result.selected = is_sized(id) ? plan_.selected(output.stage) : blocked_[id.value];
-  result.done = done_[id.value].intersection(result.selected);
-  result.failed = failed_[id.value].intersection(result.selected).difference(result.done);
-  result.blocked = blocked_[id.value].intersection(result.selected);
-  result.blocked_by_array = blocked_by_array_[id.value].intersection(result.selected);
-  PartialArray* array = arrays_.find(id);
-  if (options_.return_results && array != nullptr && array->internal_known()) {
-    gather_at_root(comm_, *array);
-    if (comm_.is_root()) result.value = in_mapspec_order(*array, output.layout.external);
+void MapRun::end_of_ranks() {
+  times_.end_of_ranks(clock_.now(), comm_.size(), worker_count_, workers_->runner().costs());
+}
+
+/// Gives up what depends on the ranks so far. The arrays stay.
+void MapRun::detach_ranks() {
+  store_.leave(arrays_);
+  workers_.reset();
+  comm_ = *next_comm_;
+  next_comm_.reset();
+}
+
+/// On all ranks, also on those that are new and know only how the run began.
+void MapRun::attach_ranks() {
+  const Bytes state = on_root(comm_, [&] { return encode_state(); });
+  together(comm_, [&] {
+    if (!comm_.is_root()) take_state(state);
+    setup_->settings = make_settings(plan_, setup_->options, comm_.size());
+  });
+  const NodeInventory inventory = find_inventory(comm_, needs_devices(setup_->pipeline));
+  store_.reopen(comm_);
+  workers_ = std::make_unique<LocalWorkers>(comm_, *setup_, inventory, arrays_, store_.sink(), clock_);
+  share_earlier();
+}
+
+/// What later waves read, for those who did not have it.
+void MapRun::share_earlier() {
+  for (std::size_t wave = 0; wave < wave_; ++wave) {
+    together(comm_, [&] {
+      for (const OutputId output : outputs_of_wave(plan_, wave))
+        if (is_sized(plan_, output) && arrays_.find(output) == nullptr) arrays_.prepare(output);
+    });
+    share(wave);
   }
-  return result;
 }
 
-void MapRun::collect_failures(Results& results) {
-  results.failures = details_;
-  results.new_failures = new_failures_;
-  results.lineage_ = Lineage(plan_);
-  for (const PlannedOutput& output : plan_.outputs()) {
-    results.names_.push_back(output.name);
-    if (output.position == 0) results.failed_elements += results.outputs.at(output.name).failed.count();
-  }
+Bytes MapRun::encode_state() const {
+  ByteWriter out;
+  out.put(static_cast<std::uint64_t>(wave_));
+  put_shapes(out, plan_);
+  for (const bool assumed : assumed_) out.put(assumed);
+  progress_.put(out);
+  return std::move(out.bytes());
 }
 
-void MapRun::collect_statistics(Results& results) {
-  std::vector<std::int64_t> calls;
-  std::vector<double> times;
-  std::vector<double> longest;
-  for (std::size_t k = 0; k < runner_->costs().size(); ++k) {
-    FunctionCost cost = k < earlier_costs_.size() ? earlier_costs_[k] : FunctionCost{};
-    add_cost(cost, runner_->costs()[k]);
-    calls.push_back(cost.calls);
-    times.push_back(seconds(cost.busy));
-    longest.push_back(seconds(cost.longest));
-  }
-  comm_.all_reduce(calls, ReduceOp::sum);
-  comm_.all_reduce(times, ReduceOp::sum);
-  comm_.all_reduce(longest, ReduceOp::max);
-  for (std::uint32_t id = 0; id < calls.size(); ++id) {
-    if (!plan_.function({id})) continue;
-    const double mean = calls[id] == 0 ? 0 : times[id] / static_cast<double>(calls[id]);
-    results.functions[pipeline_.function({id}).name()] = {calls[id], times[id], mean, longest[id]};
-  }
-  results.wall_seconds = seconds(clock_.now() - began_);
-  note_time();
-  if (results.wall_seconds <= 0) return;
-  results.busy_workers = seconds(busy_) / seconds(worker_time_);
-  results.busy_all_ranks = seconds(busy_) / seconds(rank_time_);
+void MapRun::take_state(std::span<const std::byte> bytes) {
+  ByteReader in(bytes, "the state of a run");
+  wave_ = in.get<std::uint64_t>();
+  get_shapes(in, plan_);
+  for (std::size_t k = 0; k < assumed_.size(); ++k) assumed_[k] = in.get<bool>();
+  progress_.get(in);
+  in.expect_end();
 }
 
-namespace {
-
-std::string cancelled_text(const std::filesystem::path& run_folder) {
-  if (run_folder.empty()) return "the run was cancelled.";
-  return fmt::format("the run was cancelled. What was done before is kept in '{}': go on by resume.",
-                     run_folder.string());
+void MapRun::tell_end(const std::string& state, const std::string& message) {
+  together(comm_, [&] { observer_.on_end(state, message); });
 }
-
-}  // namespace
 
 void MapRun::throw_outcome(Results partial) {
   const auto results = std::make_shared<const Results>(std::move(partial));
   if (outcome_.error) {
-    options_.observer->on_end("failed", outcome_.error->second);
-    throw RunStopped(outcome_.error->first, outcome_.error->second, results);
+    tell_end("failed", outcome_.error->message);
+    throw RunStopped(error_of(*outcome_.error), results);
   }
   if (outcome_.failures.empty() && !outcome_.too_many_failures) {
-    const std::string text = cancelled_text(options_.run_folder);
-    options_.observer->on_end("cancelled", text);
-    throw RunStopped(Category::cancelled, text, results);
+    const std::string folder = setup_->options.run_folder.string();
+    const std::string text =
+        folder.empty() ? "the run was cancelled."
+                       : fmt::format(
+                             "the run was cancelled. What was done before is kept in '{}': go on by "
+                             "resume.",
+                             folder);
+    tell_end("cancelled", text);
+    throw RunStopped(Error(Category::cancelled, text), results);
   }
-  sort_failures(outcome_.failures);
-  const std::string why =
-      outcome_.too_many_failures && outcome_.failures.empty()
-          ? fmt::format("more than {} elements failed (max_failures), so the run stopped: ",
-                        options_.max_failures.value_or(0))
-          : "";
+  progress_.sort(outcome_.failures);
+  const bool too_many = outcome_.failures.empty();
   const FunctionError error =
-      why.empty() ? FunctionError(outcome_.failures, results, static_cast<Index>(outcome_.failures.size()))
-                  : FunctionError(details_, results, new_failures_, why);
-  options_.observer->on_end("failed", error.what());
+      too_many
+          ? FunctionError(progress_.details(), results, progress_.new_failures(),
+                          fmt::format("more than {} elements failed (max_failures), so the run stopped: ",
+                                      setup_->options.max_failures.value_or(0)))
+          : FunctionError(outcome_.failures, results, static_cast<Index>(outcome_.failures.size()));
+  tell_end("failed", error.what());
   throw error;
 }
 

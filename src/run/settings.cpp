@@ -2,6 +2,7 @@
 #include "run/api/settings.hpp"
 
 #include <mpipe/core/error.hpp>
+#include <mpipe/core/failure.hpp>
 
 #include <fmt/format.h>
 
@@ -225,13 +226,9 @@ namespace {
 /// What a chunk size that is a function says. The other ranks wait meanwhile: whatever it throws is an
 /// `Error`.
 std::optional<Index> asked(const ChunkSize& chunk, Index todo, const std::string& name) {
-  try {
-    return chunk.of(todo);
-  } catch (const std::exception& error) {
-    throw Error(Category::bad_chunksize,
-                fmt::format("the function for the chunk size of '{}' failed for {} elements: {}", name, todo,
-                            error.what()));
-  }
+  return guard_user_code(
+      fmt::format("the chunk-size function of '{}', asked for {} elements,", name, todo),
+      [&] { return chunk.of(todo); }, Category::bad_chunksize);
 }
 
 }  // namespace

@@ -53,6 +53,63 @@ TEST_F(LaunchHandle, ObserversOfRank0HearOfTheirRuns) {
   EXPECT_EQ(launched.status(0).progress_fraction(), 1);
 }
 
+/// Takes down which elements were handed out and done, and where.
+class BlockListener final : public RunObserver {
+ public:
+  void on_start(const Plan&, const MachineInfo& machine, const std::vector<ElementCounts>&) override {
+    ranks = machine.ranks;
+  }
+  void on_block_assigned(const BlockWorker& worker, const Block& block, TimePoint) override {
+    if (block.stage.value == 0) assigned.insert(block.range);
+    if (worker.rank < 0 || worker.rank >= world().size() || worker.executor.empty()) ++strangers;
+  }
+  void on_block_done(const BlockWorker&, const Block& block, Index completed, Duration busy,
+                     TimePoint at) override {
+    if (block.stage.value == 0) done += completed;
+    if (busy < Duration::zero() || at > SteadyClock().now()) ++strangers;
+  }
+  int ranks = 0;
+  RangeSet assigned;
+  Index done = 0;
+  int strangers = 0;
+};
+
+TEST_F(LaunchHandle, ObserversHearOfBlocksThatSubgroupsCompute) {
+  std::vector<std::shared_ptr<BlockListener>> listeners;
+  std::vector<AsyncMap> runs;
+  for (int k = 0; k < 2; ++k) {
+    listeners.push_back(std::make_shared<BlockListener>());
+    runs.push_back(
+        squares().map_async(world(), {{"x", linspace(0, 99, 100)}}, {.observer = listeners.back()}, kLater));
+  }
+  LaunchedMaps launched = launch_maps(world(), runs, {.max_concurrent = 2});
+  launched.wait();
+  if (!world().is_root()) return;
+  for (const auto& listener : listeners) {
+    EXPECT_EQ(listener->assigned, (RangeSet{{0, 100}}));
+    EXPECT_EQ(listener->done, 100);
+    EXPECT_EQ(listener->strangers, 0);
+  }
+}
+
+/// What one observer throws is the end of its run only.
+class NumberThrower final : public RunObserver {
+ public:
+  void on_progress(FunctionId, const ElementCounts&, TimePoint) override { throw 42; }
+};
+
+TEST_F(LaunchHandle, AnObserverThatThrowsAnIntEndsItsRunOnly) {
+  const std::vector<AsyncMap> runs{
+      squares().map_async(world(), {{"x", linspace(0, 99, 100)}},
+                          {.observer = std::make_shared<NumberThrower>()}, later("watched")),
+      squares().map_async(world(), {{"x", linspace(0, 99, 100)}}, {}, later("other"))};
+  const std::vector<MapOutcome> outcomes = gather_maps(world(), runs, {.max_concurrent = 2});
+  EXPECT_EQ(outcomes[0].state, RunState::failed);
+  ASSERT_TRUE(outcomes[0].error);
+  EXPECT_TRUE(contains(outcomes[0].error->what(), "42")) << outcomes[0].error->what();
+  EXPECT_TRUE(outcomes[1].completed());
+}
+
 TEST_F(LaunchHandle, ObserversHearNotes) {
   class Notes final : public RunObserver {
    public:

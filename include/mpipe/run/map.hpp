@@ -6,6 +6,7 @@
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/core/clock.hpp>
 #include <mpipe/core/failure.hpp>
+#include <mpipe/data/element_states.hpp>
 #include <mpipe/exec/observer.hpp>
 #include <mpipe/exec/pools.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
@@ -122,6 +123,8 @@ struct OutputResult {
   ValueState state(Index element) const;
   /// Per value in mapspec order, like `mask`.
   std::vector<ValueState> states() const;
+  /// Sets `done`, `failed`, `blocked` and `blocked_by_array`.
+  void set_states(const ElementStates& states);
 
  private:
   /// Per value in mapspec order: the element that it belongs to.
@@ -147,6 +150,8 @@ struct RootCause {
 class Results {
  public:
   std::map<std::string, OutputResult> outputs;
+  std::vector<std::string> names;                       ///< of the outputs, in the order of the plan
+  Lineage lineage;                                      ///< which elements need which
   std::map<std::string, FunctionStatistics> functions;  ///< by function name
   std::map<std::string, PartialShape> planned_shapes;   ///< of arrays in mapspecs, before the run
   std::map<std::string, PartialShape> resolved_shapes;  ///< after it
@@ -170,12 +175,6 @@ class Results {
     return value(output).template as<T>();
   }
   const Value& value(const std::string& output) const;
-
- private:
-  friend class MapRun;
-  friend class ResultsCodec;
-  Lineage lineage_;
-  std::vector<std::string> names_;  ///< by OutputId
 };
 
 /// The failure that ended a run (`error_handling = "raise"`, or more than `max_failures`), thrown on every

@@ -16,7 +16,7 @@ class RunControl {
   /// Rank 0: there will be no `regroup` any more.
   virtual void on_last_wave() {}
   /// Collective over `comm`, between two waves. The communicator on which the run goes on, when ranks join
-  /// it: those of `comm` are its first ones, in their order. Those that join call `MapRun::join`.
+  /// it: those of `comm` are its first ones, in their order. Those that join call `join_request`.
   virtual std::optional<Communicator> regroup(const Communicator& /*comm*/) { return std::nullopt; }
 };
 

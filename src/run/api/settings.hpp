@@ -30,6 +30,7 @@ struct Settings {
     return std::any_of(executors.begin(), executors.end(),
                        [](const auto& e) { return e.calls_from_threads; });
   }
+  const ExecutorChoice& executor_of(StageId stage) const { return executors[executor_of_stage[stage.value]]; }
   /// Elements per block of a stage with `todo` elements to compute; empty: automatic. Functions of a stage
   /// run block by block together: the smallest of theirs counts. `name` is for messages. Throws `Error`
   /// (bad_chunksize).

@@ -30,20 +30,4 @@ Integer whole_number(const Json& json) {
 /// Indices, shapes: none is negative.
 std::vector<Index> decode_indices(const Json& json);
 
-Json failure_to_json(const Failure& failure);
-Failure failure_from_json(const Json& json);
-Json encode_failures(const std::vector<Failure>& failures);
-std::vector<Failure> decode_failures(const Json& json);
-
-/// The ends of the ranges in a row.
-Json encode_elements(const RangeSet& elements);
-RangeSet decode_elements(const Json& json);
-
-/// The internal shape of an output; null where it is not known.
-Json encode_internal(const ArrayLayout& layout);
-/// The internal shapes of a plan's outputs that are known.
-Json encode_shapes(const Plan& plan);
-/// Tells `plan` those that it does not know yet.
-void apply_shapes(const Json& shapes, Plan& plan);
-
 }  // namespace mpipe

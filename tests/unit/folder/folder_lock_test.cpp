@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Who gets the lock of a run folder: one owner at a time, and the next one after a crash.
 #include "folder/folder_lock.hpp"
 
 #include <mpipe/comm/communicator.hpp>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// run.json goes through text unchanged, damage is named, and differences between starts are.
 #include "folder/api/run_folder.hpp"
 #include "support/expect_error.hpp"
 #include "support/temporary_folder.hpp"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// What is refused as a run folder, and what a claim makes and removes.
 #include "folder/api/run_folder.hpp"
 
 #include "support/expect_error.hpp"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// What status.json says while a run goes on, at its end, and when its process is gone.
 #include <mpipe/folder/status.hpp>
 #include <mpipe/plan/plan.hpp>
 

@@ -153,7 +153,7 @@ struct Ranks {
 };
 
 LaunchSubgroups subgroups_of(std::uint32_t workers, int count) {
-  NodeSupply node;
+  NodeResources node;
   for (std::uint32_t rank = 0; rank <= workers; ++rank) node.ranks.push_back(static_cast<int>(rank));
   return divide_ranks({{node}}, count);
 }
@@ -266,7 +266,7 @@ TEST(LaunchMessages, LongPayloadsTravelInPieces) {
 }
 
 TEST(LaunchSubgroups, AreOfEqualSizeAndWithinANodeFirst) {
-  const Supply nodes{{{"a", {0, 2, 4}, 1, 0, {}}, {"b", {1, 3, 5, 6}, 1, 0, {}}}};
+  const NodeInventory nodes{{{"a", {0, 2, 4}, 1, 0, {}}, {"b", {1, 3, 5, 6}, 1, 0, {}}}};
   const LaunchSubgroups two = divide_ranks(nodes, 2);
   ASSERT_EQ(two.workers.size(), 2u);
   EXPECT_EQ(two.workers[0], (std::vector<WorkerId>{{1}, {3}, {0}}));

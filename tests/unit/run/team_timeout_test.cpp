@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // How long rank 0 waits for teams of which a member threw.
-#include "run/team_watch.hpp"
+#include "run/team_timeout.hpp"
 
 #include <mpipe/core/error.hpp>
 
@@ -22,7 +22,7 @@ TeamNews failed(BlockId block, std::uint32_t attempt, int rank) {
 TeamNews all_back(BlockId block, std::uint32_t attempt) { return {block, attempt, std::nullopt}; }
 
 struct Watched {
-  TeamWatch watch{30s};
+  TeamTimeout watch{30s};
   TimePoint now{};
   void hear(TeamNews news) { watch.on_news(news, now); }
   bool gives_up() const {
@@ -36,7 +36,7 @@ struct Watched {
   }
 };
 
-TEST(TeamWatch, GivesUpWhenTheTimeIsOver) {
+TEST(TeamTimeout, GivesUpWhenTheTimeIsOver) {
   Watched watched;
   EXPECT_FALSE(watched.gives_up());
   watched.hear(failed(1, 0, 4));
@@ -54,7 +54,7 @@ TEST(TeamWatch, GivesUpWhenTheTimeIsOver) {
   }
 }
 
-TEST(TeamWatch, ForgetsWhatIsOver) {
+TEST(TeamTimeout, ForgetsWhatIsOver) {
   Watched watched;
   watched.hear(failed(1, 0, 4));
   watched.hear(failed(2, 0, 5));
@@ -66,7 +66,7 @@ TEST(TeamWatch, ForgetsWhatIsOver) {
   EXPECT_FALSE(watched.gives_up());
 }
 
-TEST(TeamWatch, ATryThatAllCameBackFromIsOver) {
+TEST(TeamTimeout, ATryThatAllCameBackFromIsOver) {
   Watched watched;
   watched.hear(failed(1, 0, 4));
   watched.hear(all_back(1, 0));
@@ -78,7 +78,7 @@ TEST(TeamWatch, ATryThatAllCameBackFromIsOver) {
   EXPECT_TRUE(watched.gives_up());
 }
 
-TEST(TeamWatch, NewsOfTheNextTryMayComeFirst) {
+TEST(TeamTimeout, NewsOfTheNextTryMayComeFirst) {
   Watched watched;
   watched.hear(failed(1, 1, 4));
   watched.now += 10s;

@@ -5,8 +5,8 @@
 
 #include <mpipe/run/map.hpp>
 
+#include "run/api/node_inventory.hpp"
 #include "run/api/settings.hpp"
-#include "run/api/supply.hpp"
 
 namespace mpipe {
 
@@ -22,11 +22,24 @@ bool needs_devices(const Pipeline& pipeline);
 
 /// Divides the devices of each node evenly among its ranks that call functions with gpus. Local, and the same
 /// on every rank. Throws `Error` (bad_option) when a rank would have fewer than a call needs.
-DeviceShares share_devices(const Plan& plan, const Settings& settings, const Supply& supply, Rank0 rank0);
+DeviceShares share_devices(const Plan& plan, const Settings& settings, const NodeInventory& inventory,
+                           Rank0 rank0);
 
 /// Throws `Error` (bad_option) for what can never be met: a call that needs more threads than a node, on
 /// which it may happen, has cores, more memory or more gpus; gpus on an executor of threads; and what
 /// `share_devices` throws. Local.
-void check_needs(const Plan& plan, const Settings& settings, const Supply& supply, Rank0 rank0);
+void check_resources(const Plan& plan, const Settings& settings, const NodeInventory& inventory, Rank0 rank0);
+
+/// Some function of the run wants several ranks for one call.
+bool wants_teams(const Plan& plan);
+/// Some function of the run takes a communicator.
+bool takes_communicators(const Plan& plan);
+
+/// The most ranks that one call of a function in this stage can have, in a run on `ranks` ranks.
+int most_ranks(const Settings& settings, StageId stage, int ranks);
+
+/// Throws `Error` (bad_option) where a call wants more ranks than it can ever have, as far as that is known
+/// before the run: rules are asked where all that they take is given.
+void check_teams(const Plan& plan, const Settings& settings, int ranks);
 
 }  // namespace mpipe

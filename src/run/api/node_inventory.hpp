@@ -10,7 +10,7 @@
 namespace mpipe {
 
 /// What the ranks on one node share.
-struct NodeSupply {
+struct NodeResources {
   std::string host;
   std::vector<int> ranks;  ///< ascending
   int cores = 1;
@@ -18,19 +18,19 @@ struct NodeSupply {
   std::vector<int> devices;  ///< their numbers, ascending
 };
 
-struct Supply {
-  std::vector<NodeSupply> nodes;
+struct NodeInventory {
+  std::vector<NodeResources> nodes;
   bool bound = false;  ///< some rank is bound to less than the cores of its node
 };
 
 /// Collective. `with_devices`: looks for devices, and throws what `find_devices` does, on all ranks alike.
-Supply find_supply(const Communicator& comm, bool with_devices);
+NodeInventory find_inventory(const Communicator& comm, bool with_devices);
 
 /// Of `whole`, what a subgroup has while its siblings are at work, too: the ranks of each node but 0, which
 /// is in no subgroup, have equal parts of its devices. `ranks`: those of the subgroup, in its order. Local.
-Supply part_of(const Supply& whole, std::span<const int> ranks);
+NodeInventory inventory_of(const NodeInventory& whole, std::span<const int> ranks);
 
 /// Local. This machine as the one node, and rank 0 as the one rank.
-Supply supply_here(bool with_devices);
+NodeInventory inventory_here(bool with_devices);
 
 }  // namespace mpipe

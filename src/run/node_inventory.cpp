@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "run/api/supply.hpp"
+// Finds cores, memory and devices of the nodes, and the parts of them that ranks share.
+#include "run/api/node_inventory.hpp"
 
 #include "comm/api/collective.hpp"
 #include "run/devices.hpp"
@@ -34,21 +35,21 @@ Sight look(bool with_devices) {
   return sight;
 }
 
-NodeSupply supply_of(const Node& node, const std::vector<Sight>& sights) {
+NodeResources resources_of(const Node& node, const std::vector<Sight>& sights) {
   const Sight& first = sights[static_cast<std::size_t>(node.ranks.front())];
-  NodeSupply supply{
+  NodeResources inventory{
       node.host, node.ranks, static_cast<int>(first.cores), static_cast<std::uint64_t>(first.memory), {}};
   // A batch system may have given each rank some of the devices of the node.
   std::int64_t devices = 0;
   for (const int rank : node.ranks) devices |= sights[static_cast<std::size_t>(rank)].devices;
   for (int device = 0; device <= max_device; ++device)
-    if ((devices >> device & 1) != 0) supply.devices.push_back(device);
-  return supply;
+    if ((devices >> device & 1) != 0) inventory.devices.push_back(device);
+  return inventory;
 }
 
 }  // namespace
 
-Supply find_supply(const Communicator& comm, bool with_devices) {
+NodeInventory find_inventory(const Communicator& comm, bool with_devices) {
   std::vector<std::int64_t> all(4 * static_cast<std::size_t>(comm.size()), 0);
   together(comm, [&] {
     const Sight here = look(with_devices);
@@ -61,19 +62,19 @@ Supply find_supply(const Communicator& comm, bool with_devices) {
   std::vector<Sight> sights;
   for (std::size_t k = 0; k < all.size(); k += 4)
     sights.push_back({all[k], all[k + 1], all[k + 2], all[k + 3]});
-  Supply supply;
-  for (const Node& node : comm.nodes()) supply.nodes.push_back(supply_of(node, sights));
-  supply.bound =
+  NodeInventory inventory;
+  for (const Node& node : comm.nodes()) inventory.nodes.push_back(resources_of(node, sights));
+  inventory.bound =
       std::any_of(sights.begin(), sights.end(), [](const Sight& sight) { return sight.bound != 0; });
-  return supply;
+  return inventory;
 }
 
-Supply part_of(const Supply& whole, std::span<const int> ranks) {
-  Supply part{{}, whole.bound};
-  for (const NodeSupply& node : whole.nodes) {
+NodeInventory inventory_of(const NodeInventory& whole, std::span<const int> ranks) {
+  NodeInventory part{{}, whole.bound};
+  for (const NodeResources& node : whole.nodes) {
     const std::size_t first = node.ranks.front() == 0 ? 1 : 0;
     const std::size_t share = node.devices.size() / std::max<std::size_t>(node.ranks.size() - first, 1);
-    NodeSupply ours{node.host, {}, node.cores, node.memory, {}};
+    NodeResources ours{node.host, {}, node.cores, node.memory, {}};
     for (std::size_t k = 0; k < ranks.size(); ++k) {
       const auto found = std::find(node.ranks.begin(), node.ranks.end(), ranks[k]);
       if (found == node.ranks.end()) continue;
@@ -86,13 +87,13 @@ Supply part_of(const Supply& whole, std::span<const int> ranks) {
     if (!ours.ranks.empty()) part.nodes.push_back(std::move(ours));
   }
   std::sort(part.nodes.begin(), part.nodes.end(),
-            [](const NodeSupply& a, const NodeSupply& b) { return a.ranks.front() < b.ranks.front(); });
+            [](const NodeResources& a, const NodeResources& b) { return a.ranks.front() < b.ranks.front(); });
   return part;
 }
 
-Supply supply_here(bool with_devices) {
+NodeInventory inventory_here(bool with_devices) {
   const Sight sight = look(with_devices);
-  return {{supply_of({host_name(), {0}}, {sight})}, sight.bound != 0};
+  return {{resources_of({host_name(), {0}}, {sight})}, sight.bound != 0};
 }
 
 }  // namespace mpipe

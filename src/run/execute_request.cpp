@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "run/api/one_run.hpp"
+// Plans a request on all ranks of a communicator, and runs it.
+#include "run/api/execute_request.hpp"
 
 #include "comm/api/collective.hpp"
-#include "run/api/needs.hpp"
+#include "run/api/check_resources.hpp"
 #include "run/map_run.hpp"
-#include "run/teams.hpp"
+#include "run/run_setup.hpp"
 
 namespace mpipe {
 namespace {
@@ -56,28 +57,47 @@ Pipeline wanted_part(const Pipeline& pipeline, const Inputs& inputs, const MapOp
 }
 
 void check_request(const Pipeline& pipeline, const Request& request, int ranks,
-                   std::span<const Supply> supplies) {
-  const MapOptions& options = request.options;
-  const Pipeline part = wanted_part(pipeline, request.inputs, options);
-  const Plan plan(part, {request.inputs, options.outputs, options.fixed, options.internal_shapes,
-                         executor_names(part, options, ranks)});
-  const Settings settings = make_settings(plan, options, ranks);
-  for (const Supply& supply : supplies) check_needs(plan, settings, supply, options.rank0);
-  check_teams(plan, settings, ranks);
-  team_grace(options);
+                   std::span<const NodeInventory> inventories) {
+  const RunSetup setup(pipeline, request, ranks);
+  for (const NodeInventory& inventory : inventories) setup.check(inventory);
+  setup.check_teams(ranks);
 }
 
-Results run_request(const Communicator& comm, const Pipeline& pipeline, const Request& request,
-                    const Supply& supply, RunControl* control, const StatusHook& hook) {
-  const Pipeline part = wanted_part(pipeline, request.inputs, request.options);
-  MapOptions options = request.options;
+namespace {
+
+/// Collective. The plan of the request. Rank 0 checks everything first, so that nobody else fails in its own
+/// way at what only counts there.
+std::unique_ptr<RunSetup> plan_request(const Communicator& comm, const Pipeline& pipeline,
+                                       const Request& request, const NodeInventory& inventory) {
+  std::unique_ptr<RunSetup> setup;
+  on_root(comm, [&] {
+    setup = std::make_unique<RunSetup>(pipeline, request, comm.size());
+    setup->check(inventory);
+    setup->check_teams(comm.size());
+    return Bytes{};
+  });
+  together(comm, [&] {
+    if (!setup) setup = std::make_unique<RunSetup>(pipeline, request, comm.size());
+  });
+  return setup;
+}
+
+}  // namespace
+
+Results execute_request(const Communicator& comm, const Pipeline& pipeline,
+                        const std::function<Request()>& take, const NodeInventory& inventory,
+                        RunControl* control, const StatusHook& hook) {
+  const SteadyClock clock;
+  Request request;
+  together(comm, [&] { request = take(); });
+  std::unique_ptr<RunSetup> setup = plan_request(comm, pipeline, request, inventory);
   std::optional<KeptStatus> status;  // rank 0
   together(comm, [&] {
-    if (comm.is_root()) status.emplace(options, hook);
+    if (comm.is_root()) status.emplace(setup->options, hook);
   });
-  if (!status) return MapRun(comm, part, request.inputs, std::move(options), supply, control).run();
+  if (!status) return MapRun(comm, std::move(setup), inventory, control, clock).run();
   try {
-    Results results = MapRun(comm, part, request.inputs, std::move(options), supply, control).run();
+    Results results = MapRun(comm, std::move(setup), inventory, control, clock).run();
     status->finish(results);
     return results;
   } catch (const Error& error) {
@@ -86,23 +106,12 @@ Results run_request(const Communicator& comm, const Pipeline& pipeline, const Re
   }
 }
 
-Results take_and_run(const Communicator& comm, const Pipeline& pipeline, const std::function<Request()>& take,
-                     const Supply& supply, RunControl* control, const StatusHook& hook) {
-  Request request;
-  together(comm, [&] { request = take(); });
-  on_root(comm, [&] {
-    check_request(pipeline, request, comm.size(), {&supply, 1});
-    return Bytes{};
-  });
-  return run_request(comm, pipeline, request, supply, control, hook);
-}
-
 Results join_request(const Communicator& comm, const Pipeline& pipeline, std::span<const std::byte> bytes,
                      RunControl* control) {
-  Request request;
-  together(comm, [&] { request = decode_request(bytes); });
-  const Pipeline part = wanted_part(pipeline, request.inputs, request.options);
-  return MapRun::join(comm, part, request.inputs, request.options, control);
+  const SteadyClock clock;
+  std::unique_ptr<RunSetup> setup;
+  together(comm, [&] { setup = std::make_unique<RunSetup>(pipeline, decode_request(bytes), comm.size()); });
+  return MapRun(comm, std::move(setup), control, clock).run();
 }
 
 }  // namespace mpipe

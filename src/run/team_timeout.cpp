@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "run/team_watch.hpp"
+// Gives up on a team whose members do not come back after one of them threw.
+#include "run/team_timeout.hpp"
 
 #include <mpipe/core/error.hpp>
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <cstdlib>
+#include <string_view>
+
 namespace mpipe {
+namespace {
+
+constexpr Duration kDefaultGrace = std::chrono::seconds(30);
+
+}  // namespace
 
 /// News of several ranks come in any order: also of tries that all have come back from meanwhile.
-void TeamWatch::on_news(TeamNews& news, TimePoint now) {
+void TeamTimeout::on_news(TeamNews& news, TimePoint now) {
   Watched& team = teams_[news.block];
   if (!news.failure) {
     team.back_from = std::max(team.back_from, news.attempt + 1);
@@ -22,7 +32,7 @@ void TeamWatch::on_news(TeamNews& news, TimePoint now) {
   if (!inserted && news.failure->rank < known->second.rank) known->second = std::move(*news.failure);
 }
 
-void TeamWatch::check(TimePoint now) const {
+void TeamTimeout::check(TimePoint now) const {
   for (const auto& [block, team] : teams_) {
     if (team.failures.empty() || now - team.since < grace_) continue;
     const Failure& failure = team.failures.begin()->second;
@@ -37,6 +47,25 @@ void TeamWatch::check(TimePoint now) const {
             failure.rank, failure.host, failure.message, failure.type,
             failure.arguments.empty() ? "nothing" : failure.arguments, seconds(grace_)));
   }
+}
+
+Duration team_grace(const MapOptions& options) {
+  if (options.team_grace) {
+    if (*options.team_grace < Duration::zero())
+      throw Error(Category::bad_option,
+                  fmt::format("team_grace is {} s. Give 0 or more.", seconds(*options.team_grace)));
+    return *options.team_grace;
+  }
+  const char* text = std::getenv("MPIPE_TEAM_GRACE");
+  if (text == nullptr) return kDefaultGrace;
+  const std::string_view all(text);
+  double number = 0;
+  const auto parsed = std::from_chars(all.data(), all.data() + all.size(), number);
+  constexpr double kMost = 1e9;
+  if (parsed.ec != std::errc{} || parsed.ptr != all.data() + all.size() || !(number >= 0 && number <= kMost))
+    throw Error(Category::bad_option,
+                fmt::format("MPIPE_TEAM_GRACE is '{}'. Give a number of seconds, 0 or more.", all));
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(number));
 }
 
 }  // namespace mpipe

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "run/api/needs.hpp"
+// Compares what functions need with what nodes and ranks have, and divides devices among ranks.
+#include "run/api/check_resources.hpp"
 
 #include <mpipe/core/error.hpp>
+
+#include "exec/api/block_runner.hpp"
 
 #include <fmt/format.h>
 
@@ -17,10 +20,10 @@ template <class Visitor>
 void for_each_function(const Plan& plan, const Settings& settings, Visitor visit) {
   for (const Stage& stage : plan.stages())
     for (const FunctionId id : stage.functions)
-      visit(plan.pipeline().function(id), settings.executors[settings.executor_of_stage[stage.id.value]]);
+      visit(plan.pipeline().function(id), settings.executor_of(stage.id));
 }
 
-void check_on_node(const FunctionNode& function, const NodeSupply& node) {
+void check_on_node(const FunctionNode& function, const NodeResources& node) {
   const Resources& needs = function.function.resources();
   if (needs.threads > node.cores)
     refuse(fmt::format(
@@ -64,7 +67,7 @@ struct DeviceUsers {
   int needed = 0;
 };
 
-DeviceUsers users_on(const NodeSupply& node, const DeviceNeeds& needs, bool rank0_computes) {
+DeviceUsers users_on(const NodeResources& node, const DeviceNeeds& needs, bool rank0_computes) {
   DeviceUsers users;
   for (const int rank : node.ranks) {
     int needed = std::max(needs.everywhere, needs.in_teams);
@@ -75,7 +78,7 @@ DeviceUsers users_on(const NodeSupply& node, const DeviceNeeds& needs, bool rank
   return users;
 }
 
-void share_node(const NodeSupply& node, const DeviceNeeds& needs, DeviceShares& shares) {
+void share_node(const NodeResources& node, const DeviceNeeds& needs, DeviceShares& shares) {
   const auto [ranks, needed] = users_on(node, needs, shares.rank0_computes);
   if (ranks.empty()) return;
   const std::size_t share = node.devices.size() / ranks.size();
@@ -94,12 +97,42 @@ void share_node(const NodeSupply& node, const DeviceNeeds& needs, DeviceShares& 
 }
 
 /// Rank 0, which also schedules, leaves its devices to the others where there are not enough for all.
-bool leaves_devices(const Supply& supply, const DeviceNeeds& needs, Rank0 rank0) {
+bool leaves_devices(const NodeInventory& inventory, const DeviceNeeds& needs, Rank0 rank0) {
   if (needs.everywhere == 0 || needs.on_root > 0 || rank0 == Rank0::work) return false;
-  const NodeSupply& node = supply.nodes.front();
+  const NodeResources& node = inventory.nodes.front();
   return rank0 == Rank0::schedule ||
          (node.ranks.size() > 1 &&
           node.devices.size() < node.ranks.size() * static_cast<std::size_t>(needs.everywhere));
+}
+
+template <class Predicate>
+bool any_function(const Plan& plan, Predicate&& holds) {
+  for (const Stage& stage : plan.stages())
+    for (const FunctionId id : stage.functions)
+      if (holds(plan.pipeline().function(id).function)) return true;
+  return false;
+}
+
+bool takes_constants_only(const Plan& plan, FunctionId id) {
+  const PlannedFunction& planned = *plan.function(id);
+  for (const std::size_t k : plan.pipeline().function(id).function.rank_rule_positions())
+    if (planned.arguments[k].output) return false;
+  return true;
+}
+
+[[noreturn]] void refuse_team(const FunctionNode& node, const ExecutorChoice& executor, int ranks, int most) {
+  const int wanted = node.function.resources().ranks;
+  if (executor.kind != ExecutorKind::mpi)
+    throw Error(
+        Category::bad_option,
+        fmt::format("function '{}' wants {} ranks for one call, which the executor '{}' does not have. "
+                    "Use mpi, on {} ranks or more (mpirun -n {}).",
+                    node.name(), wanted, executor.to_string(), wanted + 1, wanted + 1));
+  throw Error(
+      Category::bad_option,
+      fmt::format("function '{}' wants {} ranks for one call, and this run on {} has {} for it (rank 0 "
+                  "schedules and is in no team). Start it on {} ranks or more (mpirun -n {}).",
+                  node.name(), wanted, ranks, ranks > 1 ? most : 0, wanted + 1, wanted + 1));
 }
 
 }  // namespace
@@ -109,29 +142,60 @@ bool needs_devices(const Pipeline& pipeline) {
                      [](const FunctionNode& node) { return node.function.resources().gpus > 0; });
 }
 
-DeviceShares share_devices(const Plan& plan, const Settings& settings, const Supply& supply, Rank0 rank0) {
+DeviceShares share_devices(const Plan& plan, const Settings& settings, const NodeInventory& inventory,
+                           Rank0 rank0) {
   const DeviceNeeds needs = device_needs(plan, settings);
   std::size_t ranks = 0;
-  for (const NodeSupply& node : supply.nodes) ranks += node.ranks.size();
+  for (const NodeResources& node : inventory.nodes) ranks += node.ranks.size();
   DeviceShares shares{std::vector<std::vector<int>>(ranks), true};
-  if (ranks > 1) shares.rank0_computes = !leaves_devices(supply, needs, rank0);
-  for (const NodeSupply& node : supply.nodes) share_node(node, needs, shares);
+  if (ranks > 1) shares.rank0_computes = !leaves_devices(inventory, needs, rank0);
+  for (const NodeResources& node : inventory.nodes) share_node(node, needs, shares);
   return shares;
 }
 
-void check_needs(const Plan& plan, const Settings& settings, const Supply& supply, Rank0 rank0) {
+void check_resources(const Plan& plan, const Settings& settings, const NodeInventory& inventory,
+                     Rank0 rank0) {
   for_each_function(plan, settings, [&](const FunctionNode& function, const ExecutorChoice& executor) {
     const bool on_all = executor.kind == ExecutorKind::mpi;
-    const auto first = supply.nodes.begin();
-    std::for_each(first, on_all ? supply.nodes.end() : first + 1,
-                  [&](const NodeSupply& node) { check_on_node(function, node); });
+    const auto first = inventory.nodes.begin();
+    std::for_each(first, on_all ? inventory.nodes.end() : first + 1,
+                  [&](const NodeResources& node) { check_on_node(function, node); });
     if (executor.calls_from_threads && function.function.resources().gpus > 0)
       refuse(fmt::format(
           "function '{}' needs gpus, which the executor {} cannot give to each of the calls that it makes "
           "at a time. Use mpi or sequential for it.",
           function.name(), executor.to_string()));
   });
-  share_devices(plan, settings, supply, rank0);
+  share_devices(plan, settings, inventory, rank0);
+}
+
+bool wants_teams(const Plan& plan) {
+  return any_function(plan, [](const Function& function) { return function.wants_teams(); });
+}
+
+bool takes_communicators(const Plan& plan) {
+  return any_function(plan, [](const Function& function) { return function.body().takes_communicator(); });
+}
+
+int most_ranks(const Settings& settings, StageId stage, int ranks) {
+  const bool mpi = settings.executor_of(stage).kind == ExecutorKind::mpi;
+  return mpi ? std::max(1, ranks - 1) : 1;
+}
+
+void check_teams(const Plan& plan, const Settings& settings, int ranks) {
+  for (const Stage& stage : plan.stages()) {
+    const FunctionId id = stage.functions.front();
+    const FunctionNode& node = plan.pipeline().function(id);
+    if (!node.function.wants_teams()) continue;
+    const int most = most_ranks(settings, stage.id, ranks);
+    if (node.function.resources().ranks > most)
+      refuse_team(node, settings.executor_of(stage.id), ranks, most);
+    if (!node.function.rank_rule() || !is_known(plan.external_shape(stage.id)) ||
+        !takes_constants_only(plan, id))
+      continue;
+    RunArrays none(plan);
+    BlockRunner(plan, none, nullptr, {}).teams_of(id, plan.selected(stage.id), most);
+  }
 }
 
 }  // namespace mpipe

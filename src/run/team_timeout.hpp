@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// Rank 0's eye on teams of which a member threw.
+/// `TeamTimeout`: how long the members of a team may stay away after one of them threw.
 #pragma once
 
 #include <mpipe/core/clock.hpp>
 #include <mpipe/exec/block_report.hpp>
+#include <mpipe/run/map.hpp>
 
 #include <map>
 
@@ -12,9 +13,9 @@ namespace mpipe {
 
 /// When a function throws on one rank of a team, the others may wait for that rank in the function for ever.
 /// They get some time to come back. One thread.
-class TeamWatch {
+class TeamTimeout {
  public:
-  explicit TeamWatch(Duration grace) : grace_(grace) {}
+  explicit TeamTimeout(Duration grace) : grace_(grace) {}
 
   void on_news(TeamNews& news, TimePoint now);
   /// The block is done, or was given up: all members are back.
@@ -32,5 +33,9 @@ class TeamWatch {
   Duration grace_;
   std::map<BlockId, Watched> teams_;  ///< few
 };
+
+/// How long rank 0 waits for members of a team that do not come back when another one threw: of the options,
+/// else `MPIPE_TEAM_GRACE` (seconds), else 30 s. Throws `Error` (bad_option).
+Duration team_grace(const MapOptions& options);
 
 }  // namespace mpipe

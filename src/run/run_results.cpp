@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Gathers the values and states of all outputs at the end of a run.
+#include "run/run_results.hpp"
+
+#include "run/exchange.hpp"
+
+namespace mpipe {
+namespace {
+
+/// Of the elements that this start was to compute; what else earlier ones have done is in the file.
+OutputResult result_of(OutputId id, const RunSetup& setup, const RunProgress& progress) {
+  const PlannedOutput& output = setup.plan.output(id);
+  const ElementStates& states = progress.of(id);
+  OutputResult result;
+  result.name = output.name;
+  result.layout = output.layout;
+  result.mapped = output.mapped;
+  result.selected = is_sized(setup.plan, id) ? setup.plan.selected(output.stage) : states.blocked();
+  result.set_states(states.within(result.selected));
+  return result;
+}
+
+}  // namespace
+
+Results collect_results(const Communicator& comm, const RunSetup& setup, const RunProgress& progress,
+                        RunArrays& arrays) {
+  Results results;
+  results.planned_shapes = setup.planned_shapes;
+  results.resolved_shapes = setup.plan.shapes();
+  results.masks = setup.plan.masks();
+  results.ranks = comm.size();
+  results.failures = progress.details();
+  results.new_failures = progress.new_failures();
+  results.lineage = Lineage(setup.plan);
+  for (std::uint32_t k = 0; k < setup.plan.outputs().size(); ++k) {
+    OutputResult result = result_of({k}, setup, progress);
+    PartialArray* array = arrays.find({k});
+    if (setup.options.return_results && array != nullptr && array->internal_known()) {
+      gather_at_root(comm, *array);
+      if (comm.is_root()) result.value = in_mapspec_order(*array, result.layout.external);
+    }
+    if (setup.plan.outputs()[k].position == 0) results.failed_elements += result.failed.count();
+    results.names.push_back(result.name);
+    results.outputs.emplace(result.name, std::move(result));
+  }
+  return results;
+}
+
+}  // namespace mpipe

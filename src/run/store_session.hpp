@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// `StoreSession`: the run folder and the store of a run, from the first opening to the end.
+#pragma once
+
+#include <mpipe/store/run_store.hpp>
+
+#include "exec/api/block_runner.hpp"
+#include "folder/api/run_folder.hpp"
+#include "run/run_progress.hpp"
+#include "run/run_setup.hpp"
+
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace mpipe {
+
+/// Hands what is computed on this rank to the store.
+class StoreSink final : public BlockSink {
+ public:
+  explicit StoreSink(RunStore& store) : store_(store) {}
+  void append(OutputId output, IndexRange range, const PartialArray& array) override {
+    store_.append(output.value, range, array);
+  }
+  std::uint64_t journal_bytes() const override { return store_.journal_bytes(); }
+
+ private:
+  RunStore& store_;
+};
+
+/// What a run keeps beyond the life of its processes. Without a run folder it keeps nothing, and every call
+/// returns at once. Calls that take a communicator, and `load`, `resolve`, `commit` and `finish`, are
+/// collective.
+class StoreSession {
+ public:
+  /// Local. Precondition: the plan of `setup`, which must outlive this, has the shapes that it was made with:
+  /// they are what later starts are compared with.
+  explicit StoreSession(const RunSetup& setup);
+
+  /// Creates the folder, or goes on with what is in it.
+  void open(const Communicator& comm);
+  /// Gives the store up for ranks that go on together with others, which `reopen` it. Never throws: those who
+  /// join wait already, and are told by `reopen` what went wrong.
+  void leave(const RunArrays& arrays) noexcept;
+  void reopen(const Communicator& comm);
+
+  /// Something is kept: there is a run folder.
+  bool keeps() const { return store_ != nullptr; }
+  /// What earlier starts left, by output; empty without a run folder.
+  std::vector<ElementStates> stored() const;
+  /// Internal shapes that an earlier start found.
+  std::vector<std::pair<OutputId, Shape>> found_shapes() const;
+  BlockSink* sink() { return sink_ ? &*sink_ : nullptr; }
+
+  void load(OutputId output, const RangeSet& elements, PartialArray& array);
+  /// Tells the store of shapes that the plan knows, but for outputs whose shape is `assumed`.
+  void resolve(const std::vector<bool>& assumed);
+  /// Local. The file tells which elements have no value. A resume under `raise` tries them again.
+  void mark(std::span<const OutputId> outputs, const RangeSet& elements, ElementStatus status);
+  /// Local. Marks blocked elements of an output that are not marked yet.
+  void mark_blocked(OutputId output, const RangeSet& blocked);
+  /// Local. Takes a block that was computed by a thread which may not use the store.
+  void append_late(const BlockRunner& runner, const Block& block, BlockReport& report);
+  /// Local; costs little when nothing is due. Never throws, because no rank may leave the others alone: what
+  /// went wrong is thrown by `check`.
+  void maintain(TimePoint now) noexcept;
+  /// Local. Throws what went wrong on this rank in a call that does not throw.
+  void check() const;
+  void commit(const RunArrays& arrays);
+  /// The number of the next commit within a wave.
+  std::uint32_t next_commit() { return ++commits_; }
+  /// Nothing follows but the destructor, with which the claim to the folder ends.
+  void finish(const RunArrays& arrays, bool complete);
+
+ private:
+  bool usable() const { return store_ && !broken_; }
+  bool claim_folder(const Communicator& comm);
+
+  const RunSetup& setup_;
+  RunLayout layout_;
+  std::optional<RunFolder> folder_;  ///< rank 0
+  RunDescription description_;       ///< rank 0
+  std::unique_ptr<RunStore> store_;
+  std::optional<StoreSink> sink_;
+  std::vector<bool> resolved_;  ///< by output: the store knows the shape
+  /// What went wrong in a local call, which the other ranks are told when they meet next.
+  std::optional<Failure> trouble_;
+  bool broken_ = false;  ///< a collective call failed on all ranks: the store takes no further ones
+  std::uint32_t commits_ = 0;
+};
+
+}  // namespace mpipe

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Hands out the blocks of a wave on rank 0, and gathers what comes of them.
+#include "run/wave_director.hpp"
+
+#include <mpipe/core/error.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+
+namespace mpipe {
+namespace {
+
+constexpr Duration kTick = std::chrono::milliseconds(100);
+
+/// Tells the director of a wave which group it hears of.
+class GroupListener final : public DispatchObserver {
+ public:
+  GroupListener(WaveDirector& director, WorkerGroup& group) : director_(director), group_(group) {}
+  void on_assigned(WorkerId worker, const Block& block, TimePoint now) override {
+    director_.on_assigned(group_, worker, block, now);
+  }
+  void on_block_done(WorkerId worker, const Block& block, BlockReport& report, TimePoint now) override {
+    director_.on_block_done(group_, worker, block, report, now);
+  }
+  void on_block_failed(WorkerId worker, const Block& block, BlockReport& report, TimePoint now) override {
+    director_.on_block_failed(group_, worker, block, report, now);
+  }
+  void on_team_news(WorkerId, TeamNews& news, TimePoint now) override { director_.on_team_news(news, now); }
+  void on_turn(TimePoint now) override { director_.on_turn(now); }
+
+ private:
+  WaveDirector& director_;
+  WorkerGroup& group_;
+};
+
+Index count_in(const RangeSet& elements, IndexRange range) {
+  return elements.contains(range) ? range.size() : elements.intersection(range).count();
+}
+
+RangeSet failed_of(const BlockReport& report, FunctionId function) {
+  for (const FailedElements& failed : report.failed)
+    if (failed.function == function) return failed.elements;
+  return {};
+}
+
+/// The function of the caller threw the exception, not a part of the run.
+bool is_of_function(const Failure& failure) {
+  return exit_code(failure.category) == exit_code(Category::function_raised);
+}
+
+}  // namespace
+
+WaveDirector::WaveDirector(const WaveParts& parts, const WorkerGroups& groups, RemotePool* remote)
+    : parts_(parts),
+      groups_(groups),
+      remote_(remote),
+      team_timeout_(team_grace(parts.setup.options)),
+      todo_(parts.setup.pipeline.functions().size()) {}
+
+WaveOutcome WaveDirector::direct(std::size_t wave) {
+  try {
+    hand_out(wave);
+  } catch (const Error& error) {
+    if (error.category() == Category::rank_lost) {
+      parts_.comm.abandon();
+      throw;
+    }
+    outcome_.error = failure_from_current_exception();
+  } catch (...) {  // of a pool of the caller's
+    outcome_.error = failure_from_current_exception();
+    outcome_.error->category = Category::internal_error;
+    outcome_.error->message = "while blocks were handed out: " + outcome_.error->message;
+  }
+  // What there is, is stored next, and nobody may change it meanwhile.
+  if (outcome_.error)
+    for (const auto& group : groups_) group->pool->quiesce();
+  for (const Failure& failure : outcome_.failures) {
+    if (is_of_function(failure) || outcome_.error) continue;
+    outcome_.error = failure;
+    outcome_.error->message += fmt::format(" (on rank {}, {})", failure.rank, failure.host);
+  }
+  return std::move(outcome_);
+}
+
+void WaveDirector::hand_out(std::size_t wave) {
+  const RunSetup& setup = parts_.setup;
+  for (const StageId stage : setup.plan.stages_of_wave(wave))
+    begin_stage(setup.plan.stages()[stage.value],
+                groups_[setup.settings.executor_of_stage[stage.value]]->scheduler);
+  std::deque<GroupListener> listeners;  // which the dispatchers point to
+  std::vector<Dispatcher> dispatchers;
+  for (const auto& group : groups_)
+    dispatchers.emplace_back(group->scheduler, *group->pool, parts_.clock,
+                             listeners.emplace_back(*this, *group));
+  dispatch(dispatchers, parts_.comm.wait_options());
+}
+
+/// Gives the scheduler the elements of a stage, if there is anything known about them.
+void WaveDirector::begin_stage(const Stage& stage, Scheduler& scheduler) {
+  const RunSetup& setup = parts_.setup;
+  RangeSet all;
+  const bool sized = is_known(setup.plan.external_shape(stage.id));
+  for (const FunctionId id : stage.functions) {
+    const RangeSet& blocked = parts_.progress.of(setup.plan.function(id)->outputs.front()).blocked();
+    if (!blocked.empty()) parts_.observer.on_progress(id, {0, 0, blocked.count()}, parts_.clock.now());
+    todo_[id.value] = sized ? parts_.progress.todo(id) : RangeSet{};
+    all = all.united(todo_[id.value]);
+  }
+  if (!sized) return;
+  const FunctionId first = stage.functions.front();
+  if (setup.pipeline.function(first).function.wants_teams()) {
+    const int most = most_ranks(setup.settings, stage.id, parts_.comm.size());
+    const auto teams = parts_.workers.runner().teams_of(first, all, most);
+    return scheduler.on_team_stage_ready(stage.id, teams, parts_.clock.now());
+  }
+  const auto block = setup.settings.block_of(stage.id, all.count(), setup.function_name(first));
+  scheduler.on_stage_ready(stage.id, all, parts_.clock.now(), block);
+}
+
+void WaveDirector::on_block_done(WorkerGroup& group, WorkerId worker, const Block& block, BlockReport& report,
+                                 TimePoint now) {
+  team_timeout_.on_over(block.id);
+  note(group, worker, block, report, block.range.size(), now);
+  if (!report.failed.empty()) note_failed(report, now);
+}
+
+void WaveDirector::on_block_failed(WorkerGroup& group, WorkerId worker, const Block& block,
+                                   BlockReport& report, TimePoint now) {
+  team_timeout_.on_over(block.id);
+  note(group, worker, block, report, report.completed, now);
+  if (!report.failed.empty()) note_failed(report, now);
+  for (const auto& other : groups_)
+    if (other.get() != &group) other->scheduler.on_drain(now);
+  Failure& failure = *report.failure;
+  // Noted before the observer hears of it, which may throw.
+  outcome_.failures.push_back(failure);
+  const RangeSet element{{failure.element, failure.element + 1}};
+  if (is_of_function(failure)) mark_failed(parts_.setup.pipeline.producer_of(failure.output), element);
+  // A rank that cannot go on (its disk is full, say) is at no output.
+  if (!failure.output.empty())
+    parts_.observer.on_progress(parts_.setup.pipeline.producer_of(failure.output), {0, 1, 0}, now);
+  parts_.observer.on_failure(failure);
+}
+
+void WaveDirector::on_turn(TimePoint now) {
+  team_timeout_.check(now);
+  if (wants_commit_ && may_commit()) commit();
+  parts_.store.maintain(now);
+  parts_.store.check();
+  if (now - last_tick_ < kTick) return;
+  last_tick_ = now;
+  parts_.observer.on_tick(now);
+  if (parts_.control == nullptr || outcome_.cancelled || !parts_.control->cancelled()) return;
+  outcome_.cancelled = true;
+  drain(now);
+}
+
+/// Takes note of the first `handled` elements of a block.
+void WaveDirector::note(WorkerGroup& group, WorkerId worker, const Block& block, BlockReport& report,
+                        Index handled, TimePoint now) {
+  if (parts_.workers.appends_late() && group.is_local(worker))
+    parts_.store.append_late(parts_.workers.runner(), block, report);
+  for (LateShape& late : report.late_shapes) note_shape(block, std::move(late), now);
+  parts_.observer.on_block_done(group.workers[worker.value], block, handled, report.busy, now);
+  if (handled > 0) tell_progress(block, handled, report, now);
+  if (group.wants_commit(worker, report.journal_bytes)) wants_commit_ = true;
+}
+
+void WaveDirector::tell_progress(const Block& block, Index handled, const BlockReport& report,
+                                 TimePoint now) {
+  const Plan& plan = parts_.setup.plan;
+  const IndexRange range{block.range.begin, block.range.begin + handled};
+  std::vector<RangeSet> without_value;  // by output: in this block
+  if (!report.failed.empty()) without_value.resize(plan.outputs().size());
+  for (const FunctionId id : plan.stages()[block.stage.value].functions) {
+    ElementCounts counts{count_in(todo_[id.value], range), 0, 0};
+    if (!without_value.empty()) {
+      const RangeSet todo = todo_[id.value].intersection(range);
+      const RangeSet failed = failed_of(report, id);
+      const RangeSet blocked =
+          parts_.progress.lineage().blocked(id, without_value).all().intersection(todo).difference(failed);
+      for (const OutputId output : plan.function(id)->outputs)
+        without_value[output.value] = failed.united(blocked);
+      counts.failed = failed.count();
+      counts.blocked = blocked.count();
+      counts.done -= counts.failed + counts.blocked;
+    }
+    parts_.observer.on_progress(id, counts, now);
+  }
+}
+
+/// Elements that failed, and after which the run goes on: unless there are too many of them.
+void WaveDirector::note_failed(BlockReport& report, TimePoint now) {
+  auto& all = outcome_.failed;
+  for (FailedElements& failed : report.failed) {
+    failures_ += failed.elements.count();
+    mark_failed(failed.function, failed.elements);
+    const auto known = std::find_if(all.begin(), all.end(),
+                                    [&](const FailedElements& f) { return f.function == failed.function; });
+    if (known == all.end())
+      all.push_back(std::move(failed));
+    else
+      for (const IndexRange& range : failed.elements.ranges()) known->elements.insert(range);
+  }
+  for (Failure& failure : report.details) {
+    parts_.observer.on_failure(failure);
+    outcome_.details.push_back(std::move(failure));
+  }
+  const std::optional<Index> most = parts_.setup.options.max_failures;
+  if (!most || parts_.progress.new_failures() + failures_ <= *most || outcome_.too_many_failures) return;
+  outcome_.too_many_failures = true;
+  drain(now);
+}
+
+void WaveDirector::mark_failed(FunctionId function, const RangeSet& elements) {
+  parts_.store.mark(parts_.setup.plan.function(function)->outputs, elements, ElementStatus::failed);
+}
+
+/// The shape of an output that a worker found. All elements must agree on it.
+void WaveDirector::note_shape(const Block& block, LateShape late, TimePoint now) {
+  auto& shapes = outcome_.shapes;
+  const auto known =
+      std::find_if(shapes.begin(), shapes.end(), [&](const LateShape& s) { return s.output == late.output; });
+  if (known == shapes.end()) return shapes.push_back(std::move(late));
+  if (known->internal == late.internal) return;
+  const Plan& plan = parts_.setup.plan;
+  Failure failure;
+  failure.output = parts_.setup.function_name(plan.output(late.output).function);
+  failure.element = block.range.begin;
+  failure.index = multi_index(block.range.begin, known_shape(plan.external_shape(block.stage)));
+  failure.category = Category::internal_shape_mismatch;
+  failure.type = "mpipe::Error";
+  failure.message = fmt::format(
+      "Output shape {} of '{}' does not match the expected internal shape {} of other elements (one output "
+      "is "
+      "one array). Return equal shapes.",
+      to_string(late.internal), plan.output(late.output).name, to_string(known->internal));
+  outcome_.failures.push_back(std::move(failure));
+  drain(now);
+}
+
+/// A commit is collective: nobody may be in a team, whose members wait for each other, and nobody may compute
+/// in a pool that cannot be made to pause.
+bool WaveDirector::may_commit() const {
+  return std::none_of(groups_.begin(), groups_.end(), [](const auto& group) {
+    return group->scheduler.has_running_teams() ||
+           (group->threads_of_user && group->scheduler.blocks_in_flight() > 0);
+  });
+}
+
+/// Everybody stops between two elements and commits what there is.
+void WaveDirector::commit() {
+  wants_commit_ = false;
+  for (const auto& group : groups_) group->pool->quiesce();
+  if (remote_ != nullptr) remote_->send_commit(parts_.store.next_commit());
+  parts_.store.commit(parts_.arrays);
+  for (const auto& group : groups_) group->pool->resume();
+}
+
+void WaveDirector::drain(TimePoint now) {
+  for (const auto& group : groups_) group->scheduler.on_drain(now);
+}
+
+}  // namespace mpipe

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// `WaveDirector`: rank 0 while the blocks of a wave are computed.
+#pragma once
+
+#include "run/api/run_control.hpp"
+#include "run/guarded_observer.hpp"
+#include "run/local_workers.hpp"
+#include "run/store_session.hpp"
+#include "run/team_timeout.hpp"
+
+#include <span>
+
+namespace mpipe {
+
+/// The parts of a run that rank 0 directs a wave with.
+struct WaveParts {
+  const Communicator& comm;
+  const Clock& clock;
+  const RunSetup& setup;
+  const RunProgress& progress;
+  StoreSession& store;
+  LocalWorkers& workers;
+  const RunArrays& arrays;
+  RunObserver& observer;
+  RunControl* control;  ///< null: nobody has anything to say
+};
+
+/// Hands out the blocks of one wave, and takes note of what comes of them.
+class WaveDirector {
+ public:
+  /// `remote`: the other ranks, or null.
+  WaveDirector(const WaveParts& parts, const WorkerGroups& groups, RemotePool* remote);
+
+  /// Returns when nobody computes any more. Whatever goes wrong is in the outcome, which the others are told
+  /// at the end of the wave, so that none of them is left waiting. Throws only when a rank is lost: nobody is
+  /// there to be told.
+  WaveOutcome direct(std::size_t wave);
+
+  void on_block_done(WorkerGroup& group, WorkerId worker, const Block& block, BlockReport& report,
+                     TimePoint now);
+  void on_block_failed(WorkerGroup& group, WorkerId worker, const Block& block, BlockReport& report,
+                       TimePoint now);
+  void on_assigned(const WorkerGroup& group, WorkerId worker, const Block& block, TimePoint now) {
+    parts_.observer.on_block_assigned(group.workers[worker.value], block, now);
+  }
+  void on_team_news(TeamNews& news, TimePoint now) { team_timeout_.on_news(news, now); }
+  void on_turn(TimePoint now);
+
+ private:
+  void hand_out(std::size_t wave);
+  void begin_stage(const Stage& stage, Scheduler& scheduler);
+  void note(WorkerGroup& group, WorkerId worker, const Block& block, BlockReport& report, Index handled,
+            TimePoint now);
+  void tell_progress(const Block& block, Index handled, const BlockReport& report, TimePoint now);
+  void note_failed(BlockReport& report, TimePoint now);
+  void mark_failed(FunctionId function, const RangeSet& elements);
+  void note_shape(const Block& block, LateShape late, TimePoint now);
+  bool may_commit() const;
+  void commit();
+  void drain(TimePoint now);
+
+  const WaveParts parts_;
+  const WorkerGroups& groups_;
+  RemotePool* remote_;
+  TeamTimeout team_timeout_;
+  std::vector<RangeSet> todo_;  ///< by FunctionId
+  WaveOutcome outcome_;
+  Index failures_ = 0;  ///< in this wave, that the run goes on after
+  bool wants_commit_ = false;
+  TimePoint last_tick_{};
+};
+
+}  // namespace mpipe
