@@ -34,6 +34,7 @@ LaunchDirector::LaunchDirector(RootTransport& transport, std::uint32_t runs,
       events_(events) {}
 
 bool LaunchDirector::turn() {
+  // What follows from one message is done before the next is read: the queue must know who is free by then.
   act();
   bool any = false;
   while (const Frame* frame = transport_.poll()) {
@@ -63,7 +64,8 @@ void LaunchDirector::begin(const BeginRun& begin) {
                   worker == subgroup.front() ? events_.request(begin.run) : Bytes{}});
 }
 
-/// The leader answers once, to the subgroup as well.
+/// The subgroup hears of the offer first, so that it waits already when the leader answers. The leader answers
+/// once, to the subgroup as well.
 void LaunchDirector::offer(const OfferSubgroup& offer) {
   const WorkerId leader = leader_of_[offer.run.value];
   for (const WorkerId worker : subgroups_[offer.subgroup.value])
@@ -73,6 +75,7 @@ void LaunchDirector::offer(const OfferSubgroup& offer) {
 
 void LaunchDirector::take(WorkerId from, LaunchMessage message) {
   if (message.kind == LaunchKind::broken) throw Error(Category::rank_lost, to_text(message.payload));
+  // An answer to an offer may come after the end of its run, all else only while the run goes on.
   const bool begun =
       message.run.value < queue_.run_count() && queue_.state(message.run) != RunQueue::State::waiting;
   const bool answers = message.kind == LaunchKind::joined || message.kind == LaunchKind::declined;
@@ -86,6 +89,7 @@ void LaunchDirector::take(WorkerId from, LaunchMessage message) {
   const bool over = message.kind == LaunchKind::over;
   const MapId run = message.run;
   events_.on_message(std::move(message));
+  // Only now may the subgroup get another run: whoever asked for this one has been told of its end.
   if (over) queue_.on_over(run);
 }
 
