@@ -19,6 +19,8 @@ set(_files fstream filesystem fcntl.h unistd.h sys/stat.h sys/mman.h dirent.h)
 include(LayerFunctions)
 
 mpipe_layer(core)
+mpipe_layer(options   USES core
+                      NOT ${_threads} ${_files})
 mpipe_layer(base      USES core
                       MAY_INCLUDE nlohmann_json)
 mpipe_layer(mapspec   USES core
@@ -47,16 +49,16 @@ mpipe_layer(exec      USES core base mapspec data pipeline plan schedule isolati
 mpipe_layer(futures   USES core base data comm exec
                       MAY_INCLUDE dlopen
                       NOT fstream filesystem)
-mpipe_layer(store     USES core base mapspec data comm
+mpipe_layer(store     USES core options base mapspec data comm
                       MAY_INCLUDE mpi hdf5 xxhash nlohmann_json)
 mpipe_layer(folder    USES core base data comm plan exec
                       MAY_INCLUDE spdlog nlohmann_json)
-mpipe_layer(run       USES core base mapspec data pipeline plan schedule isolation comm exec store folder
+mpipe_layer(run       USES core options base mapspec data pipeline plan schedule isolation comm exec store folder
                       MAY_EXPOSE nlohmann_json
                       MAY_INCLUDE spdlog)
-mpipe_layer(launch    USES core base mapspec data pipeline plan schedule comm exec folder run
+mpipe_layer(launch    USES core options base mapspec data pipeline plan schedule comm exec folder run
                       MAY_INCLUDE spdlog nlohmann_json)
-mpipe_layer(document  USES core base mapspec data pipeline
+mpipe_layer(document  USES core options base mapspec data pipeline
                       MAY_INCLUDE yaml_cpp nlohmann_json dlopen)
 
 # What stands on the layers: free to use all of them, checked for third parties all the same.

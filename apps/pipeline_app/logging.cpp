@@ -65,29 +65,17 @@ class LogFile final : public spdlog::sinks::base_sink<std::mutex> {
   std::string waiting_;
 };
 
-namespace {
-
-spdlog::level::level_enum level_from(const std::string& name) {
-  const std::vector<std::string> names{"trace", "debug", "info", "warn", "error", "critical", "off"};
-  for (std::size_t k = 0; k < names.size(); ++k)
-    if (name == names[k]) return static_cast<spdlog::level::level_enum>(k);
-  throw Error(Category::bad_option,
-              fmt::format("--log-level '{}' is not one of trace, debug, info, warn, error, critical, off.{}",
-                          name, did_you_mean(name, names)));
-}
-
-}  // namespace
-
 Logging::Logging(int rank, const std::string& level) : file_(std::make_shared<LogFile>(rank)) {
   const auto mode = stderr_has_colours() ? spdlog::color_mode::always : spdlog::color_mode::never;
   auto console = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(mode);
-  console->set_level(level_from(level));
+  const spdlog::level::level_enum shown = spdlog::level::from_str(level);
+  console->set_level(shown);
   console->set_pattern(fmt::format("pipeline_app[{}] %^%l%$: %v", rank));
   file_->set_level(spdlog::level::info);
   file_->set_formatter(std::make_unique<spdlog::pattern_formatter>(
       fmt::format("%Y-%m-%dT%H:%M:%S.%eZ rank={} level=%l %v", rank), spdlog::pattern_time_type::utc));
   auto logger = std::make_shared<spdlog::logger>("mpipe", spdlog::sinks_init_list{console, file_});
-  logger->set_level(std::min(level_from(level), spdlog::level::info));
+  logger->set_level(std::min(shown, spdlog::level::info));
   logger->flush_on(spdlog::level::warn);
   spdlog::set_default_logger(std::move(logger));
 }

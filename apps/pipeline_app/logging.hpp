@@ -15,7 +15,7 @@ class LogFile;
 /// the file; they wait in memory until there is one.
 class Logging {
  public:
-  /// `level`: of spdlog, for standard error. Throws `Error` (bad_option) for another word.
+  /// `level`: one of the option `--log-level`, for standard error.
   Logging(int rank, const std::string& level);
   ~Logging();
   Logging(const Logging&) = delete;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Decides the options of one map, and which values are brought to rank 0 to be printed.
 #include "map_choice.hpp"
 
 #include <mpipe/plan/plan.hpp>
 #include <mpipe/store/run_reader.hpp>
 
 #include "output.hpp"
+#include "run/api/bind_options.hpp"
 #include "table.hpp"
 
 #include <fmt/format.h>
@@ -20,10 +22,11 @@ bool may_be_printed(const PartialShape& shape, Index max_print) {
 
 /// Values are wanted at rank 0 to be printed only. Where they are many they are not brought there, but those
 /// to be printed are read from the run folder afterwards.
-void choose_results(const MapFlags& flags, const Pipeline& pipeline, Index max_print, MapChoice& choice) {
+void choose_results(const OptionValues& values, const Pipeline& pipeline, MapChoice& choice) {
   MapOptions& options = choice.options;
   options.return_results = false;
-  if (!flags.json || max_print == 0 || flags.dry_run) return;
+  const auto max_print = static_cast<Index>(values.number("max_print"));
+  if (!values.has("json") || max_print == 0 || values.has("dry_run")) return;
   const Plan plan(pipeline, {choice.inputs, options.outputs, options.fixed, options.internal_shapes});
   const bool some = std::any_of(
       plan.outputs().begin(), plan.outputs().end(),
@@ -39,25 +42,46 @@ void choose_results(const MapFlags& flags, const Pipeline& pipeline, Index max_p
                     bytes_text(plan.known_bytes())));
 }
 
+/// Options per output, and --output, name outputs that there are.
+void check_outputs(const OptionValues& values, const Pipeline& pipeline) {
+  for (const OptionRow& row : option_table())
+    for (const auto& [output, value] : values.by_output(row.name))
+      if (!output.empty()) blame_option(value.by, row.name, [&] { pipeline.producer_of(output); });
+  for (const std::string& output : values.list("output"))
+    blame_option("--output", "output", [&] { pipeline.producer_of(output); });
+}
+
 }  // namespace
 
-MapChoice choose_map(const MapFlags& flags, const Environ& environment, const Document& document,
-                     const Pipeline& pipeline, const std::string& command_line, int ranks) {
+MapChoice choose_map(const OptionValues& values, const Document& document, const Pipeline& pipeline,
+                     const std::string& command_line, int ranks) {
+  check_outputs(values, pipeline);
   MapChoice choice;
   MapOptions& options = choice.options;
-  options = map_options(flags, environment, document);
-  for (const auto& [output, unused] : options.storage)
-    if (!output.empty()) pipeline.producer_of(output);
-  for (const auto& [output, unused] : options.chunksizes)
-    if (!output.empty()) pipeline.producer_of(output);
-  // Who names the executor of one output leaves that of the others as it would be.
+  options = bind_options(values);
+  // Who says something of one output leaves the others as they would be.
+  if (!options.storage.empty()) options.storage.try_emplace("", options.run_folder.empty() ? "memory" : "hdf5");
   if (!options.executor.empty()) options.executor.try_emplace("", ranks > 1 ? "mpi" : "sequential");
-  for (const std::string& output : options.outputs) pipeline.producer_of(output);
   choice.inputs = document.inputs_for_map(pipeline, options.outputs);
   options.document = document.text();
   options.command_line = command_line;
-  choose_results(flags, pipeline, max_print(flags.max_print, environment), choice);
+  choose_results(values, pipeline, choice);
   return choice;
+}
+
+Pipeline isolated_pipeline(const Document& document, const OptionValues& values) {
+  Pipeline pipeline = document.pipeline();
+  blame_option("--isolate", "isolate", [&] { pipeline = pipeline.isolate(values.list("isolate")); });
+  return pipeline;
+}
+
+void blame_option(const std::string& by, std::string_view option, const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    throw Error(error.category(), fmt::format("{}: {}", by, error.what()),
+                {Subject::Kind::option, std::string(option)});
+  }
 }
 
 void read_back(Results& results, const MapChoice& choice, Index max_print) {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// What rank 0 decides about one map, from flags, variables and the document.
+/// What rank 0 decides about one map, from options and the document.
 #pragma once
 
 #include <mpipe/document/document.hpp>
 #include <mpipe/run/map.hpp>
 
-#include "map_settings.hpp"
+#include "options/api/option_values.hpp"
 
+#include <functional>
 #include <string>
 
 namespace mpipe::app {
@@ -18,12 +19,19 @@ struct MapChoice {
   bool reads_back = false;  ///< what is printed comes from the run folder
 };
 
-/// `document` has what `--set` and `--inputs` say. Throws what `map_options` and the document throw, and
-/// unknown_output.
-MapChoice choose_map(const MapFlags& flags, const Environ& environment, const Document& document,
-                     const Pipeline& pipeline, const std::string& command_line, int ranks);
+/// `values`: what the document, variables and flags say of options. `document` has what `--set` and `--inputs`
+/// say. Throws what the document throws, bad_option and unknown_output.
+MapChoice choose_map(const OptionValues& values, const Document& document, const Pipeline& pipeline,
+                     const std::string& command_line, int ranks);
+
+/// The pipeline of the document, with what `--isolate` says.
+Pipeline isolated_pipeline(const Document& document, const OptionValues& values);
 
 /// Values that were left in the run folder, as far as they are to be printed.
 void read_back(Results& results, const MapChoice& choice, Index max_print);
+
+/// Runs `action`. An `Error` from it is about what `by` says of an option (`--isolate`, `wing.yaml:12:5`): its
+/// text begins with that, and its subject is the option.
+void blame_option(const std::string& by, std::string_view option, const std::function<void()>& action);
 
 }  // namespace mpipe::app

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/// `map DOC`: runs a document's pipeline over its inputs, on all ranks.
+// `map DOC`: runs a document's pipeline over its inputs, on all ranks.
 #include <mpipe/comm/environment.hpp>
 
 #include "command.hpp"
-#include "map_flags.hpp"
 #include "map_job.hpp"
+#include "not_supported.hpp"
 #include "table.hpp"
 
 #include <csignal>
@@ -31,7 +31,12 @@ int run_map(const MapFlags& flags, Program& program) {
 void add_map_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<MapFlags>();
   CLI::App* command = app.add_subcommand("map", "Runs a pipeline over its inputs; under mpirun on all ranks");
-  add_map_flags(*command, *flags);
+  command->add_option("DOC", flags->document, "The pipeline document (YAML or JSON)")
+      ->required()
+      ->type_name("");
+  flags->options.add_all_to(*command);
+  add_unsupported_flags(*command, {"--explain", "--survive"});
+  add_unsupported_options(*command, {"--deadline", "--trace", "--pilot", "--for-ranks"});
   command->callback(
       [flags, &program] { program.action = [flags, &program] { return run_map(*flags, program); }; });
 }

@@ -9,7 +9,6 @@
 #include "isolation/api/zygote.hpp"
 #include "launch.hpp"
 #include "map_report.hpp"
-#include "map_settings.hpp"
 #include "output.hpp"
 #include "plan_text.hpp"
 #include "runs_job.hpp"
@@ -28,8 +27,6 @@
 
 namespace mpipe::app {
 namespace {
-
-const char* environment(const char* name) { return std::getenv(name); }
 
 /// In the zygote: the pipeline of a document, from its name and its text.
 Pipeline pipeline_of_document(std::span<const std::byte> bytes) {
@@ -70,8 +67,8 @@ int MapJob::run() {
   try {
     read();
     if (!document_->runs().empty())
-      return RunsJob(flags_, world_, *document_, *logging_, style_, command_line_).run();
-    return flags_.dry_run ? show_plan() : compute();
+      return RunsJob(values_, world_, *document_, *logging_, style_, command_line_).run();
+    return values_.has("dry_run") ? show_plan() : compute();
   } catch (const Error& error) {
     const bool lost = error.category() == Category::rank_lost;
     const int code = world_.is_root() || lost ? tell_error(error) : exit_code(error.category());
@@ -92,13 +89,17 @@ int MapJob::run() {
 /// Rank 0 reads the file and the others get its text, so that all see the same however slow a file system is.
 void MapJob::read() {
   together(world_, [&] {
-    logging_.emplace(world_.rank(), chosen(flags_.log_level, "MPIPE_LOG_LEVEL", environment, "warn"));
+    values_ = flags_.options.values();
+    logging_.emplace(world_.rank(), values_.text("log_level"));
     if (world_.is_root()) document_ = Document::load(flags_.document);
   });
   const std::string text = world_.broadcast_text(world_.is_root() ? document_->text() : std::string());
   together(world_, [&] {
     if (!world_.is_root()) document_ = Document::parse(text, flags_.document);
-    pipeline_.emplace(document_->pipeline().isolate(flags_.isolate));
+    OptionValues values = document_->map();
+    values.take_over(values_);
+    values_ = std::move(values);
+    pipeline_ = isolated_pipeline(*document_, values_);
     if (world_.is_root()) choose();
     prepare_isolation();
   });
@@ -113,34 +114,27 @@ void MapJob::prepare_isolation() {
   });
   const bool executes = mentions_processes();
   if (!world_.zygote()) return;
-  if (flags_.dry_run || !(isolates || executes)) return world_.zygote()->end();
+  if (values_.has("dry_run") || !(isolates || executes)) return world_.zygote()->end();
   const std::string told = flags_.document + '\0' + document_->text();
   make_in_zygote(*world_.zygote(), *pipeline_, pipeline_of_document, std::as_bytes(std::span(told)));
 }
 
 /// Which rank leads a run, and so drives processes, shows later: all are ready for it where there are runs.
 bool MapJob::mentions_processes() const {
-  const auto is_processes = [](const std::string& text) {
-    return text.find("processes") != std::string::npos;
-  };
-  const auto any_is = [&](const auto& executors) {
-    return std::any_of(executors.begin(), executors.end(),
-                       [&](const auto& each) { return is_processes(each.second); });
-  };
-  if (document_->runs().empty()) return any_is(choice_.options.executor);
-  const char* const variable = environment("MPIPE_EXECUTOR");
-  return any_is(document_->map().executor) || (variable != nullptr && is_processes(variable)) ||
-         std::any_of(flags_.executor.begin(), flags_.executor.end(), is_processes);
+  if (document_->runs().empty() && !world_.is_root()) return false;
+  const auto& executors = values_.by_output("executor");
+  return std::any_of(executors.begin(), executors.end(), [](const auto& entry) {
+    return ExecutorChoice(entry.second.text).kind == ExecutorKind::processes;
+  });
 }
 
 void MapJob::choose() {
-  max_print_ = max_print(flags_.max_print, environment);
-  style_ = progress_style(chosen(flags_.progress, "MPIPE_PROGRESS", environment, "auto"));
-  for (const std::string& file : flags_.input_files) document_->add_inputs(file);
-  for (const std::string& assignment : flags_.set) document_->set_input(assignment);
-  max_concurrent(flags_, environment, *document_);  // which is of no use without runs, but no nonsense either
+  max_print_ = static_cast<Index>(values_.number("max_print"));
+  style_ = progress_style(values_.text("progress"));
+  for (const std::string& file : values_.list("inputs")) document_->add_inputs(file);
+  for (const std::string& assignment : values_.list("set")) document_->set_input(assignment);
   if (!document_->runs().empty()) return;
-  choice_ = choose_map(flags_, environment, *document_, *pipeline_, command_line_, world_.size());
+  choice_ = choose_map(values_, *document_, *pipeline_, command_line_, world_.size());
 }
 
 int MapJob::show_plan() {
@@ -149,7 +143,7 @@ int MapJob::show_plan() {
     check_map(*pipeline_, choice_.inputs, choice_.options, world_.size());
     const Plan plan(*pipeline_, {choice_.inputs, choice_.options.outputs, choice_.options.fixed,
                                  choice_.options.internal_shapes});
-    print_result(flags_.json ? plan_json(plan) : plan_text(plan));
+    print_result(values_.has("json") ? plan_json(plan) : plan_text(plan));
   });
   return 0;
 }
@@ -188,7 +182,7 @@ void MapJob::observe() {
   progress_ = std::make_shared<Progress>(style_);
   all->add(status_);
   all->add(std::make_shared<Beginning>(*logging_, choice_.options.run_folder,
-                                       choice_.options.run_folder.empty() && !flags_.json));
+                                       choice_.options.run_folder.empty() && !values_.has("json")));
   all->add(progress_);
   choice_.options.observer = std::move(all);
   choice_.options.keep_status =
@@ -237,7 +231,7 @@ void MapJob::tell_failures(const Results& results) {
 
 /// Throws nothing: the others go on to the end, and so does rank 0. Returns the exit code.
 int MapJob::print_json(const std::function<std::string()>& text) const {
-  if (!flags_.json) return 0;
+  if (!values_.has("json")) return 0;
   try {
     print_result(text());
   } catch (const Error& error) {

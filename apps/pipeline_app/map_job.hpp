@@ -11,7 +11,7 @@
 #include "ending.hpp"
 #include "logging.hpp"
 #include "map_choice.hpp"
-#include "map_flags.hpp"
+#include "option_flags.hpp"
 #include "progress.hpp"
 
 #include <functional>
@@ -19,6 +19,12 @@
 #include <optional>
 
 namespace mpipe::app {
+
+/// What was typed after `map`.
+struct MapFlags {
+  std::string document;
+  OptionFlags options;
+};
 
 class MapJob {
  public:
@@ -58,6 +64,7 @@ class MapJob {
   std::optional<Document> document_;
   std::optional<Pipeline> pipeline_;
   MapChoice choice_;  ///< rank 0, like the rest
+  OptionValues values_;  ///< what the document, variables and flags say; on every rank
   Index max_print_ = 0;
   ProgressStyle style_ = ProgressStyle::none;
   std::optional<Logging> logging_;  ///< on every rank

@@ -13,8 +13,7 @@ namespace mpipe::app {
 
 enum class ProgressStyle : std::uint8_t { bar, plain, none };
 
-/// `auto` is a bar on a terminal, else lines. Throws `Error` (bad_option) for other words than auto, bar,
-/// plain, none.
+/// By the option `--progress`: `auto` is a bar on a terminal, else lines.
 ProgressStyle progress_style(const std::string& name);
 
 /// One line of what the run found: ranks, hosts, cores, binding.

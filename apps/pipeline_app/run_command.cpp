@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/// `run DOC OUTPUT..`: computes outputs here and now, one element each.
+// `run DOC OUTPUT..`: computes outputs here and now, one element each.
 #include <mpipe/document/document.hpp>
 
 #include "command.hpp"
 #include "json_text.hpp"
 #include "launch.hpp"
-#include "map_flags.hpp"
 #include "map_report.hpp"
+#include "option_flags.hpp"
 #include "output.hpp"
 
 #include <fmt/format.h>
@@ -18,8 +18,7 @@ namespace {
 struct RunFlags {
   std::string document;
   std::vector<std::string> outputs;
-  std::vector<std::string> set;
-  std::vector<std::string> input_files;
+  OptionFlags options;
   bool json = false;
 };
 
@@ -45,8 +44,9 @@ int run_run(const RunFlags& flags) {
   if (launched_rank() != 0) return 0;
   Document document = Document::load(flags.document);
   const Pipeline pipeline = document.pipeline();
-  for (const std::string& file : flags.input_files) document.add_inputs(file);
-  for (const std::string& assignment : flags.set) document.set_input(assignment);
+  const OptionValues given = flags.options.values();
+  for (const std::string& file : given.list("inputs")) document.add_inputs(file);
+  for (const std::string& assignment : given.list("set")) document.set_input(assignment);
   try {
     const Inputs inputs = document.inputs_for_run(pipeline, flags.outputs);
     print_result(results_text(flags.outputs, pipeline.run(flags.outputs, inputs), flags.json));
@@ -66,7 +66,8 @@ void add_run_command(CLI::App& app, Program& program) {
       ->required()
       ->type_name("");
   command->add_option("OUTPUT", flags->outputs, "What to compute")->required()->type_name("");
-  add_input_flags(*command, flags->set, flags->input_files);
+  flags->options.add_to(*command, "set");
+  flags->options.add_to(*command, "inputs");
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->callback([flags, &program] { program.action = [flags] { return run_run(*flags); }; });
 }

@@ -22,8 +22,6 @@
 namespace mpipe::app {
 namespace {
 
-const char* environment(const char* name) { return std::getenv(name); }
-
 /// What those who lead runs get to write down how these ended, when rank 0 has said its last words. Less than
 /// `kTimeForRank0`: rank 0 is to be the first.
 constexpr auto kTimeForLeaders = std::chrono::milliseconds(350);
@@ -40,9 +38,9 @@ class Notes final : public RunObserver {
 
 }  // namespace
 
-RunsJob::RunsJob(const MapFlags& flags, const Communicator& world, const Document& document, Logging& logging,
+RunsJob::RunsJob(const OptionValues& values, const Communicator& world, const Document& document, Logging& logging,
                  ProgressStyle style, std::string command_line)
-    : flags_(flags),
+    : values_(values),
       world_(world),
       document_(document),
       logging_(logging),
@@ -54,25 +52,25 @@ double RunsJob::elapsed() const { return seconds(SteadyClock().now() - began_); 
 
 int RunsJob::run() {
   read();
-  return flags_.dry_run ? show_plans() : compute();
+  return values_.has("dry_run") ? show_plans() : compute();
 }
 
 void RunsJob::read() {
   together(world_, [&] {
     for (std::size_t k = 0; k < document_.runs().size(); ++k) {
       Document of_run = document_.of_run(k);
-      Pipeline pipeline = of_run.pipeline().isolate(flags_.isolate);
+      Pipeline pipeline = isolated_pipeline(of_run, values_);
       runs_.push_back({document_.runs()[k], std::move(of_run), std::move(pipeline)});
     }
     if (!world_.is_root()) return;
-    max_print_ = max_print(flags_.max_print, environment);
-    max_concurrent_ = max_concurrent(flags_, environment, document_);
+    max_print_ = static_cast<Index>(values_.number("max_print"));
+    max_concurrent_ = static_cast<int>(values_.number("max_concurrent"));
     for (Run& run : runs_) choose(run);
   });
 }
 
 void RunsJob::choose(Run& run) {
-  run.choice = choose_map(flags_, environment, run.document, run.pipeline, command_line_, world_.size());
+  run.choice = choose_map(values_, run.document, run.pipeline, command_line_, world_.size());
   std::filesystem::path& folder = run.choice.options.run_folder;
   if (!folder.empty()) folder /= run.name;
 }
@@ -86,10 +84,10 @@ int RunsJob::show_plans() {
       check_map(run.pipeline, run.choice.inputs, options, world_.size());
       const Plan plan(run.pipeline,
                       {run.choice.inputs, options.outputs, options.fixed, options.internal_shapes});
-      plans.push_back(flags_.json ? plan_json(plan, run.name)
+      plans.push_back(values_.has("json") ? plan_json(plan, run.name)
                                   : fmt::format("run {}\n{}", run.name, plan_text(plan)));
     }
-    print_result(flags_.json ? fmt::format("{{\"runs\": [{}]}}\n", fmt::join(plans, ", "))
+    print_result(values_.has("json") ? fmt::format("{{\"runs\": [{}]}}\n", fmt::join(plans, ", "))
                              : fmt::format("{}", fmt::join(plans, "\n")));
   });
   return 0;
@@ -224,7 +222,7 @@ RunReport RunsJob::report_of(const Run& run, const MapOutcome& outcome) const {
 }
 
 void RunsJob::print_runs(std::vector<RunReport> reports, const std::string& state) {
-  if (!flags_.json) return;
+  if (!values_.has("json")) return;
   const auto& folder = runs_.front().choice.options.run_folder;
   const int subgroups = std::min({max_concurrent_, static_cast<int>(runs_.size()), world_.size() - 1});
   print_result(runs_json(reports, state, folder.empty() ? folder : folder.parent_path(), world_.size(),

@@ -20,7 +20,7 @@ namespace mpipe::app {
 class RunsJob {
  public:
   /// `document`: with what flags say of inputs, on rank 0. All must outlive the job.
-  RunsJob(const MapFlags& flags, const Communicator& world, const Document& document, Logging& logging,
+  RunsJob(const OptionValues& values, const Communicator& world, const Document& document, Logging& logging,
           ProgressStyle style, std::string command_line);
 
   /// Collective. Returns the exit code, the same on every rank; throws `Error` on all ranks for what is
@@ -51,7 +51,7 @@ class RunsJob {
   RunReport report_of(const Run& run, const MapOutcome& outcome) const;
   double elapsed() const;
 
-  const MapFlags& flags_;
+  const OptionValues& values_;
   Communicator world_;
   const Document& document_;
   Logging& logging_;

@@ -7,7 +7,7 @@
 #include "json_text.hpp"
 #include "launch.hpp"
 #include "map_report.hpp"
-#include "map_settings.hpp"
+#include "option_flags.hpp"
 #include "npy.hpp"
 #include "output.hpp"
 #include "result_table.hpp"
@@ -26,7 +26,7 @@ struct ShowFlags {
   bool json = false;
   bool csv = false;
   std::string npy;
-  std::optional<std::string> max_print;
+  OptionFlags options;
 };
 
 /// Positions of the named outputs, or of all.
@@ -121,8 +121,7 @@ void print_tables(RunReader& reader, const std::vector<std::size_t>& chosen, con
 
 int run_show(const ShowFlags& flags) {
   if (launched_rank() != 0) return 0;
-  const Index most =
-      max_print(flags.max_print, [](const char* name) -> const char* { return std::getenv(name); });
+  const auto most = static_cast<Index>(flags.options.values().number("max_print"));
   read_description(flags.run);  // says what is wrong when this is no run folder
   RunReader reader(flags.run);
   const std::vector<std::size_t> chosen = chosen_outputs(reader, flags.outputs);
@@ -149,11 +148,8 @@ void add_show_command(CLI::App& app, Program& program) {
       command->add_option("--npy", flags->npy, "Write one output to a file of numpy")->type_name("FILE");
   json->excludes(csv)->excludes(npy);
   csv->excludes(npy);
-  command
-      ->add_option(
-          "--max-print", flags->max_print,
-          "Rows of a table, or values of an output in JSON, above which data are left out [MPIPE_MAX_PRINT]")
-      ->type_name("N");
+  flags->options.add_to(*command, "max_print",
+                        "Rows of a table, or values of an output in JSON, above which data are left out");
   command->callback([flags, &program] { program.action = [flags] { return run_show(*flags); }; });
 }
 

@@ -34,14 +34,13 @@ struct Document::State {
   fs::path file;
   std::string text;
   std::string name;
-  MapSection map;
+  OptionValues map;
   std::vector<Function> functions;
   std::vector<Yaml> expressions;
   std::vector<std::pair<Yaml, std::string>> axes;  ///< parameter, and what is added to it
   std::set<std::string> scopes;
   std::map<std::string, Place> outputs;
   std::map<std::string, Place> parameters;  ///< of the first function that takes it
-  std::map<std::string, Place> map_places;
   Place functions_place;
   std::map<std::string, Input> inputs;
   std::set<std::string> files;  ///< that places may name
@@ -107,8 +106,6 @@ void Document::State::read(const Yaml& root) {
     std::vector<std::string> names;
     for (const auto& [output, unused] : outputs) names.push_back(output);
     map = detail::read_map_section(*given, names);
-    for (std::size_t k = 0; k < given->size(); ++k)
-      map_places.emplace(given->key(k).text(), given->value(k).place());
   }
   if (const auto given = root.find("runs"); given && !given->is_null()) read_runs(*given);
 }
@@ -239,7 +236,7 @@ Document::~Document() = default;
 const fs::path& Document::file() const { return state_->file; }
 const std::string& Document::text() const { return state_->text; }
 const std::string& Document::name() const { return state_->name; }
-const MapSection& Document::map() const { return state_->map; }
+const OptionValues& Document::map() const { return state_->map; }
 const std::vector<Function>& Document::functions() const { return state_->functions; }
 const std::vector<std::string>& Document::runs() const { return state_->runs; }
 
@@ -402,12 +399,6 @@ std::optional<Place> Document::State::place_of_error(const Error& error) const {
 }
 
 std::optional<Place> Document::place_of(const std::string& name) const { return state_->place_of(name); }
-
-std::optional<Place> Document::map_place(const std::string& key) const {
-  const auto found = state_->map_places.find(key);
-  if (found == state_->map_places.end()) return {};
-  return found->second;
-}
 
 Error Document::located(const Error& error) const {
   const std::string_view text = error.what();

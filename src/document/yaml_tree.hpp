@@ -40,6 +40,8 @@ class Yaml {
   bool is_scalar() const { return node().kind == YamlNode::Kind::scalar; }
   bool is_sequence() const { return node().kind == YamlNode::Kind::sequence; }
   bool is_map() const { return node().kind == YamlNode::Kind::map; }
+  /// A scalar without quotes, which may be a number.
+  bool is_plain() const { return is_scalar() && node().plain; }
 
   /// Of a scalar, as it is written.
   const std::string& text() const { return node().text; }

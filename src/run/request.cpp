@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Packs what rank 0 was asked to run into bytes, and unpacks it on the other ranks.
 #include "run/api/request.hpp"
 
+#include <mpipe/base/bytes.hpp>
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/hdf5_input.hpp>
 
-#include "run/api/wire_json.hpp"
+#include "core/api/text.hpp"
 
 #include <fmt/format.h>
 
@@ -13,65 +15,154 @@
 namespace mpipe {
 namespace {
 
-Json optional_index(const std::optional<Index>& value) { return value ? Json(*value) : Json(nullptr); }
+/// Writes members of `MapOptions`. A text that is not UTF-8 is refused here, on the rank that was asked,
+/// because run.json and status.json could not hold it.
+class OptionWriter {
+ public:
+  explicit OptionWriter(ByteWriter& out) : out_(out) {}
 
-std::optional<Index> to_optional_index(const Json& json) {
-  return json.is_null() ? std::nullopt : std::optional(whole_number<Index>(json));
-}
+  template <class T>
+  void operator()(const char* /*name*/, const T& member) {
+    put(member);
+  }
 
-Json encode_fixed(const FixedIndices& fixed) {
-  Json json = Json::object();
-  for (const auto& [axis, position] : fixed) {
-    if (const Index* index = std::get_if<Index>(&position)) {
-      json[axis] = *index;
-    } else {
-      const Slice& slice = std::get<Slice>(position);
-      json[axis] = {optional_index(slice.start), optional_index(slice.stop), optional_index(slice.step)};
+  template <PlainValue T>
+  void put(const T& value) {
+    out_.put(value);
+  }
+  void put(const std::string& text) {
+    if (!is_utf8(text))
+      throw Error(Category::bad_option,
+                  fmt::format("an option cannot be sent to the other ranks, as '{}' is no valid UTF-8 text. Use "
+                              "names of folders, outputs and files that are.",
+                              printable(text)));
+    out_.put_text(text);
+  }
+  void put(const std::filesystem::path& path) { put(path.string()); }
+  void put(const Duration& time) { out_.put(time.count()); }
+  void put(const ExecutorChoice& executor) { put(executor.to_string()); }
+  /// Only rank 0 makes the pools of a program's own executors: the others know whether these use threads.
+  void put(const UserExecutor& executor) { out_.put(executor.threads); }
+  /// A size that is a function becomes automatic: rank 0 calls it.
+  void put(const ChunkSize& size) { put(size.number()); }
+  void put(const std::variant<Index, Slice>& position) {
+    const Index* index = std::get_if<Index>(&position);
+    put(index != nullptr);
+    if (index != nullptr) return put(*index);
+    const Slice& slice = std::get<Slice>(position);
+    for (const auto& end : {slice.start, slice.stop, slice.step}) put(end);
+  }
+  template <class Enum>
+  void put(const Named<Enum>& value) {
+    out_.put(value.value());
+  }
+  template <class T>
+  void put(const std::optional<T>& value) {
+    put(value.has_value());
+    if (value) put(*value);
+  }
+  void put(const std::vector<std::string>& texts) {
+    put(static_cast<std::uint64_t>(texts.size()));
+    for (const std::string& text : texts) put(text);
+  }
+  template <class T>
+  void put(const std::map<std::string, T>& entries) {
+    put(static_cast<std::uint64_t>(entries.size()));
+    for (const auto& [name, value] : entries) {
+      put(name);
+      if constexpr (std::is_same_v<T, InternalShape>)
+        put_shape(value.extents(name));
+      else
+        put(value);
     }
   }
-  return json;
-}
 
-FixedIndices decode_fixed(const Json& json) {
-  FixedIndices fixed;
-  for (const auto& [axis, position] : json.items()) {
-    if (position.is_array())
-      fixed[axis] = Slice{to_optional_index(position.at(0)), to_optional_index(position.at(1)),
-                          to_optional_index(position.at(2))};
-    else
-      fixed[axis] = whole_number<Index>(position);
+ private:
+  void put_shape(const PartialShape& shape) {
+    put(static_cast<std::uint64_t>(shape.size()));
+    for (const auto& extent : shape) put(extent);
   }
-  return fixed;
-}
 
-/// `?` is null.
-Json encode_shapes(const InternalShapes& shapes) {
-  Json json = Json::object();
-  for (const auto& [output, shape] : shapes) {
-    json[output] = Json::array();
-    for (const auto& extent : shape.extents(output)) json[output].push_back(optional_index(extent));
+  ByteWriter& out_;
+};
+
+/// Reads what `OptionWriter` wrote. Throws `Bug` for other bytes.
+class OptionReader {
+ public:
+  explicit OptionReader(ByteReader& in) : in_(in) {}
+
+  template <class T>
+  void operator()(const char* /*name*/, T& member) {
+    get(member);
   }
-  return json;
-}
 
-InternalShapes decode_shapes(const Json& json) {
-  InternalShapes shapes;
-  for (const auto& [output, extents] : json.items()) {
-    PartialShape shape;
-    for (const Json& extent : extents) shape.push_back(to_optional_index(extent));
-    shapes.emplace(output, shape);
+  template <PlainValue T>
+  requires(!std::is_enum_v<T>) void get(T& value) { value = in_.get<T>(); }
+  void get(std::string& text) { text = in_.get_text(); }
+  void get(std::filesystem::path& path) { path = in_.get_text(); }
+  void get(Duration& time) { time = Duration(in_.get<Duration::rep>()); }
+  void get(ExecutorChoice& executor) { executor = in_.get_text(); }
+  void get(UserExecutor& executor) { executor.threads = in_.get<bool>(); }
+  void get(ChunkSize& size) {
+    std::optional<Index> number;
+    get(number);
+    size = number ? ChunkSize(*number) : ChunkSize();
   }
-  return shapes;
-}
+  void get(std::variant<Index, Slice>& position) {
+    if (in_.get<bool>()) {
+      position = in_.get<Index>();
+      return;
+    }
+    Slice slice;
+    for (auto* end : {&slice.start, &slice.stop, &slice.step}) get(*end);
+    position = slice;
+  }
+  void get(InternalShape& shape) {
+    PartialShape extents(get_count());
+    for (auto& extent : extents) get(extent);
+    shape = extents;
+  }
+  template <class Enum>
+  requires std::is_enum_v<Enum> void get(Enum& value) { value = get_enum<Enum>(); }
+  template <class Enum>
+  void get(Named<Enum>& value) {
+    value = get_enum<Enum>();
+  }
+  template <class T>
+  void get(std::optional<T>& value) {
+    value.reset();
+    if (in_.get<bool>()) get(value.emplace());
+  }
+  void get(std::vector<std::string>& texts) {
+    texts.resize(get_count());
+    for (std::string& text : texts) get(text);
+  }
+  template <class T>
+  void get(std::map<std::string, T>& entries) {
+    for (std::uint64_t left = get_count(); left > 0; --left) {
+      const std::string name = in_.get_text();
+      T value;
+      get(value);
+      entries.insert_or_assign(name, std::move(value));
+    }
+  }
 
-/// Names, and whether they call from threads: only rank 0 makes their pools.
-Json encode_user_executors(const std::map<std::string, UserExecutor>& executors) {
-  Json json = Json::object();
-  for (const auto& [name, executor] : executors) json[name] = executor.threads;
-  return json;
-}
+ private:
+  template <class Enum>
+  Enum get_enum() {
+    return in_.get_enum(static_cast<Enum>(NamesOf<Enum>::kNames.size() - 1));
+  }
+  /// The number of items that follow, of at least one byte each.
+  std::uint64_t get_count() {
+    const auto count = in_.get<std::uint64_t>();
+    if (count > in_.remaining()) in_.fail("a list is longer than its bytes");
+    return count;
+  }
 
-/// Inputs that lie in files: every rank looks at them itself.
+  ByteReader& in_;
+};
+
+/// An input that lies in a file: every rank looks at it itself.
 struct InputPlace {
   const FileStretch* file = nullptr;
   std::string dataset;  ///< empty: the values lie in the file as in memory
@@ -84,163 +175,63 @@ std::optional<InputPlace> place_of(const Value& value) {
   return std::nullopt;
 }
 
-Json encode_files(const Inputs& inputs) {
-  Json json = Json::object();
-  for (const auto& [name, value] : inputs)
-    if (const auto place = place_of(value))
-      json[name] = {{"type", value.type().name},
-                    {"shape", value.shape()},
-                    {"path", place->file->path},
-                    {"dataset", place->dataset},
-                    {"offset", place->file->offset},
-                    {"size", place->file->size},
-                    {"file_bytes", place->file->file_bytes},
-                    {"modified_ns", place->file->modified_ns}};
-  return json;
+/// An input by its name: where it lies, or its values.
+void put_input(const std::string& name, const Value& value, ByteWriter& out) {
+  OptionWriter writer(out);
+  const auto place = place_of(value);
+  writer.put(name);
+  writer.put(place.has_value());
+  if (!place) return out.put_bytes(value.to_wire());
+  out.put_text(value.type().name);
+  out.put_list(value.shape());
+  writer.put(place->file->path);
+  out.put(static_cast<std::uint64_t>(place->file->offset));
+  out.put(static_cast<std::uint64_t>(place->file->size));
+  out.put(static_cast<std::uint64_t>(place->file->file_bytes));
+  out.put(static_cast<std::int64_t>(place->file->modified_ns));
+  writer.put(place->dataset);
 }
 
-void decode_files(const Json& json, Inputs& inputs) {
-  for (const auto& [name, file] : json.items()) {
-    const ElementType* type = find_element_type(file.at("type").get<std::string>());
-    if (type == nullptr) throw Bug("a request has an input of unknown type");
-    const Shape shape = decode_indices(file.at("shape"));
-    FileStretch stretch{file.at("path"), whole_number<std::uint64_t>(file.at("offset")),
-                        whole_number<std::uint64_t>(file.at("size")),
-                        whole_number<std::uint64_t>(file.at("file_bytes")),
-                        whole_number<std::int64_t>(file.at("modified_ns"))};
-    const auto dataset = file.at("dataset").get<std::string>();
-    if (dataset.empty()) {
-      inputs.emplace(name, Value::from_file(*type, shape, std::move(stretch)));
-      continue;
-    }
-    auto source =
-        std::make_shared<DatasetSource>(DatasetSource::Place{std::move(stretch), dataset}, *type, shape);
-    inputs.emplace(name, Value::from_source(*type, shape, std::move(source)));
-  }
-}
-
-Json encode_chunks(const std::map<std::string, ChunkSize>& chunks) {
-  Json json = Json::object();
-  for (const auto& [output, size] : chunks) json[output] = optional_index(size.number());
-  return json;
-}
-
-std::map<std::string, ChunkSize> decode_chunks(const Json& json) {
-  std::map<std::string, ChunkSize> chunks;
-  for (const auto& [output, size] : json.items())
-    chunks[output] = size.is_null() ? ChunkSize() : ChunkSize(whole_number<Index>(size));
-  return chunks;
-}
-
-Rank0 decode_rank0(const Json& json) {
-  const auto number = whole_number<std::uint8_t>(json);
-  if (number > static_cast<std::uint8_t>(Rank0::work)) throw Bug("a request has an unknown role of rank 0");
-  return static_cast<Rank0>(number);
-}
-
-void append_sized(Bytes& out, const void* data, std::size_t size) {
-  const std::uint64_t length = size;
-  detail::append(out, &length, sizeof(length));
-  detail::append(out, data, size);
-}
-
-}  // namespace
-
-namespace {
-
-Json encode_options(const Inputs& inputs, const MapOptions& options) {
-  return {{"run_folder", options.run_folder.string()},
-          {"resume", options.resume},
-          {"overwrite", options.overwrite},
-          {"storage", options.storage},
-          {"executor", options.executor},
-          {"user_executors", encode_user_executors(options.user_executors)},
-          {"files", encode_files(inputs)},
-          {"parallel", options.parallel},
-          {"error_handling", options.error_handling},
-          {"max_failures", optional_index(options.max_failures)},
-          {"retries", options.retries},
-          {"retry_failed", options.retry_failed},
-          {"outputs", options.outputs},
-          {"auto_subpipeline", options.auto_subpipeline},
-          {"fixed", encode_fixed(options.fixed)},
-          {"internal_shapes", encode_shapes(options.internal_shapes)},
-          {"team_grace", optional_index(options.team_grace ? std::optional<Index>(options.team_grace->count())
-                                                           : std::nullopt)},
-          {"seed", options.seed},
-          {"rank0", static_cast<int>(options.rank0)},
-          {"return_results", options.return_results},
-          {"keep_status", options.keep_status},
-          {"document", options.document},
-          {"command_line", options.command_line},
-          {"chunksizes", encode_chunks(options.chunksizes)}};
+Value get_input_in_file(ByteReader& in) {
+  const ElementType* type = find_element_type(in.get_text());
+  if (type == nullptr) throw Bug("a request has an input of unknown type");
+  const Shape shape = in.get_indices();
+  FileStretch stretch;
+  stretch.path = in.get_text();
+  stretch.offset = in.get<std::uint64_t>();
+  stretch.size = in.get<std::uint64_t>();
+  stretch.file_bytes = in.get<std::uint64_t>();
+  stretch.modified_ns = in.get<std::int64_t>();
+  const std::string dataset = in.get_text();
+  if (dataset.empty()) return Value::from_file(*type, shape, std::move(stretch));
+  auto source = std::make_shared<DatasetSource>(DatasetSource::Place{std::move(stretch), dataset}, *type, shape);
+  return Value::from_source(*type, shape, std::move(source));
 }
 
 }  // namespace
 
 void check_texts(const Inputs& inputs, const MapOptions& options) {
-  try {
-    encode_options(inputs, options).dump();
-  } catch (const Json::type_error& error) {
-    throw Error(
-        Category::bad_option,
-        fmt::format("an option cannot be sent to the other ranks, as it is no valid UTF-8 text: {}. Use "
-                    "names of folders, outputs and files that are.",
-                    error.what()));
-  }
+  ByteWriter out;
+  detail::visit_options(options, OptionWriter(out));
+  for (const auto& [name, value] : inputs)
+    if (const auto place = place_of(value)) OptionWriter(out).put(place->file->path);
 }
 
 Bytes encode_request(const Inputs& inputs, const MapOptions& options) {
-  check_texts(inputs, options);
-  const std::string text = encode_options(inputs, options).dump();
-  Bytes bytes;
-  append_sized(bytes, text.data(), text.size());
-  for (const auto& [name, value] : inputs) {
-    if (place_of(value)) continue;
-    const Bytes wire = value.to_wire();
-    append_sized(bytes, name.data(), name.size());
-    append_sized(bytes, wire.data(), wire.size());
-  }
-  return bytes;
+  ByteWriter out;
+  detail::visit_options(options, OptionWriter(out));
+  for (const auto& [name, value] : inputs) put_input(name, value, out);
+  return std::move(out.bytes());
 }
 
 Request decode_request(std::span<const std::byte> bytes) {
-  ByteReader reader = detail::element_reader(bytes, element_type(Kind::string));
-  const auto text = [&] {
-    const auto raw = reader.take(reader.get<std::uint64_t>());
-    return std::string(reinterpret_cast<const char*>(raw.data()), raw.size());
-  };
-  const Json json = Json::parse(text());
+  ByteReader in(bytes, "a request to run");
   Request request;
-  MapOptions& options = request.options;
-  options.run_folder = json.at("run_folder").get<std::string>();
-  options.resume = json.at("resume");
-  options.overwrite = json.at("overwrite");
-  options.storage = json.at("storage").get<std::map<std::string, std::string>>();
-  options.executor = json.at("executor").get<std::map<std::string, std::string>>();
-  for (const auto& [name, threads] : json.at("user_executors").items())
-    options.user_executors[name] = {nullptr, threads.get<bool>()};
-  options.parallel = json.at("parallel").get<bool>();
-  options.error_handling = json.at("error_handling");
-  options.max_failures = to_optional_index(json.at("max_failures"));
-  options.retries = whole_number<Index>(json.at("retries"));
-  options.retry_failed = json.at("retry_failed");
-  options.outputs = json.at("outputs").get<std::vector<std::string>>();
-  options.auto_subpipeline = json.at("auto_subpipeline");
-  options.fixed = decode_fixed(json.at("fixed"));
-  options.internal_shapes = decode_shapes(json.at("internal_shapes"));
-  if (const auto grace = to_optional_index(json.at("team_grace"))) options.team_grace = Duration(*grace);
-  options.seed = whole_number<std::uint64_t>(json.at("seed"));
-  options.rank0 = decode_rank0(json.at("rank0"));
-  options.return_results = json.at("return_results");
-  decode_files(json.at("files"), request.inputs);
-  options.keep_status = json.at("keep_status");
-  options.document = json.at("document");
-  options.command_line = json.at("command_line");
-  options.chunksizes = decode_chunks(json.at("chunksizes"));
-  while (!reader.at_end()) {
-    std::string name = text();
-    request.inputs.emplace(std::move(name), Value::from_wire(reader.take(reader.get<std::uint64_t>())));
+  detail::visit_options(request.options, OptionReader(in));
+  while (!in.at_end()) {
+    std::string name = in.get_text();
+    const bool in_file = in.get<bool>();
+    request.inputs.emplace(std::move(name), in_file ? get_input_in_file(in) : Value::from_wire(in.get_bytes()));
   }
   return request;
 }

@@ -28,7 +28,7 @@ struct RunSetup {
   void check_teams(int ranks) const { mpipe::check_teams(plan, settings, ranks); }
 
   /// The run goes on after elements that failed.
-  bool goes_on() const { return options.error_handling == "continue"; }
+  bool goes_on() const { return options.error_handling == ErrorHandling::proceed; }
   /// What failed in an earlier start is not tried again. A run that stopped at a failure tries it again.
   bool keeps_failed() const { return goes_on() && !options.retry_failed; }
   std::string function_name(FunctionId id) const { return pipeline.function(id).name(); }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Checks the options of a map against its pipeline, and spreads those per output over functions.
 #include "run/api/settings.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -7,7 +8,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 #include <thread>
 
@@ -45,38 +45,15 @@ class PerFunction {
   const T* default_ = nullptr;
 };
 
-ExecutorChoice parse_executor(const std::string& text, const MapOptions& options) {
-  if (const auto own = options.user_executors.find(text); own != options.user_executors.end())
-    return {ExecutorKind::user, 0, text, own->second.threads};
-  const std::size_t colon = text.find(':');
-  const std::string kind = text.substr(0, colon);
-  ExecutorChoice choice;
-  if (kind == "sequential")
-    choice.kind = ExecutorKind::sequential;
-  else if (kind == "threads")
-    choice.kind = ExecutorKind::threads;
-  else if (kind == "mpi")
-    choice.kind = ExecutorKind::mpi;
-  else if (kind == "processes")
-    choice.kind = ExecutorKind::processes;
-  else
-    throw Error(Category::bad_option,
-                fmt::format("there is no executor '{}'.{} Use mpi, threads[:n], processes[:n] or sequential.",
-                            text, did_you_mean(kind, {"mpi", "threads", "processes", "sequential"})));
-  const bool counted = choice.kind == ExecutorKind::threads || choice.kind == ExecutorKind::processes;
-  choice.calls_from_threads = counted;  // of processes: the threads that drive them
-  if (counted) choice.count = std::max(1u, std::thread::hardware_concurrency());
-  if (colon != std::string::npos) {
-    const char* begin = text.data() + colon + 1;
-    const char* end = text.data() + text.size();
-    constexpr std::uint32_t kMost = 4096;
-    const auto parsed = std::from_chars(begin, end, choice.count);
-    if (!counted || parsed.ec != std::errc{} || parsed.ptr != end || choice.count == 0 ||
-        choice.count > kMost)
-      throw Error(Category::bad_option,
-                  fmt::format("'{}' is not an executor: only threads and processes take a number, from 1 to "
-                              "{}.",
-                              text, kMost));
+/// Fills in what only this machine and this map know: how many workers there are, and what an executor of the
+/// program's own does.
+ExecutorChoice resolve(ExecutorChoice choice, const MapOptions& options) {
+  if (choice.kind == ExecutorKind::user) {
+    const auto own = options.user_executors.find(choice.user);
+    if (own == options.user_executors.end()) refuse_executor(choice.user);
+    choice.calls_from_threads = own->second.threads;
+  } else if (choice.calls_from_threads && choice.count == 0) {
+    choice.count = std::max(1u, std::thread::hardware_concurrency());
   }
   return choice;
 }
@@ -100,8 +77,8 @@ void refuse_communicator(const FunctionNode& node, const std::string& executor) 
 
 void check_user_executors(const MapOptions& options) {
   for (const auto& [name, unused] : options.user_executors) {
-    const std::string kind = name.substr(0, name.find(':'));
-    if (kind.empty() || kind == "sequential" || kind == "threads" || kind == "mpi" || kind == "processes")
+    const ExecutorChoice kind(name.substr(0, name.find(':')));
+    if (name.empty() || kind.kind != ExecutorKind::user)
       throw Error(
           Category::bad_option,
           fmt::format("an executor of your own cannot be called '{}', which means another one. Choose "
@@ -112,7 +89,7 @@ void check_user_executors(const MapOptions& options) {
 
 void choose_executors(const Plan& plan, const MapOptions& options, int ranks, Settings& settings) {
   check_user_executors(options);
-  for (const auto& [unused, text] : options.executor) parse_executor(text, options);
+  for (const auto& [unused, executor] : options.executor) resolve(executor, options);
   const std::vector<std::string> names = executor_names(plan.pipeline(), options, ranks);
   for (const Stage& stage : plan.stages()) {
     const std::string& name = names[stage.functions.front().value];
@@ -121,7 +98,7 @@ void choose_executors(const Plan& plan, const MapOptions& options, int ranks, Se
                   fmt::format("no executor is given for the output '{}', nor a default (\"\"). Give one of "
                               "them.",
                               plan.pipeline().function(stage.functions.front()).name()));
-    const ExecutorChoice choice = parse_executor(name, options);
+    const ExecutorChoice choice = resolve(ExecutorChoice(name), options);
     if (choice.kind == ExecutorKind::processes)
       for (const FunctionId id : stage.functions) refuse_communicator(plan.pipeline().function(id), name);
     if (choice.calls_from_threads && choice.kind != ExecutorKind::processes)
@@ -132,34 +109,28 @@ void choose_executors(const Plan& plan, const MapOptions& options, int ranks, Se
   }
 }
 
-StorageKind parse_storage(const std::string& text, const MapOptions& options) {
-  const auto storage = find_storage(text);
-  if (!storage)
-    throw Error(Category::unknown_storage,
-                fmt::format("there is no storage '{}'.{} Use hdf5, file or memory.", text,
-                            did_you_mean(text, {"hdf5", "file", "memory"})));
-  if (*storage != StorageKind::memory && options.run_folder.empty())
-    throw Error(
-        Category::bad_option,
-        fmt::format("the storage '{}' needs a run folder to write to. Give one (--run-folder), or use "
-                    "memory.",
-                    text));
-  return *storage;
+void require_folder(StorageKind storage, const MapOptions& options) {
+  if (storage == StorageKind::memory || !options.run_folder.empty()) return;
+  throw Error(Category::bad_option,
+              fmt::format("the storage '{}' needs a run folder to write to. Give one (--run-folder), or use "
+                          "memory.",
+                          to_string(storage)),
+              {Subject::Kind::option, "storage"});
 }
 
 std::vector<StorageKind> choose_storage(const Plan& plan, const MapOptions& options) {
   const StorageKind fallback = options.run_folder.empty() ? StorageKind::memory : StorageKind::hdf5;
-  const PerFunction<std::string> entries(plan.pipeline(), options.storage, "storage");
-  for (const auto& [unused, text] : options.storage) parse_storage(text, options);
+  const PerFunction<Named<StorageKind>> entries(plan.pipeline(), options.storage, "storage");
+  for (const auto& [unused, kind] : options.storage) require_folder(kind.value(), options);
   std::vector<StorageKind> storage;
   for (const PlannedOutput& output : plan.outputs()) {
-    const std::string* text = entries.of(output.function);
-    if (text == nullptr && !options.storage.empty())
+    const Named<StorageKind>* kind = entries.of(output.function);
+    if (kind == nullptr && !options.storage.empty())
       throw Error(
           Category::no_storage,
           fmt::format("no storage is given for the output '{}', nor a default (\"\"). Give one of them.",
                       output.name));
-    storage.push_back(text == nullptr ? fallback : parse_storage(*text, options));
+    storage.push_back(kind == nullptr ? fallback : kind->value());
   }
   return storage;
 }
@@ -176,10 +147,7 @@ std::vector<std::vector<ChunkSize>> choose_chunks(const Plan& plan, const MapOpt
 }
 
 void check_error_handling(const MapOptions& options) {
-  const bool goes_on = options.error_handling == "continue";
-  if (!goes_on && options.error_handling != "raise")
-    throw Error(Category::bad_option,
-                fmt::format("error_handling is raise or continue, not '{}'.", options.error_handling));
+  const bool goes_on = options.error_handling.value() == ErrorHandling::proceed;
   if (options.max_failures && !goes_on)
     throw Error(Category::bad_option,
                 "max_failures goes with error_handling continue: under raise the first failure ends the run. "
@@ -197,22 +165,6 @@ void check_error_handling(const MapOptions& options) {
 }
 
 }  // namespace
-
-std::string ExecutorChoice::to_string() const {
-  switch (kind) {
-    case ExecutorKind::sequential:
-      return "sequential";
-    case ExecutorKind::threads:
-      return fmt::format("threads:{}", count);
-    case ExecutorKind::processes:
-      return fmt::format("processes:{}", count);
-    case ExecutorKind::mpi:
-      return "mpi";
-    case ExecutorKind::user:
-      return user;
-  }
-  return {};
-}
 
 void require_chunk(Index size, const std::string& output) {
   if (size > 0) return;
@@ -249,12 +201,12 @@ std::vector<std::string> executor_names(const Pipeline& pipeline, const MapOptio
   if (!options.parallel && !options.executor.empty())
     throw Error(Category::executor_not_parallel,
                 "an executor is given for a map that is not to be parallel. Leave out one of them.");
-  const PerFunction<std::string> entries(pipeline, options.executor, "executor");
+  const PerFunction<ExecutorChoice> entries(pipeline, options.executor, "executor");
   const std::string fallback = ranks > 1 && options.parallel ? "mpi" : "sequential";
   std::vector<std::string> names;
   for (std::uint32_t k = 0; k < pipeline.functions().size(); ++k) {
-    const std::string* name = entries.of({k});
-    names.push_back(name != nullptr ? *name : options.executor.empty() ? fallback : std::string());
+    const ExecutorChoice* given = entries.of({k});
+    names.push_back(given != nullptr ? given->to_string() : options.executor.empty() ? fallback : "");
   }
   return names;
 }

@@ -39,7 +39,7 @@ RunDescription describe(const RunSetup& setup) {
   description.run_id = random_id();
   description.document = setup.options.document;
   description.pipeline_digest = hexadecimal(fnv1a(setup.pipeline.digest_text()));
-  description.error_handling = setup.options.error_handling;
+  description.error_handling = to_string(setup.options.error_handling.value());
   description.seed = setup.options.seed;
   description.command_line = setup.options.command_line;
   description.created = now_in_utc();

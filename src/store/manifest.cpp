@@ -80,8 +80,9 @@ OutputLayout output_from(const Json& json, const fs::path& path) {
     output.shape = shape_from(json.at("shape"));
   }
   const auto storage = json.at("storage").get<std::string>();
-  if (!find_storage(storage)) throw_bad(path, "there is no storage '" + storage + "'");
-  output.storage = *find_storage(storage);
+  const auto found = find_named<StorageKind>(storage);
+  if (!found) throw_bad(path, "there is no storage '" + storage + "'");
+  output.storage = *found;
   output.units = json.at("units").get<std::string>();
   output.long_name = json.at("long_name").get<std::string>();
   if (output.dims.size() != output.external.size() || output.dims.size() != output.shape.size() ||
@@ -130,24 +131,6 @@ bool compatible(const PartialShape& a, const PartialShape& b) {
 }
 
 }  // namespace
-
-std::string_view to_string(StorageKind storage) {
-  switch (storage) {
-    case StorageKind::memory:
-      return "memory";
-    case StorageKind::hdf5:
-      return "hdf5";
-    case StorageKind::file:
-      return "file";
-  }
-  throw Bug("a storage that does not exist");
-}
-
-std::optional<StorageKind> find_storage(std::string_view name) {
-  for (const StorageKind storage : {StorageKind::memory, StorageKind::hdf5, StorageKind::file})
-    if (to_string(storage) == name) return storage;
-  return std::nullopt;
-}
 
 const ElementType& type_from_name(const std::string& name, bool is_object) {
   constexpr std::size_t kMaxName = 10'000;

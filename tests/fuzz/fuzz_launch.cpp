@@ -83,7 +83,7 @@ void hear(std::span<const std::byte> bytes) {
 
 void read_request(std::span<const std::byte> bytes) {
   // Inputs that are files would be read from wherever the bytes say.
-  if (fuzz::text(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()).find("path") !=
+  if (fuzz::text(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()).find('/') !=
       std::string_view::npos)
     return;
   try {

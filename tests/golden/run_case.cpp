@@ -127,11 +127,12 @@ class CaseRunner {
     options.resume = json["resume"].get<bool>();
     for (const auto& [output, size] : per_output<mpipe::Index>(json["chunksizes"]))
       options.chunksizes[output] = size;
-    options.executor = per_output<std::string>(json["executor"]);
+    for (const auto& [output, executor] : per_output<std::string>(json["executor"]))
+      options.executor[output] = executor;
     if (options.executor.empty() && options.parallel && !settings_.executor.empty())
       options.executor = {{"", settings_.executor}};
-    options.storage = per_output<std::string>(json["storage"]);
-    for (auto& [unused, name] : options.storage) name = storage_name(name);
+    for (const auto& [output, storage] : per_output<std::string>(json["storage"]))
+      options.storage[output] = storage_name(storage);
     if (options.storage.empty())
       options.storage = {{"", settings_.storage.empty() ? "memory" : settings_.storage}};
     options.run_folder = run_folder(call["run_folder"], options);

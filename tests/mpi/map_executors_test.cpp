@@ -113,7 +113,7 @@ TEST(Executors, ChunkSizesMayDependOnTheNumberOfElements) {
 }
 
 TEST(Executors, AreCheckedBeforeAnythingRuns) {
-  const auto refused = [](std::map<std::string, std::string> executor, Category category) {
+  const auto refused = [](std::map<std::string, ExecutorChoice> executor, Category category) {
     MapOptions options;
     options.executor = std::move(executor);
     fetched = 0;

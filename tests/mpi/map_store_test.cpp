@@ -170,7 +170,7 @@ Pipeline of_all_kinds() {
 
 TEST_F(MapStore, StoragesMixAndTheValuesAreTheSame) {
   const Inputs inputs{{"x", linspace(0, 29, 30)}};
-  const std::vector<std::map<std::string, std::string>> mixes{
+  const std::vector<std::map<std::string, Named<StorageKind>>> mixes{
       {{"", "hdf5"}},
       {{"", "file"}},
       {{"", "memory"}},

@@ -8,13 +8,14 @@
 #include <mpipe/pipeline/pipeline.hpp>
 
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace mpipe {
+
+class OptionValues;
 
 /// Where something is written: `wing.yaml:12:5`. Lines and columns (characters) count from 1.
 struct Place {
@@ -23,20 +24,6 @@ struct Place {
   int column = 0;
 
   std::string to_string() const;
-};
-
-/// The `map:` section: what is not said is empty. The values are checked for their form only; `map` knows
-/// what they mean.
-struct MapSection {
-  std::optional<std::filesystem::path> run_folder;  ///< relative to the working directory
-  std::map<std::string, std::string> storage;       ///< output -> kind; "" is the default of all others
-  std::map<std::string, std::string> executor;      ///< likewise
-  std::map<std::string, std::optional<Index>> chunksizes;  ///< likewise; empty: `auto`
-  std::optional<std::string> error_handling;               ///< `raise` or `continue`
-  std::optional<Index> max_failures;
-  std::optional<Index> retries;
-  std::optional<Index> max_concurrent;
-  std::optional<std::uint64_t> seed;
 };
 
 /// A checked document, with the plugins it names loaded. Nothing of it runs a function, and no input file is
@@ -63,7 +50,8 @@ class Document {
   const std::string& text() const;
   /// `name:`, else the file's name without its extension.
   const std::string& name() const;
-  const MapSection& map() const;
+  /// The options of the `map:` section, with their places.
+  const OptionValues& map() const;
   /// The names of `runs:`, in their order; empty: the document is one run. Each can be the name of a folder.
   const std::vector<std::string>& runs() const;
   /// One of the runs as a document of its own, without runs: with its inputs over those of `inputs:` (what
@@ -98,10 +86,8 @@ class Document {
 
   /// Where a name was given: an input, else the function with that output, else empty.
   std::optional<Place> place_of(const std::string& name) const;
-  /// Where a key of the map section stands: `map_place("storage")`; empty when it is not there.
-  std::optional<Place> map_place(const std::string& key) const;
-  /// `error` (of planning this document's pipeline, say) with the place of the first name in its text that
-  /// this document has; unchanged when it has a place already or names nothing of the document.
+  /// `error` (of planning this document's pipeline, say) with the place of its subject in this document;
+  /// unchanged when it tells its place already, or its subject is not in the document.
   Error located(const Error& error) const;
 
  private:

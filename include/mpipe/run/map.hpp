@@ -4,94 +4,19 @@
 #pragma once
 
 #include <mpipe/comm/communicator.hpp>
-#include <mpipe/core/clock.hpp>
 #include <mpipe/core/failure.hpp>
 #include <mpipe/data/element_states.hpp>
-#include <mpipe/exec/observer.hpp>
-#include <mpipe/exec/pools.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
 #include <mpipe/plan/lineage.hpp>
 #include <mpipe/plan/plan.hpp>
-#include <mpipe/run/chunk_size.hpp>
+#include <mpipe/run/map_options.hpp>
 
-#include <chrono>
-#include <filesystem>
-#include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace mpipe {
-
-/// What rank 0 does besides scheduling. `automatic`: it computes elements that are short, or on a thread of
-/// its own where all functions are thread-safe. `work`: elements of any length, during which it schedules
-/// nothing, so others have a block ahead.
-enum class Rank0 : std::uint8_t { automatic, schedule, work };
-
-/// An executor of your own: workers on rank 0.
-struct UserExecutor {
-  /// Makes the pool when the run begins, and again when ranks join it. The handler computes blocks, outlives
-  /// the pool, and may be used by several threads at once where `threads` says so. What a pool throws ends
-  /// the run.
-  std::function<std::unique_ptr<Pool>(BlockHandler& handler, const Clock& clock, const ProcessPlace& place)>
-      make_pool;
-  /// The handler is called by other threads than the one that polls the pool: only for functions that are
-  /// thread-safe.
-  bool threads = true;
-};
-
-/// Options of one `map`. Only those of rank 0 count.
-struct MapOptions {
-  /// Where the run lives; empty: nothing is written anywhere.
-  std::filesystem::path run_folder = {};
-  bool resume = false;     ///< go on with the run in `run_folder`
-  bool overwrite = false;  ///< replace the run in `run_folder`
-  /// Output -> `hdf5` or `memory`; "" is the default of all others. Without: `hdf5` with a run folder, else
-  /// `memory`.
-  std::map<std::string, std::string> storage = {};
-  /// Output -> `sequential`, `threads[:n]`, `processes[:n]` (these on rank 0, or in processes forked for it,
-  /// where crashes cost their element) or `mpi` (on all ranks); "" is the default of all others. Without:
-  /// `mpi` on several ranks, `sequential` on one. Functions with unequal executors run at the same time where
-  /// neither needs the other.
-  std::map<std::string, std::string> executor = {};
-  /// Executors of your own, by the names under which `executor` asks for them.
-  std::map<std::string, UserExecutor> user_executors = {};
-  /// false: one call after the other on rank 0; an executor is refused then.
-  bool parallel = true;
-  /// Output -> elements per block (> 0, or a function of how many there are); "" is the default of all
-  /// others. Without: automatic.
-  std::map<std::string, ChunkSize> chunksizes = {};
-  /// What happens when a function throws. `raise`: the run stops, and `map` throws `FunctionError`.
-  /// `continue`: that element is failed, with all outputs of the call; what needs it is blocked and never
-  /// called; everything else is computed, and `map` returns.
-  std::string error_handling = "raise";
-  /// With `continue`: stop, as under `raise`, when more elements than this failed in this start.
-  std::optional<Index> max_failures = {};
-  Index retries = 0;  ///< so often is an element that fails tried again, with the same random numbers
-  /// When a function throws on one rank of a call that several ranks make together, and the others do not
-  /// come back from it within this time, rank 0 gives up (`Error`, rank_lost): they wait for each other for
-  /// ever. Without: `MPIPE_TEAM_GRACE` (seconds), else 30 s.
-  std::optional<Duration> team_grace = {};
-  bool retry_failed = false;              ///< with `resume`: compute again what failed, and what it blocked
-  std::vector<std::string> outputs = {};  ///< compute only what these need; empty: everything
-  /// Outputs may be among the inputs, and only what lies behind the inputs is computed (see
-  /// `Pipeline::subpipeline`).
-  bool auto_subpipeline = false;
-  FixedIndices fixed = {};
-  /// Output -> extents of its internal axes, `{{"x", 5}, {"y", {"?", 3}}}`: before those that functions
-  /// declare. What is returned is held to them, from the first element on.
-  InternalShapes internal_shapes = {};
-  std::uint64_t seed = 0;
-  Rank0 rank0 = Rank0::automatic;
-  bool return_results = true;                  ///< bring the values of all outputs to rank 0
-  std::shared_ptr<RunObserver> observer = {};  ///< rank 0
-  /// Write status.json into the run folder; false: the observer does it (see StatusWriter).
-  bool keep_status = true;
-  std::string document = {};      ///< kept in run.json as what the run is made from
-  std::string command_line = {};  ///< likewise
-};
 
 /// What is known of a value.
 enum class ValueState : std::uint8_t {

@@ -10,6 +10,7 @@
 #include <mpipe/core/index.hpp>
 #include <mpipe/data/element_states.hpp>
 #include <mpipe/data/partial_array.hpp>
+#include <mpipe/options/choices.hpp>
 
 #include <chrono>
 #include <filesystem>
@@ -29,18 +30,6 @@ struct OutputProgress {
   RangeSet blocked;
   friend bool operator==(const OutputProgress&, const OutputProgress&) = default;
 };
-
-/// Where the values of an output are kept.
-enum class StorageKind : std::uint8_t {
-  memory,  ///< in memory; in the results file too, from the next commit on
-  hdf5,    ///< in the results file, and safe before an element is reported done
-  file,    ///< in a file per element, and safe before it is reported done; marks are in the results file
-};
-
-/// `memory`, `hdf5`, `file`.
-std::string_view to_string(StorageKind storage);
-/// Nothing when there is no such storage.
-std::optional<StorageKind> find_storage(std::string_view name);
 
 /// One output as it appears in the file. Elements are numbered over the external axes, C order.
 struct OutputLayout {

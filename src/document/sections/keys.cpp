@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The keys that each kind of mapping in a document may have, and the refusal of others.
 #include "document/sections/keys.hpp"
 
 #include "document/text.hpp"
+#include "options/api/option_table.hpp"
 
 #include <fmt/format.h>
 
@@ -25,9 +27,13 @@ constexpr std::string_view kInput[] = {"data", "linspace", "arange", "geomspace"
                                        "json", "hdf5",     "npy",    "column",    "columns", "dataset"};
 constexpr std::string_view kRandom[] = {"uniform", "normal", "n", "seed"};
 
-constexpr std::string_view kMap[] = {"run_folder", "storage",        "executor",
-                                     "chunksizes", "error_handling", "max_failures",
-                                     "retries",    "max_concurrent", "seed"};
+std::vector<std::string_view> keys_of_map() {
+  std::vector<std::string_view> keys;
+  for (const OptionRow& row : option_table())
+    if (row.in_documents()) keys.push_back(row.name);
+  return keys;
+}
+const std::vector<std::string_view> kMap = keys_of_map();
 
 constexpr std::string_view kRun[] = {"name", "inputs", "axes"};
 

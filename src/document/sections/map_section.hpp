@@ -4,10 +4,12 @@
 #pragma once
 
 #include "document/yaml_tree.hpp"
+#include "options/api/option_values.hpp"
 
 namespace mpipe::detail {
 
-/// `outputs`: the names that storage, executor and chunksizes may be given for. Throws `PlacedError`.
-MapSection read_map_section(const Yaml& spec, const std::vector<std::string>& outputs);
+/// Reads the options of the section, each with its place. `outputs`: the names that options per output may be
+/// given for. Throws `PlacedError`, and `Error` that says the place likewise.
+OptionValues read_map_section(const Yaml& spec, const std::vector<std::string>& outputs);
 
 }  // namespace mpipe::detail

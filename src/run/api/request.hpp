@@ -3,7 +3,7 @@
 /// What rank 0 was asked to run, as bytes for the other ranks.
 #pragma once
 
-#include <mpipe/run/map.hpp>
+#include <mpipe/run/map_options.hpp>
 
 namespace mpipe {
 
@@ -12,13 +12,13 @@ struct Request {
   MapOptions options;  ///< without the observer
 };
 
-/// Chunk sizes that are functions become automatic ones.
-/// Throws `Error` (bad_option) where the options have text that is not UTF-8.
+/// Throws `Error` (bad_option) where options, or the names of files of inputs, are not UTF-8: run.json and
+/// status.json could not hold them.
 void check_texts(const Inputs& inputs, const MapOptions& options);
-/// Throws as `check_texts`.
+/// Throws as `check_texts`. Chunk sizes that are functions become automatic ones.
 Bytes encode_request(const Inputs& inputs, const MapOptions& options);
-/// Throws `Error` (bad_input_file) where an input lies in a file that this rank cannot see, and `Error`,
-/// `Bug` or what the JSON library throws for bytes that are no request.
+/// Throws `Error` (bad_input_file) where an input lies in a file that this rank cannot see, and `Bug` for
+/// bytes that are no request.
 Request decode_request(std::span<const std::byte> bytes);
 
 }  // namespace mpipe

@@ -10,17 +10,6 @@
 
 namespace mpipe {
 
-enum class ExecutorKind : std::uint8_t { sequential, threads, processes, mpi, user };
-
-struct ExecutorChoice {
-  ExecutorKind kind = ExecutorKind::sequential;
-  std::uint32_t count = 0;          ///< of threads or processes
-  std::string user = {};            ///< its name among `MapOptions::user_executors`
-  bool calls_from_threads = false;  ///< of this process, other than the one that dispatches
-  std::string to_string() const;
-  friend bool operator==(const ExecutorChoice&, const ExecutorChoice&) = default;
-};
-
 /// What the options mean for one run.
 struct Settings {
   bool uses(ExecutorKind kind) const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a whole document comes to: functions, inputs, the map section, and what is given beside it.
 #include "document_text.hpp"
+#include "options/api/option_values.hpp"
 
 #include <gtest/gtest.h>
 
@@ -45,26 +46,42 @@ TEST(Document, IsReadAsAWhole) {
   EXPECT_EQ(inputs.at("reynolds").as<std::vector<double>>(), (std::vector<double>{1e5, 3e5, 1e6}));
 }
 
+using Texts = std::map<std::string, std::string>;
+
+/// The values of an option by output.
+Texts texts(const OptionValues& values, std::string_view option) {
+  Texts texts;
+  for (const auto& [output, value] : values.by_output(option)) texts[output] = value.text;
+  return texts;
+}
+
 TEST(Document, MapSection) {
   const Document document = parse(kWing);
-  const MapSection& map = document.map();
-  EXPECT_EQ(map.run_folder, "runs/wing");
-  EXPECT_EQ(map.storage, (std::map<std::string, std::string>{{"", "hdf5"}, {"mean_cd", "memory"}}));
-  EXPECT_EQ(map.executor, (std::map<std::string, std::string>{{"", "mpi"}, {"cd", "threads:4"}}));
-  EXPECT_EQ(map.chunksizes, (std::map<std::string, std::optional<Index>>{{"", std::nullopt}, {"cd", 8}}));
-  EXPECT_EQ(map.error_handling, "continue");
-  EXPECT_EQ(map.max_concurrent, 2);
-  EXPECT_EQ(map.seed, 42U);
+  const OptionValues& map = document.map();
+  EXPECT_EQ(map.text("run_folder"), "runs/wing");
+  EXPECT_EQ(texts(map, "storage"), (Texts{{"", "hdf5"}, {"mean_cd", "memory"}}));
+  EXPECT_EQ(texts(map, "executor"), (Texts{{"", "mpi"}, {"cd", "threads:4"}}));
+  EXPECT_EQ(texts(map, "chunksizes"), (Texts{{"", "auto"}, {"cd", "8"}}));
+  EXPECT_EQ(map.text("error_handling"), "continue");
+  EXPECT_EQ(map.number("max_concurrent"), 2U);
+  EXPECT_EQ(map.number("seed"), 42U);
+  EXPECT_EQ(map.by_output("seed").at("").by, "doc.yaml:20:9");
 }
 
 TEST(Document, APlainValueIsTheDefaultOfAllOutputs) {
   const Document document = with_rest("map: {storage: memory, executor: sequential, chunksizes: 5}");
-  EXPECT_EQ(document.map().storage, (std::map<std::string, std::string>{{"", "memory"}}));
-  EXPECT_EQ(document.map().executor, (std::map<std::string, std::string>{{"", "sequential"}}));
-  EXPECT_EQ(document.map().chunksizes, (std::map<std::string, std::optional<Index>>{{"", 5}}));
-  EXPECT_FALSE(document.map().run_folder);
-  EXPECT_FALSE(document.map().error_handling);
-  EXPECT_FALSE(document.map().seed);
+  EXPECT_EQ(texts(document.map(), "storage"), (Texts{{"", "memory"}}));
+  EXPECT_EQ(texts(document.map(), "executor"), (Texts{{"", "sequential"}}));
+  EXPECT_EQ(texts(document.map(), "chunksizes"), (Texts{{"", "5"}}));
+  EXPECT_FALSE(document.map().has("run_folder"));
+  EXPECT_FALSE(document.map().has("error_handling"));
+  EXPECT_EQ(document.map().number("seed"), 0U) << "the value of the table";
+}
+
+TEST(Document, ASeedMayExceedTheIntegersOfYaml) {
+  EXPECT_EQ(with_rest("map: {seed: 18446744073709551615}").map().number("seed"), ~std::uint64_t{0});
+  EXPECT_TRUE(contains(error_message(Category::bad_option, [] { with_rest("map: {seed: 18446744073709551616}"); }),
+                       "'18446744073709551616' is not a whole number"));
 }
 
 TEST(Document, JsonIsRead) {
@@ -278,8 +295,6 @@ TEST(Places, OfNamesAndOfKeysOfTheMapSection) {
   EXPECT_EQ(document.place_of("alpha")->to_string(), "doc.yaml:12:3");
   EXPECT_EQ(document.place_of("mean_cd")->to_string(), "doc.yaml:7:13");
   EXPECT_FALSE(document.place_of("nobody"));
-  EXPECT_EQ(document.map_place("seed")->to_string(), "doc.yaml:20:9");
-  EXPECT_FALSE(document.map_place("nothing"));
 }
 
 TEST(Places, ColumnsCountCharacters) {

@@ -67,14 +67,6 @@ TEST(Schema, RefersToWhatIsThere) {
     EXPECT_TRUE(schema().contains(Json::json_pointer(reference.substr(1)))) << reference;
 }
 
-TEST(Schema, ListsTheWordsThatTheLoaderTakes) {
-  const Json& map = schema().at("$defs").at("map").at("properties");
-  for (const auto& word : map.at("storage").at("anyOf").at(0).at("enum"))
-    EXPECT_NO_THROW(with_rest("map: {storage: " + word.get<std::string>() + "}"));
-  for (const auto& word : map.at("error_handling").at("enum"))
-    EXPECT_NO_THROW(with_rest("map: {error_handling: " + word.get<std::string>() + "}"));
-}
-
 // ---- the manual
 // --------------------------------------------------------------------------------------------------
 

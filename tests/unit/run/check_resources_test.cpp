@@ -19,7 +19,7 @@ NodeResources node(const std::string& host, std::vector<int> ranks, Devices devi
 class Asking {
  public:
   explicit Asking(const std::vector<Resources>& needs,
-                  std::map<std::string, std::string> executor = {{"", "mpi"}})
+                  std::map<std::string, ExecutorChoice> executor = {{"", "mpi"}})
       : pipeline_(functions(needs)) {
     options_.executor = std::move(executor);
   }

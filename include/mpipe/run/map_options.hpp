@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// `MapOptions`: how a pipeline is mapped, as a program says it.
+#pragma once
+
+#include <mpipe/core/clock.hpp>
+#include <mpipe/exec/observer.hpp>
+#include <mpipe/exec/pools.hpp>
+#include <mpipe/options/choices.hpp>
+#include <mpipe/plan/plan.hpp>
+#include <mpipe/run/chunk_size.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mpipe {
+
+/// An executor of your own: workers on rank 0.
+struct UserExecutor {
+  /// Makes the pool when the run begins, and again when ranks join it. The handler computes blocks, outlives
+  /// the pool, and may be used by several threads at once where `threads` says so. What a pool throws ends
+  /// the run.
+  std::function<std::unique_ptr<Pool>(BlockHandler& handler, const Clock& clock, const ProcessPlace& place)>
+      make_pool;
+  /// The handler is called by other threads than the one that polls the pool: only for functions that are
+  /// thread-safe.
+  bool threads = true;
+};
+
+/// Options of one `map`. Only those of rank 0 count.
+struct MapOptions {
+  /// Where the run lives; empty: nothing is written anywhere.
+  std::filesystem::path run_folder = {};
+  bool resume = false;     ///< go on with the run in `run_folder`
+  bool overwrite = false;  ///< replace the run in `run_folder`
+  /// Output -> where its values are kept, as in `{{"", "hdf5"}, {"mean", StorageKind::memory}}`; "" is the
+  /// default of all others. Without: `hdf5` with a run folder, else `memory`.
+  std::map<std::string, Named<StorageKind>> storage = {};
+  /// Output -> `sequential`, `threads[:n]`, `processes[:n]` (these on rank 0, or in processes forked for it,
+  /// where crashes cost their element), `mpi` (on all ranks) or the name of an executor of your own; "" is the
+  /// default of all others. Without: `mpi` on several ranks, `sequential` on one. Functions with unequal
+  /// executors run at the same time where neither needs the other.
+  std::map<std::string, ExecutorChoice> executor = {};
+  /// Executors of your own, by the names under which `executor` asks for them.
+  std::map<std::string, UserExecutor> user_executors = {};
+  /// false: one call after the other on rank 0; an executor is refused then.
+  bool parallel = true;
+  /// Output -> elements per block (> 0, or a function of how many there are); "" is the default of all
+  /// others. Without: automatic.
+  std::map<std::string, ChunkSize> chunksizes = {};
+  Named<ErrorHandling> error_handling = ErrorHandling::raise;
+  /// With `continue`: stop, as under `raise`, when more elements than this failed in this start.
+  std::optional<Index> max_failures = {};
+  Index retries = 0;  ///< so often is an element that fails tried again, with the same random numbers
+  /// When a function throws on one rank of a call that several ranks make together, and the others do not
+  /// come back from it within this time, rank 0 gives up (`Error`, rank_lost): they wait for each other for
+  /// ever. Without: `MPIPE_TEAM_GRACE` (seconds), else 30 s.
+  std::optional<Duration> team_grace = {};
+  bool retry_failed = false;              ///< with `resume`: compute again what failed, and what it blocked
+  std::vector<std::string> outputs = {};  ///< compute only what these need; empty: everything
+  /// Outputs may be among the inputs, and only what lies behind the inputs is computed (see
+  /// `Pipeline::subpipeline`).
+  bool auto_subpipeline = false;
+  FixedIndices fixed = {};
+  /// Output -> extents of its internal axes, `{{"x", 5}, {"y", {"?", 3}}}`: before those that functions
+  /// declare. What is returned is held to them, from the first element on.
+  InternalShapes internal_shapes = {};
+  std::uint64_t seed = 0;
+  Rank0 rank0 = Rank0::automatic;
+  bool return_results = true;                  ///< bring the values of all outputs to rank 0
+  std::shared_ptr<RunObserver> observer = {};  ///< rank 0
+  /// Write status.json into the run folder; false: the observer does it (see StatusWriter).
+  bool keep_status = true;
+  std::string document = {};      ///< kept in run.json as what the run is made from
+  std::string command_line = {};  ///< likewise
+};
+
+namespace detail {
+
+/// Shows the options that every rank needs to `visit`, each with its name in the table of options where it is
+/// there: `visit("retries", options.retries)`. They are read from flags and documents by their names, and sent
+/// to other ranks in this order.
+template <class Options, class Visit>
+void visit_options(Options& options, Visit&& visit) {
+  visit("run_folder", options.run_folder);
+  visit("resume", options.resume);
+  visit("overwrite", options.overwrite);
+  visit("storage", options.storage);
+  visit("executor", options.executor);
+  visit("user_executors", options.user_executors);
+  visit("parallel", options.parallel);
+  visit("chunksizes", options.chunksizes);
+  visit("error_handling", options.error_handling);
+  visit("max_failures", options.max_failures);
+  visit("retries", options.retries);
+  visit("team_grace", options.team_grace);
+  visit("retry_failed", options.retry_failed);
+  visit("output", options.outputs);
+  visit("auto_subpipeline", options.auto_subpipeline);
+  visit("fixed", options.fixed);
+  visit("internal_shapes", options.internal_shapes);
+  visit("seed", options.seed);
+  visit("rank0", options.rank0);
+  visit("return_results", options.return_results);
+  visit("keep_status", options.keep_status);
+  visit("document", options.document);
+  visit("command_line", options.command_line);
+}
+
+}  // namespace detail
+}  // namespace mpipe

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The table of options, and what a text must be to be the value of one.
+#include "options/api/option_table.hpp"
+
+#include <mpipe/options/choices.hpp>
+
+#include "core/api/text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+namespace mpipe {
+namespace {
+
+using Type = OptionType;
+using Reach = OptionReach;
+
+constexpr std::array<std::string_view, 4> kProgress{"auto", "bar", "plain", "none"};
+constexpr std::array<std::string_view, 7> kLogLevels{"trace", "debug", "info", "warn", "error", "critical", "off"};
+
+// clang-format off
+constexpr OptionRow kTable[] = {
+    {.name = "run_folder", .type = Type::text, .reach = Reach::document, .value = "DIR",
+     .fallback = "nothing is written",
+     .help = "Where results go, relative to the working directory"},
+    {.name = "resume", .type = Type::presence,
+     .help = "Go on with the run in the run folder: compute what is missing. With no run there: begin one"},
+    {.name = "overwrite", .type = Type::presence,
+     .help = "Replace the run in the run folder. Only files that a run makes are removed; anything else in the "
+             "way is refused"},
+    {.name = "dry_run", .type = Type::presence,
+     .help = "Check everything, print the plan, run nothing. With `--json` as JSON"},
+    {.name = "json", .type = Type::presence,
+     .help = "Print the results as [one JSON object](#map---json)"},
+    {.name = "set", .type = Type::list, .value = "NAME=VALUE",
+     .help = "An input, in the syntax of the document; over `--inputs`. May be repeated"},
+    {.name = "inputs", .type = Type::list, .value = "FILE",
+     .help = "A file of inputs, `name: value`; over the document. May be repeated"},
+    {.name = "output", .type = Type::names, .value = "NAME",
+     .help = "Compute these outputs and what they need"},
+    {.name = "fixed", .type = Type::list, .value = "AXIS=I|AXIS=A:B:STEP",
+     .help = "Compute these positions of an axis; negative ones count from the end. May be repeated, or several "
+             "by commas"},
+    {.name = "executor", .type = Type::executor, .reach = Reach::document, .per_output = true,
+     .value = "KIND", .fallback = "`mpi` on several ranks, else `sequential`",
+     .help = "Who calls functions: `mpi`, `threads`, `threads:N`, `processes`, `processes:N` or `sequential`. May "
+             "be repeated, or several by commas"},
+    {.name = "isolate", .type = Type::list, .value = "OUTPUT",
+     .help = "Call the function of this output in [processes of its own](howto/isolation.md): a crash costs one "
+             "element. May be repeated"},
+    {.name = "storage", .type = Type::word, .reach = Reach::document, .per_output = true, .value = "KIND",
+     .fallback = "`hdf5` with a run folder, else `memory`",
+     .help = "Where values are kept: `memory`, `hdf5` or `file` (an .npy file per element). May be repeated, or "
+             "several by commas",
+     .words = NamesOf<StorageKind>::kNames},
+    {.name = "chunksizes", .type = Type::block_size, .reach = Reach::document, .per_output = true, .value = "N",
+     .fallback = "auto",
+     .help = "Elements per block, or `auto`. May be repeated, or several by commas"},
+    {.name = "error_handling", .type = Type::word, .reach = Reach::document, .fallback = "raise",
+     .help = "`raise`: the first failed element ends the run. `continue`: it [costs itself and what needs "
+             "it](howto/resume.md#going-on-after-failures)",
+     .words = NamesOf<ErrorHandling>::kNames},
+    {.name = "max_failures", .type = Type::number, .reach = Reach::document, .value = "N",
+     .fallback = "no bound",
+     .help = "With `continue`: stop, as under `raise`, when more than N elements have failed in this start"},
+    {.name = "retries", .type = Type::number, .reach = Reach::document, .value = "N", .fallback = "0",
+     .help = "Try an element that fails again, at most N times, before it counts as failed",
+     .most = 1'000'000},
+    {.name = "retry_failed", .type = Type::presence,
+     .help = "With `--resume`: compute again what failed under `continue`, and what that blocked"},
+    {.name = "rank0", .type = Type::word, .reach = Reach::variable, .fallback = "auto",
+     .help = "Whether rank 0 computes too. `auto`: it does where that delays nobody; `work`: elements of any "
+             "length",
+     .words = NamesOf<Rank0>::kNames},
+    {.name = "seed", .type = Type::number, .reach = Reach::document, .value = "N", .fallback = "0",
+     .help = "Of all random numbers but those of inputs",
+     .most = std::numeric_limits<std::uint64_t>::max()},
+    {.name = "progress", .type = Type::word, .reach = Reach::variable, .fallback = "auto",
+     .help = "How progress is shown. `auto`: a bar on a terminal, else `plain`: a line every 5 % (at most one a "
+             "second), and at least every 30 s",
+     .words = kProgress},
+    {.name = "log_level", .type = Type::word, .reach = Reach::variable, .value = "LEVEL", .fallback = "warn",
+     .help = "Of standard error: `trace`, `debug`, `info`, `warn`, `error`, `critical` or `off`",
+     .words = kLogLevels},
+    {.name = "max_concurrent", .type = Type::number, .reach = Reach::document, .value = "N", .fallback = "1",
+     .help = "At most N of the document's [runs](document.md#runs) at a time",
+     .least = 1, .most = 1'000'000},
+    {.name = "max_print", .type = Type::number, .reach = Reach::variable, .value = "N", .fallback = "10000",
+     .help = "With `--json`: no data of outputs with more values; 0: never any"},
+};
+// clang-format on
+
+}  // namespace
+
+std::string OptionRow::flag() const {
+  std::string text = fmt::format("--{}", name);
+  std::replace(text.begin(), text.end(), '_', '-');
+  return text;
+}
+
+std::string OptionRow::variable() const {
+  if (reach == OptionReach::flag) return {};
+  std::string text = fmt::format("MPIPE_{}", name);
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return 'a' <= c && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  return text;
+}
+
+std::string OptionRow::expected() const {
+  if (type == OptionType::block_size) return "a number of elements, 1 or more, or auto";
+  if (type != OptionType::number) return "a text";
+  constexpr std::uint64_t kUnbounded = std::numeric_limits<Index>::max();
+  return most >= kUnbounded ? fmt::format("a whole number, {} or more", least)
+                            : fmt::format("a whole number from {} to {}", least, most);
+}
+
+std::span<const OptionRow> option_table() { return kTable; }
+
+const OptionRow* find_option(std::string_view name) {
+  const auto found =
+      std::find_if(std::begin(kTable), std::end(kTable), [&](const OptionRow& row) { return row.name == name; });
+  return found == std::end(kTable) ? nullptr : found;
+}
+
+const OptionRow& option_row(std::string_view name) {
+  if (const OptionRow* row = find_option(name)) return *row;
+  throw Bug(fmt::format("there is no option '{}'", name));
+}
+
+std::uint64_t option_number(const OptionRow& row, std::string_view text) {
+  std::uint64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, number);
+  if (parsed.ec != std::errc() || parsed.ptr != end || number < row.least || number > row.most)
+    throw Error(Category::bad_option, fmt::format("'{}' is not {}.", printable(text), row.expected()));
+  return number;
+}
+
+void check_option(const OptionRow& row, const std::string& text) {
+  switch (row.type) {
+    case OptionType::presence:
+    case OptionType::list:
+    case OptionType::names:
+      return;
+    case OptionType::text:
+      if (text.empty())
+        throw Error(Category::bad_option, fmt::format("the {} is empty. Give it, or leave the option out.", row.name));
+      return;
+    case OptionType::number:
+      option_number(row, text);
+      return;
+    case OptionType::word:
+      if (std::find(row.words.begin(), row.words.end(), text) == row.words.end())
+        refuse_name(row.name, row.name == "storage" ? Category::unknown_storage : Category::bad_option, text,
+                    row.words);
+      return;
+    case OptionType::executor:
+      if (ExecutorChoice(text).kind == ExecutorKind::user) refuse_executor(text);
+      return;
+    case OptionType::block_size: {
+      if (text == "auto") return;
+      constexpr OptionRow kSize{.name = "chunksizes", .type = OptionType::block_size, .least = 1};
+      option_number(kSize, text);
+      return;
+    }
+  }
+  throw Bug("an option of an unknown type");
+}
+
+}  // namespace mpipe

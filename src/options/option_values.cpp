@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Notes what is said about options, and checks it at once.
+#include "options/api/option_values.hpp"
+
+#include <mpipe/core/error.hpp>
+
+#include "core/api/text.hpp"
+
+#include <fmt/format.h>
+
+namespace mpipe {
+
+void OptionValues::say(const OptionRow& row, const std::string& output, SaidValue value) {
+  try {
+    check_option(row, value.text);
+  } catch (const Error& error) {
+    throw Error(error.category(), fmt::format("{}: {}", value.by, error.what()),
+                {Subject::Kind::option, std::string(row.name)});
+  }
+  values_[row.name][output] = std::move(value);
+}
+
+void OptionValues::say_entries(const OptionRow& row, const std::string& entries, const std::string& by) {
+  for (std::size_t begin = 0; begin <= entries.size();) {
+    const std::size_t end = std::min(entries.find(',', begin), entries.size());
+    const std::string entry = entries.substr(begin, end - begin);
+    begin = end + 1;
+    const std::size_t equals = entry.find('=');
+    if (equals == 0 || entry.empty() || equals + 1 == entry.size())
+      throw Error(Category::bad_option,
+                  fmt::format("{}: '{}' is not [OUTPUT=]VALUE. Write, say, {} mean=VALUE.", by, printable(entry),
+                              by),
+                  {Subject::Kind::option, std::string(row.name)});
+    const bool named = equals != std::string::npos;
+    say(row, named ? entry.substr(0, equals) : "", {named ? entry.substr(equals + 1) : entry, by});
+  }
+}
+
+void OptionValues::add(const OptionRow& row, std::string text) { lists_[row.name].push_back(std::move(text)); }
+
+void OptionValues::say_variable(const OptionRow& row, const char* text) {
+  if (text == nullptr || *text == '\0') return;
+  if (row.per_output)
+    say_entries(row, text, row.variable());
+  else
+    say(row, "", {text, row.variable()});
+}
+
+void OptionValues::take_over(const OptionValues& other) {
+  for (const auto& [name, values] : other.values_)
+    for (const auto& [output, value] : values) values_[name][output] = value;
+  for (const auto& [name, list] : other.lists_) lists_[name] = list;
+}
+
+const OptionValues::ByOutput& OptionValues::by_output(std::string_view name) const {
+  static const ByOutput none;
+  const auto found = values_.find(name);
+  return found == values_.end() ? none : found->second;
+}
+
+const std::vector<std::string>& OptionValues::list(std::string_view name) const {
+  static const std::vector<std::string> none;
+  const auto found = lists_.find(name);
+  return found == lists_.end() ? none : found->second;
+}
+
+std::string OptionValues::text(std::string_view name) const {
+  const ByOutput& values = by_output(name);
+  return values.empty() ? std::string(option_row(name).fallback) : values.begin()->second.text;
+}
+
+}  // namespace mpipe
