@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/// @file
-/// pipeline_app: pipelines of functions over parameter sweeps, from the command line.
+// pipeline_app: pipelines of functions over parameter sweeps, from the command line.
 #include <mpipe/core/error.hpp>
 #include <mpipe/core/suggest.hpp>
 #include <mpipe/core/version.hpp>
@@ -85,6 +84,7 @@ int run_program(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  mpipe::app::secure_streams();
   std::string problem;
   int code = kInternal;
   try {

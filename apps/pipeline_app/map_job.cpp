@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads a document on all ranks, launches its runs, and tells how they ended.
 #include "map_job.hpp"
 
 #include <mpipe/core/clock.hpp>
@@ -8,25 +9,27 @@
 #include "isolation/api/isolated_bodies.hpp"
 #include "isolation/api/zygote.hpp"
 #include "launch.hpp"
-#include "map_report.hpp"
 #include "output.hpp"
 #include "plan_text.hpp"
-#include "runs_job.hpp"
 #include "signals.hpp"
 #include "table.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <thread>
 
 namespace mpipe::app {
 namespace {
+
+/// What those who lead runs get to write down how these ended, when rank 0 has said its last words. Less than
+/// `kTimeForRank0`: rank 0 is to be the first.
+constexpr auto kTimeForLeaders = std::chrono::milliseconds(350);
 
 /// In the zygote: the pipeline of a document, from its name and its text.
 Pipeline pipeline_of_document(std::span<const std::byte> bytes) {
@@ -35,22 +38,30 @@ Pipeline pipeline_of_document(std::span<const std::byte> bytes) {
   return Document::parse(told.substr(end + 1), told.substr(0, end)).pipeline();
 }
 
-/// The folder has the run from here on, and logs may be kept in it.
-class Beginning final : public RunObserver {
+/// Writes the notes of a run into the log. Of a job that is one run, it opens the log in the run's folder as
+/// soon as the folder has the run.
+class LogObserver final : public RunObserver {
  public:
-  Beginning(Logging& logging, std::filesystem::path run_folder, bool warns)
-      : logging_(logging), run_folder_(std::move(run_folder)), warns_(warns) {}
+  LogObserver(std::string run, Logging& logging, std::filesystem::path run_folder, bool warns)
+      : run_(std::move(run)), logging_(logging), run_folder_(std::move(run_folder)), warns_(warns) {}
+
   void on_start(const Plan&, const MachineInfo& machine, const std::vector<ElementCounts>&) override {
+    if (!run_.empty()) return;
     if (!run_folder_.empty()) logging_.open(run_folder_);
     spdlog::info("{}", machine_text(machine));
     if (warns_)
       print_note(
           "the results will be lost at the end: there is neither a run folder (--run-folder) nor --json");
   }
-
-  void on_note(const std::string& text) override { spdlog::info("{}", text); }
+  void on_note(const std::string& text) override {
+    if (run_.empty())
+      spdlog::info("{}", text);
+    else
+      spdlog::info("the run '{}': {}", run_, text);
+  }
 
  private:
+  std::string run_;
   Logging& logging_;
   std::filesystem::path run_folder_;
   bool warns_;
@@ -66,9 +77,7 @@ double MapJob::elapsed() const { return seconds(SteadyClock().now() - began_); }
 int MapJob::run() {
   try {
     read();
-    if (!document_->runs().empty())
-      return RunsJob(values_, world_, *document_, *logging_, style_, command_line_).run();
-    return values_.has("dry_run") ? show_plan() : compute();
+    return values_.has("dry_run") ? show_plans() : compute();
   } catch (const Error& error) {
     const bool lost = error.category() == Category::rank_lost;
     const int code = world_.is_root() || lost ? tell_error(error) : exit_code(error.category());
@@ -86,6 +95,8 @@ int MapJob::run() {
   return code;
 }
 
+// ---- reading
+
 /// Rank 0 reads the file and the others get its text, so that all see the same however slow a file system is.
 void MapJob::read() {
   together(world_, [&] {
@@ -99,141 +110,253 @@ void MapJob::read() {
     OptionValues values = document_->map();
     values.take_over(values_);
     values_ = std::move(values);
-    pipeline_ = isolated_pipeline(*document_, values_);
-    if (world_.is_root()) choose();
-    prepare_isolation();
+    style_ = progress_style(values_.text("progress"));
+    read_runs();
   });
+}
+
+/// Inputs are rank 0's alone. They are set before the document is divided into its runs, over which they go.
+void MapJob::read_runs() {
+  const Pipeline whole = isolated_pipeline(*document_, values_);
+  if (world_.is_root()) {
+    for (const std::string& file : values_.list("inputs")) document_->add_inputs(file);
+    for (const std::string& assignment : values_.list("set")) document_->set_input(assignment);
+  }
+  if (!several()) add_run("", *document_);
+  for (std::size_t k = 0; k < document_->runs().size(); ++k)
+    add_run(document_->runs()[k], document_->of_run(k));
+  prepare_isolation(whole);
+}
+
+void MapJob::add_run(const std::string& name, const Document& document) {
+  Run run{name, isolated_pipeline(document, values_)};
+  if (world_.is_root()) {
+    run.choice = choose_map(values_, document, run.pipeline, command_line_, world_.size());
+    if (!name.empty() && !run.folder().empty()) run.choice.options.run_folder /= name;
+  }
+  runs_.push_back(std::move(run));
 }
 
 /// Isolated functions are called in forks of a process that has the pipeline as well: it makes its own. Where
 /// there are none, nobody needs that process.
-void MapJob::prepare_isolation() {
-  const auto& functions = pipeline_->functions();
+void MapJob::prepare_isolation(const Pipeline& pipeline) {
+  const auto& functions = pipeline.functions();
   const bool isolates = std::any_of(functions.begin(), functions.end(), [](const FunctionNode& node) {
     return node.function.isolation() == Isolation::process;
   });
-  const bool executes = mentions_processes();
   if (!world_.zygote()) return;
-  if (values_.has("dry_run") || !(isolates || executes)) return world_.zygote()->end();
+  if (values_.has("dry_run") || !(isolates || mentions_processes())) return world_.zygote()->end();
   const std::string told = flags_.document + '\0' + document_->text();
-  make_in_zygote(*world_.zygote(), *pipeline_, pipeline_of_document, std::as_bytes(std::span(told)));
+  make_in_zygote(*world_.zygote(), pipeline, pipeline_of_document, std::as_bytes(std::span(told)));
 }
 
-/// Which rank leads a run, and so drives processes, shows later: all are ready for it where there are runs.
+/// Which rank leads a run, and so drives processes, shows later: all are ready for it where there are several.
 bool MapJob::mentions_processes() const {
-  if (document_->runs().empty() && !world_.is_root()) return false;
+  if (!several() && !world_.is_root()) return false;
   const auto& executors = values_.by_output("executor");
   return std::any_of(executors.begin(), executors.end(), [](const auto& entry) {
     return ExecutorChoice(entry.second.text).kind == ExecutorKind::processes;
   });
 }
 
-void MapJob::choose() {
-  max_print_ = static_cast<Index>(values_.number("max_print"));
-  style_ = progress_style(values_.text("progress"));
-  for (const std::string& file : values_.list("inputs")) document_->add_inputs(file);
-  for (const std::string& assignment : values_.list("set")) document_->set_input(assignment);
-  if (!document_->runs().empty()) return;
-  choice_ = choose_map(values_, *document_, *pipeline_, command_line_, world_.size());
-}
+// ---- running
 
-int MapJob::show_plan() {
+int MapJob::show_plans() {
   together(world_, [&] {
     if (!world_.is_root()) return;
-    check_map(*pipeline_, choice_.inputs, choice_.options, world_.size());
-    const Plan plan(*pipeline_, {choice_.inputs, choice_.options.outputs, choice_.options.fixed,
-                                 choice_.options.internal_shapes});
-    print_result(values_.has("json") ? plan_json(plan) : plan_text(plan));
+    const bool json = values_.has("json");
+    std::vector<std::string> plans;
+    for (const Run& run : runs_) {
+      const MapOptions& options = run.choice.options;
+      check_map(run.pipeline, run.choice.inputs, options, world_.size());
+      const Plan plan(run.pipeline,
+                      {run.choice.inputs, options.outputs, options.fixed, options.internal_shapes});
+      const std::string title = run.name.empty() ? "" : fmt::format("run {}\n", run.name);
+      plans.push_back(json ? plan_json(plan, run.name) : title + plan_text(plan));
+    }
+    print_result(json && several() ? fmt::format("{{\"runs\": [{}]}}\n", fmt::join(plans, ", "))
+                                   : fmt::format("{}", fmt::join(plans, "\n")));
   });
   return 0;
 }
 
 int MapJob::compute() {
-  std::optional<SignalWatch> signals;
   spdlog::info("rank {} of {} is process {} on {}", world_.rank(), world_.size(), ::getpid(), host_name());
-  if (!world_.is_root()) {
-    // mpirun tells all ranks to end, and kills the rest at once when it sees the first of them gone.
-    signals.emplace([](int) { std::this_thread::sleep_for(kTimeForRank0); });
-  } else {
-    observe();
-    signals.emplace([this](int number) { end_by_signal(number); });
-  }
-  const int code = map_and_tell();
+  if (world_.is_root())
+    for (std::size_t k = 0; k < runs_.size(); ++k) observe(k);
+  const SignalWatch signals([this](int number) { end_by_signal(number); });
+  LaunchOptions options{.max_concurrent = static_cast<int>(values_.number("max_concurrent"))};
+  options.on_lead = [this](std::size_t, std::shared_ptr<StatusWriter> status) { lead(std::move(status)); };
+  const std::vector<MapOutcome> outcomes = gather_maps(world_, make_maps(), options);
+  ending_.claim_or_end();
+  if (board_) board_->clear();
+  const int code = world_.is_root() ? tell(outcomes) : exit_code_of(outcomes);
   write_logs(code);
   return code;
 }
 
-int MapJob::map_and_tell() {
-  try {
-    const Results results = map(*pipeline_, world_, choice_.inputs, choice_.options);
-    return world_.is_root() ? tell_completed(results) : 0;
-  } catch (const FunctionError& error) {
-    if (world_.is_root()) tell_failed(error);
-    return exit_code(error.category());
-  } catch (const Error& error) {
-    if (error.category() == Category::rank_lost) throw;
-    return world_.is_root() ? tell_error(error) : exit_code(error.category());
-  }
+std::vector<AsyncMap> MapJob::make_maps() const {
+  std::vector<AsyncMap> maps;
+  for (const Run& run : runs_)
+    maps.push_back(run.pipeline.map_async(world_, run.choice.inputs, run.choice.options,
+                                          {.start = false, .name = run.name}));
+  return maps;
 }
 
-void MapJob::observe() {
+bool MapJob::on_subgroups() const {
+  return std::min({values_.number("max_concurrent"), static_cast<std::uint64_t>(runs_.size()),
+                   static_cast<std::uint64_t>(world_.size() - 1)}) > 1;
+}
+
+void MapJob::observe(std::size_t k) {
+  Run& run = runs_[k];
+  if (several() && style_ == ProgressStyle::bar && !board_) board_ = std::make_shared<ProgressBoard>();
   auto all = std::make_shared<ObserverList>();
-  status_ = std::make_shared<StatusWriter>(choice_.options.run_folder);
-  progress_ = std::make_shared<Progress>(style_);
-  all->add(status_);
-  all->add(std::make_shared<Beginning>(*logging_, choice_.options.run_folder,
-                                       choice_.options.run_folder.empty() && !values_.has("json")));
-  all->add(progress_);
-  choice_.options.observer = std::move(all);
-  choice_.options.keep_status =
-      false;  // kept here, where the exit code is known also when a signal ends the run
+  run.status = std::make_shared<StatusWriter>(std::filesystem::path());
+  all->add(run.status);
+  all->add(std::make_shared<LogObserver>(run.name, *logging_, run.folder(),
+                                         run.folder().empty() && !values_.has("json")));
+  all->add(std::make_shared<Progress>(style_, run.name, board_, k));
+  run.choice.options.observer = std::move(all);
 }
 
-/// The others make their logs when the folder is known to be the run's.
+/// Of a job that is one run, the other ranks make their logs when the folder is known to be the run's.
 void MapJob::write_logs(int code) {
-  const bool begun = world_.is_root() && status_->started() && !choice_.options.run_folder.empty();
-  const std::string folder =
-      world_.broadcast_text(begun ? choice_.options.run_folder.string() : std::string());
+  if (several()) return;
+  const Run& run = runs_.front();
+  const bool begun = world_.is_root() && run.started() && !run.folder().empty();
+  const std::string folder = world_.broadcast_text(begun ? run.folder().string() : std::string());
   if (folder.empty()) return;
   logging_->open(folder);
   spdlog::info("the end on rank {}: exit code {}", world_.rank(), code);
   logging_->flush();
 }
 
-void MapJob::end(RunState state, int code, const std::string& message) {
-  ending_.claim_or_end();
-  progress_->on_end("", "");
-  status_->finish(state, code, message);
-  if (!status_->problem().empty()) spdlog::warn("status.json could not be written: {}", status_->problem());
+void MapJob::lead(std::shared_ptr<StatusWriter> status) {
+  const std::lock_guard lock(leading_mutex_);
+  leading_ = std::move(status);
 }
 
-int MapJob::tell_completed(const Results& results) {
-  const bool failed = results.failed_elements > 0;
-  const int code = failed ? exit_code(Category::function_raised) : 0;
-  end(RunState::completed, code, failed ? failures_text(results) : "");
-  const std::string text = fmt::format("completed: {}", usage_text(results));
-  spdlog::info("{}", text);
-  if (style_ != ProgressStyle::none)
-    print_note(text + (choice_.options.run_folder.empty()
-                           ? ""
-                           : fmt::format("; results in {}", choice_.options.run_folder.string())));
-  if (failed) tell_failures(results);
-  const int printed = print_json([&] { return json_of(results, "completed", results.failures); });
-  return printed != 0 ? printed : code;
-}
-
-void MapJob::tell_failures(const Results& results) {
-  std::string text;
-  for (const std::string& line : failure_lines(results)) text += (text.empty() ? "" : "\n") + line;
+/// By a thread of its own, while runs go on. mpirun tells all ranks to end, and kills the rest at once when
+/// it sees the first of them gone: rank 0 is to be the first.
+void MapJob::end_by_signal(int number) {
+  if (!ending_.claim()) return;
+  const std::string text = fmt::format("ended by signal {} ({}).", number, ::strsignal(number));
+  constexpr int kFirstSignalCode = 128;
+  {
+    const std::lock_guard lock(leading_mutex_);
+    if (leading_) leading_->finish(RunState::cancelled, kFirstSignalCode + number, text);
+  }
+  if (!world_.is_root()) {
+    std::this_thread::sleep_for(kTimeForRank0);
+    return;
+  }
   logging_->error_to_file(text);
-  print_error(text);
+  print_error(text + kept_text());
+  print_unfinished("cancelled", text);
+  if (on_subgroups()) std::this_thread::sleep_for(kTimeForLeaders);
+}
+
+// ---- telling
+
+int MapJob::tell(const std::vector<MapOutcome>& outcomes) {
+  std::vector<RunReport> reports;
+  for (std::size_t k = 0; k < runs_.size(); ++k) {
+    tell_run(runs_[k], outcomes[k]);
+    // A run that never began has nothing to report, unless it is one of several.
+    if (several() || runs_[k].started()) reports.push_back(report_of(runs_[k], outcomes[k]));
+  }
+  const auto completed = std::count_if(outcomes.begin(), outcomes.end(),
+                                       [](const MapOutcome& outcome) { return outcome.exit_code == 0; });
+  if (several() && style_ != ProgressStyle::none)
+    print_note(fmt::format("{} of {} completed in {}", completed,
+                           count_text(static_cast<Index>(outcomes.size()), "run"), duration_text(elapsed())));
+  const int printed = print_reports(std::move(reports), state_of(outcomes));
+  return printed != 0 ? printed : exit_code_of(outcomes);
+}
+
+void MapJob::tell_run(const Run& run, const MapOutcome& outcome) {
+  if (outcome.completed()) {
+    const std::string text = fmt::format("{}completed: {}", run.prefix(), usage_text(*outcome.results));
+    spdlog::info("{}", text);
+    if (style_ != ProgressStyle::none)
+      print_note(text +
+                 (run.folder().empty() ? "" : fmt::format("; results in {}", run.folder().string())));
+  }
+  std::string text;
+  if (outcome.error) text = document_->located(*outcome.error).what();
+  if (outcome.completed() && outcome.exit_code != 0)
+    text = fmt::format("{}", fmt::join(failure_lines(*outcome.results), "\n"));
+  const bool kept = outcome.error && run.started();
+  if (!text.empty()) print_error(run.prefix() + text + (kept ? kept_text() : ""));
+  log_end(run, outcome, text);
+}
+
+/// Of one of several runs, what follows goes into its own log, and not only what it was told while it ran.
+void MapJob::log_end(const Run& run, const MapOutcome& outcome, const std::string& text) {
+  if (!run.started() || run.folder().empty()) return;
+  if (several()) logging_->move_to(run.folder());
+  if (!text.empty()) logging_->error_to_file(text);
+  if (several()) spdlog::info("the end of the run '{}': exit code {}", run.name, outcome.exit_code);
+  logging_->flush();
+}
+
+RunReport MapJob::report_of(const Run& run, const MapOutcome& outcome) const {
+  const std::string state(to_string(outcome.state));
+  RunReport report{run.name, {}, outcome.results, {}, {}};
+  const auto* of_function = dynamic_cast<const FunctionError*>(outcome.error.get());
+  if (outcome.error && of_function == nullptr) report.error = outcome.error->what();
+  if (!outcome.results || (!several() && !report.error.empty())) {
+    RunStatus status = run.status->status();
+    status.message = report.error;
+    report.json = status_as_results_json(status, state, run.folder(), elapsed(), run.name);
+    return report;
+  }
+  report.failures = of_function != nullptr ? of_function->failures() : outcome.results->failures;
+  Results results = *outcome.results;
+  const auto max_print = static_cast<Index>(values_.number("max_print"));
+  read_back(results, run.choice, max_print);
+  report.json = results_json(results, state, report.failures, run.folder(), max_print, run.name);
+  return report;
+}
+
+/// Returns the exit code: a shape that is wrong before anything ran is a matter of the input, later of a
+/// function.
+int MapJob::tell_error(const Error& error) {
+  const bool begun = std::any_of(runs_.begin(), runs_.end(), [](const Run& run) { return run.started(); });
+  const int refused = exit_code(Category::bad_document);
+  int code = exit_code(error.category());
+  if (!begun && code == exit_code(Category::function_raised)) code = refused;
+  const std::string text = code == refused && document_ ? document_->located(error).what() : error.what();
+  if (logging_) logging_->error_to_file(text);
+  print_error(text + (begun ? kept_text() : ""));
+  if (begun) print_unfinished("failed", text);
+  return code;
+}
+
+void MapJob::print_unfinished(const std::string& state, const std::string& why) {
+  std::vector<RunReport> reports;
+  for (const Run& run : runs_) {
+    if (!several() && !run.started()) continue;
+    RunStatus status = run.status->status();
+    const bool over = status.state == RunState::completed || status.state == RunState::failed;
+    if (!over || !several()) status.message = why;
+    const std::string its = over && several() ? std::string(to_string(status.state)) : state;
+    reports.push_back({run.name, status_as_results_json(status, its, run.folder(), elapsed(), run.name), nullptr,
+                       {}, status.message});
+  }
+  print_reports(std::move(reports), state);
 }
 
 /// Throws nothing: the others go on to the end, and so does rank 0. Returns the exit code.
-int MapJob::print_json(const std::function<std::string()>& text) const {
-  if (!values_.has("json")) return 0;
+int MapJob::print_reports(std::vector<RunReport> reports, const std::string& state) {
+  if (!values_.has("json") || reports.empty()) return 0;
   try {
-    print_result(text());
+    const auto folder = runs_.front().folder();
+    print_result(several() ? runs_json(reports, state, folder.empty() ? folder : folder.parent_path(),
+                                       world_.size(), on_subgroups() ? world_.size() - 1 : world_.size(),
+                                       elapsed())
+                           : reports.front().json);
   } catch (const Error& error) {
     print_error(error.what());
     return exit_code(error.category());
@@ -241,55 +364,11 @@ int MapJob::print_json(const std::function<std::string()>& text) const {
   return 0;
 }
 
-std::string MapJob::json_of(Results results, const std::string& state,
-                            const std::vector<Failure>& failures) const {
-  read_back(results, choice_, max_print_);
-  return results_json(results, state, failures, choice_.options.run_folder, max_print_);
-}
-
-void MapJob::tell_failed(const FunctionError& error) {
-  end(RunState::failed, exit_code(error.category()), error.what());
-  logging_->error_to_file(error.what());
-  print_error(error.what() + kept_text());
-  print_json([&] { return json_of(error.partial(), "failed", error.failures()); });
-}
-
-/// Returns the exit code: a shape that is wrong before anything ran is a matter of the input, later of a
-/// function.
-int MapJob::tell_error(const Error& error) {
-  const bool begun = status_ && status_->started();
-  const int refused = exit_code(Category::bad_document);
-  int code = exit_code(error.category());
-  if (!begun && code == exit_code(Category::function_raised)) code = refused;
-  const std::string text = code == refused && document_ ? document_->located(error).what() : error.what();
-  if (begun) end(RunState::failed, code, text);
-  if (logging_) logging_->error_to_file(text);
-  print_error(text + (begun ? kept_text() : ""));
-  if (begun)
-    print_json([&] {
-      return status_as_results_json(status_->status(), "failed", choice_.options.run_folder, elapsed());
-    });
-  return code;
-}
-
 std::string MapJob::kept_text() const {
-  if (choice_.options.run_folder.empty()) return {};
+  if (runs_.empty() || runs_.front().folder().empty()) return {};
+  const std::filesystem::path& folder = runs_.front().folder();
   return fmt::format(" What was done before is kept in '{}': go on by --resume.",
-                     choice_.options.run_folder.string());
-}
-
-/// By a thread of its own, while the run goes on.
-void MapJob::end_by_signal(int number) {
-  if (!ending_.claim()) return;
-  const std::string text = fmt::format("ended by signal {} ({}).", number, ::strsignal(number));
-  constexpr int kFirstSignalCode = 128;
-  status_->finish(RunState::cancelled, kFirstSignalCode + number, text);
-  logging_->error_to_file(text);
-  print_error(text + (status_->started() ? kept_text() : ""));
-  if (status_->started())
-    print_json([&] {
-      return status_as_results_json(status_->status(), "cancelled", choice_.options.run_folder, elapsed());
-    });
+                     (several() ? folder.parent_path() : folder).string());
 }
 
 }  // namespace mpipe::app

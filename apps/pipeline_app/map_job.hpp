@@ -5,17 +5,18 @@
 
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/document/document.hpp>
-#include <mpipe/folder/status.hpp>
-#include <mpipe/run/map.hpp>
+#include <mpipe/launch/launch.hpp>
 
 #include "ending.hpp"
 #include "logging.hpp"
 #include "map_choice.hpp"
+#include "map_report.hpp"
 #include "option_flags.hpp"
 #include "progress.hpp"
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 namespace mpipe::app {
@@ -26,52 +27,69 @@ struct MapFlags {
   OptionFlags options;
 };
 
+/// A launch of the runs of a document, or of the one run that a document without `runs:` is.
 class MapJob {
  public:
   MapJob(const MapFlags& flags, const Communicator& world, std::string command_line);
 
-  /// Collective. Everything from the document to the last word about the run; returns the exit code, the same
+  /// Collective. Everything from the document to the last word about the runs; returns the exit code, the same
   /// on every rank. Where the others can no longer be reached, the process ends here.
   int run();
 
  private:
+  struct Run {
+    std::string name;  ///< empty: the document is one run
+    Pipeline pipeline;
+    MapChoice choice = {};                      ///< rank 0, like the rest
+    std::shared_ptr<StatusWriter> status = {};  ///< in memory
+    bool started() const { return status && status->started(); }
+    const std::filesystem::path& folder() const { return choice.options.run_folder; }
+    std::string prefix() const { return name.empty() ? "" : name + ": "; }
+  };
+
   // All ranks.
   void read();
-  void prepare_isolation();
+  void read_runs();
+  void add_run(const std::string& name, const Document& document);
+  void prepare_isolation(const Pipeline& pipeline);
   bool mentions_processes() const;
-  int show_plan();
+  int show_plans();
   int compute();
-  int map_and_tell();
+  std::vector<AsyncMap> make_maps() const;
   void write_logs(int code);
+  /// Of the rank that leads a run: the status that a signal has to end.
+  void lead(std::shared_ptr<StatusWriter> status);
+  void end_by_signal(int number);
+  bool several() const { return document_ && !document_->runs().empty(); }
+  /// Whether ranks other than 0 lead runs, at the same time.
+  bool on_subgroups() const;
 
   // Rank 0.
-  void choose();
-  std::string json_of(Results results, const std::string& state, const std::vector<Failure>& failures) const;
-  void tell_failures(const Results& results);
-  int print_json(const std::function<std::string()>& text) const;
-  void observe();
-  void end_by_signal(int number);
-  void end(RunState state, int code, const std::string& message);
-  int tell_completed(const Results& results);
-  void tell_failed(const FunctionError& error);
+  void observe(std::size_t run);
+  int tell(const std::vector<MapOutcome>& outcomes);
+  void tell_run(const Run& run, const MapOutcome& outcome);
+  void log_end(const Run& run, const MapOutcome& outcome, const std::string& text);
+  RunReport report_of(const Run& run, const MapOutcome& outcome) const;
   int tell_error(const Error& error);
+  /// JSON of runs that nobody waits for any more: what their statuses know.
+  void print_unfinished(const std::string& state, const std::string& why);
+  int print_reports(std::vector<RunReport> reports, const std::string& state);
   std::string kept_text() const;
   double elapsed() const;
 
   const MapFlags& flags_;
   Communicator world_;
   std::string command_line_;
-  std::optional<Document> document_;
-  std::optional<Pipeline> pipeline_;
-  MapChoice choice_;  ///< rank 0, like the rest
   OptionValues values_;  ///< what the document, variables and flags say; on every rank
-  Index max_print_ = 0;
-  ProgressStyle style_ = ProgressStyle::none;
+  std::optional<Document> document_;
   std::optional<Logging> logging_;  ///< on every rank
-  std::shared_ptr<StatusWriter> status_;
-  std::shared_ptr<Progress> progress_;
+  ProgressStyle style_ = ProgressStyle::none;
+  std::vector<Run> runs_;
+  std::shared_ptr<ProgressBoard> board_;  ///< of the bars of several runs
   Ending ending_;
   TimePoint began_;
+  std::mutex leading_mutex_;
+  std::shared_ptr<StatusWriter> leading_;
 };
 
 }  // namespace mpipe::app

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// How a `map` went, for programs (`--json`) and for people.
+/// How runs went, one or several, for programs (`--json`) and for people.
 #pragma once
 
 #include <mpipe/folder/status.hpp>
-#include <mpipe/run/map.hpp>
+#include <mpipe/launch/launch.hpp>
 
 #include <nlohmann/json_fwd.hpp>
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,11 +24,6 @@ std::string results_json(const Results& results, const std::string& state,
 std::string status_as_results_json(const RunStatus& status, const std::string& state,
                                    const std::filesystem::path& run_folder, double wall_seconds,
                                    const std::string& name = {});
-
-/// One failed element, as in the list `errors`.
-nlohmann::json failure_json(const Failure& failure);
-/// The same of an error that is of no element.
-nlohmann::json error_json(const std::string& message, const std::string& host);
 
 /// The member `outputs` of those objects: shape, dims, dtype, counts and data of one output. `value` may be
 /// empty.
@@ -50,5 +46,24 @@ std::vector<std::string> failure_lines(const Results& results);
 
 /// `1200 elements in 3.2 s (375/s); utilisation 93 % of the workers, 62 % of all ranks`
 std::string usage_text(const Results& results);
+
+/// One of the runs.
+struct RunReport {
+  std::string name;
+  std::string json;                        ///< its own object
+  std::shared_ptr<const Results> results;  ///< may be null
+  std::vector<Failure> failures;
+  std::string error;  ///< of no element; empty where there is none
+};
+
+/// The object of `map --json` of a document with runs, and a line break: sums over the runs, and each of them
+/// in `runs`. `workers`: ranks that compute.
+std::string runs_json(const std::vector<RunReport>& runs, const std::string& state,
+                      const std::filesystem::path& run_folder, int ranks, int workers, double wall_seconds);
+
+/// The exit code of all: 0 when all completed without failures, else the most severe of theirs.
+int exit_code_of(const std::vector<MapOutcome>& outcomes);
+/// `completed` when all completed, else `failed` when one failed, else `cancelled`.
+std::string state_of(const std::vector<MapOutcome>& outcomes);
 
 }  // namespace mpipe::app

@@ -43,7 +43,7 @@ void refuse_flag_as_value(const OptionRow& row, const std::string& value) {
 
 void OptionFlags::add_to(CLI::App& command, std::string_view option, const std::string& help) {
   const OptionRow& row = option_row(option);
-  const std::string text = plain_help(row, help.empty() ? std::string(row.help) : help);
+  const std::string text = plain_help(row, help.empty() ? row.flag_help() : help);
   if (row.type == OptionType::presence)
     command.add_flag(row.flag(), given_[row.name], text);
   else if (row.type == OptionType::names)

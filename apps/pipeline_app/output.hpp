@@ -14,5 +14,12 @@ void print_result(const std::string& text);
 void print_error(const std::string& text);
 /// `pipeline_app: <text>` likewise.
 void print_note(const std::string& text);
+/// Writes to standard error. Text that cannot be written is lost, and changes nothing else.
+void say(const std::string& text);
+
+/// Opens /dev/null on standard streams that are closed, so that no file or pipe of the program gets their
+/// numbers, and its messages. A pipe that nobody reads any more is an error of writing, and no signal. To be
+/// called before anything is opened.
+void secure_streams();
 
 }  // namespace mpipe::app

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Draws bars and writes lines about how far runs are.
 #include "progress.hpp"
 
-#include <mpipe/core/error.hpp>
-#include <mpipe/core/suggest.hpp>
 #include <mpipe/core/version.hpp>
 #include <mpipe/plan/plan.hpp>
 
+#include "output.hpp"
 #include "table.hpp"
 
 #include <fmt/format.h>
@@ -48,8 +48,6 @@ std::string machine_text(const MachineInfo& machine) {
   return text + fmt::format("; executor {}, rank 0 {}", machine.executor, machine.rank0);
 }
 
-Progress::Progress(ProgressStyle style) : style_(style), colours_(stderr_has_colours()) {}
-
 Progress::Progress(ProgressStyle style, std::string name, std::shared_ptr<ProgressBoard> board,
                    std::size_t place)
     : style_(style),
@@ -68,14 +66,12 @@ void ProgressBoard::set(std::size_t place, const std::string& line) {
     text += "\r\033[K" + each + "\n";
     ++drawn_;
   }
-  fmt::print(stderr, "{}", text);
-  std::fflush(stderr);
+  say(text);
 }
 
 void ProgressBoard::clear() {
   if (drawn_ == 0) return;
-  fmt::print(stderr, "\033[{}A\033[J", drawn_);
-  std::fflush(stderr);
+  say(fmt::format("\033[{}A\033[J", drawn_));
   drawn_ = 0;
   lines_.clear();
 }
@@ -102,9 +98,9 @@ void Progress::on_start(const Plan& plan, const MachineInfo& machine,
   shown_fraction_ = fraction();
   if (style_ == ProgressStyle::none || board_) return;
   const std::string who = name_.empty() ? "" : name_ + ": ";
-  fmt::print(stderr, "{}{}\n", who, machine_text(machine));
+  say(fmt::format("{}{}\n", who, machine_text(machine)));
   if (all_kept > 0)
-    fmt::print(stderr, "{}resuming: {} kept from earlier starts\n", who, count_text(all_kept, "element"));
+    say(fmt::format("{}resuming: {} kept from earlier starts\n", who, count_text(all_kept, "element")));
 }
 
 void Progress::on_progress(FunctionId function, const ElementCounts& counts, TimePoint now) {
@@ -166,7 +162,7 @@ void Progress::show(TimePoint now) {
   if (now - shown_ < kLinePeriod && fraction() < shown_fraction_ + kLineStep) return;
   shown_ = now;
   shown_fraction_ = fraction();
-  fmt::print(stderr, "progress{}: {}\n", name_.empty() ? "" : " of " + name_, figures(now));
+  say(fmt::format("progress{}: {}\n", name_.empty() ? "" : " of " + name_, figures(now)));
 }
 
 void Progress::draw_bar(TimePoint now) {
@@ -178,15 +174,13 @@ void Progress::draw_bar(TimePoint now) {
   const std::string bar =
       fmt::format("{}[{:#<{}}{:.<{}}]{} {}", begin, "", filled, "", room - filled, end, text);
   if (board_) return board_->set(place_, bar);
-  fmt::print(stderr, "\r\033[K{}", bar);
-  std::fflush(stderr);
+  say("\r\033[K" + bar);
   bar_drawn_ = true;
 }
 
 void Progress::clear_bar() {
   if (!bar_drawn_) return;
-  fmt::print(stderr, "\r\033[K");
-  std::fflush(stderr);
+  say("\r\033[K");
   bar_drawn_ = false;
 }
 

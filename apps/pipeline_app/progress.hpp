@@ -35,8 +35,7 @@ class ProgressBoard {
 
 class Progress final : public RunObserver {
  public:
-  explicit Progress(ProgressStyle style);
-  /// One of several runs: its name, and where its bar goes.
+  /// Of several runs it has a name, and a place on a board; else both are empty.
   Progress(ProgressStyle style, std::string name, std::shared_ptr<ProgressBoard> board, std::size_t place);
   ~Progress() override;
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads a document into functions, inputs, options and runs, and finds the places of errors in it.
 #include <mpipe/document/document.hpp>
 
 #include "document/expression/expression_tree.hpp"
@@ -60,7 +61,7 @@ struct Document::State {
   void check_needed(const Pipeline& pipeline, const std::set<std::string>& needed, bool everything) const;
   void check_missing(const Pipeline& pipeline, const std::set<std::string>& needed) const;
   std::optional<Place> place_of(const std::string& of) const;
-  std::optional<Place> first_place_in(std::string_view message) const;
+  std::optional<Place> place_of_subject(const Subject& subject) const;
   std::optional<Place> place_of_error(const Error& error) const;
 };
 
@@ -374,18 +375,22 @@ std::optional<Place> Document::State::place_of(const std::string& of) const {
   return {};
 }
 
-/// Messages quote names like 'x' or `x`; indexed ones (`x[i, j]`) begin with the name.
-std::optional<Place> Document::State::first_place_in(std::string_view message) const {
-  constexpr std::string_view kQuotes = "'`";
-  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.";
-  for (std::size_t at = message.find_first_of(kQuotes); at != std::string_view::npos;
-       at = message.find_first_of(kQuotes, at + 1)) {
-    const std::size_t end = message.find_first_not_of(kLetters, at + 1);
-    if (end == std::string_view::npos) return {};
-    if (message[end] != message[at] && message[end] != '[') continue;
-    if (const auto place = place_of(std::string(message.substr(at + 1, end - at - 1)))) return place;
+/// Where the subject of an error is written. What an option is about is no name of the document: an input that
+/// happens to be called like it is innocent.
+std::optional<Place> Document::State::place_of_subject(const Subject& subject) const {
+  const auto among = [&](const std::map<std::string, Place>& places) -> std::optional<Place> {
+    const auto found = places.find(subject.name);
+    return found == places.end() ? std::nullopt : std::optional(found->second);
+  };
+  switch (subject.kind) {
+    case Subject::Kind::output:
+    case Subject::Kind::function:
+      return among(outputs);
+    case Subject::Kind::parameter:
+      return place_of(subject.name);
+    default:
+      return {};
   }
-  return {};
 }
 
 /// What types and shapes say of an expression is only known with its arguments, when its place is out of
@@ -395,17 +400,17 @@ std::optional<Place> Document::State::place_of_error(const Error& error) const {
     for (const Yaml& expression : expressions)
       if (expression.text() == in_expression->text())
         return expression.place_in_text(in_expression->offset());
-  return first_place_in(error.what());
+  return place_of_subject(error.subject());
 }
 
 std::optional<Place> Document::place_of(const std::string& name) const { return state_->place_of(name); }
 
 Error Document::located(const Error& error) const {
-  const std::string_view text = error.what();
-  for (const std::string& file : state_->files)
-    if (text.starts_with(file + ":")) return error;
+  const Subject& subject = error.subject();
+  if (subject.kind == Subject::Kind::file && state_->files.contains(subject.name)) return error;
   const auto place = state_->place_of_error(error);
-  return place ? Error(error.category(), place->to_string() + ": " + error.what()) : error;
+  if (!place) return error;
+  return {error.category(), place->to_string() + ": " + error.what(), {Subject::Kind::file, place->file}};
 }
 
 }  // namespace mpipe

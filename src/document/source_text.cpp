@@ -30,7 +30,7 @@ Category refusal(Category category) { return exit_code(category) == 2 ? category
 }  // namespace
 
 PlacedError::PlacedError(const Place& place, Category category, const std::string& problem)
-    : Error(refusal(category), place.to_string() + ": " + problem) {}
+    : Error(refusal(category), place.to_string() + ": " + problem, {Subject::Kind::file, place.file}) {}
 
 SourceText::SourceText(std::string name, std::string text, fs::path folder)
     : name_(std::move(name)), text_(std::move(text)), folder_(std::move(folder)) {

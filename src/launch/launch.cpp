@@ -83,8 +83,8 @@ void require_separate_folders(const RunList& runs) {
     }
 }
 
-/// On so many ranks, whichever of `inventories` they have.
-void check_run(const RunData& run, int ranks, std::span<const NodeInventory> inventories) {
+/// On so many ranks, whichever of `inventories` they have. `named`: errors say which run they are about.
+void check_run(const RunData& run, int ranks, std::span<const NodeInventory> inventories, bool named) {
   try {
     check_request(run.pipeline, {run.inputs, run.options}, ranks, inventories);
     check_texts(run.inputs, run.options);
@@ -92,7 +92,8 @@ void check_run(const RunData& run, int ranks, std::span<const NodeInventory> inv
     if (!options.run_folder.empty())
       RunFolder::check(options.run_folder, options.resume || options.overwrite);
   } catch (const Error& error) {
-    throw Error(error.category(), fmt::format("run '{}': {}", run.name, error.what()));
+    if (!named) throw;
+    throw Error(error.category(), fmt::format("run '{}': {}", run.name, error.what()), error.subject());
   }
 }
 
@@ -139,7 +140,7 @@ int check_launch(const std::vector<std::shared_ptr<RunSpec>>& specs, const RunLi
   // Any subgroup may get any run, so each run must be possible on the smallest, and on all of their nodes.
   const int least = subgroups == 0 ? ranks : (ranks - 1) / subgroups;
   const std::vector<NodeInventory> inventories = inventories_of(inventory, subgroups);
-  for (const auto& run : runs) check_run(*run, least, inventories);
+  for (const auto& run : runs) check_run(*run, least, inventories, runs.size() > 1);
   return subgroups;
 }
 
@@ -249,7 +250,7 @@ AsyncMap map_async(const Pipeline& pipeline, const Communicator& comm, const Inp
   }
   require_same_pipelines(comm, {spec->data});
   on_root(comm, [&] {
-    check_run(*spec->data, comm.size(), {});
+    check_run(*spec->data, comm.size(), {}, !how.name.empty());
     return Bytes{};
   });
   return made;

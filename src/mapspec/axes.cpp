@@ -30,7 +30,8 @@ struct ArrayUses {
 [[noreturn]] void refuse_uses(const Use& one, const Use& other, const std::string& why) {
   throw Error(Category::axes_inconsistent, "the axes of the array '" + one.array->name +
                                                "' are inconsistent: " + one.to_string() + ", but " +
-                                               other.to_string() + " " + why);
+                                               other.to_string() + " " + why,
+              {Subject::Kind::parameter, one.array->name});
 }
 
 void add_use(ArrayUses& uses, const Use& use) {
@@ -100,7 +101,8 @@ std::optional<ArraySpec> merged_outputs(std::span<const std::string> outputs,
                   "the outputs of one function are indexed as '" + merged->to_string() + "' and '" +
                       ArraySpec{output, at->second}.to_string() +
                       "' by others (all outputs of a function have the same axes). Use the same axis names "
-                      "for both, or split the function.");
+                      "for both, or split the function.",
+                  {Subject::Kind::output, output});
     merged->axes = std::move(names);
   }
   return merged;

@@ -23,14 +23,17 @@ void check_rank(const MapSpec& spec, const ArraySpec& input, const PartialShape&
           "' in the mapspec '" + spec.to_string() + "' needs " + std::to_string(input.rank()) +
           (input.rank() == 1 ? " axis" : " axes") +
           " (each entry in the brackets stands for one axis). Give an array of that rank, or change the "
-          "mapspec; ':' stands for a whole axis.");
+          "mapspec; ':' stands for a whole axis.",
+      {Subject::Kind::parameter, input.name});
 }
 
 [[noreturn]] void refuse_lengths(const MapSpec& spec, const std::string& axis, const Shapes& shapes) {
   std::string lengths;
+  std::string first;
   for (const ArraySpec& input : spec.inputs()) {
     const auto position = input.position(axis);
     if (!position) continue;
+    if (first.empty()) first = input.name;
     const PartialShape& shape = shape_of(input, shapes);
     if (!lengths.empty()) lengths += ", ";
     lengths += "'" + input.name + "' has " + (shape[*position] ? std::to_string(*shape[*position]) : "?") +
@@ -41,7 +44,8 @@ void check_rank(const MapSpec& spec, const ArraySpec& input, const PartialShape&
       "the arrays along the axis '" + axis + "' of the mapspec '" + spec.to_string() +
           "' differ in length: " + lengths +
           " (their elements are taken pairwise). Give arrays of the same length, or different axis names for "
-          "all combinations.");
+          "all combinations.",
+      {Subject::Kind::parameter, first});
 }
 
 /// Length of `axis` as far as the inputs know it.

@@ -46,19 +46,18 @@ constexpr OptionRow kTable[] = {
              "by commas"},
     {.name = "executor", .type = Type::executor, .reach = Reach::document, .per_output = true,
      .value = "KIND", .fallback = "`mpi` on several ranks, else `sequential`",
-     .help = "Who calls functions: `mpi`, `threads`, `threads:N`, `processes`, `processes:N` or `sequential`. May "
-             "be repeated, or several by commas"},
+     .help = "Who calls functions: `mpi`, `threads`, `threads:N`, `processes`, `processes:N` or "
+             "`sequential`"},
     {.name = "isolate", .type = Type::list, .value = "OUTPUT",
      .help = "Call the function of this output in [processes of its own](howto/isolation.md): a crash costs one "
              "element. May be repeated"},
     {.name = "storage", .type = Type::word, .reach = Reach::document, .per_output = true, .value = "KIND",
      .fallback = "`hdf5` with a run folder, else `memory`",
-     .help = "Where values are kept: `memory`, `hdf5` or `file` (an .npy file per element). May be repeated, or "
-             "several by commas",
+     .help = "Where values are kept: `memory`, `hdf5` or `file` (an .npy file per element)",
      .words = NamesOf<StorageKind>::kNames},
     {.name = "chunksizes", .type = Type::block_size, .reach = Reach::document, .per_output = true, .value = "N",
      .fallback = "auto",
-     .help = "Elements per block, or `auto`. May be repeated, or several by commas"},
+     .help = "Elements per block, or `auto`"},
     {.name = "error_handling", .type = Type::word, .reach = Reach::document, .fallback = "raise",
      .help = "`raise`: the first failed element ends the run. `continue`: it [costs itself and what needs "
              "it](howto/resume.md#going-on-after-failures)",
@@ -107,6 +106,10 @@ std::string OptionRow::variable() const {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](char c) { return 'a' <= c && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
   return text;
+}
+
+std::string OptionRow::flag_help() const {
+  return fmt::format("{}{}", help, per_output ? ". May be repeated, or several by commas" : "");
 }
 
 std::string OptionRow::expected() const {

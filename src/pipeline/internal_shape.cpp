@@ -19,7 +19,8 @@ PartialShape InternalShape::extents(const std::string& output) const {
           Category::internal_shape_type,
           fmt::format("the internal shape of '{}' has the extent {}, but each must be a whole number, "
                       "0 or more, or \"?\" where it is not known.",
-                      output, extent.text()));
+                      output, extent.text()),
+          {Subject::Kind::output, output});
     shape.push_back(extent.known());
   }
   return shape;

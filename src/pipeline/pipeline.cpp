@@ -47,7 +47,8 @@ void Pipeline::number_names() {
             Category::duplicate_output,
             fmt::format(
                 "two functions have the output '{}' (nobody could say which one is meant). Rename one.",
-                node.outputs[k]));
+                node.outputs[k]),
+            {Subject::Kind::output, node.outputs[k]});
       producers_[slot] = Producer{FunctionId{id}, k};
       node.output_slots.push_back(slot);
     }
@@ -77,7 +78,8 @@ void Pipeline::check_scopes() const {
     throw Error(Category::scope_clash,
                 fmt::format("'{0}' is a name and the scope of '{1}' at once (nobody could tell them apart in "
                             "nested inputs). Rename one of them.",
-                            name.substr(0, dot), name));
+                            name.substr(0, dot), name),
+                {Subject::Kind::parameter, name.substr(0, dot)});
   }
 }
 
@@ -111,7 +113,8 @@ void Pipeline::order() {
       fmt::format(
           "the functions {} need each other's outputs in a circle (or stand behind one), so none could run "
           "first. Break the circle.",
-          fmt::join(stuck, ", ")));
+          fmt::join(stuck, ", ")),
+      {Subject::Kind::function, stuck.front()});
 }
 
 void Pipeline::check_defaults() {
@@ -126,7 +129,8 @@ void Pipeline::check_defaults() {
             fmt::format(
                 "parameter '{}' has different defaults in different functions ({} and {}, the latter in "
                 "'{}'), but it is one input of the pipeline. Use one default.",
-                name, describe(known), describe(value), node.name()));
+                name, describe(known), describe(value), node.name()),
+            {Subject::Kind::parameter, name});
       known = value;
     }
   }
@@ -156,7 +160,8 @@ FunctionId Pipeline::producer_of(const std::string& output) const {
   std::vector<std::string> known;
   for (const FunctionNode& node : nodes_) known.insert(known.end(), node.outputs.begin(), node.outputs.end());
   throw Error(Category::unknown_output,
-              fmt::format("no function has the output '{}'.{}", output, did_you_mean(output, known)));
+              fmt::format("no function has the output '{}'.{}", output, did_you_mean(output, known)),
+              {Subject::Kind::output, output});
 }
 
 std::vector<std::string> Pipeline::root_args() const {

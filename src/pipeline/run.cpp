@@ -67,7 +67,8 @@ class Evaluation {
       throw Error(Category::missing_input,
                   fmt::format("no value for {}: {}. Give {} as input, or set a default.",
                               missing_.size() == 1 ? "the argument" : "the arguments",
-                              fmt::join(missing_, ", "), missing_.size() == 1 ? "it" : "them"));
+                              fmt::join(missing_, ", "), missing_.size() == 1 ? "it" : "them"),
+                  {Subject::Kind::parameter, missing_.front()});
     if (options.allow_unused) return;
     auto unused = unknown_;
     for (const auto& [slot, name] : given_)
@@ -76,7 +77,8 @@ class Evaluation {
       throw Error(
           Category::unused_argument,
           fmt::format("unused keyword arguments: {} (what was asked for does not need them). Remove them.",
-                      fmt::join(unused, ", ")));
+                      fmt::join(unused, ", ")),
+          {Subject::Kind::parameter, unused.front()});
   }
 
   void compute() {
@@ -140,7 +142,8 @@ void Evaluation::bind(const FunctionNode& node) {
     if (!fits)
       throw Error(Category::rank_mismatch,
                   fmt::format("parameter '{}' of function '{}' is {} but {} was given.", parameter.name,
-                              node.name(), wanted[k].to_string(), describe(*value)));
+                              node.name(), wanted[k].to_string(), describe(*value)),
+                  {Subject::Kind::parameter, parameter.name});
     bound_.push_back(value);
     ArgumentView& view = views_[k];
     view.type = &value->type();
@@ -173,7 +176,8 @@ void Evaluation::call(const FunctionNode& node) {
   } catch (const std::exception& error) {
     throw Error(Category::function_raised,
                 fmt::format("function '{}' failed: {} (called with {})", node.name(), error.what(),
-                            describe_arguments(node, bound_)));
+                            describe_arguments(node, bound_)),
+                {Subject::Kind::function, node.name()});
   }
   collect(node, columns, scalars);
 }
@@ -218,7 +222,8 @@ void refuse_mapped_upstream(const Pipeline& pipeline, FunctionId id) {
             fmt::format("'{}' is computed from '{}', which is an array of a mapspec, but `run` computes "
                         "single elements. Use Pipeline::map instead, or run a part of the pipeline "
                         "that begins behind it (Pipeline::subpipeline).",
-                        asked.name(), output));
+                        asked.name(), output),
+            {Subject::Kind::output, output});
   }
 }
 
@@ -235,7 +240,8 @@ Inputs Pipeline::run_full(const std::vector<std::string>& outputs, const Inputs&
   for (const std::string& output : asked_for(*this, outputs)) {
     if (inputs.contains(output))
       throw Error(Category::output_given,
-                  fmt::format("the output '{}' cannot be asked for and given at once.", output));
+                  fmt::format("the output '{}' cannot be asked for and given at once.", output),
+                  {Subject::Kind::parameter, output});
     const FunctionId id = producer_of(output);
     refuse_mapped_upstream(*this, id);
     evaluation.need(id, slots_.at(output));

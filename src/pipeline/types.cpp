@@ -22,7 +22,8 @@ ValueType seen_by(const FunctionNode& node, const std::string& name, ValueType w
   if (whole.rank && *whole.rank != spec->rank())
     throw Error(Category::rank_mismatch,
                 fmt::format("'{}' is {}, but the mapspec of function '{}' indexes it as {}.", name,
-                            whole.to_string(), node.name(), spec->to_string()));
+                            whole.to_string(), node.name(), spec->to_string()),
+                {Subject::Kind::parameter, name});
   // Elements of a type that is not known yet may turn out to be arrays themselves.
   if (slice_rank == 0 && whole.element == nullptr) return {nullptr, kUnknownRank, false};
   return {whole.element, slice_rank, false};
@@ -56,7 +57,8 @@ ValueType whole_output(const FunctionNode& node, const std::string& name, const 
                   fmt::format("function '{}' returns {} for '{}', but its mapspec '{}' names {} axes of its "
                               "own (its internal "
                               "shape is too short or too long). Return an array of that rank.",
-                              node.name(), returned.to_string(), name, node.mapspec->to_string(), internal));
+                              node.name(), returned.to_string(), name, node.mapspec->to_string(), internal),
+                  {Subject::Kind::output, name});
     return {returned.element, full_rank, false};
   }
   if (returned.rank == std::size_t{0} || returned.element == nullptr)
@@ -82,7 +84,8 @@ void detail::check_argument(const FunctionNode& node, const std::string& name, c
   throw Error(Category::type_mismatch, fmt::format("parameter '{}' of function '{}' is {} but gets {}. "
                                                    "Change the type, or the mapspec (an index takes "
                                                    "elements, ':' a slice, no mention the whole array).",
-                                                   name, node.name(), wanted.to_string(), given.to_string()));
+                                                   name, node.name(), wanted.to_string(), given.to_string()),
+              {Subject::Kind::function, node.name()});
 }
 
 std::map<std::string, ValueType> Pipeline::infer_types(const std::map<std::string, ValueType>& roots) const {

@@ -48,14 +48,16 @@ void PlanBuilder::check_inputs() const {
     throw Error(Category::missing_input,
                 fmt::format("Missing inputs: {} (no function makes them and they have no default). "
                             "Give them a value.",
-                            fmt::join(missing, ", ")));
+                            fmt::join(missing, ", ")),
+                {Subject::Kind::parameter, missing.front()});
   const std::vector<std::string> known(wanted.begin(), wanted.end());
   for (const auto& [name, unused] : request_.inputs) {
     if (wanted.contains(name)) continue;
     const char* why =
         pipeline_.has_output(name) ? "it is computed by the pipeline" : "nothing that is computed takes it";
     throw Error(Category::extra_input,
-                fmt::format("Got extra inputs: {} ({}).{} Remove it.", name, why, did_you_mean(name, known)));
+                fmt::format("Got extra inputs: {} ({}).{} Remove it.", name, why, did_you_mean(name, known)),
+                {Subject::Kind::parameter, name});
   }
 }
 
@@ -78,11 +80,13 @@ void PlanBuilder::check_arrays() const {
             fmt::format(
                 "the input '{}' is the single value {}, but the mapspec '{}' of function '{}' maps over it. "
                 "Give an array.",
-                parameter.name, describe(value), node.mapspec->to_string(), node.name()));
+                parameter.name, describe(value), node.mapspec->to_string(), node.name()),
+            {Subject::Kind::parameter, parameter.name});
       if (value.rank() != spec->rank())
         throw Error(Category::rank_mismatch,
                     fmt::format("Expecting an array of rank {}, but got {} for `{}` of function '{}'.",
-                                spec->rank(), describe(value), spec->to_string(), node.name()));
+                                spec->rank(), describe(value), spec->to_string(), node.name()),
+                    {Subject::Kind::parameter, parameter.name});
     }
   }
 }
@@ -123,7 +127,8 @@ void PlanBuilder::plan_output(const FunctionNode& node, FunctionId id, std::size
         fmt::format(
             "the type of output '{}' cannot be found before running (it depends on arrays of unknown rank). "
             "Name the axes of what it is computed from in a mapspec.",
-            output.name));
+            output.name),
+        {Subject::Kind::output, output.name});
   ArrayLayout& layout = output.layout;
   layout.type = type.element;
   if (node.mapspec) {
@@ -134,7 +139,8 @@ void PlanBuilder::plan_output(const FunctionNode& node, FunctionId id, std::size
                   fmt::format("function '{}' returns {} for '{}', which is indexed as '{}' (the internal "
                               "shape is too short or "
                               "too long). Return an array of that rank.",
-                              node.name(), type.to_string(), output.name, node.mapspec->to_string()));
+                              node.name(), type.to_string(), output.name, node.mapspec->to_string()),
+                  {Subject::Kind::output, output.name});
   } else {
     layout.rank_known = false;
     if (type.rank) layout.set_internal_rank(output.name, *type.rank);
@@ -164,7 +170,8 @@ std::optional<PartialShape> PlanBuilder::declared_internal_shape(const FunctionN
       throw Error(Category::internal_shape_mismatch,
                   fmt::format("two outputs of function '{}' are given the internal shapes {} and {}, but the "
                               "outputs of one function have the same axes. Give one of them.",
-                              node.name(), to_string(*declared), to_string(shape)));
+                              node.name(), to_string(*declared), to_string(shape)),
+                  {Subject::Kind::function, node.name()});
     declared = shape;
   }
   return declared ? declared : node.function.declared_internal_shape();
@@ -180,7 +187,8 @@ void PlanBuilder::declare_internal_shape(const FunctionNode& node, const std::st
         fmt::format("the internal shape {} of '{}' is too {}: {} has {} axes of its own. Give one extent for "
                     "each (\"?\" where it is not known).",
                     to_string(declared), output, declared.size() < unknown.size() ? "short" : "long",
-                    node.mapspec ? "its mapspec '" + node.mapspec->to_string() + "'" : "it", unknown.size()));
+                    node.mapspec ? "its mapspec '" + node.mapspec->to_string() + "'" : "it", unknown.size()),
+        {Subject::Kind::output, output});
   layout.set_internal_shape(declared);
 }
 
@@ -225,7 +233,8 @@ std::size_t PlanBuilder::constant_for(const FunctionNode& node, const ParameterN
   if (wanted.element == nullptr && !opened && !value.type().is_real())
     throw Error(Category::type_mismatch,
                 fmt::format("parameter '{}' of function '{}' is {} but gets {}.", parameter.name, node.name(),
-                            wanted.to_string(), describe(value)));
+                            wanted.to_string(), describe(value)),
+                {Subject::Kind::parameter, parameter.name});
   std::string key = bound ? node.name() + "." + parameter.name : parameter.name;
   if (convert) key += " as " + wanted.element->name;
   const auto [at, inserted] = plan_.constant_by_name_.try_emplace(key, plan_.constants_.size());
@@ -234,7 +243,8 @@ std::size_t PlanBuilder::constant_for(const FunctionNode& node, const ParameterN
     plan_.constants_.emplace_back(key, convert ? value.converted(*wanted.element) : value);
   } catch (const Error& error) {
     throw Error(error.category(), fmt::format("parameter '{}' of function '{}': {}", parameter.name,
-                                              node.name(), error.what()));
+                                              node.name(), error.what()),
+                {Subject::Kind::parameter, parameter.name});
   }
   return at->second;
 }
@@ -315,11 +325,13 @@ void PlanBuilder::check_fixed() const {
     if (!axes.contains(axis))
       throw Error(Category::unknown_axis,
                   fmt::format("no array has the axis '{}' that a position was fixed for.{}", axis,
-                              did_you_mean(axis, {axes.begin(), axes.end()})));
+                              did_you_mean(axis, {axes.begin(), axes.end()})),
+                  {Subject::Kind::axis, axis});
     if (const Index* index = std::get_if<Index>(&position)) check_fixed_bounds(axis, *index);
     if (const Slice* slice = std::get_if<Slice>(&position); slice != nullptr && slice->step == Index{0})
       throw Error(Category::bad_option,
-                  fmt::format("the step of the slice along '{}' is 0. Use 1 or more.", axis));
+                  fmt::format("the step of the slice along '{}' is 0. Use 1 or more.", axis),
+                  {Subject::Kind::axis, axis});
     check_not_reduced(axis);
   }
 }
@@ -335,7 +347,8 @@ void PlanBuilder::check_fixed_bounds(const std::string& axis, Index index) const
       if (index >= extent || index < -extent)
         throw Error(Category::index_out_of_bounds,
                     fmt::format("the position {} along '{}' is out of bounds: '{}' has {} there.", index,
-                                axis, spec->to_string(), extent));
+                                axis, spec->to_string(), extent),
+                    {Subject::Kind::axis, axis});
     }
   }
 }
@@ -359,7 +372,8 @@ void PlanBuilder::check_not_reduced(const std::string& axis) const {
           fmt::format("the axis '{}' is reduced by function '{}' (it takes all of '{}' along it), so no "
                       "single position "
                       "of it can be fixed. Fix another axis, or ask for outputs that do not reduce it.",
-                      axis, node.name(), parameter.name));
+                      axis, node.name(), parameter.name),
+          {Subject::Kind::axis, axis});
     }
   }
 }

@@ -127,12 +127,14 @@ bool takes_constants_only(const Plan& plan, FunctionId id) {
         Category::bad_option,
         fmt::format("function '{}' wants {} ranks for one call, which the executor '{}' does not have. "
                     "Use mpi, on {} ranks or more (mpirun -n {}).",
-                    node.name(), wanted, executor.to_string(), wanted + 1, wanted + 1));
+                    node.name(), wanted, executor.to_string(), wanted + 1, wanted + 1),
+        {Subject::Kind::function, node.name()});
   throw Error(
       Category::bad_option,
       fmt::format("function '{}' wants {} ranks for one call, and this run on {} has {} for it (rank 0 "
                   "schedules and is in no team). Start it on {} ranks or more (mpirun -n {}).",
-                  node.name(), wanted, ranks, ranks > 1 ? most : 0, wanted + 1, wanted + 1));
+                  node.name(), wanted, ranks, ranks > 1 ? most : 0, wanted + 1, wanted + 1),
+      {Subject::Kind::function, node.name()});
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ class PerFunction {
       if (!values_.try_emplace(id.value, &value).second)
         throw Error(Category::duplicate_entry, fmt::format("the {} of function '{}' is given twice: by more "
                                                            "than one of its outputs ('{}' is one). Keep one.",
-                                                           what, pipeline.function(id).name(), name));
+                                                           what, pipeline.function(id).name(), name),
+                    {Subject::Kind::option, what});
     }
   }
   /// nullptr when nothing is said for this function.
@@ -64,7 +65,8 @@ void require_thread_safe(const FunctionNode& node, const std::string& executor) 
               fmt::format("the executor '{}' needs functions that several threads may call at once, which "
                           "function '{}' does not promise. Declare it with .thread_safe(), or use another "
                           "executor.",
-                          executor, node.name()));
+                          executor, node.name()),
+              {Subject::Kind::function, node.name()});
 }
 
 void refuse_communicator(const FunctionNode& node, const std::string& executor) {
@@ -72,7 +74,8 @@ void refuse_communicator(const FunctionNode& node, const std::string& executor) 
   throw Error(Category::bad_option,
               fmt::format("function '{}' takes a communicator, which the executor '{}' has none of: a child "
                           "process has no MPI. Use another executor.",
-                          node.name(), executor));
+                          node.name(), executor),
+              {Subject::Kind::function, node.name()});
 }
 
 void check_user_executors(const MapOptions& options) {
@@ -83,7 +86,8 @@ void check_user_executors(const MapOptions& options) {
           Category::bad_option,
           fmt::format("an executor of your own cannot be called '{}', which means another one. Choose "
                       "another name.",
-                      name));
+                      name),
+          {Subject::Kind::option, "user_executors"});
   }
 }
 
@@ -97,7 +101,8 @@ void choose_executors(const Plan& plan, const MapOptions& options, int ranks, Se
       throw Error(Category::no_executor,
                   fmt::format("no executor is given for the output '{}', nor a default (\"\"). Give one of "
                               "them.",
-                              plan.pipeline().function(stage.functions.front()).name()));
+                              plan.pipeline().function(stage.functions.front()).name()),
+                  {Subject::Kind::option, "executor"});
     const ExecutorChoice choice = resolve(ExecutorChoice(name), options);
     if (choice.kind == ExecutorKind::processes)
       for (const FunctionId id : stage.functions) refuse_communicator(plan.pipeline().function(id), name);
@@ -129,7 +134,8 @@ std::vector<StorageKind> choose_storage(const Plan& plan, const MapOptions& opti
       throw Error(
           Category::no_storage,
           fmt::format("no storage is given for the output '{}', nor a default (\"\"). Give one of them.",
-                      output.name));
+                      output.name),
+          {Subject::Kind::option, "storage"});
     storage.push_back(kind == nullptr ? fallback : kind->value());
   }
   return storage;
@@ -151,17 +157,21 @@ void check_error_handling(const MapOptions& options) {
   if (options.max_failures && !goes_on)
     throw Error(Category::bad_option,
                 "max_failures goes with error_handling continue: under raise the first failure ends the run. "
-                "Give one of them.");
+                "Give one of them.",
+                {Subject::Kind::option, "max_failures"});
   if (options.max_failures.value_or(0) < 0)
     throw Error(Category::bad_option,
-                fmt::format("max_failures is {}. Give 0 or more.", *options.max_failures));
+                fmt::format("max_failures is {}. Give 0 or more.", *options.max_failures),
+                {Subject::Kind::option, "max_failures"});
   if (options.retries < 0 || options.retries > kMostRetries)
     throw Error(Category::bad_option,
-                fmt::format("retries is {}. Give a number from 0 to {}.", options.retries, kMostRetries));
+                fmt::format("retries is {}. Give a number from 0 to {}.", options.retries, kMostRetries),
+                {Subject::Kind::option, "retries"});
   if (options.retry_failed && !options.resume)
     throw Error(Category::bad_option,
                 "retry_failed computes again what failed in an earlier start, which only resume goes on "
-                "with. Give resume (--resume), too.");
+                "with. Give resume (--resume), too.",
+                {Subject::Kind::option, "retry_failed"});
 }
 
 }  // namespace
@@ -170,7 +180,8 @@ void require_chunk(Index size, const std::string& output) {
   if (size > 0) return;
   throw Error(Category::bad_chunksize,
               fmt::format("Invalid chunksize {} for '{}': blocks have at least 1 element.", size,
-                          output.empty() ? "all outputs" : output));
+                          output.empty() ? "all outputs" : output),
+              {Subject::Kind::option, "chunksizes"});
 }
 
 namespace {
@@ -180,7 +191,7 @@ namespace {
 std::optional<Index> asked(const ChunkSize& chunk, Index todo, const std::string& name) {
   return guard_user_code(
       fmt::format("the chunk-size function of '{}', asked for {} elements,", name, todo),
-      [&] { return chunk.of(todo); }, Category::bad_chunksize);
+      [&] { return chunk.of(todo); }, Category::bad_chunksize, {Subject::Kind::option, "chunksizes"});
 }
 
 }  // namespace
@@ -200,7 +211,8 @@ std::optional<Index> Settings::block_of(StageId stage, Index todo, const std::st
 std::vector<std::string> executor_names(const Pipeline& pipeline, const MapOptions& options, int ranks) {
   if (!options.parallel && !options.executor.empty())
     throw Error(Category::executor_not_parallel,
-                "an executor is given for a map that is not to be parallel. Leave out one of them.");
+                "an executor is given for a map that is not to be parallel. Leave out one of them.",
+                {Subject::Kind::option, "executor"});
   const PerFunction<ExecutorChoice> entries(pipeline, options.executor, "executor");
   const std::string fallback = ranks > 1 && options.parallel ? "mpi" : "sequential";
   std::vector<std::string> names;
@@ -214,10 +226,12 @@ std::vector<std::string> executor_names(const Pipeline& pipeline, const MapOptio
 Settings make_settings(const Plan& plan, const MapOptions& options, int ranks) {
   check_error_handling(options);
   if (options.run_folder.empty() && (options.resume || options.overwrite))
-    throw Error(Category::bad_option, "resume and overwrite need a run folder. Give one (--run-folder).");
+    throw Error(Category::bad_option, "resume and overwrite need a run folder. Give one (--run-folder).",
+                {Subject::Kind::option, "run_folder"});
   if (options.resume && options.overwrite)
     throw Error(Category::bad_option,
-                "resume keeps what is in the run folder and overwrite deletes it. Give one of them.");
+                "resume keeps what is in the run folder and overwrite deletes it. Give one of them.",
+                {Subject::Kind::option, "overwrite"});
   Settings settings;
   choose_executors(plan, options, ranks, settings);
   settings.storage = choose_storage(plan, options);

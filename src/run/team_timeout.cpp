@@ -53,7 +53,8 @@ Duration team_grace(const MapOptions& options) {
   if (options.team_grace) {
     if (*options.team_grace < Duration::zero())
       throw Error(Category::bad_option,
-                  fmt::format("team_grace is {} s. Give 0 or more.", seconds(*options.team_grace)));
+                  fmt::format("team_grace is {} s. Give 0 or more.", seconds(*options.team_grace)),
+                  {Subject::Kind::option, "team_grace"});
     return *options.team_grace;
   }
   const char* text = std::getenv("MPIPE_TEAM_GRACE");

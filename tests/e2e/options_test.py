@@ -117,6 +117,16 @@ class Options(AppTest):
                 self.refused("map", "grid.yaml", env={variable: value}, words=[f"'{value}'"])
         self.refused("map", "grid.yaml", env={"MPIPE_SEED": "x"}, words=["MPIPE_SEED"])
 
+    def test_an_input_is_not_blamed_for_an_option_of_its_name(self):
+        self.write("wing.yaml", "functions: [{output: cd, expr: reynolds + alpha}]\ninputs: {reynolds: 1, alpha: 2}\n")
+        for flag, value, word in (("executor", "reynolds", "executor"), ("storage", "alpha", "hdf5"), ("output", "alpha", "alpha"),
+                                  ("isolate", "alpha", "alpha"), ("chunksizes", "alpha=1", "alpha"), ("fixed", "alpha=1", "axis")):
+            with self.subTest(flag=flag):
+                outcome = self.refused("map", "wing.yaml", f"--{flag}", value, words=[word])
+                self.assertNotIn("wing.yaml:", outcome.err)
+                if flag != "fixed":
+                    self.assertIn(f"error: --{flag}: ", outcome.err)
+
     def test_not_there_yet_is_refused(self):
         flags = ["--explain", "--survive"]
         valued = ["--deadline", "--trace", "--pilot", "--for-ranks"]
@@ -137,6 +147,9 @@ class Options(AppTest):
         self.refused("mapp", "grid.yaml", words=["'map'"])
         self.refused("map", "grid.yaml", "--resume", words=["run folder"])
         self.refused("map", "grid.yaml", "--resume", "--overwrite", "--run-folder", "run", words=["resume", "overwrite"])
+        # As in a script whose variable is empty: --run-folder $FOLDER --resume
+        self.refused("map", "grid.yaml", "--run-folder", "--resume", words=["--run-folder", "--resume"])
+        self.assertEqual(self.tree(), ["grid.yaml"])
         self.assertRegex(self.app("--version").out, r"^pipeline_app \d+\.\d+\.\d+\n$")
         self.assertIn("Exit codes", self.app("--help").out)
         self.assertIn("--run-folder", self.app("map", "--help").out)

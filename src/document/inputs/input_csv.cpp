@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads columns of csv files: numbers, texts, true and false, with the line and column of what is wrong.
 #include <mpipe/core/error.hpp>
 
 #include "document/inputs/input_files.hpp"
@@ -40,7 +41,9 @@ class CsvReader {
     while (next_line()) {
       record_line_ = line_;
       const std::string_view shown = trimmed(text_);
-      if (shown.empty() || shown.front() == '#') continue;
+      const bool is_comment = shown.starts_with('#');
+      if (is_comment) ++comments_;
+      if (is_comment || shown.empty()) continue;
       cells.clear();
       at_ = 0;
       do cells.push_back(cell());
@@ -50,20 +53,33 @@ class CsvReader {
     return false;
   }
 
+  std::size_t comments() const { return comments_; }
+
   [[noreturn]] void refuse(const std::string& problem) const {
     throw Error(Category::bad_input_file, fmt::format("{}:{}: {}", file_.string(), record_line_, problem));
   }
 
  private:
+  /// A line ends with a line feed, with a carriage return before it or not. In a file without any line feed the
+  /// carriage returns end the lines, as old programs write them.
   bool next_line() {
-    if (!std::getline(in_, text_)) {
-      if (in_.bad()) refuse_file(file_, "cannot be read to its end.");
-      return false;
-    }
+    if (!read_line()) return false;
     if (line_++ == 0 && text_.starts_with("\xEF\xBB\xBF")) text_.erase(0, 3);
     if (!text_.empty() && text_.back() == '\r') text_.pop_back();
     check_length();
     return true;
+  }
+
+  bool read_line() {
+    if (!only_returns_) {
+      const bool is_line = static_cast<bool>(std::getline(in_, text_));
+      if (in_.bad()) refuse_file(file_, "cannot be read to its end.");
+      if (line_ > 0 || !in_.eof() || text_.find('\r') == std::string::npos) return is_line;
+      only_returns_ = true;
+      in_.clear();
+      in_.seekg(0);
+    }
+    return static_cast<bool>(std::getline(in_, text_, '\r'));
   }
 
   void check_length() const {
@@ -119,6 +135,8 @@ class CsvReader {
   std::size_t at_ = 0;
   std::size_t line_ = 0;
   std::size_t record_line_ = 0;
+  std::size_t comments_ = 0;  ///< lines that were skipped
+  bool only_returns_ = false;
 };
 
 Scalar number_of(std::string_view text) {
@@ -127,6 +145,11 @@ Scalar number_of(std::string_view text) {
   std::int64_t integer = 0;
   const auto whole = std::from_chars(text.data(), end, integer);
   if (whole.ptr == end && whole.ec == std::errc{}) return integer;
+  if (whole.ptr == end && whole.ec == std::errc::result_out_of_range)
+    throw Error(Category::bad_input_file,
+                fmt::format("the integer {} does not fit into 64 bits (as a floating point number it would lose "
+                            "digits). Put it in quotes if it is a name, or write it with a decimal point.",
+                            printable(text)));
   double number = 0;
   const auto real = std::from_chars(text.data(), end, number);  // also reads nan, inf, infinity
   if (real.ptr != end || real.ec == std::errc::invalid_argument) return {};
@@ -141,7 +164,8 @@ Scalar scalar_of(const Cell& cell) {
     throw Error(Category::bad_input_file, "the cell is empty. Write nan for a number that is missing.");
   const Scalar number = number_of(cell.text);
   if (!std::holds_alternative<std::monostate>(number)) return number;
-  if (cell.text == "true" || cell.text == "false") return cell.text == "true";
+  if (cell.text == "true" || cell.text == "True") return true;
+  if (cell.text == "false" || cell.text == "False") return false;
   return cell.text;
 }
 
@@ -169,6 +193,7 @@ Value read_csv(const fs::path& file, const CsvColumns& columns) {
   std::vector<Cell> cells;
   if (!reader.next(cells)) refuse_file(file, "is empty: its first line must have the names of the columns.");
   const std::size_t width = cells.size();
+  const std::size_t comments = reader.comments();
   const auto positions = find_columns(reader, cells, columns.names);
   ValueBuilder builder;
   Index rows = 0;
@@ -184,6 +209,9 @@ Value read_csv(const fs::path& file, const CsvColumns& columns) {
       }
     }
   }
+  if (rows == 0 && reader.comments() > comments)
+    refuse_file(file, "has no rows: all lines after the names of the columns begin with #, which makes them "
+                      "comments. Quote the cells that begin with # to have them read.");
   return std::move(builder).finish(columns.several ? Shape{rows, static_cast<Index>(positions.size())}
                                                    : Shape{rows});
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads arrays in NumPy's format.
 #include <mpipe/core/error.hpp>
 
 #include "document/inputs/input_files.hpp"
@@ -72,6 +73,7 @@ class NpyReader {
       refuse_file(file_, fmt::format("has a header of {} bytes (it is damaged).", length));
     std::string text(length, '\0');
     take(text.data(), length);
+    std::replace(text.begin(), text.end(), '"', '\'');  // NumPy reads both quotes of Python
     return parse_header(text);
   }
 
@@ -82,7 +84,9 @@ class NpyReader {
     if (!description.starts_with('\''))
       refuse_file(file_, "has records of several fields, which are not read. Save one array of numbers.");
     set_type(header, description.substr(1, description.find('\'', 1) - 1));
-    header.fortran = value_of(text, "'fortran_order'").starts_with("True");
+    const std::string_view order = value_of(text, "'fortran_order'");
+    header.fortran = order.starts_with("True");
+    if (!header.fortran && !order.starts_with("False")) refuse_header();
     std::string_view shape = value_of(text, "'shape'");
     if (!shape.starts_with('(') || shape.find(')') == std::string_view::npos) refuse_header();
     shape = shape.substr(1, shape.find(')') - 1);
@@ -95,6 +99,7 @@ class NpyReader {
       if (parsed.ec != std::errc{} || extent < 0) refuse_header();
       header.shape.push_back(extent);
       shape.remove_prefix(static_cast<std::size_t>(parsed.ptr - shape.data()));
+      if (shape.starts_with('L')) shape.remove_prefix(1);  // of Python 2: (3L,)
     }
     return header;
   }

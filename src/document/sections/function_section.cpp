@@ -117,19 +117,22 @@ class FunctionReader {
     return plugin;
   }
 
+  /// All at once, so that names may be exchanged: each is looked for among the function's own names.
   void rename(std::vector<std::string>& parameters, std::vector<std::string>& outputs) const {
+    const std::vector<std::string> own_parameters = parameters;
+    const std::vector<std::string> own_outputs = outputs;
     for (const auto& [own, name] : renames_) {
-      auto found = std::find(parameters.begin(), parameters.end(), own);
-      if (found == parameters.end()) {
-        found = std::find(outputs.begin(), outputs.end(), own);
-        if (found == outputs.end())
-          find("renames")->refuse(
-              fmt::format(
-                  "the renames name '{}', which is neither a parameter nor an output of the function.{}",
-                  printable(own), suggestion(own, parameters)),
-              Category::unknown_name);
-      }
-      *found = name;
+      const auto parameter = std::find(own_parameters.begin(), own_parameters.end(), own);
+      const auto output = std::find(own_outputs.begin(), own_outputs.end(), own);
+      if (parameter != own_parameters.end())
+        parameters[static_cast<std::size_t>(parameter - own_parameters.begin())] = name;
+      else if (output != own_outputs.end())
+        outputs[static_cast<std::size_t>(output - own_outputs.begin())] = name;
+      else
+        find("renames")->refuse(
+            fmt::format("the renames name '{}', which is neither a parameter nor an output of the function.{}",
+                        printable(own), suggestion(own, own_parameters)),
+            Category::unknown_name);
     }
   }
 

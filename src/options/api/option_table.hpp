@@ -50,6 +50,7 @@ struct OptionRow {
   bool in_documents() const { return reach == OptionReach::document; }
   std::string flag() const;      ///< `--max-failures`
   std::string variable() const;  ///< `MPIPE_MAX_FAILURES`; empty where there is none
+  std::string flag_help() const;  ///< what a flag does: `help`, and how it is given several values
   /// What a value has to be, for messages: `a whole number, 0 or more`.
   std::string expected() const;
 };

@@ -198,7 +198,7 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Pipelines, Refusals,
     ::testing::Values(Refusal{"Cycle", "functions:\n- {output: a, expr: b + 1}\n- {output: b, expr: a + 1}\n",
-                              Category::cycle, "doc.yaml:2:1: the functions a, b"},
+                              Category::cycle, "doc.yaml:2:12: the functions a, b"},
                       Refusal{"Axes",
                               "functions:\n- {output: a, expr: x, mapspec: 'x[i] -> a[i]'}\n- {output: b, "
                               "expr: x, mapspec: 'x[j] -> b[j]'}\n",
@@ -250,7 +250,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Refusal{"UnknownKeyOfMap", "functions: [{output: y, expr: x}]\nmap: {run_foldr: a}\n", kBad,
                 "doc.yaml:2:7: 'run_foldr' is no key of map. Did you mean 'run_folder'?"},
-        Refusal{"EmptyRunFolder", "functions: [{output: y, expr: x}]\nmap: {run_folder: ''}\n", kBad,
+        Refusal{"EmptyRunFolder", "functions: [{output: y, expr: x}]\nmap: {run_folder: ''}\n", Category::bad_option,
                 "doc.yaml:2:19: the run_folder is empty"},
         Refusal{"UnknownStorage", "functions: [{output: y, expr: x}]\nmap: {storage: hdf}\n",
                 Category::unknown_storage,

@@ -305,15 +305,25 @@ TEST(Places, ColumnsCountCharacters) {
 TEST(Places, OfErrorsOfOthers) {
   const Document document = parse(kWing);
   const Error placed =
-      document.located(Error(Category::rank_mismatch, "got 3 for `alpha[i]` of function 'cd'."));
+      document.located(Error(Category::rank_mismatch, "got 3 for `alpha[i]` of function 'cd'.",
+                             {Subject::Kind::parameter, "alpha"}));
   EXPECT_STREQ(placed.what(), "doc.yaml:12:3: got 3 for `alpha[i]` of function 'cd'.");
   EXPECT_EQ(placed.category(), Category::rank_mismatch);
   EXPECT_STREQ(document.located(placed).what(), placed.what()) << "a place is not told twice";
   const Error of_mapspec(Category::function_raised,
-                         "the mapspec 'reynolds[i], alpha[j] -> cd[i, j]' is wrong");
+                         "the mapspec 'reynolds[i], alpha[j] -> cd[i, j]' is wrong",
+                         {Subject::Kind::parameter, "reynolds"});
   EXPECT_TRUE(contains(document.located(of_mapspec).what(), "doc.yaml:11:3: "));
-  const Error unknown(Category::bad_option, "it's 'nothing' of the document");
+  const Error unknown(Category::bad_option, "it's 'nothing' of the document", {Subject::Kind::output, "nothing"});
   EXPECT_STREQ(document.located(unknown).what(), unknown.what());
+}
+
+TEST(Places, OfAnInputAreNotBlamedForAnOptionOfItsName) {
+  const Document document = parse(kWing);
+  for (const Subject::Kind kind : {Subject::Kind::option, Subject::Kind::output, Subject::Kind::axis}) {
+    const Error error(Category::bad_option, "there is no executor 'alpha'.", {kind, "alpha"});
+    EXPECT_STREQ(document.located(error).what(), error.what());
+  }
 }
 
 }  // namespace

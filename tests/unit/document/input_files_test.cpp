@@ -84,6 +84,29 @@ TEST_F(Csv, OnlyTheHeaderIsAnEmptyAxis) {
   EXPECT_EQ(csv("a,b\n", "columns: [a, b]").shape(), (Shape{0, 2}));
 }
 
+TEST_F(Csv, LinesMayEndInThreeWays) {
+  const std::vector<std::int64_t> expected{1, 2, 3};
+  for (const std::string end : {"\n", "\r\n", "\r"}) {
+    EXPECT_EQ(csv("a,b" + end + "1,x" + end + "2,y" + end + "3,z" + end).as<std::vector<std::int64_t>>(), expected);
+    EXPECT_EQ(csv("a" + end + "1" + end + "2" + end + "3").as<std::vector<std::int64_t>>(), expected);
+  }
+  EXPECT_TRUE(contains(bad_csv("a\r1\rx\r"), "t.csv:3: column 'a'"));
+  EXPECT_EQ(csv("a\n\"x\ry\"\n").as<std::vector<std::string>>(), std::vector<std::string>{"x\ry"});
+}
+
+TEST_F(Csv, RowsThatAreAllCommentsAreNoEmptyTable) {
+  EXPECT_TRUE(contains(bad_csv("a\n#1\n#2\n"), "has no rows"));
+  EXPECT_EQ(csv("# made by hand\na\n").shape(), Shape{0});
+}
+
+TEST_F(Csv, IntegersThatDoNotFitAreNotRounded) {
+  EXPECT_EQ(csv("a\n9223372036854775807\n").as<std::vector<std::int64_t>>().front(), 9223372036854775807);
+  EXPECT_TRUE(contains(bad_csv("a\n1\n9223372036854775808\n"),
+                       "t.csv:3: column 'a': the integer 9223372036854775808 does not fit"));
+  EXPECT_EQ(csv("a\n9223372036854775808.0\n").type().dtype(), "float64");
+  EXPECT_EQ(csv("a\nTrue\nFalse\n").type().dtype(), "bool");
+}
+
 TEST_F(Csv, Refusals) {
   EXPECT_TRUE(contains(bad_csv("alpha,b\n1,2\n", "column: alpa"),
                        "t.csv:1: there is no column 'alpa'. Did you mean 'alpha'?"));
@@ -193,6 +216,14 @@ TEST_F(Npy, Values) {
   EXPECT_EQ(npy(file(header(">c16", "(1,)"), swapped)).as<std::vector<std::complex<double>>>()[0],
             std::complex(1.5, -2.0));
   EXPECT_EQ(npy(file(header("<f8", "(0, 3)"), "")).shape(), (Shape{0, 3}));
+}
+
+TEST_F(Npy, HeadersAreReadAsNumpyDoes) {
+  const std::string doubles = bytes({1.0, 2.0});
+  EXPECT_EQ(npy(file(header("<f8", "(2L,)"), doubles)).shape(), Shape{2});
+  EXPECT_EQ(npy(file("{\"descr\": \"<f8\", \"fortran_order\": False, \"shape\": (2,), }\n", doubles)).shape(), Shape{2});
+  EXPECT_TRUE(contains(bad_npy(file("{'descr': '<f8', 'fortran_order': 1, 'shape': (2,), }\n", doubles)),
+                       "has a header that cannot be read"));
 }
 
 TEST_F(Npy, LargeArraysAreLookedAtInTheFile) {

@@ -115,6 +115,16 @@ TEST(PluginInADocument, WhatTheDocumentSaysGoesOverIt) {
             std::vector<std::string>{"value[k] -> y[k]"});
 }
 
+TEST(PluginInADocument, RenamesAreSimultaneous) {
+  const auto run = [](const std::string& renames, const Inputs& inputs) {
+    return using_plugin("function: difference, output: y, renames: " + renames).pipeline().run<double>("y", inputs);
+  };
+  EXPECT_EQ(run("{a: b, b: a}", {{"a", 10.0}, {"b", 3.0}}), -7);
+  EXPECT_EQ(run("{a: b, b: c}", {{"b", 10.0}, {"c", 3.0}}), 7);
+  const Document outputs = using_plugin("function: split, output: [p, q], renames: {p: q, q: p}");
+  EXPECT_EQ(outputs.pipeline().run<double>("q", {{"whole", 8.0}}), 2);
+}
+
 TEST(PluginInADocument, Refusals) {
   const std::string doc = (kPlugins / "doc.yaml").string();
   const auto refusal = [](const std::string& keys, Category category = kBad) {

@@ -30,11 +30,14 @@ void expect_published(const char* file, const std::string& text) {
                               << "MPIPE_WRITE_DOCS=1 to write it anew.";
 }
 
+constexpr std::uint64_t kUnbounded = std::numeric_limits<Index>::max();
+
 /// What a value of this option may be, in JSON Schema.
 Json value_schema(const OptionRow& row) {
   switch (row.type) {
     case OptionType::number:
-      return {{"type", "integer"}, {"minimum", row.least}};
+      if (row.most >= kUnbounded) return {{"type", "integer"}, {"minimum", row.least}};
+      return {{"type", "integer"}, {"minimum", row.least}, {"maximum", row.most}};
     case OptionType::word:
       return {{"enum", row.words}};
     case OptionType::executor:
@@ -88,7 +91,7 @@ std::string reference_table() {
     text += "| `" + row.flag() + cell(value.empty() ? "" : " " + value) + "` | ";
     text += row.variable().empty() ? "" : "`" + row.variable() + "` ";
     text += row.in_documents() ? "| `" + std::string(row.name) + "` | " : "| | ";
-    text += cell(row.help) + " | " + fallback_text(row) + " |\n";
+    text += cell(row.flag_help()) + " | " + fallback_text(row) + " |\n";
   }
   return text;
 }

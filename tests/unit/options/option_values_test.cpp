@@ -27,12 +27,11 @@ TEST(OptionTable, HasEachOptionOnce) {
 }
 
 TEST(OptionTable, ItsOwnValuesAreValid) {
-  for (const OptionRow& row : option_table())
-    if (row.type == OptionType::number && row.fallback != "no bound")
-      EXPECT_NO_THROW(option_number(row, row.fallback)) << row.name;
-  for (const OptionRow& row : option_table())
-    if (row.type == OptionType::word && !row.per_output)
-      EXPECT_NO_THROW(check_option(row, std::string(row.fallback))) << row.name;
+  for (const OptionRow& row : option_table()) {
+    const bool in_words = row.fallback.empty() || row.fallback.find(' ') != std::string_view::npos;
+    if (in_words) continue;
+    EXPECT_NO_THROW(check_option(row, std::string(row.fallback))) << row.name;
+  }
 }
 
 TEST(OptionValues, FlagsGoOverVariablesOutputByOutput) {

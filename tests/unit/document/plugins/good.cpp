@@ -9,6 +9,8 @@ namespace {
 
 double scaled(double value, std::int64_t times) { return value * static_cast<double>(times); }
 
+double difference(double a, double b) { return a - b; }
+
 std::tuple<double, double> split(double whole) { return {whole / 4, whole * 3 / 4}; }
 
 }  // namespace
@@ -23,5 +25,6 @@ MPIPE_PLUGIN(registry) {
                              .parameters("value", "times")
                              .bound({{"times", std::int64_t{3}}})
                              .mapspec("value[i] -> result[i]"));
+  registry.add("difference", mpipe::function("result", difference).parameters("a", "b"));
   registry.add("split", mpipe::function({"small", "large"}, split).parameters("whole"));
 }
