@@ -60,7 +60,8 @@ MapChoice choose_map(const OptionValues& values, const Document& document, const
   MapOptions& options = choice.options;
   options = bind_options(values);
   // Who says something of one output leaves the others as they would be.
-  if (!options.storage.empty()) options.storage.try_emplace("", options.run_folder.empty() ? "memory" : "hdf5");
+  if (!options.storage.empty())
+    options.storage.try_emplace("", options.run_folder.empty() ? "memory" : "hdf5");
   if (!options.executor.empty()) options.executor.try_emplace("", ranks > 1 ? "mpi" : "sequential");
   choice.inputs = document.inputs_for_map(pipeline, options.outputs);
   options.document = document.text();

@@ -280,8 +280,7 @@ void MapJob::tell_run(const Run& run, const MapOutcome& outcome) {
     const std::string text = fmt::format("{}completed: {}", run.prefix(), usage_text(*outcome.results));
     spdlog::info("{}", text);
     if (style_ != ProgressStyle::none)
-      print_note(text +
-                 (run.folder().empty() ? "" : fmt::format("; results in {}", run.folder().string())));
+      print_note(text + (run.folder().empty() ? "" : fmt::format("; results in {}", run.folder().string())));
   }
   std::string text;
   if (outcome.error) text = document_->located(*outcome.error).what();
@@ -342,8 +341,11 @@ void MapJob::print_unfinished(const std::string& state, const std::string& why) 
     const bool over = status.state == RunState::completed || status.state == RunState::failed;
     if (!over || !several()) status.message = why;
     const std::string its = over && several() ? std::string(to_string(status.state)) : state;
-    reports.push_back({run.name, status_as_results_json(status, its, run.folder(), elapsed(), run.name), nullptr,
-                       {}, status.message});
+    reports.push_back({run.name,
+                       status_as_results_json(status, its, run.folder(), elapsed(), run.name),
+                       nullptr,
+                       {},
+                       status.message});
   }
   print_reports(std::move(reports), state);
 }
@@ -353,10 +355,10 @@ int MapJob::print_reports(std::vector<RunReport> reports, const std::string& sta
   if (!values_.has("json") || reports.empty()) return 0;
   try {
     const auto folder = runs_.front().folder();
-    print_result(several() ? runs_json(reports, state, folder.empty() ? folder : folder.parent_path(),
-                                       world_.size(), on_subgroups() ? world_.size() - 1 : world_.size(),
-                                       elapsed())
-                           : reports.front().json);
+    print_result(several()
+                     ? runs_json(reports, state, folder.empty() ? folder : folder.parent_path(),
+                                 world_.size(), on_subgroups() ? world_.size() - 1 : world_.size(), elapsed())
+                     : reports.front().json);
   } catch (const Error& error) {
     print_error(error.what());
     return exit_code(error.category());

@@ -50,7 +50,9 @@ void OptionFlags::add_to(CLI::App& command, std::string_view option, const std::
     command.add_option(row.flag(), several_[row.name], text)->type_name(type_name(row));
   else if (row.type == OptionType::list || row.per_output)
     // One value after each flag, so that what follows it is not taken for another one.
-    command.add_option(row.flag(), several_[row.name], text)->type_name(type_name(row))->allow_extra_args(false);
+    command.add_option(row.flag(), several_[row.name], text)
+        ->type_name(type_name(row))
+        ->allow_extra_args(false);
   else
     command.add_option(row.flag(), single_[row.name], text)->type_name(type_name(row));
 }

@@ -3,9 +3,9 @@
 /// The flags of a command that the table of options describes, and what was typed for them.
 #pragma once
 
-#include <CLI/App.hpp>
-
 #include "options/api/option_values.hpp"
+
+#include <CLI/App.hpp>
 
 #include <map>
 #include <optional>

@@ -27,10 +27,25 @@ void print_result(const std::string& text) {
                             std::strerror(errno)));
 }
 
-// One call each, so that lines of several ranks do not mix.
-void print_error(const std::string& text) { say(fmt::format("pipeline_app: error: {}\n", text)); }
+namespace {
 
-void print_note(const std::string& text) { say(fmt::format("pipeline_app: {}\n", text)); }
+/// Text of others may have codes that would colour, clear or rename the terminal: `\\x1b` shows them as text.
+std::string without_codes(const std::string& text) {
+  std::string shown;
+  for (const char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    const bool is_code = (code < ' ' && c != '\n' && c != '\t') || code == 0x7F;
+    shown += is_code ? fmt::format("\\x{:02x}", code) : std::string(1, c);
+  }
+  return shown;
+}
+
+}  // namespace
+
+// One call each, so that lines of several ranks do not mix.
+void print_error(const std::string& text) { say(fmt::format("pipeline_app: error: {}\n", without_codes(text))); }
+
+void print_note(const std::string& text) { say(fmt::format("pipeline_app: {}\n", without_codes(text))); }
 
 void say(const std::string& text) {
   // A full disk or a lost terminal behind standard error is no reason to end a run.

@@ -7,8 +7,8 @@
 #include "json_text.hpp"
 #include "launch.hpp"
 #include "map_report.hpp"
-#include "option_flags.hpp"
 #include "npy.hpp"
+#include "option_flags.hpp"
 #include "output.hpp"
 #include "result_table.hpp"
 

@@ -2,6 +2,8 @@
 // Describes whatever was thrown, of any type, so that it can be told to others.
 #include <mpipe/core/failure.hpp>
 
+#include "core/api/text.hpp"
+
 #include <fmt/format.h>
 
 #include <cxxabi.h>
@@ -15,6 +17,7 @@ namespace mpipe {
 namespace {
 
 constexpr int kMaxCauses = 16;
+constexpr std::size_t kLongestMessage = 16 * 1024;
 
 /// `message`, then what is nested in the exception, each behind "; caused by: ".
 std::string with_causes(const std::exception& error) {
@@ -54,6 +57,14 @@ bool read_number(std::string& text) {
   return (read(Numbers{}) || ...);
 }
 
+/// A message goes into status files, into JSON and to every rank: one of megabytes would make them unreadable.
+void shorten(std::string& message) {
+  if (message.size() <= kLongestMessage) return;
+  std::size_t end = kLongestMessage;
+  while (end > 0 && continues_character(message[end])) --end;  // not within a character
+  message = fmt::format("{} .. ({} bytes more)", message.substr(0, end), message.size() - end);
+}
+
 }  // namespace
 
 std::string type_name(const std::type_info& type) {
@@ -86,6 +97,7 @@ Failure failure_from_current_exception() {
             failure.message))
       failure.message = "an exception without a message";
   }
+  shorten(failure.message);
   return failure;
 }
 

@@ -28,9 +28,9 @@ struct ArrayUses {
 };
 
 [[noreturn]] void refuse_uses(const Use& one, const Use& other, const std::string& why) {
-  throw Error(Category::axes_inconsistent, "the axes of the array '" + one.array->name +
-                                               "' are inconsistent: " + one.to_string() + ", but " +
-                                               other.to_string() + " " + why,
+  throw Error(Category::axes_inconsistent,
+              "the axes of the array '" + one.array->name + "' are inconsistent: " + one.to_string() +
+                  ", but " + other.to_string() + " " + why,
               {Subject::Kind::parameter, one.array->name});
 }
 

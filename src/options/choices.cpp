@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Reads executors from text, and refuses names that no choice has.
-#include <mpipe/options/choices.hpp>
-
 #include <mpipe/core/suggest.hpp>
+#include <mpipe/options/choices.hpp>
 
 #include "core/api/text.hpp"
 
@@ -70,12 +69,13 @@ void refuse_executor(std::string_view text) {
   const std::string_view kind = text.substr(0, text.find(':'));
   const bool known = std::find(kExecutors.begin(), kExecutors.end(), kind) != kExecutors.end();
   throw Error(Category::bad_option,
-              known ? fmt::format("'{}' is not an executor: only threads and processes take a number, from 1 "
-                                  "to {}.",
-                                  printable(text), kMostWorkers)
-                    : fmt::format("there is no executor '{}'.{} Use mpi, threads[:n], processes[:n] or "
-                                  "sequential.",
-                                  printable(text), did_you_mean(kind, {kExecutors.begin(), kExecutors.end()})),
+              known
+                  ? fmt::format("'{}' is not an executor: only threads and processes take a number, from 1 "
+                                "to {}.",
+                                printable(text), kMostWorkers)
+                  : fmt::format("there is no executor '{}'.{} Use mpi, threads[:n], processes[:n] or "
+                                "sequential.",
+                                printable(text), did_you_mean(kind, {kExecutors.begin(), kExecutors.end()})),
               {Subject::Kind::option, "executor"});
 }
 

@@ -19,7 +19,8 @@ using Type = OptionType;
 using Reach = OptionReach;
 
 constexpr std::array<std::string_view, 4> kProgress{"auto", "bar", "plain", "none"};
-constexpr std::array<std::string_view, 7> kLogLevels{"trace", "debug", "info", "warn", "error", "critical", "off"};
+constexpr std::array<std::string_view, 7> kLogLevels{"trace", "debug",    "info", "warn",
+                                                     "error", "critical", "off"};
 
 // clang-format off
 constexpr OptionRow kTable[] = {
@@ -123,8 +124,8 @@ std::string OptionRow::expected() const {
 std::span<const OptionRow> option_table() { return kTable; }
 
 const OptionRow* find_option(std::string_view name) {
-  const auto found =
-      std::find_if(std::begin(kTable), std::end(kTable), [&](const OptionRow& row) { return row.name == name; });
+  const auto found = std::find_if(std::begin(kTable), std::end(kTable),
+                                  [&](const OptionRow& row) { return row.name == name; });
   return found == std::end(kTable) ? nullptr : found;
 }
 
@@ -150,7 +151,8 @@ void check_option(const OptionRow& row, const std::string& text) {
       return;
     case OptionType::text:
       if (text.empty())
-        throw Error(Category::bad_option, fmt::format("the {} is empty. Give it, or leave the option out.", row.name));
+        throw Error(Category::bad_option,
+                    fmt::format("the {} is empty. Give it, or leave the option out.", row.name));
       return;
     case OptionType::number:
       option_number(row, text);

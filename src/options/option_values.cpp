@@ -27,16 +27,18 @@ void OptionValues::say_entries(const OptionRow& row, const std::string& entries,
     begin = end + 1;
     const std::size_t equals = entry.find('=');
     if (equals == 0 || entry.empty() || equals + 1 == entry.size())
-      throw Error(Category::bad_option,
-                  fmt::format("{}: '{}' is not [OUTPUT=]VALUE. Write, say, {} mean=VALUE.", by, printable(entry),
-                              by),
-                  {Subject::Kind::option, std::string(row.name)});
+      throw Error(
+          Category::bad_option,
+          fmt::format("{}: '{}' is not [OUTPUT=]VALUE. Write, say, {} mean=VALUE.", by, printable(entry), by),
+          {Subject::Kind::option, std::string(row.name)});
     const bool named = equals != std::string::npos;
     say(row, named ? entry.substr(0, equals) : "", {named ? entry.substr(equals + 1) : entry, by});
   }
 }
 
-void OptionValues::add(const OptionRow& row, std::string text) { lists_[row.name].push_back(std::move(text)); }
+void OptionValues::add(const OptionRow& row, std::string text) {
+  lists_[row.name].push_back(std::move(text));
+}
 
 void OptionValues::say_variable(const OptionRow& row, const char* text) {
   if (text == nullptr || *text == '\0') return;

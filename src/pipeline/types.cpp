@@ -81,10 +81,11 @@ void detail::check_argument(const FunctionNode& node, const std::string& name, c
   const bool fits =
       (given.element == nullptr || element_fits(*given.element, wanted)) && rank_fits(given, wanted);
   if (fits) return;
-  throw Error(Category::type_mismatch, fmt::format("parameter '{}' of function '{}' is {} but gets {}. "
-                                                   "Change the type, or the mapspec (an index takes "
-                                                   "elements, ':' a slice, no mention the whole array).",
-                                                   name, node.name(), wanted.to_string(), given.to_string()),
+  throw Error(Category::type_mismatch,
+              fmt::format("parameter '{}' of function '{}' is {} but gets {}. "
+                          "Change the type, or the mapspec (an index takes "
+                          "elements, ':' a slice, no mention the whole array).",
+                          name, node.name(), wanted.to_string(), given.to_string()),
               {Subject::Kind::function, node.name()});
 }
 

@@ -242,8 +242,8 @@ std::size_t PlanBuilder::constant_for(const FunctionNode& node, const ParameterN
   try {
     plan_.constants_.emplace_back(key, convert ? value.converted(*wanted.element) : value);
   } catch (const Error& error) {
-    throw Error(error.category(), fmt::format("parameter '{}' of function '{}': {}", parameter.name,
-                                              node.name(), error.what()),
+    throw Error(error.category(),
+                fmt::format("parameter '{}' of function '{}': {}", parameter.name, node.name(), error.what()),
                 {Subject::Kind::parameter, parameter.name});
   }
   return at->second;

@@ -22,7 +22,8 @@ std::optional<Index> slice_end(std::string_view text, const std::string& entry) 
   Index number = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
   if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size())
-    refuse_fixed(entry, fmt::format("'{}' is not a whole number, which AXIS=I and AXIS=BEGIN:END:STEP take.", text));
+    refuse_fixed(entry,
+                 fmt::format("'{}' is not a whole number, which AXIS=I and AXIS=BEGIN:END:STEP take.", text));
   return number;
 }
 
@@ -39,7 +40,8 @@ std::variant<Index, Slice> read_position(std::string_view text, const std::strin
   if (more || (count == 1 && !parts[0]))
     refuse_fixed(entry, "this is neither a position (i=3) nor a slice (i=0:10:2).");
   if (count == 1) return *parts[0];
-  if (parts[2] == 0) refuse_fixed(entry, "a step of 0 never gets anywhere. Give another one, or leave it out.");
+  if (parts[2] == 0)
+    refuse_fixed(entry, "a step of 0 never gets anywhere. Give another one, or leave it out.");
   return Slice{parts[0], parts[1], parts[2]};
 }
 

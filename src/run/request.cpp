@@ -32,10 +32,11 @@ class OptionWriter {
   }
   void put(const std::string& text) {
     if (!is_utf8(text))
-      throw Error(Category::bad_option,
-                  fmt::format("an option cannot be sent to the other ranks, as '{}' is no valid UTF-8 text. Use "
-                              "names of folders, outputs and files that are.",
-                              printable(text)));
+      throw Error(
+          Category::bad_option,
+          fmt::format("an option cannot be sent to the other ranks, as '{}' is no valid UTF-8 text. Use "
+                      "names of folders, outputs and files that are.",
+                      printable(text)));
     out_.put_text(text);
   }
   void put(const std::filesystem::path& path) { put(path.string()); }
@@ -123,7 +124,8 @@ class OptionReader {
     shape = extents;
   }
   template <class Enum>
-  requires std::is_enum_v<Enum> void get(Enum& value) { value = get_enum<Enum>(); }
+  requires std::is_enum_v<Enum>
+  void get(Enum& value) { value = get_enum<Enum>(); }
   template <class Enum>
   void get(Named<Enum>& value) {
     value = get_enum<Enum>();
@@ -204,7 +206,8 @@ Value get_input_in_file(ByteReader& in) {
   stretch.modified_ns = in.get<std::int64_t>();
   const std::string dataset = in.get_text();
   if (dataset.empty()) return Value::from_file(*type, shape, std::move(stretch));
-  auto source = std::make_shared<DatasetSource>(DatasetSource::Place{std::move(stretch), dataset}, *type, shape);
+  auto source =
+      std::make_shared<DatasetSource>(DatasetSource::Place{std::move(stretch), dataset}, *type, shape);
   return Value::from_source(*type, shape, std::move(source));
 }
 
@@ -231,7 +234,8 @@ Request decode_request(std::span<const std::byte> bytes) {
   while (!in.at_end()) {
     std::string name = in.get_text();
     const bool in_file = in.get<bool>();
-    request.inputs.emplace(std::move(name), in_file ? get_input_in_file(in) : Value::from_wire(in.get_bytes()));
+    request.inputs.emplace(std::move(name),
+                           in_file ? get_input_in_file(in) : Value::from_wire(in.get_bytes()));
   }
   return request;
 }

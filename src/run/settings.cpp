@@ -29,9 +29,10 @@ class PerFunction {
       }
       const FunctionId id = pipeline.producer_of(name);
       if (!values_.try_emplace(id.value, &value).second)
-        throw Error(Category::duplicate_entry, fmt::format("the {} of function '{}' is given twice: by more "
-                                                           "than one of its outputs ('{}' is one). Keep one.",
-                                                           what, pipeline.function(id).name(), name),
+        throw Error(Category::duplicate_entry,
+                    fmt::format("the {} of function '{}' is given twice: by more "
+                                "than one of its outputs ('{}' is one). Keep one.",
+                                what, pipeline.function(id).name(), name),
                     {Subject::Kind::option, what});
     }
   }

@@ -41,6 +41,14 @@ class Streams(AppTest):
         self.assertEqual(code, 0)
         self.completed("run")
 
+    def test_codes_of_a_terminal_are_shown_as_text(self):
+        self.write("codes.yaml", 'functions: [{output: y, expr: x}]\ninputs: {x: 1, "\\e[2Jz": 2}\n')
+        outcome = self.app("map", "codes.yaml", expect=2)
+        self.assertNotIn("\x1b", outcome.err)
+        outcome = self.app("map", "codes\x1b[2J.yaml", expect=2)
+        self.assertNotIn("\x1b", outcome.err)
+        self.assertIn("\\x1b", outcome.err)
+
     def test_results_that_cannot_be_written_are_an_error(self):
         self.assertEqual(self.shell("$APP map grid.yaml --json >/dev/full 2>/dev/null")[0], 4)
 

@@ -2,8 +2,8 @@
 // Executors per output: any mix gives the same values, and failures end all of it.
 #include <mpipe/mpipe.hpp>
 
-#include "support/world.hpp"
 #include "support/expect_error.hpp"
+#include "support/world.hpp"
 
 #include <gtest/gtest.h>
 

@@ -4,9 +4,9 @@
 #include <mpipe/store/run_reader.hpp>
 
 #include "mpi/shared_folder.hpp"
-#include "support/world.hpp"
 #include "support/environment.hpp"
 #include "support/expect_error.hpp"
+#include "support/world.hpp"
 
 #include <gtest/gtest.h>
 

@@ -83,7 +83,7 @@ constexpr std::optional<Enum> find_named(std::string_view name) {
 template <class Enum>
 class Named {
  public:
-  Named() = default;  ///< the first enumerator
+  Named() = default;                    ///< the first enumerator
   Named(Enum value) : value_(value) {}  // NOLINT(google-explicit-constructor)
   template <class Text>
   requires std::convertible_to<const Text&, std::string_view> Named(  // NOLINT(google-explicit-constructor)

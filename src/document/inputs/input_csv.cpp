@@ -146,10 +146,11 @@ Scalar number_of(std::string_view text) {
   const auto whole = std::from_chars(text.data(), end, integer);
   if (whole.ptr == end && whole.ec == std::errc{}) return integer;
   if (whole.ptr == end && whole.ec == std::errc::result_out_of_range)
-    throw Error(Category::bad_input_file,
-                fmt::format("the integer {} does not fit into 64 bits (as a floating point number it would lose "
-                            "digits). Put it in quotes if it is a name, or write it with a decimal point.",
-                            printable(text)));
+    throw Error(
+        Category::bad_input_file,
+        fmt::format("the integer {} does not fit into 64 bits (as a floating point number it would lose "
+                    "digits). Put it in quotes if it is a name, or write it with a decimal point.",
+                    printable(text)));
   double number = 0;
   const auto real = std::from_chars(text.data(), end, number);  // also reads nan, inf, infinity
   if (real.ptr != end || real.ec == std::errc::invalid_argument) return {};
@@ -210,8 +211,9 @@ Value read_csv(const fs::path& file, const CsvColumns& columns) {
     }
   }
   if (rows == 0 && reader.comments() > comments)
-    refuse_file(file, "has no rows: all lines after the names of the columns begin with #, which makes them "
-                      "comments. Quote the cells that begin with # to have them read.");
+    refuse_file(file,
+                "has no rows: all lines after the names of the columns begin with #, which makes them "
+                "comments. Quote the cells that begin with # to have them read.");
   return std::move(builder).finish(columns.several ? Shape{rows, static_cast<Index>(positions.size())}
                                                    : Shape{rows});
 }

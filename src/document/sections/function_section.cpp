@@ -130,8 +130,9 @@ class FunctionReader {
         outputs[static_cast<std::size_t>(output - own_outputs.begin())] = name;
       else
         find("renames")->refuse(
-            fmt::format("the renames name '{}', which is neither a parameter nor an output of the function.{}",
-                        printable(own), suggestion(own, own_parameters)),
+            fmt::format(
+                "the renames name '{}', which is neither a parameter nor an output of the function.{}",
+                printable(own), suggestion(own, own_parameters)),
             Category::unknown_name);
     }
   }

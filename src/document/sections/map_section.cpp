@@ -15,10 +15,11 @@ namespace {
 /// The value as the text that a flag would have. A number must be one of YAML, not a text in quotes. Its digits
 /// are taken as they stand, because a seed may exceed the integers of YAML.
 std::string option_text(const OptionRow& row, const Yaml& value) {
-  const bool is_number = row.type == OptionType::number ||
-                         (row.type == OptionType::block_size && !(value.is_scalar() && value.text() == "auto"));
+  const bool is_number = row.type == OptionType::number || (row.type == OptionType::block_size &&
+                                                            !(value.is_scalar() && value.text() == "auto"));
   if (!is_number) return read_text(value, row.expected());
-  if (value.is_plain() && value.text().find_first_not_of("0123456789") == std::string::npos && !value.text().empty())
+  if (value.is_plain() && value.text().find_first_not_of("0123456789") == std::string::npos &&
+      !value.text().empty())
     return value.text();
   return std::to_string(read_integer(value, static_cast<std::int64_t>(row.least), row.expected()));
 }

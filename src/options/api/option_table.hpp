@@ -42,14 +42,14 @@ struct OptionRow {
   std::string_view value = {};  ///< how help shows a value: `N`, `AXIS=I`
   /// The value where nobody gives one; in words (which no value is) where it depends.
   std::string_view fallback = {};
-  std::string_view help = {};                   ///< of one line, in Markdown
+  std::string_view help = {};                    ///< of one line, in Markdown
   std::span<const std::string_view> words = {};  ///< of `word`
-  std::uint64_t least = 0;                      ///< of `number`
+  std::uint64_t least = 0;                       ///< of `number`
   std::uint64_t most = static_cast<std::uint64_t>(std::numeric_limits<Index>::max());
 
   bool in_documents() const { return reach == OptionReach::document; }
-  std::string flag() const;      ///< `--max-failures`
-  std::string variable() const;  ///< `MPIPE_MAX_FAILURES`; empty where there is none
+  std::string flag() const;       ///< `--max-failures`
+  std::string variable() const;   ///< `MPIPE_MAX_FAILURES`; empty where there is none
   std::string flag_help() const;  ///< what a flag does: `help`, and how it is given several values
   /// What a value has to be, for messages: `a whole number, 0 or more`.
   std::string expected() const;

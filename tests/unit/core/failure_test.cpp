@@ -93,5 +93,11 @@ TEST(GuardUserCode, turns_anything_into_an_error) {
   }
 }
 
+TEST(Failure, cuts_messages_of_megabytes) {
+  const std::string message = thrown(std::runtime_error(std::string(50'000'000, 'x'))).message;
+  EXPECT_TRUE(message.ends_with("xx .. (49983616 bytes more)")) << message.size();
+  EXPECT_EQ(thrown(std::runtime_error(std::string(16'384, 'x'))).message.size(), 16'384U);
+}
+
 }  // namespace
 }  // namespace mpipe

@@ -80,8 +80,9 @@ TEST(Document, APlainValueIsTheDefaultOfAllOutputs) {
 
 TEST(Document, ASeedMayExceedTheIntegersOfYaml) {
   EXPECT_EQ(with_rest("map: {seed: 18446744073709551615}").map().number("seed"), ~std::uint64_t{0});
-  EXPECT_TRUE(contains(error_message(Category::bad_option, [] { with_rest("map: {seed: 18446744073709551616}"); }),
-                       "'18446744073709551616' is not a whole number"));
+  EXPECT_TRUE(
+      contains(error_message(Category::bad_option, [] { with_rest("map: {seed: 18446744073709551616}"); }),
+               "'18446744073709551616' is not a whole number"));
 }
 
 TEST(Document, JsonIsRead) {
@@ -314,7 +315,8 @@ TEST(Places, OfErrorsOfOthers) {
                          "the mapspec 'reynolds[i], alpha[j] -> cd[i, j]' is wrong",
                          {Subject::Kind::parameter, "reynolds"});
   EXPECT_TRUE(contains(document.located(of_mapspec).what(), "doc.yaml:11:3: "));
-  const Error unknown(Category::bad_option, "it's 'nothing' of the document", {Subject::Kind::output, "nothing"});
+  const Error unknown(Category::bad_option, "it's 'nothing' of the document",
+                      {Subject::Kind::output, "nothing"});
   EXPECT_STREQ(document.located(unknown).what(), unknown.what());
 }
 

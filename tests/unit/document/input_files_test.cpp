@@ -87,7 +87,8 @@ TEST_F(Csv, OnlyTheHeaderIsAnEmptyAxis) {
 TEST_F(Csv, LinesMayEndInThreeWays) {
   const std::vector<std::int64_t> expected{1, 2, 3};
   for (const std::string end : {"\n", "\r\n", "\r"}) {
-    EXPECT_EQ(csv("a,b" + end + "1,x" + end + "2,y" + end + "3,z" + end).as<std::vector<std::int64_t>>(), expected);
+    EXPECT_EQ(csv("a,b" + end + "1,x" + end + "2,y" + end + "3,z" + end).as<std::vector<std::int64_t>>(),
+              expected);
     EXPECT_EQ(csv("a" + end + "1" + end + "2" + end + "3").as<std::vector<std::int64_t>>(), expected);
   }
   EXPECT_TRUE(contains(bad_csv("a\r1\rx\r"), "t.csv:3: column 'a'"));
@@ -221,7 +222,8 @@ TEST_F(Npy, Values) {
 TEST_F(Npy, HeadersAreReadAsNumpyDoes) {
   const std::string doubles = bytes({1.0, 2.0});
   EXPECT_EQ(npy(file(header("<f8", "(2L,)"), doubles)).shape(), Shape{2});
-  EXPECT_EQ(npy(file("{\"descr\": \"<f8\", \"fortran_order\": False, \"shape\": (2,), }\n", doubles)).shape(), Shape{2});
+  EXPECT_EQ(npy(file("{\"descr\": \"<f8\", \"fortran_order\": False, \"shape\": (2,), }\n", doubles)).shape(),
+            Shape{2});
   EXPECT_TRUE(contains(bad_npy(file("{'descr': '<f8', 'fortran_order': 1, 'shape': (2,), }\n", doubles)),
                        "has a header that cannot be read"));
 }

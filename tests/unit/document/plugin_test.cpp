@@ -26,7 +26,7 @@ class Environment {
 
 TEST(Plugin, OffersItsFunctions) {
   const auto plugin = Plugin::load(kPlugins / "libtest_good.so");
-  EXPECT_EQ(plugin->functions().size(), 3U);
+  EXPECT_EQ(plugin->functions().size(), 4U);
   EXPECT_EQ(Pipeline{plugin->function("scaled")}.run<double>("result", {{"value", 4.0}, {"times", 3}}), 12.0);
   EXPECT_TRUE(contains(error_message(kBad, [&] { plugin->function("scalled"); }),
                        "has no function 'scalled'. Did you mean 'scaled'?"));
@@ -117,7 +117,9 @@ TEST(PluginInADocument, WhatTheDocumentSaysGoesOverIt) {
 
 TEST(PluginInADocument, RenamesAreSimultaneous) {
   const auto run = [](const std::string& renames, const Inputs& inputs) {
-    return using_plugin("function: difference, output: y, renames: " + renames).pipeline().run<double>("y", inputs);
+    return using_plugin("function: difference, output: y, renames: " + renames)
+        .pipeline()
+        .run<double>("y", inputs);
   };
   EXPECT_EQ(run("{a: b, b: a}", {{"a", 10.0}, {"b", 3.0}}), -7);
   EXPECT_EQ(run("{a: b, b: c}", {{"b", 10.0}, {"c", 3.0}}), 7);

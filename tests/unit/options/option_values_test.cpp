@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The table of options, values that are said of them, and choices by name.
+#include "options/api/option_values.hpp"
+
 #include <mpipe/options/choices.hpp>
 
-#include "options/api/option_values.hpp"
 #include "support/expect_error.hpp"
 
 #include <gtest/gtest.h>
@@ -64,15 +65,16 @@ TEST(OptionValues, WhoSaysNonsenseIsNamed) {
             "--flag: there is no executor 'reynolds'. Use mpi, threads[:n], processes[:n] or sequential.");
   EXPECT_EQ(refusal("max_concurrent", "0", Category::bad_option),
             "--flag: '0' is not a whole number from 1 to 1000000.");
-  EXPECT_EQ(refusal("retries", "-1", Category::bad_option), "--flag: '-1' is not a whole number from 0 to 1000000.");
+  EXPECT_EQ(refusal("retries", "-1", Category::bad_option),
+            "--flag: '-1' is not a whole number from 0 to 1000000.");
   EXPECT_EQ(refusal("seed", "1.5", Category::bad_option), "--flag: '1.5' is not a whole number, 0 or more.");
   EXPECT_EQ(refusal("chunksizes", "0", Category::bad_option),
             "--flag: '0' is not a number of elements, 1 or more, or auto.");
   EXPECT_FALSE(refusal("run_folder", "", Category::bad_option).empty());
   for (const char* entries : {"", "=hdf5", "a=", "a=hdf5,"})
-    EXPECT_FALSE(error_message(Category::bad_option, [&] {
-                   values.say_entries(option_row("storage"), entries, "--storage");
-                 }).empty())
+    EXPECT_FALSE(error_message(Category::bad_option,
+                               [&] { values.say_entries(option_row("storage"), entries, "--storage"); })
+                     .empty())
         << entries;
   try {
     values.say(option_row("rank0"), "", {"sleep", "MPIPE_RANK0"});
