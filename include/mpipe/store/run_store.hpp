@@ -23,14 +23,6 @@
 
 namespace mpipe {
 
-/// The elements of one output by what is known of them; all others are pending.
-struct OutputProgress {
-  RangeSet done;
-  RangeSet failed;
-  RangeSet blocked;
-  friend bool operator==(const OutputProgress&, const OutputProgress&) = default;
-};
-
 /// One output as it appears in the file. Elements are numbered over the external axes, C order.
 struct OutputLayout {
   std::string name;
@@ -102,8 +94,8 @@ class RunStore {
 
   /// Local. What of every output was safely kept, or given up, when the last collective call returned; the
   /// same on every rank. After a resume: what need not be computed again.
-  virtual const std::vector<OutputProgress>& progress() const = 0;
-  /// Local. The `done` of each of `progress()`.
+  virtual const std::vector<ElementStates>& progress() const = 0;
+  /// Local. The `done()` of each of `progress()`.
   virtual const std::vector<RangeSet>& stored() const = 0;
   /// Local. The shape of an output, in mapspec order, as far as it is known: planned, resolved, or found on
   /// resume.
