@@ -5,6 +5,7 @@
 
 #include <mpipe/comm/native_comm.hpp>
 
+#include "comm/api/waiter.hpp"
 #include "isolation/api/zygote.hpp"
 
 #include <boost/mpi/communicator.hpp>

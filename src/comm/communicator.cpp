@@ -2,6 +2,7 @@
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/core/error.hpp>
 
+#include "comm/api/waiter.hpp"
 #include "comm/comm_state.hpp"
 
 #include <fmt/format.h>

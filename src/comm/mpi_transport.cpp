@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Frames over MPI. Everything is non-blocking: an MPI_Send of more than 256 bytes to a rank that computes
 // returns when that rank calls MPI again. Buffers are recycled; in steady state nothing is allocated.
-#include <mpipe/comm/transport.hpp>
 #include <mpipe/core/error.hpp>
 
+#include "comm/api/transport.hpp"
+#include "comm/api/waiter.hpp"
 #include "comm/comm_state.hpp"
 
 #include <fmt/format.h>
@@ -148,7 +149,7 @@ class Inbox {
 
  private:
   struct Slot {
-    std::array<std::byte, max_frame_bytes> bytes;
+    std::array<std::byte, kMaxFrameBytes> bytes;
     MPI_Request request = MPI_REQUEST_NULL;
   };
 
@@ -209,7 +210,7 @@ class FrameLink {
   };
 
   static std::span<const std::byte> body(const FrameBytes& frame) {
-    return std::span<const std::byte>(frame.bytes).first(frame.size).subspan(frame_header_bytes);
+    return std::span<const std::byte>(frame.bytes).first(frame.size).subspan(kFrameHeaderBytes);
   }
 
   /// Checks a message and copies it, so that its receive can be posted again at once.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/comm/waiter.hpp>
+// Waiting with growing pauses, and the environment variables that say how to wait.
+#include "comm/api/waiter.hpp"
+
 #include <mpipe/core/error.hpp>
 
 #include <fmt/format.h>
@@ -17,8 +19,8 @@ namespace mpipe {
 
 namespace {
 
-constexpr Duration longest_pause = std::chrono::milliseconds(1);
-constexpr int waits_per_pause = 50;
+constexpr Duration kLongestPause = std::chrono::milliseconds(1);
+constexpr int kWaitsPerPause = 50;
 
 WaitMode parse_mode(std::string_view text) {
   if (text == "spin") return WaitMode::spin;
@@ -64,7 +66,7 @@ Duration Waiter::look_at_clock() {
     if (options_.yields && options_.mode == WaitMode::backoff) sched_yield();
     return Duration::zero();
   }
-  return std::clamp<Duration>(waited_ / waits_per_pause, shortest_pause, longest_pause);
+  return std::clamp<Duration>(waited_ / kWaitsPerPause, kShortestPause, kLongestPause);
 }
 
 void sleep_for(Duration duration) {

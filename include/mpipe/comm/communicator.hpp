@@ -4,7 +4,7 @@
 /// and to MPI.
 #pragma once
 
-#include <mpipe/comm/waiter.hpp>
+#include <mpipe/comm/wait_options.hpp>
 #include <mpipe/core/comm.hpp>
 
 #include <cstddef>

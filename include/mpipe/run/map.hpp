@@ -7,8 +7,9 @@
 #include <mpipe/core/clock.hpp>
 #include <mpipe/core/failure.hpp>
 #include <mpipe/data/element_states.hpp>
+#include <mpipe/exec/block_handler.hpp>
 #include <mpipe/exec/observer.hpp>
-#include <mpipe/exec/pools.hpp>
+#include <mpipe/exec/pool.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
 #include <mpipe/plan/lineage.hpp>
 #include <mpipe/plan/plan.hpp>
