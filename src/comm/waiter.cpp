@@ -14,6 +14,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 namespace mpipe {
 
@@ -56,7 +57,7 @@ WaitOptions wait_options_from_environment() {
 }
 
 Duration Waiter::look_at_clock() {
-  const TimePoint now = std::chrono::steady_clock::now();
+  const TimePoint now = SteadyClock().now();
   if (!waiting_) {
     waiting_ = true;
     since_ = now;
@@ -69,7 +70,18 @@ Duration Waiter::look_at_clock() {
   return std::clamp<Duration>(waited_ / kWaitsPerPause, kShortestPause, kLongestPause);
 }
 
+namespace {
+
+thread_local Sleeper* sleeper_of_thread = nullptr;
+
+}  // namespace
+
+ThreadSleeper::ThreadSleeper(Sleeper& sleeper) : before_(std::exchange(sleeper_of_thread, &sleeper)) {}
+
+ThreadSleeper::~ThreadSleeper() { sleeper_of_thread = before_; }
+
 void sleep_for(Duration duration) {
+  if (sleeper_of_thread != nullptr) return sleeper_of_thread->sleep(duration);
   constexpr std::int64_t second = 1'000'000'000;
   const timespec request{duration.count() / second, duration.count() % second};
   nanosleep(&request, nullptr);

@@ -14,7 +14,7 @@
 namespace mpipe {
 namespace {
 
-TimePoint now() { return std::chrono::steady_clock::now(); }
+TimePoint now() { return SteadyClock().now(); }
 
 std::string describe_argument(const ArgumentView& view, const Shape& external, Index element) {
   if (!view.slice_shape.empty())

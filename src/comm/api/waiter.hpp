@@ -14,6 +14,27 @@ namespace mpipe {
 /// Sleeps; a signal may end it early, which is what a signal wants.
 void sleep_for(Duration duration);
 
+/// Another way to sleep, for threads whose time is simulated.
+class Sleeper {
+ public:
+  virtual void sleep(Duration duration) = 0;
+
+ protected:
+  ~Sleeper() = default;
+};
+
+/// While it lives, `sleep_for` of the thread that made it is that of `sleeper`, which must outlive this.
+class ThreadSleeper {
+ public:
+  explicit ThreadSleeper(Sleeper& sleeper);
+  ~ThreadSleeper();
+  ThreadSleeper(const ThreadSleeper&) = delete;
+  ThreadSleeper& operator=(const ThreadSleeper&) = delete;
+
+ private:
+  Sleeper* before_;
+};
+
 /// The pause between polls that found nothing. The polling itself is the caller's:
 ///
 ///     while (!poll()) waiter.idle();

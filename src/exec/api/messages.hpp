@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
 /// The closed set of messages between rank 0 and the workers, and their encoding into frames (see
-/// comm/frame.hpp for the header, which has the version, the run and the kind).
+/// comm/api/frame.hpp for the header, which has the version, the run and the kind).
 ///
 /// Contents, as `ByteWriter` puts them; ranges are two i64, lists have their length as u64 in front:
 ///

@@ -9,7 +9,7 @@
 
 #include "comm/api/transport.hpp"
 #include "exec/api/messages.hpp"
-#include "exec/teams/team_directory.hpp"
+#include "exec/api/team_directory.hpp"
 
 #include <memory>
 #include <vector>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "exec/teams/team_directory.hpp"
+#include "exec/api/team_directory.hpp"
 
 #include <algorithm>
 

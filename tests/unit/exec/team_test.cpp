@@ -3,7 +3,7 @@
 #include <mpipe/core/error.hpp>
 
 #include "exec/api/messages.hpp"
-#include "exec/teams/team_directory.hpp"
+#include "exec/api/team_directory.hpp"
 #include "unit/exec/counting_handler.hpp"
 
 #include <gtest/gtest.h>
