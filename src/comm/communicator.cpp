@@ -138,7 +138,7 @@ std::unique_ptr<RootTransport> make_root_transport(const Communicator& comm, Run
 }
 
 std::unique_ptr<WorkerTransport> make_worker_transport(const Communicator& comm, RunId run) {
-  if (comm.size() > 1) check_end(comm, false);
+  check_end(comm, false);
   return comm.state().worker_transport(run);
 }
 

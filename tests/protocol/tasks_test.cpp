@@ -228,7 +228,7 @@ std::vector<Lie> lies(TaskId task) {
   all.push_back({"an unknown category", failure});
   all.back().message.content[28] = std::byte{0xff};  // behind task, time, element and rank
   all.push_back({"too long a text", failure});
-  all.back().message.content[38] = std::byte{0xff};  // behind the category, the subject and the index
+  all.back().message.content[44] = std::byte{0xff};  // behind the category, the subject and the index
   all.push_back({"more than a failure", failure});
   all.back().message.content.push_back({});
   all.push_back({"that it gives up", encode(LostMessage{"it cannot go on"})});
@@ -369,7 +369,7 @@ FutureStatus chunk_of_three(std::uint32_t count, bool failed) {
   ByteWriter out(bytes);
   out.put(count);
   out.put(failed);
-  if (failed) put_failure(out, {.message = "what", .type = "T", .host = "host", .rank = 1});
+  if (failed) put_failure(out, Failure());
   ChunkState<void> state(nullptr, 3);
   state.accept(bytes);
   return state.status();

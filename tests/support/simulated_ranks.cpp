@@ -42,18 +42,18 @@ struct Round {
 struct SharedGroup {
   SharedGroup(Turns& token, int ranks) : turns(token), size(ranks) {}
 
-  std::shared_ptr<Round> round(std::map<std::uint64_t, std::weak_ptr<Round>>& rounds, std::uint64_t number,
+  std::shared_ptr<Round> round(std::map<std::uint64_t, std::weak_ptr<Round>>& calls, std::uint64_t number,
                                const std::string& what) const {
-    std::shared_ptr<Round> round = rounds[number].lock();
-    if (!round) {
-      round = std::make_shared<Round>();
-      round->what = what;
-      round->parts.resize(static_cast<std::size_t>(size));
-      rounds[number] = round;
+    std::shared_ptr<Round> found = calls[number].lock();
+    if (!found) {
+      found = std::make_shared<Round>();
+      found->what = what;
+      found->parts.resize(static_cast<std::size_t>(size));
+      calls[number] = found;
     }
-    if (round->what != what)
-      throw Bug(fmt::format("a rank calls {} where another one calls {}", what, round->what));
-    return round;
+    if (found->what != what)
+      throw Bug(fmt::format("a rank calls {} where another one calls {}", what, found->what));
+    return found;
   }
 
   Turns& turns;

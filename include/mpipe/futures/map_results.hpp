@@ -6,6 +6,7 @@
 #include <mpipe/futures/future.hpp>
 #include <mpipe/futures/task.hpp>
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <limits>

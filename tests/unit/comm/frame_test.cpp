@@ -40,7 +40,7 @@ TEST(Frame, round_trip) {
 TEST(Frame, layout) {
   FrameBytes frame;
   encode_frame({.kind = 0x42, .run = 0x01020304, .payload_bytes = 0x0a0b0c}, test::bytes_of("xy"), frame);
-  const unsigned char expected[] = {'m', 'p', 1, 0x42, 4, 3, 2, 1, 0x0c, 0x0b, 0x0a, 0, 0, 0, 0, 0, 'x', 'y'};
+  const unsigned char expected[] = {'m', 'p', 2, 0x42, 4, 3, 2, 1, 0x0c, 0x0b, 0x0a, 0, 0, 0, 0, 0, 'x', 'y'};
   ASSERT_EQ(frame.size, sizeof expected);
   EXPECT_EQ(std::memcmp(frame.bytes.data(), expected, sizeof expected), 0);
 }

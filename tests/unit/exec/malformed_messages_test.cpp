@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Frames that no encoder makes: refused as a Bug, whatever is wrong with them.
 #include "exec/api/messages.hpp"
+#include "base/api/failure_bytes.hpp"
 #include "support/expect_error.hpp"
 #include "unit/exec/counting_handler.hpp"
 
@@ -45,7 +46,7 @@ Body done_body(Index begin, Index end, Index completed, std::uint8_t flags = 0, 
 }
 
 // As `put_failure` writes it, with what a test wants to be wrong.
-Body failure_body(Body body, Index element = 5, std::uint8_t category = 0, Index index = 5,
+Body failure_body(Body body, Index element = 5, std::int32_t category = 0, Index index = 5,
                   std::uint64_t index_count = 1, const std::string& message = "message") {
   body.put(element).put(std::int32_t{0}).put(category).put(std::uint8_t{0}).put(index_count).put(index);
   for (const std::string& text : {std::string("output"), message, std::string("type"),

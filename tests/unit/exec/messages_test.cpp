@@ -2,6 +2,7 @@
 // Messages between rank 0 and the workers, there and back.
 #include "exec/api/messages.hpp"
 
+#include "base/api/failure_bytes.hpp"
 #include "support/expect_error.hpp"
 #include "unit/exec/printing.hpp"
 

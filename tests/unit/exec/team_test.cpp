@@ -19,7 +19,7 @@ std::vector<WorkerId> members(std::initializer_list<std::uint32_t> numbers) {
   return all;
 }
 
-Frame frame_of(const EncodedMessage& message) { return {{0}, message.kind, message.body(), message.payload}; }
+Frame frame_of(const EncodedMessage& message) { return {{0}, message.kind, message.content, {}}; }
 
 TEST(TeamDirectory, KnowsATeamByItsMembers) {
   TeamDirectory directory(4);
