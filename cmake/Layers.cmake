@@ -51,7 +51,7 @@ mpipe_layer(comm      USES core base data isolation
 mpipe_layer(exec      USES core base mapspec data pipeline plan schedule isolation comm
                       MAY_INCLUDE dlopen
                       NOT fstream filesystem)
-mpipe_layer(futures   USES core base data comm exec
+mpipe_layer(futures   USES core base data comm
                       MAY_INCLUDE dlopen
                       NOT fstream filesystem)
 mpipe_layer(store     USES core options base h5 mapspec data comm

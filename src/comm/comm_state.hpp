@@ -1,57 +1,86 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// What a `Communicator` is a handle of.
+/// What a `Communicator` is a handle of: a group of ranks, and their way to talk to each other.
 #pragma once
 
-#include <mpipe/comm/native_comm.hpp>
+#include <mpipe/base/bytes.hpp>
+#include <mpipe/comm/communicator.hpp>
 
+#include "comm/api/transport.hpp"
 #include "isolation/api/zygote.hpp"
 
-#include <boost/mpi/communicator.hpp>
-
 #include <memory>
+#include <optional>
+#include <span>
 #include <vector>
 
 namespace mpipe {
 
-/// Messages between two ranks on the communicator of a group.
-enum class CommTag : int { gather = 1, exchange = 2, subgroup = 3 };
+/// A question of `Consent` that is under way. Its destructor may come before the answer.
+class ConsentState {
+ public:
+  virtual ~ConsentState() = default;
+  virtual bool poll() = 0;
+  virtual const Bytes& objection() const = 0;
+};
 
-struct CommState {
-  CommState() = default;
-  /// Takes over `raw`, and makes it return errors.
-  CommState(MPI_Comm raw, WaitOptions options, std::shared_ptr<bool> broken_flag,
-            std::shared_ptr<Zygote> forks, std::vector<int> ranks_of_job = {});
-  ~CommState();
+/// A group of ranks, seen from one of them. Implementations: one rank without MPI, MPI (mpi_state.hpp), and
+/// threads of one process (tests/support/simulated_ranks.hpp). What the calls mean is said in `Communicator`,
+/// which checks the arguments; all but the simple questions are collective.
+class CommState {
+ public:
+  /// What is known of every group.
+  struct Facts {
+    int rank = 0;
+    int size = 1;
+    std::vector<int> job_ranks = {};  ///< by rank; empty: the same (see `Communicator::job_rank`)
+    WaitOptions wait_options = {};
+    /// Shared by all groups that came from one: communication failed, or a wait was given up, so that
+    /// requests are still under way. From then on nothing is freed or finalised any more.
+    std::shared_ptr<bool> broken = std::make_shared<bool>(false);
+    std::shared_ptr<Zygote> zygote = nullptr;  ///< of this process, shared likewise; may be null
+  };
+
+  virtual ~CommState() = default;
   CommState(const CommState&) = delete;
   CommState& operator=(const CommState&) = delete;
 
-  MPI_Comm raw() const { return comm; }
-  /// Throws after an error of MPI; from then on nothing is freed or finalised any more.
-  void check(int code, const char* operation) const;
-  /// Until `request` is complete.
-  void wait(MPI_Request& request, const char* operation) const;
-  void wait_all(std::vector<MPI_Request>& requests, const char* operation) const;
-  [[noreturn]] void give_up(const Waiter& waiter, const char* operation) const;
+  const Facts& facts() const { return facts_; }
+  int job_rank(int rank) const {
+    return facts_.job_ranks.empty() ? rank : facts_.job_ranks.at(static_cast<std::size_t>(rank));
+  }
+  virtual bool uses_mpi() const { return false; }
+  virtual bool threads_allowed() const { return true; }
 
-  bool uses_mpi = false;
-  int rank = 0;
-  int size = 1;
-  /// By rank; empty: the same (see `Communicator::job_rank`).
-  std::vector<int> job_ranks;
-  WaitOptions wait_options;
-  /// Borrows: the destructor below decides whether freeing is still safe.
-  boost::mpi::communicator comm;
-  /// Shared by all groups that came from one: MPI failed, or a wait was given up, so that requests are still
-  /// under way.
-  std::shared_ptr<bool> broken = std::make_shared<bool>(false);
-  /// Of this process, shared likewise; may be null.
-  std::shared_ptr<Zygote> zygote = nullptr;
+  virtual std::vector<Node> nodes() const = 0;
+  virtual void barrier() const = 0;
+  virtual void broadcast(std::span<std::byte> bytes, int root) const = 0;
+  virtual std::vector<Bytes> gather(std::span<const std::byte> bytes, int root) const = 0;
+  virtual void reduce(std::span<std::int64_t> values, ReduceOp op) const = 0;
+  virtual void reduce(std::span<double> values, ReduceOp op) const = 0;
+  virtual void exchange(std::span<const SendPart> sends, std::span<const ReceivePart> receives) const = 0;
+  virtual std::unique_ptr<ConsentState> ask(Bytes objection) const = 0;
+
+  /// Null where there is no color.
+  virtual std::shared_ptr<const CommState> split(std::optional<int> color, int key) const = 0;
+  /// Collective over `ranks` alone.
+  virtual std::shared_ptr<const CommState> subgroup(std::span<const int> ranks) const = 0;
+  virtual std::shared_ptr<const CommState> duplicate() const = 0;
+
+  virtual std::unique_ptr<RootTransport> root_transport(RunId run) const = 0;
+  virtual std::unique_ptr<WorkerTransport> worker_transport(RunId run) const = 0;
+  /// Ends the other ranks, as far as that is possible; the caller ends this one.
+  virtual void end_others(int /*exit_code*/) const {}
+
+ protected:
+  explicit CommState(Facts facts) : facts_(std::move(facts)) {}
+  /// The facts of a group that consists of these ranks of this one, of which this rank is number `rank`.
+  Facts facts_of_part(std::span<const int> ranks, int rank) const;
+
+  Facts facts_;
 };
 
-/// As `communicator_from`, with the zygote of this process.
-Communicator communicator_with(std::shared_ptr<Zygote> zygote, MPI_Comm comm, const WaitOptions& options);
-/// Likewise, a serial group.
-Communicator serial_with(std::shared_ptr<Zygote> zygote);
+/// One rank without any MPI.
+std::shared_ptr<const CommState> make_serial_state(std::shared_ptr<Zygote> zygote);
 
 }  // namespace mpipe

@@ -3,8 +3,8 @@
 #include <mpipe/comm/native_comm.hpp>
 #include <mpipe/core/error.hpp>
 
-#include "comm/comm_state.hpp"
 #include "comm/launcher.hpp"
+#include "comm/mpi_state.hpp"
 
 #include <cstdlib>
 #include <exception>
@@ -61,7 +61,7 @@ Environment::Environment(int& argc, char**& argv, const EnvironmentOptions& envi
   const bool launched = has_mpi_launcher([](const char* name) { return std::getenv(name); });
   const std::shared_ptr<Zygote> zygote = start_zygote(environment_options);
   if (!launched) {
-    world_ = serial_with(zygote);
+    world_ = Communicator(make_serial_state(zygote));
     return;
   }
   const WaitOptions options =
@@ -79,7 +79,7 @@ Environment::~Environment() {
   // an error of MPI itself, or a wait that was given up. Programs that want to end in order after an error
   // catch it while the Environment is alive.
   const bool unwinding = std::uncaught_exceptions() > exceptions_before_;
-  const bool broken = *world_.state().broken;
+  const bool broken = *world_.state().facts().broken;
   if (!started_ || unwinding || broken) return;
   world_ = Communicator();  // frees its communicator while there is an MPI to do it
   MPI_Finalize();

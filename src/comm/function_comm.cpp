@@ -3,7 +3,7 @@
 #include <mpipe/comm/native_comm.hpp>
 #include <mpipe/core/error.hpp>
 
-#include "comm/comm_state.hpp"
+#include "comm/mpi_state.hpp"
 
 #include <fmt/format.h>
 
@@ -15,7 +15,7 @@ namespace {
 class FunctionGroup final : public RankGroup {
  public:
   explicit FunctionGroup(const Communicator& group) : group_(group) {
-    if (group_.uses_mpi()) watch();
+    if (const MpiState* const state = mpi_state(group_)) watch(*state);
   }
 
   int rank() const override { return group_.rank(); }
@@ -42,15 +42,14 @@ class FunctionGroup final : public RankGroup {
     if (found && *static_cast<int*>(error) == MPI_SUCCESS) *static_cast<int*>(error) = *code;
   }
 
-  void watch() {
-    const MPI_Comm raw = native_comm(group_);
-    group_.state().check(MPI_Comm_set_attr(raw, key(), &error_), "MPI_Comm_set_attr");
+  void watch(const MpiState& state) {
+    const MPI_Comm raw = state.raw();
+    state.check(MPI_Comm_set_attr(raw, key(), &error_), "MPI_Comm_set_attr");
     MPI_Errhandler handler = MPI_ERRHANDLER_NULL;
-    group_.state().check(MPI_Comm_create_errhandler(&FunctionGroup::note, &handler),
-                         "MPI_Comm_create_errhandler");
+    state.check(MPI_Comm_create_errhandler(&FunctionGroup::note, &handler), "MPI_Comm_create_errhandler");
     const int code = MPI_Comm_set_errhandler(raw, handler);
     MPI_Errhandler_free(&handler);  // the communicator keeps it
-    group_.state().check(code, "MPI_Comm_set_errhandler");
+    state.check(code, "MPI_Comm_set_errhandler");
   }
 
   Communicator group_;

@@ -96,7 +96,7 @@ class Receiver {
     const FrameHeader header = decode_header(bytes, run);
     if (header.payload_bytes != letter_.payload.size())
       throw Bug("loopback: payload of another size than announced");
-    frame_ = {letter_.sender, header.kind, bytes.subspan(frame_header_bytes), letter_.payload};
+    frame_ = {letter_.sender, header.kind, bytes.subspan(kFrameHeaderBytes), letter_.payload};
     return &frame_;
   }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Frames over MPI. Everything is non-blocking: an MPI_Send of more than 256 bytes to a rank that computes
 // returns when that rank calls MPI again. Buffers are recycled; in steady state nothing is allocated.
-#include <mpipe/comm/transport.hpp>
 #include <mpipe/core/error.hpp>
 
-#include "comm/comm_state.hpp"
+#include "comm/api/transport.hpp"
+#include "comm/mpi_state.hpp"
 
 #include <fmt/format.h>
 
@@ -30,7 +30,7 @@ bool mpi_is_over() {
 /// Frames on their way out.
 class Outbox {
  public:
-  explicit Outbox(const CommState& state) : state_(state) {}
+  explicit Outbox(const MpiState& state) : state_(state) {}
 
   void send(int to, const FrameHeader& header, std::span<const std::byte> body,
             std::vector<std::byte> payload) {
@@ -93,7 +93,7 @@ class Outbox {
     busy_.push_back(&slot);
   }
 
-  const CommState& state_;
+  const MpiState& state_;
   std::deque<Slot> slots_;  // a deque, as requests point into it
   std::vector<Slot*> free_;
   std::deque<Slot*> busy_;
@@ -109,7 +109,7 @@ struct Arrival {
 /// complete.
 class Inbox {
  public:
-  Inbox(const CommState& state, int source, std::size_t depth)
+  Inbox(const MpiState& state, int source, std::size_t depth)
       : state_(state), source_(source), slots_(depth) {
     for (Slot& slot : slots_) post(slot);
   }
@@ -148,7 +148,7 @@ class Inbox {
 
  private:
   struct Slot {
-    std::array<std::byte, max_frame_bytes> bytes;
+    std::array<std::byte, kMaxFrameBytes> bytes;
     MPI_Request request = MPI_REQUEST_NULL;
   };
 
@@ -158,7 +158,7 @@ class Inbox {
                  "MPI_Irecv");
   }
 
-  const CommState& state_;
+  const MpiState& state_;
   int source_;
   std::vector<Slot> slots_;
   std::size_t oldest_ = 0;
@@ -167,8 +167,8 @@ class Inbox {
 /// Both directions of one end.
 class FrameLink {
  public:
-  FrameLink(const Communicator& comm, RunId run, int source, std::size_t depth)
-      : comm_(comm.duplicate()), run_(run), inbox_(comm_.state(), source, depth), outbox_(comm_.state()) {}
+  FrameLink(const MpiState& state, RunId run, int source, std::size_t depth)
+      : state_(state.copy()), run_(run), inbox_(*state_, source, depth), outbox_(*state_) {}
   ~FrameLink() { close(); }
   FrameLink(const FrameLink&) = delete;
   FrameLink& operator=(const FrameLink&) = delete;
@@ -209,7 +209,7 @@ class FrameLink {
   };
 
   static std::span<const std::byte> body(const FrameBytes& frame) {
-    return std::span<const std::byte>(frame.bytes).first(frame.size).subspan(frame_header_bytes);
+    return std::span<const std::byte>(frame.bytes).first(frame.size).subspan(kFrameHeaderBytes);
   }
 
   /// Checks a message and copies it, so that its receive can be posted again at once.
@@ -256,11 +256,11 @@ class FrameLink {
   void close() noexcept {
     if (mpi_is_over()) return;
     try {
-      if (!*state().broken) flush();
+      if (!state().broken()) flush();
     } catch (...) {
-      *state().broken = true;
+      state().set_broken();
     }
-    if (*state().broken) return abandon();
+    if (state().broken()) return abandon();
     inbox_.close();
     for (Waiting& entry : waiting_) {
       if (entry.request == MPI_REQUEST_NULL) continue;
@@ -270,11 +270,11 @@ class FrameLink {
   }
 
   void flush() {
-    WaitOptions options = comm_.wait_options();
+    WaitOptions options = state().facts().wait_options;
     if (options.limit == Duration::zero()) options.limit = default_close_limit;
     Waiter waiter(options);
     while (!outbox_.reclaim() && !waiter.expired()) waiter.idle();
-    if (!outbox_.empty()) *state().broken = true;  // nobody takes it
+    if (!outbox_.empty()) state().set_broken();  // nobody takes it
   }
 
   void abandon() {
@@ -283,9 +283,9 @@ class FrameLink {
     new std::deque<Waiting>(std::move(waiting_));
   }
 
-  const CommState& state() const { return comm_.state(); }
+  const MpiState& state() const { return *state_; }
 
-  Communicator comm_;
+  std::shared_ptr<const MpiState> state_;
   RunId run_;
   Inbox inbox_;
   Outbox outbox_;
@@ -299,8 +299,9 @@ constexpr std::size_t worker_depth = 4;
 
 class MpiRootTransport final : public RootTransport {
  public:
-  MpiRootTransport(const Communicator& comm, RunId run)
-      : workers_(static_cast<std::uint32_t>(comm.size() - 1)), link_(comm, run, MPI_ANY_SOURCE, root_depth) {}
+  MpiRootTransport(const MpiState& state, RunId run)
+      : workers_(static_cast<std::uint32_t>(state.facts().size - 1)),
+        link_(state, run, MPI_ANY_SOURCE, root_depth) {}
 
   std::uint32_t worker_count() const override { return workers_; }
 
@@ -328,8 +329,8 @@ class MpiRootTransport final : public RootTransport {
 
 class MpiWorkerTransport final : public WorkerTransport {
  public:
-  MpiWorkerTransport(const Communicator& comm, RunId run)
-      : worker_{static_cast<std::uint32_t>(comm.rank() - 1)}, link_(comm, run, 0, worker_depth) {}
+  MpiWorkerTransport(const MpiState& state, RunId run)
+      : worker_{static_cast<std::uint32_t>(state.facts().rank - 1)}, link_(state, run, 0, worker_depth) {}
 
   WorkerId worker() const override { return worker_; }
 
@@ -353,22 +354,14 @@ class MpiWorkerTransport final : public WorkerTransport {
   Frame frame_;
 };
 
-void check_role(const Communicator& comm, bool root) {
-  if (!comm.uses_mpi()) throw Bug("a transport over MPI in a serial group");
-  if (comm.is_root() != root)
-    throw Bug(fmt::format("rank {} made the other end of the transport", comm.rank()));
-}
-
 }  // namespace
 
-std::unique_ptr<RootTransport> make_root_transport(const Communicator& comm, RunId run) {
-  check_role(comm, true);
-  return std::make_unique<MpiRootTransport>(comm, run);
+std::unique_ptr<RootTransport> MpiState::root_transport(RunId run) const {
+  return std::make_unique<MpiRootTransport>(*this, run);
 }
 
-std::unique_ptr<WorkerTransport> make_worker_transport(const Communicator& comm, RunId run) {
-  check_role(comm, false);
-  return std::make_unique<MpiWorkerTransport>(comm, run);
+std::unique_ptr<WorkerTransport> MpiState::worker_transport(RunId run) const {
+  return std::make_unique<MpiWorkerTransport>(*this, run);
 }
 
 }  // namespace mpipe

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/comm/waiter.hpp>
+// Waiting with growing pauses, and the environment variables that say how to wait.
+#include "comm/api/waiter.hpp"
+
 #include <mpipe/core/error.hpp>
 
 #include <fmt/format.h>
@@ -12,13 +14,14 @@
 #include <cmath>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 namespace mpipe {
 
 namespace {
 
-constexpr Duration longest_pause = std::chrono::milliseconds(1);
-constexpr int waits_per_pause = 50;
+constexpr Duration kLongestPause = std::chrono::milliseconds(1);
+constexpr int kWaitsPerPause = 50;
 
 WaitMode parse_mode(std::string_view text) {
   if (text == "spin") return WaitMode::spin;
@@ -54,7 +57,7 @@ WaitOptions wait_options_from_environment() {
 }
 
 Duration Waiter::look_at_clock() {
-  const TimePoint now = std::chrono::steady_clock::now();
+  const TimePoint now = SteadyClock().now();
   if (!waiting_) {
     waiting_ = true;
     since_ = now;
@@ -64,10 +67,21 @@ Duration Waiter::look_at_clock() {
     if (options_.yields && options_.mode == WaitMode::backoff) sched_yield();
     return Duration::zero();
   }
-  return std::clamp<Duration>(waited_ / waits_per_pause, shortest_pause, longest_pause);
+  return std::clamp<Duration>(waited_ / kWaitsPerPause, kShortestPause, kLongestPause);
 }
 
+namespace {
+
+thread_local Sleeper* sleeper_of_thread = nullptr;
+
+}  // namespace
+
+ThreadSleeper::ThreadSleeper(Sleeper& sleeper) : before_(std::exchange(sleeper_of_thread, &sleeper)) {}
+
+ThreadSleeper::~ThreadSleeper() { sleeper_of_thread = before_; }
+
 void sleep_for(Duration duration) {
+  if (sleeper_of_thread != nullptr) return sleeper_of_thread->sleep(duration);
   constexpr std::int64_t second = 1'000'000'000;
   const timespec request{duration.count() / second, duration.count() % second};
   nanosleep(&request, nullptr);

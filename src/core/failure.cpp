@@ -78,6 +78,8 @@ Failure failure_from_current_exception() {
   if (const std::type_info* type = abi::__cxa_current_exception_type()) failure.type = type_name(*type);
   try {
     throw;
+  } catch (const ReportedError& error) {
+    failure = error.failure();
   } catch (const Error& error) {
     failure.category = error.category();
     failure.subject = error.subject();

@@ -14,7 +14,7 @@
 namespace mpipe {
 namespace {
 
-TimePoint now() { return std::chrono::steady_clock::now(); }
+TimePoint now() { return SteadyClock().now(); }
 
 std::string describe_argument(const ArgumentView& view, const Shape& external, Index element) {
   if (!view.slice_shape.empty())
@@ -374,7 +374,11 @@ Failure BlockRunner::argument_failure(const PreparedFunction& function, Index el
 /// Describes the exception that is being handled.
 Failure BlockRunner::failure_of(const PreparedFunction& function, Index element,
                                 const Scratch& scratch) const {
-  Failure failure;
+  Failure failure = failure_from_current_exception();
+  // The category tells the user where to look: at the function, unless the error is one of shapes.
+  const bool of_shape = failure.category == Category::internal_shape_mismatch ||
+                        failure.category == Category::internal_shape_rank;
+  if (!of_shape) failure.category = Category::function_raised;
   failure.output = function.node->name();
   failure.element = element;
   failure.index = multi_index(element, function.external);
@@ -383,22 +387,6 @@ Failure BlockRunner::failure_of(const PreparedFunction& function, Index element,
   for (std::size_t k = 0; describes_failures() && k < scratch.bound.size(); ++k)
     failure.arguments += fmt::format("{}{}={}", k == 0 ? "" : ", ", function.arguments[k].planned->name,
                                      describe_argument(scratch.bound[k], function.external, element));
-  try {
-    throw;
-  } catch (const Error& error) {
-    failure.message = error.what();
-    const auto* const remote = dynamic_cast<const RemoteError*>(&error);
-    failure.type = remote != nullptr ? remote->type() : type_name(typeid(error));
-    const bool of_shape = error.category() == Category::internal_shape_mismatch ||
-                          error.category() == Category::internal_shape_rank;
-    failure.category = of_shape ? error.category() : Category::function_raised;
-  } catch (const std::exception& error) {
-    failure.message = error.what();
-    failure.type = type_name(typeid(error));
-  } catch (...) {
-    failure.message = "something that is not a std::exception was thrown";
-    failure.type = "unknown";
-  }
   return failure;
 }
 

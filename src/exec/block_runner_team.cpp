@@ -26,7 +26,7 @@ std::optional<Failure> BlockRunner::try_element(const Block& block, const Comm& 
   if (!team_try_) team_try_ = std::make_unique<TeamTry>(TeamTry{take_scratch(), {}, 0, {}, false});
   Scratch& scratch = *team_try_->scratch;
   team_try_->leads = comm.rank() == 0;
-  const TimePoint begin = std::chrono::steady_clock::now();
+  const TimePoint begin = SteadyClock().now();
   try {
     bind_arguments(function, block.range, scratch);
   } catch (const Error& error) {
@@ -52,7 +52,7 @@ std::optional<Failure> BlockRunner::try_element(const Block& block, const Comm& 
     overlooked_error(comm);  // what is left of it belongs to this call
   }
   ++team_try_->calls;
-  team_try_->took += std::chrono::steady_clock::now() - begin;
+  team_try_->took += SteadyClock().now() - begin;
   return failure;
 }
 

@@ -3,6 +3,8 @@
 
 #include <mpipe/core/error.hpp>
 
+#include "comm/api/waiter.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,221 +1,277 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "exec/api/message_bytes.hpp"
-#include "exec/teams/team_messages.hpp"
+// The bytes of the messages between rank 0 and the workers, written and checked.
+#include "exec/api/messages.hpp"
+
+#include "base/api/failure_bytes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace mpipe {
-
 namespace {
 
-using namespace wire;
+enum class MessageKind : FrameKind {
+  compute = 1,
+  retract = 2,
+  barrier = 3,
+  commit = 4,
+  stop = 5,
+  compute_in_team = 6,
+  release_team = 7,
+  done = 65,
+  retracted = 66,
+  team_news = 67
+};
 
-enum DoneFlag : std::uint8_t { has_failure = 1, has_late_shapes = 2, has_failed = 8 };
+/// What follows the numbers of a report: most reports have none of it.
+enum DoneFlag : std::uint8_t { kHasFailure = 1, kHasLateShapes = 2, kHasFailed = 4 };
 
-void put_late_shapes(DetailWriter& writer, const std::vector<LateShape>& late_shapes) {
-  writer.put(static_cast<std::uint32_t>(late_shapes.size()));
+constexpr std::string_view kRunMessage = "a message between the ranks of a run";
+
+// ---- parts of messages -----------------------------------------------------------------------------------
+
+void put_block(ByteWriter& out, const Block& block) {
+  out.put(block.id);
+  out.put(block.stage.value);
+  out.put(block.range);
+}
+
+Block get_block(ByteReader& in) {
+  Block block;
+  block.id = in.get<std::uint64_t>();
+  block.stage.value = in.get<std::uint32_t>();
+  block.range = in.get_range();
+  return block;
+}
+
+void put_late_shapes(ByteWriter& out, const std::vector<LateShape>& late_shapes) {
+  out.put(std::uint64_t{late_shapes.size()});
   for (const LateShape& late : late_shapes) {
-    writer.put(late.output.value);
-    writer.put(late.internal);
+    out.put(late.output.value);
+    out.put_list<Index>(late.internal);
   }
 }
 
-void put_failed(DetailWriter& writer, const BlockReport& report) {
-  writer.put(static_cast<std::uint32_t>(report.failed.size()));
-  for (const FailedElements& failed : report.failed) {
-    writer.put(failed.function.value);
-    writer.put(static_cast<std::uint32_t>(failed.elements.ranges().size()));
-    for (const IndexRange& range : failed.elements.ranges()) {
-      writer.put(range.begin);
-      writer.put(range.end);
-    }
-  }
-  writer.put(static_cast<std::uint32_t>(report.details.size()));
-  for (const Failure& failure : report.details) put_failure(writer, failure);
-}
-
-/// What most reports do not have.
-void put_details(EncodedMessage& message, const BlockReport& report) {
-  DetailWriter details;
-  std::uint8_t flags = 0;
-  if (report.failure) {
-    flags |= has_failure;
-    put_failure(details, *report.failure);
-  }
-  if (!report.late_shapes.empty()) {
-    flags |= has_late_shapes;
-    put_late_shapes(details, report.late_shapes);
-  }
-  if (!report.failed.empty()) {
-    flags |= has_failed;
-    put_failed(details, report);
-  }
-  put_rest(message, flags, std::move(details));
-}
-
-std::vector<LateShape> get_late_shapes(Reader& reader) {
+std::vector<LateShape> get_late_shapes(ByteReader& in) {
   std::vector<LateShape> late_shapes;
-  const std::uint32_t count = reader.get<std::uint32_t>();
-  for (std::uint32_t i = 0; i < count; ++i) {
-    LateShape late;
-    late.output.value = reader.get<std::uint32_t>();
-    late.internal = reader.get_indices();
-    late_shapes.push_back(std::move(late));
+  const auto count = in.get<std::uint64_t>();
+  for (std::uint64_t k = 0; k < count; ++k) {
+    LateShape& late = late_shapes.emplace_back();
+    late.output.value = in.get<std::uint32_t>();
+    late.internal = in.get_indices();
   }
   return late_shapes;
 }
 
-/// Elements of the block, in order, and no more failures than are told.
-void get_failed(Reader& reader, BlockReport& report) {
-  const auto functions = reader.get<std::uint32_t>();
-  if (functions == 0) reader.fail("no failed elements, though they are announced");
-  for (std::uint32_t k = 0; k < functions; ++k) {
+void put_failed(ByteWriter& out, const BlockReport& report) {
+  out.put(std::uint64_t{report.failed.size()});
+  for (const FailedElements& failed : report.failed) {
+    out.put(failed.function.value);
+    out.put_ranges(failed.elements);
+  }
+  out.put(std::uint64_t{report.details.size()});
+  for (const Failure& failure : report.details) put_failure(out, failure);
+}
+
+/// Elements of the block, and no more failures than are told.
+void get_failed(ByteReader& in, BlockReport& report) {
+  const auto functions = in.get<std::uint64_t>();
+  if (functions == 0) in.fail("no failed elements, though they are announced");
+  for (std::uint64_t k = 0; k < functions; ++k) {
     FailedElements& failed = report.failed.emplace_back();
-    failed.function.value = reader.get<std::uint32_t>();
-    const auto count = reader.get<std::uint32_t>();
-    if (count == 0) reader.fail("a function without failed elements");
-    Index end = report.block.range.begin;
-    for (std::uint32_t r = 0; r < count; ++r) {
-      const IndexRange range = reader.get_range();
-      if (range.begin < end || range.end > report.block.range.end)
-        reader.fail("failed elements that are not in the block, or not in order");
-      failed.elements.insert(range);
-      end = range.end;
-    }
+    failed.function.value = in.get<std::uint32_t>();
+    failed.elements = in.get_ranges();
+    if (failed.elements.empty()) in.fail("a function without failed elements");
+    const auto& ranges = failed.elements.ranges();
+    if (ranges.front().begin < report.block.range.begin || ranges.back().end > report.block.range.end)
+      in.fail("failed elements that are not in the block");
   }
-  const auto count = reader.get<std::uint32_t>();
-  if (count > max_failure_details) reader.fail("more failures than are ever told");
-  for (std::uint32_t k = 0; k < count; ++k) report.details.push_back(get_failure(reader));
+  const auto count = in.get<std::uint64_t>();
+  if (count > kMaxFailureDetails) in.fail("more failures than are ever told");
+  for (std::uint64_t k = 0; k < count; ++k) report.details.push_back(get_failure(in));
 }
 
-void get_details(const Frame& frame, Reader& body, BlockReport& report) {
-  auto [flags, details] = get_rest(frame, body, has_failure | has_late_shapes | has_failed);
-  if (flags & has_failure) report.failure = get_failure(details);
-  if (flags & has_late_shapes) report.late_shapes = get_late_shapes(details);
-  if (flags & has_failed) get_failed(details, report);
-  details.expect_end();
-}
-
-void get_report(const Frame& frame, Reader& body, BlockReport& report) {
-  report.block = body.get_block();
-  report.completed = body.get_count();
-  report.busy = Duration(body.get_count());
-  report.journal_bytes = body.get<std::uint64_t>();
-  get_details(frame, body, report);
+BlockReport get_report(ByteReader& in) {
+  BlockReport report;
+  report.block = get_block(in);
+  report.completed = in.get_index();
+  report.busy = Duration(in.get_index());
+  report.journal_bytes = in.get<std::uint64_t>();
+  const auto flags = in.get<std::uint8_t>();
+  if ((flags & ~(kHasFailure | kHasLateShapes | kHasFailed)) != 0) in.fail("unknown flags");
+  if (flags & kHasFailure) report.failure = get_failure(in);
+  if (flags & kHasLateShapes) report.late_shapes = get_late_shapes(in);
+  if (flags & kHasFailed) get_failed(in, report);
   const bool complete = report.completed == report.block.range.size();
-  if (report.completed > report.block.range.size() || complete == report.failure.has_value()) {
-    body.fail("done elements that do not fit the range");
-  }
+  if (report.completed > report.block.range.size() || complete == report.failure.has_value())
+    in.fail("done elements that do not fit the range");
+  return report;
 }
 
-}  // namespace
-
-EncodedMessage encode(const Block& block) {
-  EncodedMessage message;
-  BodyWriter(message, Kind::compute).put(block);
+TeamMessage get_team(ByteReader& in) {
+  TeamMessage message;
+  message.block = get_block(in);
+  if (message.block.range.size() != 1) in.fail("more than one element for a team");
+  message.team = in.get<std::uint32_t>();
+  message.is_new = in.get<bool>();
+  message.members = in.get_list<WorkerId>();
+  if (message.members.size() < 2) in.fail("a team of less than two");
+  const auto not_before = [](WorkerId a, WorkerId b) { return a >= b; };
+  if (std::adjacent_find(message.members.begin(), message.members.end(), not_before) != message.members.end())
+    in.fail("members that are not in order");
   return message;
 }
 
-EncodedMessage encode(const BlockReport& report) {
-  EncodedMessage message;
-  BodyWriter writer(message, Kind::done);
-  writer.put(report.block);
-  writer.put(report.completed);
-  writer.put(Index{report.busy.count()});
-  writer.put(report.journal_bytes);
-  put_details(message, report);
-  return message;
+TeamNews get_news(ByteReader& in) {
+  TeamNews news;
+  news.block = in.get<std::uint64_t>();
+  news.attempt = in.get<std::uint32_t>();
+  if (in.get<bool>()) news.failure = get_failure(in);
+  return news;
 }
 
-namespace {
+RetractedBlock get_retracted(ByteReader& in) {
+  const auto block = in.get<std::uint64_t>();
+  return {block, in.get_range()};
+}
+
+// ---- messages --------------------------------------------------------------------------------------------
+
+/// Empties a message, and says of which kind it is.
+ByteWriter begin(EncodedMessage& message, MessageKind kind) {
+  message.kind = static_cast<FrameKind>(kind);
+  message.content.clear();
+  return ByteWriter(message.content);
+}
 
 /// The other messages, one overload each: a new one does not compile until it is here.
 struct Encoder {
-  EncodedMessage operator()(const ComputeMessage& compute) const { return encode(compute.block); }
-  EncodedMessage operator()(const RetractMessage& retract) const {
-    return numbers(Kind::retract, retract.block);
+  EncodedMessage message = {};
+
+  void operator()(const ComputeMessage& compute) { encode_into(message, compute.block); }
+  void operator()(const RetractMessage& retract) { put(MessageKind::retract, retract.block); }
+  void operator()(const BarrierMessage& barrier) { put(MessageKind::barrier, barrier.wave); }
+  void operator()(const CommitMessage& commit) { put(MessageKind::commit, commit.number); }
+  void operator()(const StopMessage&) { put(MessageKind::stop); }
+  void operator()(const TeamMessage& team) {
+    ByteWriter out = begin(message, MessageKind::compute_in_team);
+    put_block(out, team.block);
+    out.put(team.team);
+    out.put(team.is_new);
+    out.put_list(team.members);
   }
-  EncodedMessage operator()(const BarrierMessage& barrier) const {
-    return numbers(Kind::barrier, barrier.wave);
+  void operator()(const ReleaseTeamMessage& release) { put(MessageKind::release_team, release.team); }
+  void operator()(const DoneMessage& done) { encode_into(message, done.report); }
+  void operator()(const RetractedMessage& given_back) {
+    put(MessageKind::retracted, given_back.retracted.block, given_back.retracted.rest);
   }
-  EncodedMessage operator()(const CommitMessage& commit) const {
-    return numbers(Kind::commit, commit.number);
-  }
-  EncodedMessage operator()(const StopMessage&) const { return numbers(Kind::stop); }
-  EncodedMessage operator()(const TeamMessage& team) const { return encode_team(team); }
-  EncodedMessage operator()(const ReleaseTeamMessage& release) const {
-    return numbers(Kind::release_team, release.team);
-  }
-  EncodedMessage operator()(const TeamNewsMessage& message) const { return encode_news(message.news); }
-  EncodedMessage operator()(const DoneMessage& done) const { return encode(done.report); }
-  EncodedMessage operator()(const RetractedMessage& message) const {
-    return numbers(Kind::retracted, message.retracted.block, message.retracted.rest);
+  void operator()(const TeamNewsMessage& told) {
+    ByteWriter out = begin(message, MessageKind::team_news);
+    out.put(told.news.block);
+    out.put(told.news.attempt);
+    out.put(told.news.failure.has_value());
+    if (told.news.failure) put_failure(out, *told.news.failure);
   }
 
   template <class... Numbers>
-  static EncodedMessage numbers(Kind kind, Numbers... values) {
-    EncodedMessage message;
-    BodyWriter writer(message, kind);
-    (writer.put(values), ...);
-    return message;
+  void put(MessageKind kind, Numbers... numbers) {
+    ByteWriter out = begin(message, kind);
+    (out.put(numbers), ...);
   }
 };
 
+/// The message that `get` makes of the content, all of which belongs to it.
+template <class Message, class Get>
+Message whole(ByteReader& in, const Get& get) {
+  Message message{get(in)};
+  in.expect_end();
+  return message;
+}
+
 }  // namespace
 
-EncodedMessage encode(const ToWorker& message) { return std::visit(Encoder(), message); }
+void encode_into(EncodedMessage& message, const Block& block) {
+  ByteWriter out = begin(message, MessageKind::compute);
+  put_block(out, block);
+}
 
-EncodedMessage encode(const ToRoot& message) { return std::visit(Encoder(), message); }
+void encode_into(EncodedMessage& message, const BlockReport& report) {
+  ByteWriter out = begin(message, MessageKind::done);
+  put_block(out, report.block);
+  out.put(report.completed);
+  out.put(Index{report.busy.count()});
+  out.put(report.journal_bytes);
+  const int flags = (report.failure ? kHasFailure : 0) | (report.late_shapes.empty() ? 0 : kHasLateShapes) |
+                    (report.failed.empty() ? 0 : kHasFailed);
+  out.put(static_cast<std::uint8_t>(flags));
+  if (report.failure) put_failure(out, *report.failure);
+  if (!report.late_shapes.empty()) put_late_shapes(out, report.late_shapes);
+  if (!report.failed.empty()) put_failed(out, report);
+}
+
+EncodedMessage encode(const ToWorker& message) {
+  Encoder encoder;
+  std::visit(encoder, message);
+  return std::move(encoder.message);
+}
+
+EncodedMessage encode(const ToRoot& message) {
+  Encoder encoder;
+  std::visit(encoder, message);
+  return std::move(encoder.message);
+}
 
 ToWorker decode_to_worker(const Frame& frame) {
-  Reader reader(frame.kind, frame.body);
-  if (static_cast<Kind>(frame.kind) == Kind::compute_in_team) return decode_team(frame, reader);
-  if (!frame.payload.empty()) reader.fail("a payload that does not belong there");
-  const auto whole = [&reader](auto message) -> ToWorker {
-    reader.expect_end();
-    return message;
-  };
-  switch (static_cast<Kind>(frame.kind)) {
-    case Kind::compute:
-      return whole(ComputeMessage{reader.get_block()});
-    case Kind::retract:
-      return whole(RetractMessage{reader.get<std::uint64_t>()});
-    case Kind::barrier:
-      return whole(BarrierMessage{reader.get<std::uint32_t>()});
-    case Kind::commit:
-      return whole(CommitMessage{reader.get<std::uint32_t>()});
-    case Kind::stop:
-      return whole(StopMessage{});
-    case Kind::release_team:
-      return whole(ReleaseTeamMessage{reader.get<std::uint32_t>()});
-    case Kind::compute_in_team:
-    case Kind::done:
-    case Kind::retracted:
-    case Kind::team_news:
+  ByteReader in(frame.content(), kRunMessage);
+  const auto number = [](ByteReader& rest) { return rest.get<std::uint32_t>(); };
+  switch (static_cast<MessageKind>(frame.kind)) {
+    case MessageKind::compute:
+      return whole<ComputeMessage>(in, get_block);
+    case MessageKind::retract:
+      return whole<RetractMessage>(in, [](ByteReader& rest) { return rest.get<std::uint64_t>(); });
+    case MessageKind::barrier:
+      return whole<BarrierMessage>(in, number);
+    case MessageKind::commit:
+      return whole<CommitMessage>(in, number);
+    case MessageKind::stop:
+      in.expect_end();
+      return StopMessage{};
+    case MessageKind::compute_in_team:
+      return whole<TeamMessage>(in, get_team);
+    case MessageKind::release_team:
+      return whole<ReleaseTeamMessage>(in, number);
+    case MessageKind::done:
+    case MessageKind::retracted:
+    case MessageKind::team_news:
       break;
   }
-  reader.fail("not one that a worker gets");
+  in.fail(fmt::format("a worker gets no message of kind {}", frame.kind));
 }
 
 ToRoot decode_to_root(const Frame& frame) {
-  Reader reader(frame.kind, frame.body);
-  switch (static_cast<Kind>(frame.kind)) {
-    case Kind::done: {
-      ToRoot message(std::in_place_type<DoneMessage>);
-      get_report(frame, reader, std::get<DoneMessage>(message).report);
-      reader.expect_end();
-      return message;
-    }
-    case Kind::retracted: {
-      if (!frame.payload.empty()) reader.fail("a payload that does not belong there");
-      const BlockId block = reader.get<std::uint64_t>();
-      const IndexRange rest = reader.get_range();
-      reader.expect_end();
-      return RetractedMessage{{block, rest}};
-    }
-    case Kind::team_news:
-      return TeamNewsMessage{decode_news(frame, reader)};
+  ByteReader in(frame.content(), kRunMessage);
+  switch (static_cast<MessageKind>(frame.kind)) {
+    case MessageKind::done:
+      return whole<DoneMessage>(in, get_report);
+    case MessageKind::retracted:
+      return whole<RetractedMessage>(in, get_retracted);
+    case MessageKind::team_news:
+      return whole<TeamNewsMessage>(in, get_news);
     default:
-      reader.fail("not one that rank 0 gets");
+      in.fail(fmt::format("rank 0 gets no message of kind {}", frame.kind));
   }
+}
+
+Bytes encode_failure(const Failure& failure) {
+  ByteWriter out;
+  put_failure(out, failure);
+  return std::move(out.bytes());
+}
+
+Failure decode_failure(std::span<const std::byte> bytes) {
+  ByteReader in(bytes, kRunMessage);
+  return whole<Failure>(in, get_failure);
 }
 
 }  // namespace mpipe

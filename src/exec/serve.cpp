@@ -2,9 +2,10 @@
 #include "exec/api/serve.hpp"
 
 #include <mpipe/core/error.hpp>
-#include <mpipe/exec/messages.hpp>
-#include <mpipe/exec/pools.hpp>
 
+#include "comm/api/waiter.hpp"
+#include "exec/api/messages.hpp"
+#include "exec/api/pools.hpp"
 #include "exec/pools/block_queue.hpp"
 #include "exec/teams/team_member.hpp"
 
@@ -21,21 +22,28 @@ struct WorkerLoop::Impl {
   SlicedBlock current;
   TeamMember member;
   BlockQueue queue = {};
+  EncodedMessage report = {};  ///< its memory is used again for each report
   bool stopped = false;
 
   bool has_work() const { return current.active() || !queue.empty(); }
 
-  void send(const EncodedMessage& message) { transport.send(message.kind, message.body(), message.payload); }
-  void send_report() { send(encode(current.report())); }
+  void send_report() {
+    encode_into(report, current.report());
+    transport.send(report.kind, report.body(), report.take_payload());
+  }
+  void give_back(const RetractedBlock& block) {
+    const EncodedMessage message = encode(ToRoot(RetractedMessage{block}));
+    transport.send(message.kind, message.body());
+  }
 
   // One overload per message, for std::visit
   void operator()(const ComputeMessage& message) { queue.push(message.block); }
   void operator()(const RetractMessage& message) {
     if (current.active() && current.id() == message.block) {
-      send(encode(ToRoot(RetractedMessage{{message.block, current.give_back()}})));
+      give_back({message.block, current.give_back()});
       if (current.report().completed > 0) send_report();
     } else if (const auto retracted = queue.retract(message.block)) {
-      send(encode(ToRoot(RetractedMessage{*retracted})));
+      give_back(*retracted);
     }
   }
   void operator()(const BarrierMessage& message) { events.on_barrier(message.wave); }
@@ -66,7 +74,7 @@ struct WorkerLoop::Impl {
       send_report();
       // The run ends: nobody needs what waits here.
       if (current.report().failure)
-        for (const RetractedBlock& block : queue.give_back()) send(encode(ToRoot(RetractedMessage{block})));
+        for (const RetractedBlock& block : queue.give_back()) give_back(block);
     }
     events.on_turn(current.last_end());
   }
@@ -80,7 +88,7 @@ struct WorkerLoop::Impl {
 
 WorkerLoop::WorkerLoop(WorkerTransport& transport, BlockHandler& handler, WorkerEvents& events,
                        const Clock& clock, ProcessPlace place, Teams teams)
-    : impl_(new Impl{transport, events, clock, SlicedBlock(handler, clock, place, default_slice),
+    : impl_(new Impl{transport, events, clock, SlicedBlock(handler, clock, place, kDefaultSlice),
                      TeamMember(transport, clock, place)}) {
   if (teams.handler != nullptr) impl_->member.use(*teams.handler, *teams.maker);
 }

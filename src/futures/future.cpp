@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/exec/block_handler.hpp>
 #include <mpipe/futures/future.hpp>
+
+#include "comm/api/waiter.hpp"
 
 #include <fmt/format.h>
 
@@ -11,7 +12,7 @@ namespace mpipe {
 
 namespace {
 
-std::string describe(const TaskFailure& failure) {
+std::string describe(const Failure& failure) {
   return fmt::format(
       "A submitted function threw {} on rank {} ({}): {} (the future has no value; other tasks go on). Catch "
       "it "
@@ -21,8 +22,8 @@ std::string describe(const TaskFailure& failure) {
 
 }  // namespace
 
-TaskError::TaskError(TaskFailure failure)
-    : Error(failure.category, describe(failure)), failure_(std::move(failure)) {}
+TaskError::TaskError(Failure failure)
+    : Error(failure.category, describe(failure), failure.subject), failure_(std::move(failure)) {}
 
 FutureCancelled::FutureCancelled()
     : Error(

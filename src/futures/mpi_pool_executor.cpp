@@ -37,31 +37,6 @@ class PoolHandle {
   bool shut_down_ = false;
 };
 
-TaskFailure get_failure(TaskReader& reader) {
-  TaskFailure failure;
-  const auto category = category_from_number(reader.get<std::uint16_t>());
-  if (!category) throw Error(Category::storage_failed, "the failure of a task has an unknown category");
-  failure.category = *category;
-  failure.rank = reader.get<std::int32_t>();
-  failure.type = reader.get<std::string>();
-  failure.message = reader.get<std::string>();
-  failure.host = reader.get<std::string>();
-  return failure;
-}
-
-void refuse_chunk() {
-  throw Error(Category::storage_failed,
-              "the results of a task are not those of the elements that it was given");
-}
-
-void put_failure(const TaskFailure& failure, Bytes& out) {
-  put_value(static_cast<std::uint16_t>(failure.category), out);
-  put_value(static_cast<std::int32_t>(failure.rank), out);
-  put_value(failure.type, out);
-  put_value(failure.message, out);
-  put_value(failure.host, out);
-}
-
 void check_map_options(const MPIPoolMapOptions& options) {
   constexpr Index most = std::numeric_limits<std::uint32_t>::max();
   if (options.chunksize < 1 || options.chunksize > most) {

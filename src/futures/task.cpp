@@ -1,47 +1,62 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Calls that are ready to be sent, and the results of several calls in one message.
+#include <mpipe/futures/map_results.hpp>
 #include <mpipe/futures/task.hpp>
+
+#include "base/api/failure_bytes.hpp"
+#include "comm/api/frame.hpp"
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 namespace mpipe {
+
+Task::Task(detail::TaskInvoker code, detail::AnyFunction function, Bytes message)
+    : invoker_(code), target_(function), message_(std::move(message)) {
+  if (message_.size() <= kMaxPayloadBytes) return;
+  throw Error(
+      Category::too_large,
+      fmt::format("The arguments of a task have {} bytes (a message carries {} at most). Send them in "
+                  "parts, or let the workers read them.",
+                  message_.size() - detail::kCallHeaderBytes, kMaxPayloadBytes - detail::kCallHeaderBytes));
+}
 
 namespace detail {
 
-void TaskReader::expect_end() const {
-  if (!rest_.empty())
-    throw Error(Category::storage_failed,
-                "the bytes of a task are not those of its arguments: some are left over");
+void put_results(Bytes& out, std::uint32_t count, const std::function<void(ByteWriter&)>& next) {
+  ByteWriter writer(out);
+  const std::size_t at = writer.size();
+  std::uint32_t completed = 0;
+  writer.put(completed);
+  std::optional<Failure> failure;
+  std::size_t end = writer.size();
+  try {
+    for (; completed < count; ++completed) {
+      next(writer);
+      end = writer.size();
+    }
+  } catch (...) {
+    failure = failure_of_task();
+    out.resize(end);  // what there is of the result of the element that failed
+  }
+  writer.put_at(at, completed);
+  writer.put(failure.has_value());
+  if (failure) put_failure(writer, *failure);
 }
 
-std::span<const std::byte> TaskReader::take(std::uint64_t count) {
-  if (count > rest_.size())
-    throw Error(Category::storage_failed,
-                "the bytes of a task are not those of its arguments: it is too short");
-  const std::span<const std::byte> taken = rest_.first(count);
-  rest_ = rest_.subspan(count);
-  return taken;
+std::uint32_t get_result_count(ByteReader& in, std::uint32_t sent) {
+  const auto count = in.get<std::uint32_t>();
+  if (count > sent) in.fail("there are more results than elements");
+  return count;
+}
+
+std::optional<Failure> get_failure_behind(ByteReader& in, std::uint32_t count, std::uint32_t sent) {
+  std::optional<Failure> failure;
+  if (in.get<bool>()) failure = get_failure(in);
+  in.expect_end();
+  if ((count == sent) == failure.has_value())
+    in.fail("the results are not those of the elements that were sent");
+  return failure;
 }
 
 }  // namespace detail
-
-void Task::set_arguments(Bytes&& arguments) {
-  if (arguments.size() > max_payload_bytes) {
-    throw Error(
-        Category::too_large,
-        fmt::format("The arguments of a task have {} bytes (a message carries {} at most). Send them in "
-                    "parts, or let the workers read them.",
-                    arguments.size(), max_payload_bytes));
-  }
-  message_.size = detail::call_header_bytes;
-  if (arguments.size() <= detail::inline_argument_bytes) {
-    std::copy(arguments.begin(), arguments.end(),
-              message_.bytes.begin() + static_cast<std::ptrdiff_t>(message_.size));
-    message_.size += arguments.size();
-  } else {
-    message_.payload = std::move(arguments);
-  }
-}
-
 }  // namespace mpipe

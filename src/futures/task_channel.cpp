@@ -26,8 +26,7 @@ TaskChannel::Call TaskChannel::prepare(Task& task, std::shared_ptr<FutureState> 
   CodeAddress target;
   if (task.target() != nullptr) target = hub_.code_.locate(reinterpret_cast<const void*>(task.target()));
   const TaskId id = hub_.next_task_++;
-  put_call_header(task.message(), id, invoker, target);
-  return {id, std::move(task.message()), std::move(state)};
+  return {id, encode_call(id, invoker, target, std::move(task.message())), std::move(state)};
 }
 
 void TaskChannel::submit(Task task, std::shared_ptr<FutureState> state) {
@@ -47,7 +46,7 @@ void TaskChannel::submit(Task task, std::shared_ptr<FutureState> state) {
 
 bool TaskChannel::next_is_small() {
   while (!queue_.empty() && queue_.front().state->done()) queue_.pop_front();
-  return !queue_.empty() && queue_.front().message.payload.empty();
+  return !queue_.empty() && queue_.front().message.fits_frame();
 }
 
 std::optional<TaskChannel::Call> TaskChannel::take() {

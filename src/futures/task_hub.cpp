@@ -131,7 +131,7 @@ void TaskHub::answer(const Frame& frame, const FailureMessage& message) {
 
 void TaskHub::answer(const Frame&, const LostMessage& message) { throw Bug(message.why); }
 
-void TaskHub::on_initialized(WorkerId worker, TaskChannel& channel, const TaskFailure* failure) {
+void TaskHub::on_initialized(WorkerId worker, TaskChannel& channel, const Failure* failure) {
   if (failure == nullptr) {
     channel.readiness_[worker.value] = TaskChannel::Readiness::ready;
   } else {
@@ -204,7 +204,7 @@ bool TaskHub::may_send_ahead(const Slot& slot, TaskChannel& channel) const {
 
 void TaskHub::send(WorkerId worker, TaskChannel& channel, TaskChannel::Call call) {
   Slot& slot = slots_[worker.value];
-  transport_.send(worker, call.message.kind, call.message.body(), std::move(call.message.payload));
+  transport_.send(worker, call.message.kind, call.message.body(), call.message.take_payload());
   if (call.state) call.state->set_running();
   if (slot.count == 0) --idle_workers_;
   slot.sent[slot.count++] = {call.task, &channel, std::move(call.state)};

@@ -7,10 +7,10 @@
 /// wait, so that it need not wait for a message. Executors take turns at each worker.
 #pragma once
 
-#include <mpipe/comm/transport.hpp>
-#include <mpipe/exec/block_handler.hpp>
 #include <mpipe/futures/future_state.hpp>
 
+#include "comm/api/transport.hpp"
+#include "comm/api/waiter.hpp"
 #include "futures/task_messages.hpp"
 
 #include <deque>
@@ -50,7 +50,7 @@ class TaskChannel final : public FutureDriver {
   /// A call that is ready to be sent. Without a state: of the initializer.
   struct Call {
     TaskId task = 0;
-    EncodedMessage message;
+    EncodedMessage message;  ///< a call
     std::shared_ptr<FutureState> state;
   };
 
@@ -134,7 +134,7 @@ class TaskHub {
   void answer(const Frame& frame, const ResultMessage& message);
   void answer(const Frame& frame, const FailureMessage& message);
   void answer(const Frame& frame, const LostMessage& message);
-  void on_initialized(WorkerId worker, TaskChannel& channel, const TaskFailure* failure);
+  void on_initialized(WorkerId worker, TaskChannel& channel, const Failure* failure);
   /// Gives the worker what waits for it.
   void refill(WorkerId worker);
   bool send_next(WorkerId worker);

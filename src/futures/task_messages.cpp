@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The bytes of the messages between an executor and its workers, written and checked.
 #include "futures/task_messages.hpp"
 
-#include "exec/api/message_bytes.hpp"
+#include "base/api/failure_bytes.hpp"
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstring>
 
 namespace mpipe::detail {
-
 namespace {
 
-enum class Kind : FrameKind { call = 1, stop = 2, result = 65, failure = 66, lost = 67 };
+enum class TaskMessageKind : FrameKind { call = 1, stop = 2, result = 65, failure = 66, lost = 67 };
+
+constexpr std::string_view kTaskMessage = "a message about a task";
+/// In front of a value: the task, and how long it took.
+constexpr std::size_t kAnswerHeaderBytes = sizeof(TaskId) + sizeof(Duration::rep);
 
 /// The beginning of a call, as it travels.
 struct CallHeader {
@@ -22,143 +25,107 @@ struct CallHeader {
   std::uint32_t invoker_module;
   std::uint32_t target_module;
 };
-static_assert(sizeof(CallHeader) == call_header_bytes);
+static_assert(sizeof(CallHeader) == kCallHeaderBytes);
 
-/// The beginning of an answer.
-struct AnswerHeader {
-  std::uint64_t task;
-  std::int64_t busy_ns;
-};
-static_assert(sizeof(AnswerHeader) == 16);
-
-[[noreturn]] void refuse(const Frame& frame, std::string_view what) {
-  throw Bug(fmt::format("malformed message of kind {} about a task: {}", frame.kind, what));
+EncodedMessage message_of(TaskMessageKind kind, Bytes content = {}) {
+  return {static_cast<FrameKind>(kind), std::move(content)};
 }
 
-template <class Header>
-Header read_header(const Frame& frame) {
-  Header header;
-  if (frame.body.size() < sizeof header) refuse(frame, "it is too short");
-  std::memcpy(&header, frame.body.data(), sizeof header);
-  return header;
+CallMessage get_call(ByteReader& in) {
+  const auto header = in.get<CallHeader>();
+  return {header.task,
+          {header.invoker_module, header.invoker_offset},
+          {header.target_module, header.target_offset},
+          in.take_rest()};
 }
 
-/// What follows the header: the rest of the body, or else the payload.
-std::span<const std::byte> content_of(const Frame& frame, std::size_t header_bytes) {
-  const std::span<const std::byte> rest = frame.body.subspan(header_bytes);
-  if (frame.payload.empty()) return rest;
-  if (!rest.empty()) refuse(frame, "both a body and a payload");
-  return frame.payload;
+ResultMessage get_result(ByteReader& in) {
+  ResultMessage result;
+  result.task = in.get<TaskId>();
+  result.busy = Duration(in.get_index());
+  result.value = in.take_rest();
+  return result;
 }
 
-void put_answer_header(EncodedMessage& message, Kind kind, TaskId task, Duration busy) {
-  const AnswerHeader header{task, busy.count()};
-  message.kind = static_cast<FrameKind>(kind);
-  std::memcpy(message.bytes.data(), &header, sizeof header);
-  message.size = sizeof header;
-}
-
-/// Behind the header, or as the payload.
-void put_content(EncodedMessage& message, Bytes& content) {
-  if (message.size + content.size() <= max_body_bytes) {
-    std::copy(content.begin(), content.end(),
-              message.bytes.begin() + static_cast<std::ptrdiff_t>(message.size));
-    message.size += content.size();
-    content.clear();
-  } else {
-    message.payload = std::exchange(content, {});
-  }
-}
-
-TaskFailure read_failure(const Frame& frame) {
-  wire::Reader reader(frame.kind, content_of(frame, sizeof(AnswerHeader)));
-  TaskFailure failure;
-  failure.category = reader.get_category();
-  failure.rank = reader.get<std::int32_t>();
-  for (std::string* field : {&failure.type, &failure.message, &failure.host}) *field = reader.get_text();
-  reader.expect_end();
-  return failure;
-}
-
-Duration busy_of(const Frame& frame, const AnswerHeader& header) {
-  if (header.busy_ns < 0) refuse(frame, "a negative time");
-  return Duration(header.busy_ns);
+FailureMessage get_task_failure(ByteReader& in) {
+  FailureMessage message;
+  message.task = in.get<TaskId>();
+  message.busy = Duration(in.get_index());
+  message.failure = get_failure(in);
+  in.expect_end();
+  return message;
 }
 
 }  // namespace
 
-void put_call_header(EncodedMessage& message, TaskId task, CodeAddress invoker, CodeAddress target) {
+EncodedMessage encode_call(TaskId task, CodeAddress invoker, CodeAddress target, Bytes message) {
   const CallHeader header{task, invoker.offset, target.offset, invoker.module, target.module};
-  message.kind = static_cast<FrameKind>(Kind::call);
-  std::memcpy(message.bytes.data(), &header, sizeof header);
+  ByteWriter(message).put_at(0, header);
+  return message_of(TaskMessageKind::call, std::move(message));
 }
 
-EncodedMessage encode_stop() {
-  EncodedMessage message;
-  message.kind = static_cast<FrameKind>(Kind::stop);
-  return message;
+EncodedMessage encode_stop() { return message_of(TaskMessageKind::stop); }
+
+void begin_result(EncodedMessage& message, TaskId task) {
+  message.kind = static_cast<FrameKind>(TaskMessageKind::result);
+  message.content.clear();
+  ByteWriter out(message.content);
+  out.put(task);
+  out.put(Duration::rep{0});
 }
 
-EncodedMessage encode_result(TaskId task, Duration busy, Bytes& value) {
-  EncodedMessage message;
-  put_answer_header(message, Kind::result, task, busy);
-  put_content(message, value);
-  return message;
+void check_result_size(const EncodedMessage& message) {
+  if (message.content.size() <= kMaxPayloadBytes) return;
+  throw Error(Category::too_large, fmt::format("the result has {} bytes, and a message carries {} at most",
+                                               message.content.size() - kAnswerHeaderBytes,
+                                               kMaxPayloadBytes - kAnswerHeaderBytes));
+}
+
+void end_result(EncodedMessage& message, Duration busy) {
+  ByteWriter(message.content).put_at(sizeof(TaskId), busy.count());
 }
 
 EncodedMessage encode(const FailureMessage& failure) {
-  wire::DetailWriter content;
-  content.put(static_cast<std::uint16_t>(failure.failure.category));
-  content.put(static_cast<std::int32_t>(failure.failure.rank));
-  for (const std::string* text : {&failure.failure.type, &failure.failure.message, &failure.failure.host})
-    content.put_text(*text);
-  EncodedMessage message;
-  put_answer_header(message, Kind::failure, failure.task, failure.busy);
-  put_content(message, content.bytes);
-  return message;
+  ByteWriter out;
+  out.put(failure.task);
+  out.put(failure.busy.count());
+  put_failure(out, failure.failure);
+  return message_of(TaskMessageKind::failure, std::move(out.bytes()));
 }
 
 EncodedMessage encode(const LostMessage& lost) {
-  EncodedMessage message;
-  message.kind = static_cast<FrameKind>(Kind::lost);
-  const auto text = std::as_bytes(std::span(lost.why)).first(std::min(lost.why.size(), max_body_bytes));
-  std::copy(text.begin(), text.end(), message.bytes.begin());
-  message.size = text.size();
-  return message;
+  ByteWriter out;
+  out.put_text(cut_text(lost.why, kMaxFailureText));
+  return message_of(TaskMessageKind::lost, std::move(out.bytes()));
 }
 
 ToTaskWorker decode_for_task_worker(const Frame& frame) {
-  switch (static_cast<Kind>(frame.kind)) {
-    case Kind::call: {
-      const auto header = read_header<CallHeader>(frame);
-      return CallMessage{header.task,
-                         {header.invoker_module, header.invoker_offset},
-                         {header.target_module, header.target_offset},
-                         content_of(frame, sizeof header)};
-    }
-    case Kind::stop:
-      if (!frame.body.empty() || !frame.payload.empty()) refuse(frame, "more than belongs there");
+  ByteReader in(frame.content(), kTaskMessage);
+  switch (static_cast<TaskMessageKind>(frame.kind)) {
+    case TaskMessageKind::call:
+      return get_call(in);
+    case TaskMessageKind::stop:
+      in.expect_end();
       return StopTasksMessage{};
     default:
-      refuse(frame, "not one that a worker gets");
+      in.fail(fmt::format("a worker gets no message of kind {}", frame.kind));
   }
 }
 
 ToTaskRoot decode_for_task_root(const Frame& frame) {
-  switch (static_cast<Kind>(frame.kind)) {
-    case Kind::result: {
-      const auto header = read_header<AnswerHeader>(frame);
-      return ResultMessage{header.task, busy_of(frame, header), content_of(frame, sizeof header)};
+  ByteReader in(frame.content(), kTaskMessage);
+  switch (static_cast<TaskMessageKind>(frame.kind)) {
+    case TaskMessageKind::result:
+      return get_result(in);
+    case TaskMessageKind::failure:
+      return get_task_failure(in);
+    case TaskMessageKind::lost: {
+      LostMessage lost{in.get_text(kMaxFailureText)};
+      in.expect_end();
+      return lost;
     }
-    case Kind::failure: {
-      const auto header = read_header<AnswerHeader>(frame);
-      return FailureMessage{header.task, busy_of(frame, header), read_failure(frame)};
-    }
-    case Kind::lost:
-      if (!frame.payload.empty()) refuse(frame, "a payload that does not belong there");
-      return LostMessage{{reinterpret_cast<const char*>(frame.body.data()), frame.body.size()}};
     default:
-      refuse(frame, "not one that the root gets");
+      in.fail(fmt::format("the root gets no message of kind {}", frame.kind));
   }
 }
 

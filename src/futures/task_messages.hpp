@@ -1,24 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// The messages between an executor and its workers (frames of comm/frame.hpp; numbers are little-endian):
+/// The messages between an executor and its workers (see comm/api/frame.hpp; `ByteWriter` puts them):
 ///
-///     kind  message  body
-///        1  call     task u64, offset of the invoker u64, of the target u64, module of the invoker u32, of
-///        the
-///                    target u32 (0xffffffff: there is none), arguments; those that do not fit are the
-///                    payload
+///     kind  message  content
+///        1  call     task u64, offset of the invoker u64, of the target u64, module of the invoker u32, of the
+///                    target u32 (0xffffffff: there is none), arguments
 ///        2  stop
-///       65  result   task u64, busy i64 (ns), value; one that does not fit is the payload
-///       66  failure  task u64, busy i64 (ns), category u16, rank i32, then type, message and host as u32
-///                    length and bytes; all behind `busy` is the payload where it does not fit
+///       65  result   task u64, busy i64 (ns), value
+///       66  failure  task u64, busy i64 (ns), failure (see `put_failure`)
 ///       67  lost     why, as text: the worker cannot go on
 #pragma once
 
 #include <mpipe/core/clock.hpp>
-#include <mpipe/exec/messages.hpp>
 #include <mpipe/futures/task.hpp>
 #include <mpipe/futures/task_error.hpp>
 
+#include "comm/api/frame.hpp"
 #include "futures/code_map.hpp"
 
 #include <variant>
@@ -44,18 +41,21 @@ struct ResultMessage {
 struct FailureMessage {
   TaskId task = 0;
   Duration busy{};
-  TaskFailure failure;
+  Failure failure;
 };
 struct LostMessage {
   std::string why;
 };
 using ToTaskRoot = std::variant<ResultMessage, FailureMessage, LostMessage>;
 
-/// Fills in the header of a task's message.
-void put_call_header(EncodedMessage& message, TaskId task, CodeAddress invoker, CodeAddress target);
+/// `message`: that of a `Task`, of which the header is filled in.
+EncodedMessage encode_call(TaskId task, CodeAddress invoker, CodeAddress target, Bytes message);
 EncodedMessage encode_stop();
-/// Takes the bytes of `value` away where they are too many for the body, and leaves it empty either way.
-EncodedMessage encode_result(TaskId task, Duration busy, Bytes& value);
+/// Empties `message` and begins a result in it, to which the bytes of the value are to be appended.
+void begin_result(EncodedMessage& message, TaskId task);
+/// Throws `Error` (too_large) where the value is larger than what a message carries.
+void check_result_size(const EncodedMessage& message);
+void end_result(EncodedMessage& message, Duration busy);
 EncodedMessage encode(const FailureMessage& failure);
 EncodedMessage encode(const LostMessage& lost);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "futures/task_server.hpp"
 
+#include "comm/api/waiter.hpp"
+
 #include <fmt/format.h>
 
 namespace mpipe::detail {
@@ -26,14 +28,13 @@ TimePoint now() { return std::chrono::steady_clock::now(); }
 
 const ProcessPlace* place_of_task() { return place_of_running; }
 
-TaskFailure failure_of_task() {
+Failure failure_of_task() {
   Failure failure = failure_from_current_exception();
-  TaskFailure of_task{std::move(failure.type), std::move(failure.message), {}, 0, failure.category};
   if (const ProcessPlace* const place = place_of_running) {
-    of_task.host = place->host;
-    of_task.rank = place->rank;
+    failure.host = place->host;
+    failure.rank = place->rank;
   }
-  return of_task;
+  return failure;
 }
 
 TaskServer::Turn TaskServer::turn() {
@@ -59,17 +60,13 @@ void TaskServer::run(const CallMessage& message) {
     input.target =
         reinterpret_cast<AnyFunction>(reinterpret_cast<std::uintptr_t>(code_.resolve(message.target)));
 
-  result_.clear();
+  begin_result(result_, message.task);
   const TimePoint start = now();
-  std::optional<TaskFailure> failure;
+  std::optional<Failure> failure;
   const RunningTask running(place_);
   try {
-    invoker(input, result_);
-    if (result_.size() > max_payload_bytes) {
-      throw Error(Category::too_large,
-                  fmt::format("the result has {} bytes, and a message carries {} at most", result_.size(),
-                              max_payload_bytes));
-    }
+    invoker(input, result_.content);
+    check_result_size(result_);
   } catch (...) {
     failure = failure_of_task();
   }
@@ -77,12 +74,13 @@ void TaskServer::run(const CallMessage& message) {
   if (failure) {
     send(encode(FailureMessage{message.task, busy, *std::move(failure)}));
   } else {
-    send(encode_result(message.task, busy, result_));
+    end_result(result_, busy);
+    transport_.send(result_.kind, result_.body(), result_.take_payload());
   }
 }
 
 void TaskServer::send(EncodedMessage message) {
-  transport_.send(message.kind, message.body(), std::move(message.payload));
+  transport_.send(message.kind, message.body(), message.take_payload());
 }
 
 void serve_tasks(TaskServer& server, const WaitOptions& wait, const ProcessPlace& place) {

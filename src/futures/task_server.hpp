@@ -3,9 +3,7 @@
 /// What a worker of executors does: it calls what it is told to, one task after the other.
 #pragma once
 
-#include <mpipe/comm/transport.hpp>
-#include <mpipe/exec/block_handler.hpp>
-
+#include "comm/api/transport.hpp"
 #include "futures/task_messages.hpp"
 
 namespace mpipe::detail {
@@ -34,7 +32,7 @@ class TaskServer {
   WorkerTransport& transport_;
   const CodeMap& code_;
   ProcessPlace place_;
-  Bytes result_;
+  EncodedMessage result_;  ///< its memory is used again for each small result
 };
 
 /// Serves until the root says stop. Throws as `turn`, and `Error` (rank_lost) when the root

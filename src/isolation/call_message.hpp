@@ -5,7 +5,7 @@
 #pragma once
 
 #include <mpipe/base/bytes.hpp>
-#include <mpipe/core/error.hpp>
+#include <mpipe/core/failure.hpp>
 #include <mpipe/pipeline/function_body.hpp>
 
 #include "isolation/api/channel.hpp"
@@ -19,7 +19,7 @@
 namespace mpipe {
 
 /// Kinds of messages between a rank and a child that calls bodies.
-enum class CallMessage : std::uint16_t { call = 1, result = 65 };
+enum class CallKind : std::uint16_t { call = 1, result = 65 };
 
 /// What the bytes of a call, and of its result, are called in errors.
 inline constexpr std::string_view kCallMessage = "a call of an isolated function";
@@ -81,17 +81,10 @@ class EncodedCall {
 /// in it are none. Views of the result look into `bytes`, which begin at a multiple of 64.
 CallRequest decode_call(std::span<const std::byte> bytes);
 
-/// What a body threw in another process.
-struct RemoteFailure {
-  std::string message;
-  std::string type;
-  Category category = Category::function_raised;
-  bool out_of_memory = false;
-};
-
 struct CallResult {
   Index completed = 0;
-  std::optional<RemoteFailure> failure;
+  std::optional<Failure> failure = {};  ///< what the body threw
+  bool out_of_memory = false;           ///< it threw because the call may not use more memory
 };
 
 /// The child's answer: `outputs` as the body left them, `fixed` ones with their values; without outputs where

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What calls in another process bring back. It may come from a process that was out of its mind: nothing in
 // it is believed.
+#include "base/api/failure_bytes.hpp"
 #include "isolation/call_message.hpp"
 
 #include <algorithm>
@@ -98,18 +99,6 @@ void absorb_output(const ReadOutput& output, OutputColumn& column, Index before,
   detail::append(column.bytes, output.bytes.data(), size);
 }
 
-std::optional<RemoteFailure> read_failure(ByteReader& in) {
-  if (!in.get<bool>()) return std::nullopt;
-  RemoteFailure failure;
-  const auto category = category_from_number(in.get<std::uint16_t>());
-  if (!category) wrong("it has an unknown category");
-  failure.category = *category;
-  failure.out_of_memory = in.get<bool>();
-  failure.message = in.get_text();
-  failure.type = in.get_text();
-  return failure;
-}
-
 }  // namespace
 
 EncodedResult::EncodedResult(const CallResult& result, std::span<const OutputColumn> outputs) {
@@ -117,10 +106,8 @@ EncodedResult::EncodedResult(const CallResult& result, std::span<const OutputCol
   out.put(result.completed);
   out.put(result.failure.has_value());
   if (result.failure) {
-    out.put(static_cast<std::uint16_t>(result.failure->category));
-    out.put(result.failure->out_of_memory);
-    out.put_text(result.failure->message);
-    out.put_text(result.failure->type);
+    put_failure(out, *result.failure);
+    out.put(result.out_of_memory);
   }
   if (result.completed == 0) outputs = {};  // what was begun of an element is nobody's
   // The values lie behind their lengths, without being copied: the header is sent in parts.
@@ -149,7 +136,10 @@ CallResult absorb_result(std::span<const std::byte> bytes, BlockCall& call, Inde
   ByteReader in(bytes, kCallMessage);
   CallResult result;
   result.completed = in.get<Index>();
-  result.failure = read_failure(in);
+  if (in.get<bool>()) {
+    result.failure = get_failure(in);
+    result.out_of_memory = in.get<bool>();
+  }
   const bool possible = 0 <= result.completed && result.completed <= most;
   if (!possible || (result.completed == most) == result.failure.has_value())
     wrong("it is not of the elements that were asked for");

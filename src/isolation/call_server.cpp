@@ -90,13 +90,13 @@ class CallServer {
       values.emplace(request);
       result = call(request);
     } catch (...) {
-      result.failure = current_failure(false);
+      fail(result, false);
     }
     // A function's own output, before anybody is told that it is done.
     std::cout.flush();
     std::fflush(nullptr);
     const EncodedResult encoded(result, request.outputs);
-    return channel_.send(static_cast<std::uint16_t>(CallMessage::result), encoded.pieces());
+    return channel_.send(static_cast<std::uint16_t>(CallKind::result), encoded.pieces());
   }
 
   CallResult call(CallRequest& request) {
@@ -111,22 +111,22 @@ class CallServer {
       const MemoryLimit limit(request.memory);
       body->call(call);
     } catch (...) {
-      result.failure = current_failure(request.memory > 0);
+      fail(result, request.memory > 0);
     }
     result.completed = call.completed;
     return result;
   }
 
-  static RemoteFailure current_failure(bool limited) {
-    const Failure failure = failure_from_current_exception();
-    RemoteFailure remote{failure.message, failure.type, failure.category, false};
+  /// Notes the exception that is being handled.
+  static void fail(CallResult& result, bool limited) {
+    result.failure = failure_from_current_exception();
     try {
       throw;
     } catch (const std::bad_alloc&) {
-      remote.out_of_memory = limited;
-    } catch (...) {  // which is told as it is
+      result.out_of_memory = limited;
+    } catch (...) {
+      // Other exceptions have nothing to do with the limit.
     }
-    return remote;
   }
 
   std::shared_ptr<const FunctionBody> find_body(const BodyPlace& place) {

@@ -168,12 +168,12 @@ class IsolatedBody final : public FunctionBody {
     Channel::Message answer;
     Arrival arrival = Arrival::closed;
     try {
-      if (child.send(static_cast<std::uint16_t>(CallMessage::call), request.pieces()))
+      if (child.send(static_cast<std::uint16_t>(CallKind::call), request.pieces()))
         arrival = child.receive(answer, deadline);
       if (arrival == Arrival::message) {
         const CallResult result = absorb_result(answer.bytes(), call, count);
         lease.answered();
-        if (result.failure) raise(*result.failure);
+        if (result.failure) raise(std::move(result));
         return std::nullopt;
       }
     } catch (const Bug& damage) {
@@ -189,9 +189,9 @@ class IsolatedBody final : public FunctionBody {
     return Death{end_text(status, needs_.memory), false};
   }
 
-  [[noreturn]] void raise(const RemoteFailure& failure) const {
-    if (failure.out_of_memory) throw ProcessDied(limit_text(needs_.memory));
-    throw RemoteError(failure.category, failure.message, failure.type);
+  [[noreturn]] void raise(CallResult result) const {
+    if (result.out_of_memory) throw ProcessDied(limit_text(needs_.memory));
+    throw ReportedError(*std::move(result.failure));
   }
 
   const FunctionBody& body_;

@@ -3,8 +3,7 @@
 /// Rank 0 of a launch: gives runs to subgroups of the other ranks, and hears of them.
 #pragma once
 
-#include <mpipe/comm/transport.hpp>
-
+#include "comm/api/transport.hpp"
 #include "launch/launch_messages.hpp"
 #include "schedule/api/run_queue.hpp"
 

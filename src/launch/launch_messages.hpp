@@ -24,9 +24,9 @@
 ///       75  blocks     0        blocks that were handed out or are done
 #pragma once
 
-#include <mpipe/comm/transport.hpp>
 #include <mpipe/data/codec.hpp>
 
+#include "comm/api/transport.hpp"
 #include "schedule/api/run_queue.hpp"
 
 #include <map>

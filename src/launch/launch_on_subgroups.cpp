@@ -3,6 +3,7 @@
 #include <mpipe/core/clock.hpp>
 #include <mpipe/core/error.hpp>
 
+#include "comm/api/waiter.hpp"
 #include "launch/launch_director.hpp"
 #include "launch/launch_state.hpp"
 #include "launch/subgroup_run.hpp"

@@ -4,6 +4,7 @@
 
 #include <mpipe/core/error.hpp>
 
+#include "comm/api/waiter.hpp"
 #include "launch/run_reports.hpp"
 
 #include <fmt/format.h>

@@ -5,6 +5,8 @@
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/core/error.hpp>
 
+#include "comm/api/waiter.hpp"
+
 #include <fmt/format.h>
 
 namespace mpipe {

@@ -3,9 +3,8 @@
 /// A rank of a launch that computes: it does what rank 0 says, and tells it what comes of it.
 #pragma once
 
-#include <mpipe/comm/transport.hpp>
-#include <mpipe/comm/waiter.hpp>
-
+#include "comm/api/transport.hpp"
+#include "comm/api/waiter.hpp"
 #include "launch/launch_messages.hpp"
 #include "run/api/run_control.hpp"
 

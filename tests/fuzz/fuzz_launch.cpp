@@ -67,7 +67,7 @@ void hear(std::span<const std::byte> bytes) {
       std::memcpy(&payload, bytes.data() + 2, sizeof payload);
       Frame frame{{}, std::to_integer<FrameKind>(bytes[0]), {}, {}};
       bytes = bytes.subspan(header);
-      frame.body = bytes.first(std::min({body, max_body_bytes, bytes.size()}));
+      frame.body = bytes.first(std::min({body, kMaxBodyBytes, bytes.size()}));
       bytes = bytes.subspan(frame.body.size());
       frame.payload = bytes.first(std::min<std::size_t>(payload, bytes.size()));
       bytes = bytes.subspan(frame.payload.size());

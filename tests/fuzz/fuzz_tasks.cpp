@@ -77,7 +77,7 @@ void read_result(std::span<const std::byte> bytes) {
 
 void read_failure(const FailureMessage& message) {
   const EncodedMessage encoded = encode(message);
-  const ToTaskRoot again = decode_for_task_root({{}, encoded.kind, encoded.body(), encoded.payload});
+  const ToTaskRoot again = decode_for_task_root({{}, encoded.kind, encoded.content, {}});
   const auto& read = std::get<FailureMessage>(again);
   fuzz::require(read.task == message.task && read.busy == message.busy &&
                     read.failure.message == message.failure.message &&
@@ -105,7 +105,7 @@ void read_frame(const Frame& frame) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto bytes = std::as_bytes(std::span(data, size));
   if (size < 2) return 0;
-  const std::size_t body = std::min({max_body_bytes, std::size_t{data[1]}, size - 2});
+  const std::size_t body = std::min({kMaxBodyBytes, std::size_t{data[1]}, size - 2});
   read_frame({{}, data[0], bytes.subspan(2, body), bytes.subspan(2 + body)});
   return 0;
 }

@@ -4,10 +4,9 @@
 /// seed.
 #pragma once
 
-#include <mpipe/exec/pools.hpp>
-
 #include "comm/api/loopback.hpp"
 #include "exec/api/dispatch.hpp"
+#include "exec/api/pools.hpp"
 #include "exec/api/serve.hpp"
 #include "unit/exec/counting_handler.hpp"
 

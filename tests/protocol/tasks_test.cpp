@@ -5,7 +5,9 @@
 #include <mpipe/futures/map_results.hpp>
 #include <mpipe/futures/task.hpp>
 
+#include "base/api/failure_bytes.hpp"
 #include "comm/api/loopback.hpp"
+#include "comm/api/waiter.hpp"
 #include "futures/task_hub.hpp"
 #include "futures/task_server.hpp"
 #include "support/expect_error.hpp"
@@ -200,27 +202,35 @@ TEST(Tasks, an_initializer_is_sent_once_per_worker_and_first) {
 struct Lie {
   const char* what;
   EncodedMessage message;
+  Bytes payload = {};
 };
 
+EncodedMessage result_of(TaskId task, Duration busy, std::size_t bytes) {
+  EncodedMessage message;
+  begin_result(message, task);
+  message.content.resize(message.content.size() + bytes);
+  end_result(message, busy);
+  return message;
+}
+
 std::vector<Lie> lies(TaskId task) {
-  Bytes value(4);
+  const EncodedMessage good = result_of(task, 1us, 4);
+  const EncodedMessage failure = encode(FailureMessage{task, 1us, {}});
   std::vector<Lie> all;
-  all.push_back({"another task", encode_result(task + 1, 1us, value)});
-  all.push_back({"a negative time", encode_result(task, -1us, value)});
-  all.push_back({"an unknown kind", encode_result(task, 1us, value)});
+  all.push_back({"another task", result_of(task + 1, 1us, 4)});
+  all.push_back({"a negative time", result_of(task, -1us, 4)});
+  all.push_back({"an unknown kind", good});
   all.back().message.kind = 99;
   all.push_back({"a message for workers", encode_stop()});
-  all.push_back({"too short", encode_result(task, 1us, value)});
-  all.back().message.size = 9;
-  all.push_back({"body and payload", encode_result(task, 1us, value)});
-  all.back().message.bytes[all.back().message.size++] = std::byte{1};
-  all.back().message.payload = Bytes(10);
-  all.push_back({"an unknown category", encode(FailureMessage{task, 1us, {}})});
-  all.back().message.bytes[17] = std::byte{0xff};
-  all.push_back({"too long a text", encode(FailureMessage{task, 1us, {}})});
-  all.back().message.bytes[24] = std::byte{0xff};
-  all.push_back({"more than a failure", encode(FailureMessage{task, 1us, {}})});
-  ++all.back().message.size;
+  all.push_back({"too short", good});
+  all.back().message.content.resize(9);
+  all.push_back({"body and payload", good, Bytes(10)});
+  all.push_back({"an unknown category", failure});
+  all.back().message.content[28] = std::byte{0xff};  // behind task, time, element and rank
+  all.push_back({"too long a text", failure});
+  all.back().message.content[44] = std::byte{0xff};  // behind the category, the subject and the index
+  all.push_back({"more than a failure", failure});
+  all.back().message.content.push_back({});
   all.push_back({"that it gives up", encode(LostMessage{"it cannot go on"})});
   return all;
 }
@@ -238,7 +248,7 @@ TEST(Tasks, a_worker_that_answers_garbage_breaks_everything_and_hangs_nothing) {
     Lie lie = lies(1)[k];  // the first task has number 1, and is at worker 0
     SCOPED_TRACE(lie.what);
     EXPECT_TRUE(waiting.cancel() || !waiting.running());
-    network.end(0).send(lie.message.kind, lie.message.body(), std::move(lie.message.payload));
+    network.end(0).send(lie.message.kind, lie.message.body(), std::move(lie.payload));
     for (const Future<int>& future : {asked, elsewhere}) {
       try {
         future.result(10s);
@@ -262,8 +272,7 @@ TEST(Tasks, a_value_of_another_size_fails_its_future) {
   TaskChannel& channel = network.hub.open(1, {});
   const Future<int> future = network.submit(channel, twice, 1);
   while (network.end(0).poll() == nullptr) continue;
-  Bytes value(3);
-  const EncodedMessage message = encode_result(1, 1us, value);
+  const EncodedMessage message = result_of(1, 1us, 3);
   network.end(0).send(message.kind, message.body());
   error_message(Category::storage_failed, [&] { future.result(10s); });
   EXPECT_EQ(network.bring(network.submit(channel, twice, 4)).result(), 8);
@@ -289,7 +298,7 @@ TEST(Tasks, a_worker_refuses_what_is_no_task_and_says_so) {
     LoopbackNetwork network(1, run);
     const CodeMap code;
     TaskServer server(network.worker({0}), code, {1, "here"});
-    network.root().send({0}, message.kind, message.body(), std::move(message.payload));
+    network.root().send({0}, message.kind, message.body(), message.take_payload());
     EXPECT_THROW(server.turn(), Bug);
     const Frame* const frame = network.root().poll();
     ASSERT_NE(frame, nullptr);
@@ -299,9 +308,7 @@ TEST(Tasks, a_worker_refuses_what_is_no_task_and_says_so) {
   };
   const CodeMap code;
   const auto call = [&](CodeAddress invoker, CodeAddress target) {
-    Task made = task(twice, 1);
-    put_call_header(made.message(), 1, invoker, target);
-    return made.message();
+    return encode_call(1, invoker, target, task(twice, 1).message());
   };
   const CodeAddress good = code.locate(reinterpret_cast<const void*>(task(twice, 1).invoker()));
   refused(call({0, ~std::uint64_t{0}}, {}));       // before the program
@@ -310,14 +317,13 @@ TEST(Tasks, a_worker_refuses_what_is_no_task_and_says_so) {
   refused(call({}, {}));
   refused(call(good, {0, std::uint64_t{1} << 40}));
   EncodedMessage short_one = call(good, good);
-  short_one.size = 31;
+  short_one.content.resize(31);
   refused(short_one);
   EncodedMessage result = call(good, good);
   result.kind = 65;
   refused(result);
   EncodedMessage stop = encode_stop();
-  stop.size = 1;
-  stop.bytes[0] = {};
+  stop.content.resize(1);
   refused(stop);
 }
 
@@ -326,11 +332,12 @@ TEST(Tasks, wrong_arguments_are_the_failure_of_the_task) {
   const CodeMap code;
   TaskServer server(network.worker({0}), code, {3, "here"});
   Task made = task(twice, 1);
-  put_call_header(made.message(), 5, code.locate(reinterpret_cast<const void*>(made.invoker())),
-                  code.locate(reinterpret_cast<const void*>(made.target())));
-  for (const std::size_t size : {call_header_bytes + 3, call_header_bytes + 5}) {
-    made.message().size = size;
-    network.root().send({0}, made.message().kind, made.message().body());
+  EncodedMessage call =
+      encode_call(5, code.locate(reinterpret_cast<const void*>(made.invoker())),
+                  code.locate(reinterpret_cast<const void*>(made.target())), made.message());
+  for (const std::size_t size : {kCallHeaderBytes + 3, kCallHeaderBytes + 5}) {
+    call.content.resize(size);
+    network.root().send({0}, call.kind, call.body());
     EXPECT_EQ(server.turn(), TaskServer::Turn::worked);
     const ToTaskRoot answer = decode_for_task_root(*network.root().poll());
     ASSERT_TRUE(std::holds_alternative<FailureMessage>(answer));
@@ -359,9 +366,10 @@ TEST(CodeMap, finds_functions_again) {
 /// What a future of a chunk of three elements makes of so many results, and perhaps a failure.
 FutureStatus chunk_of_three(std::uint32_t count, bool failed) {
   Bytes bytes;
-  put_value(count, bytes);
-  put_value(failed, bytes);
-  if (failed) put_failure({"T", "what", "host", 1, Category::function_raised}, bytes);
+  ByteWriter out(bytes);
+  out.put(count);
+  out.put(failed);
+  if (failed) put_failure(out, Failure());
   ChunkState<void> state(nullptr, 3);
   state.accept(bytes);
   return state.status();

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Whole runs with teams, drawn from a seed: frames are late and those of different workers overtake each
 // other, members throw, try again, and take their time to come back.
-#include <mpipe/exec/pools.hpp>
-
 #include "comm/api/loopback.hpp"
 #include "exec/api/dispatch.hpp"
+#include "exec/api/pools.hpp"
 #include "exec/api/serve.hpp"
 #include "unit/exec/counting_handler.hpp"
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One worker, turn by turn: what it does with each message at each moment.
-#include <mpipe/exec/messages.hpp>
-
 #include "comm/api/loopback.hpp"
+#include "exec/api/messages.hpp"
 #include "exec/api/serve.hpp"
 #include "support/expect_error.hpp"
 #include "unit/exec/counting_handler.hpp"

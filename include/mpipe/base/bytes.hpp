@@ -57,6 +57,20 @@ class ByteWriter {
   /// The bytes alone, without a length: whoever reads them knows it.
   void append(std::span<const std::byte> bytes) { out_->insert(out_->end(), bytes.begin(), bytes.end()); }
 
+  /// What `write` appends to these bytes, as a list: with its length in front.
+  template <class Write>
+  void put_sized(const Write& write) {
+    const std::size_t at = size();
+    put(std::uint64_t{0});
+    write();
+    put_at(at, std::uint64_t{size() - at - sizeof(std::uint64_t)});
+  }
+  /// Overwrites what was put at this position.
+  template <PlainValue T>
+  void put_at(std::size_t at, const T& value) {
+    std::memcpy(out_->data() + at, &value, sizeof value);
+  }
+
   std::size_t size() const { return out_->size(); }
   /// What was written; also to be moved from when writing is over.
   Bytes& bytes() { return *out_; }

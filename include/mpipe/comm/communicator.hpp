@@ -4,7 +4,7 @@
 /// and to MPI.
 #pragma once
 
-#include <mpipe/comm/waiter.hpp>
+#include <mpipe/comm/wait_options.hpp>
 #include <mpipe/core/comm.hpp>
 
 #include <cstddef>
@@ -18,7 +18,7 @@
 
 namespace mpipe {
 
-struct CommState;
+class CommState;
 class Zygote;
 
 enum class ReduceOp { sum, min, max };
@@ -42,9 +42,9 @@ struct ReceivePart {
 /// The name of this machine.
 std::string host_name();
 
-/// A handle of a group of ranks; copies are handles of the same group. Either *serial*, one rank without any
-/// MPI, or an MPI communicator of its own, duplicated from what the caller gave, so that messages cannot be
-/// taken for others.
+/// A handle of a group of ranks; copies are handles of the same group. The group is *serial*, one rank without
+/// any MPI; or an MPI communicator of its own, duplicated from what the caller gave, so that messages cannot be
+/// taken for others; or it consists of threads of one process (see comm/api/simulated_ranks.hpp).
 ///
 /// "Collective" means that every rank of the group calls it, in the same order. Collective calls wait as
 /// `Waiter` does. Errors of MPI, and waits beyond the limit of the wait options, are thrown as `Error`
@@ -64,7 +64,7 @@ class Communicator {
   /// with, from which this one comes by `split`, `subgroup` and `duplicate`.
   int job_rank() const { return job_rank(rank()); }
   int job_rank(int rank) const;
-  /// False for a serial group.
+  /// False for a serial group, and for one of threads.
   bool uses_mpi() const;
   /// Whether a program may have other threads (ones that do not call MPI) beside the one that uses this
   /// group.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// Time as a value. Only `run`, `exec` and programs read a clock; everything else is told what time it is.
+/// Time as a value, and the clocks that tell it.
 #pragma once
 
 #include <chrono>
@@ -20,9 +20,23 @@ class Clock {
   virtual TimePoint now() const = 0;
 };
 
+/// The clock of the machine, which is never set back; in threads with a `ThreadClock`: that one.
 class SteadyClock final : public Clock {
  public:
-  TimePoint now() const override { return std::chrono::steady_clock::now(); }
+  TimePoint now() const override;
+};
+
+/// While it lives, the thread that made it tells the time by `clock`, which must outlive this. Simulated ranks
+/// do so, in order that a run does not depend on how fast the machine is.
+class ThreadClock {
+ public:
+  explicit ThreadClock(const Clock& clock);
+  ~ThreadClock();
+  ThreadClock(const ThreadClock&) = delete;
+  ThreadClock& operator=(const ThreadClock&) = delete;
+
+ private:
+  const Clock* before_;
 };
 
 }  // namespace mpipe

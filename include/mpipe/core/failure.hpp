@@ -28,6 +28,18 @@ struct Failure {
   Subject subject;                                ///< that of an `Error`
 };
 
+/// What another process threw and told of, thrown in this one: `failure_from_current_exception` gives the
+/// failure back as it was told.
+class ReportedError final : public Error {
+ public:
+  explicit ReportedError(Failure failure)
+      : Error(failure.category, failure.message, failure.subject), failure_(std::move(failure)) {}
+  const Failure& failure() const { return failure_; }
+
+ private:
+  Failure failure_;
+};
+
 /// Message, type, category and subject of the exception that is being handled, whatever its type; for use in
 /// a `catch` block. Causes that are nested in it (std::throw_with_nested) are in the message. The rest of the
 /// failure is the caller's to fill in.

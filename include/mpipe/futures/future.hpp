@@ -6,7 +6,7 @@
 /// belong to the thread that made the executor. Callbacks run in that thread, within such a call.
 #pragma once
 
-#include <mpipe/comm/waiter.hpp>
+#include <mpipe/comm/wait_options.hpp>
 #include <mpipe/data/codec.hpp>
 #include <mpipe/futures/future_state.hpp>
 #include <mpipe/futures/task_error.hpp>

@@ -3,7 +3,7 @@
 /// What handles of futures share. For future.hpp and the executors.
 #pragma once
 
-#include <mpipe/comm/waiter.hpp>
+#include <mpipe/comm/wait_options.hpp>
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/codec.hpp>
 

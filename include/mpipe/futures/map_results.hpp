@@ -6,6 +6,7 @@
 #include <mpipe/futures/future.hpp>
 #include <mpipe/futures/task.hpp>
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <limits>
@@ -37,51 +38,38 @@ using MapValue = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
 template <class R>
 struct Chunk {
   std::vector<MapValue<R>> values;
-  std::optional<TaskFailure> failure;
+  std::optional<Failure> failure;
 };
 
-/// Of the exception being handled; with rank and host where a task runs.
-TaskFailure failure_of_task();
-void put_failure(const TaskFailure& failure, Bytes& out);
-TaskFailure get_failure(TaskReader& reader);
-/// Throws `Error` (storage_failed): results are not those of the elements that were sent.
-[[noreturn]] void refuse_chunk();
+// A chunk of arguments is how many there are (u32), then those of each. A chunk of results is how many there
+// are (u32), then each of them, whether a failure follows (bool), and the failure.
 
-// A chunk of arguments: how many (u32), then those of each. One of results: how many (u32), each, whether a
-// failure follows (bool), and the failure.
+/// The exception being handled; with rank and host where a task runs.
+Failure failure_of_task();
+/// Appends a chunk of results: `next` appends the one of the next element, up to `count` times.
+void put_results(Bytes& out, std::uint32_t count, const std::function<void(ByteWriter&)>& next);
+/// Reads the number of results of a chunk of `sent` elements.
+std::uint32_t get_result_count(ByteReader& in, std::uint32_t sent);
+/// Reads what follows `count` results. Throws `Error` (storage_failed) where they are not those of the `sent`
+/// elements.
+std::optional<Failure> get_failure_behind(ByteReader& in, std::uint32_t count, std::uint32_t sent);
 
 template <class F, class Parameters, class Result>
 void invoke_chunk(const TaskInput& input, Bytes& result) {
   constexpr Parameters* types = nullptr;
-  TaskReader reader(input.arguments);
+  ByteReader reader = task_reader(input.arguments);
   const auto count = reader.get<std::uint32_t>();
-  std::uint32_t completed = 0;
-  put_value(completed, result);
-  std::optional<TaskFailure> failure;
-  try {
-    for (; completed < count; ++completed) {
-      auto stored = TupleReader<typename StoredTuple<Parameters>::type>::read(reader);
-      const std::size_t end = result.size();
-      try {
-        with_callable<F>(input, [&](F& function) {
-          if constexpr (std::is_void_v<Result>) {
-            call_stored(function, types, stored);
-          } else {
-            const auto& value = call_stored(function, types, stored);
-            put_value<Result>(value, result);
-          }
-        });
-      } catch (...) {
-        result.resize(end);
-        throw;
+  put_results(result, count, [&](ByteWriter& out) {
+    auto stored = TupleReader<typename StoredTuple<Parameters>::type>::read(reader);
+    with_callable<F>(input, [&](F& function) {
+      if constexpr (std::is_void_v<Result>) {
+        call_stored(function, types, stored);
+      } else {
+        const auto& value = call_stored(function, types, stored);
+        put_value<Result>(value, out);
       }
-    }
-  } catch (...) {
-    failure = failure_of_task();
-  }
-  std::memcpy(result.data(), &completed, sizeof completed);
-  put_value(failure.has_value(), result);
-  if (failure) put_failure(*failure, result);
+    });
+  });
 }
 
 /// A future of a chunk of `count` elements.
@@ -102,17 +90,14 @@ class ChunkState final : public ValueState<Chunk<R>> {
  private:
   Chunk<R> read(std::span<const std::byte> encoded) const {
     Chunk<R> chunk;
-    TaskReader reader(encoded);
-    const auto count = reader.get<std::uint32_t>();
-    if (count > count_) refuse_chunk();
+    ByteReader reader = task_reader(encoded);
+    const std::uint32_t count = get_result_count(reader, count_);
     if constexpr (std::is_void_v<R>) {
       chunk.values.resize(count);
     } else {
-      for (std::uint32_t k = 0; k < count; ++k) chunk.values.push_back(reader.get<R>());
+      for (std::uint32_t k = 0; k < count; ++k) chunk.values.push_back(get_value<R>(reader));
     }
-    if (reader.get<bool>()) chunk.failure = get_failure(reader);
-    reader.expect_end();
-    if ((count == count_) == chunk.failure.has_value()) refuse_chunk();
+    chunk.failure = get_failure_behind(reader, count, count_);
     return chunk;
   }
 
@@ -162,19 +147,19 @@ class TupleSource {
   ZipSource<View> zip_;
 };
 
-/// Up to `size` elements of a source as the arguments of one task, and how many they are.
+/// Appends up to `size` elements of a source as the arguments of one task; returns how many they are.
 template <class Parameters, class Source>
-std::pair<Bytes, std::uint32_t> encode_chunk(Source& source, Index size) {
-  Bytes bytes;
+std::uint32_t put_chunk(ByteWriter& out, Source& source, Index size) {
+  const std::size_t at = out.size();
   std::uint32_t count = 0;
-  put_value(count, bytes);
+  out.put(count);
   for (; count < size && !source.at_end(); ++count) {
     source.next([&](const auto&... arguments) {
-      put_arguments(static_cast<Parameters*>(nullptr), bytes, arguments...);
+      put_arguments(static_cast<Parameters*>(nullptr), out, arguments...);
     });
   }
-  std::memcpy(bytes.data(), &count, sizeof count);
-  return {std::move(bytes), count};
+  out.put_at(at, count);
+  return count;
 }
 
 /// Refuses sizes below 1, and chunks beyond 2^32 elements.

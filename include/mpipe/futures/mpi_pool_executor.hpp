@@ -140,9 +140,10 @@ class MPIPoolExecutor {
     const auto submit = [handle = handle_, function, source, chunksize = options.chunksize]() ->
         typename MapResults<R>::ChunkFuture {
           if (source->at_end()) return nullptr;
-          Task chunk = detail::empty_task<F>(&detail::invoke_chunk<F, Parameters, R>, function);
-          auto [arguments, count] = detail::encode_chunk<Parameters>(*source, chunksize);
-          chunk.set_arguments(std::move(arguments));
+          std::uint32_t count = 0;
+          Task chunk = detail::make_task<F>(
+              &detail::invoke_chunk<F, Parameters, R>, function,
+              [&](ByteWriter& out) { count = detail::put_chunk<Parameters>(out, *source, chunksize); });
           auto state = std::make_shared<detail::ChunkState<R>>(driver(*handle), count);
           submit_task(*handle, std::move(chunk), state);
           return state;

@@ -3,14 +3,13 @@
 /// A call of a function that another process of the same program can carry out: which code, and the bytes of
 /// the arguments. No function is registered anywhere: the code is named by its place in the program.
 ///
-/// Values are raw bytes where their size is fixed; others have their length (u64) in front. The bytes of a
+/// Arguments are raw bytes where their size is fixed; others have their length (u64) in front. The bytes of a
 /// result are those of `encode`, without a length.
 #pragma once
 
+#include <mpipe/base/bytes.hpp>
 #include <mpipe/data/codec.hpp>
-#include <mpipe/exec/messages.hpp>
 
-#include <cstring>
 #include <functional>
 #include <tuple>
 #include <type_traits>
@@ -171,51 +170,43 @@ struct CallTypes {
 
 // ---- the bytes ------------------------------------------------------------------------------------------
 
-/// Appends `value` in the form that `TaskReader::get` reads.
+/// Reads what another process sent of a task. It throws `Error` (storage_failed) where the bytes are not
+/// those of the expected types, which is the failure of that task alone.
+inline ByteReader task_reader(std::span<const std::byte> bytes) {
+  return {bytes, "a task", ByteOrigin::file};
+}
+
+/// Appends `value` in the form that `get_value` reads.
 template <class T>
-void put_value(const T& value, Bytes& out) {
+void put_value(const T& value, ByteWriter& out) {
   if constexpr (FixedValue<T>) {
-    append(out, &value, sizeof value);
+    out.put(value);
   } else {
-    const std::size_t at = out.size();
-    out.resize(at + sizeof(std::uint64_t));
-    encode(value, out);
-    const std::uint64_t length = out.size() - at - sizeof length;
-    std::memcpy(out.data() + at, &length, sizeof length);
+    out.put_sized([&] { encode(value, out.bytes()); });
   }
 }
 
-/// Takes values from the front of bytes that another process sent. Throws `Error` (storage_failed) where they
-/// are not of these types.
-class TaskReader {
- public:
-  explicit TaskReader(std::span<const std::byte> bytes) : rest_(bytes) {}
-
-  template <class T>
-  T get() {
-    if constexpr (FixedValue<T>) {
-      return decode<T>(take(sizeof(T)));
-    } else {
-      return decode<T>(take(get<std::uint64_t>()));
-    }
+template <class T>
+T get_value(ByteReader& reader) {
+  if constexpr (FixedValue<T>) {
+    return reader.get<T>();
+  } else {
+    return decode<T>(reader.get_bytes());
   }
-  void expect_end() const;
-
- private:
-  std::span<const std::byte> take(std::uint64_t count);
-  std::span<const std::byte> rest_;
-};
+}
 
 template <class Tuple>
 struct TupleReader;
 template <class... T>
 struct TupleReader<std::tuple<T...>> {
-  static std::tuple<T...> read(TaskReader& reader) { return {reader.get<T>()...}; }  // braces: in this order
+  static std::tuple<T...> read(ByteReader& reader) {
+    return {get_value<T>(reader)...};
+  }  // braces: in this order
 };
 
 /// Puts one argument as the parameter `P` will find it.
 template <class P, class Arg>
-void put_argument(const Arg& arg, Bytes& out) {
+void put_argument(const Arg& arg, ByteWriter& out) {
   using T = typename StoredParameter<P>::type;
   if constexpr (SameBytes<Arg, T>) {
     put_value(arg, out);
@@ -226,7 +217,7 @@ void put_argument(const Arg& arg, Bytes& out) {
 }
 
 template <class... P, class... Args>
-void put_arguments(std::tuple<P...>*, Bytes& out, const Args&... args) {
+void put_arguments(std::tuple<P...>*, ByteWriter& out, const Args&... args) {
   static_assert(sizeof...(P) == sizeof...(Args),
                 "mpipe: the submitted function has another number of parameters than there are arguments");
   if constexpr (sizeof...(P) == sizeof...(Args)) (put_argument<P>(args, out), ...);
@@ -276,7 +267,7 @@ decltype(auto) with_callable(const TaskInput& input, Visit visit) {
 template <class F, class Parameters, class Result>
 void invoke_task(const TaskInput& input, Bytes& result) {
   constexpr Parameters* types = nullptr;
-  TaskReader reader(input.arguments);
+  ByteReader reader = task_reader(input.arguments);
   auto stored = TupleReader<typename StoredTuple<Parameters>::type>::read(reader);
   reader.expect_end();
   with_callable<F>(input, [&](F& function) {
@@ -289,60 +280,41 @@ void invoke_task(const TaskInput& input, Bytes& result) {
   });
 }
 
-/// In front of the arguments in the body of a call; filled in when it is sent.
-inline constexpr std::size_t call_header_bytes = 32;
-inline constexpr std::size_t inline_argument_bytes = max_body_bytes - call_header_bytes;
+/// In front of the arguments in the message of a call; filled in when it is sent.
+inline constexpr std::size_t kCallHeaderBytes = 32;
 
 }  // namespace detail
 
 /// A call that can be sent: a function and its arguments, which were copied. Made by `task`.
 class Task {
  public:
-  Task(detail::TaskInvoker code, detail::AnyFunction function) : invoker_(code), target_(function) {
-    message_.size = detail::call_header_bytes;
-  }
+  /// `message`: room for the header, then the arguments. Throws `Error` (too_large) beyond 1 GiB.
+  Task(detail::TaskInvoker code, detail::AnyFunction function, Bytes message);
 
   // For executors.
   detail::TaskInvoker invoker() const { return invoker_; }
   detail::AnyFunction target() const { return target_; }
-  EncodedMessage& message() { return message_; }
-  /// Throws `Error` (too_large) beyond 1 GiB.
-  void set_arguments(Bytes&& arguments);
+  Bytes& message() { return message_; }
 
  private:
   detail::TaskInvoker invoker_;
   detail::AnyFunction target_;
-  EncodedMessage message_;  ///< header to come, arguments in the body where they fit, else in the payload
+  Bytes message_;
 };
 
 namespace detail {
 
-/// The task that `invoker` carries out for the callable `function`.
-template <class F>
-Task empty_task(TaskInvoker invoker, [[maybe_unused]] const F& function) {
-  if constexpr (FunctionPointer<F>) {
-    return Task(invoker, reinterpret_cast<AnyFunction>(function));
-  } else {
-    return Task(invoker, nullptr);
-  }
-}
-
-/// Fixed-size arguments that fit a message go there without any allocation.
-template <class Tuple>
-inline constexpr bool fits_inline = false;
-template <class... T>
-requires(FixedValue<T>&&...) inline constexpr bool fits_inline<std::tuple<T...>> =
-    (std::size_t{0} + ... + sizeof(T)) <= inline_argument_bytes;
-
-template <class... T, class... Args>
-void put_inline(std::tuple<T...>*, EncodedMessage& message, const Args&... args) {
-  [[maybe_unused]] const auto put = [&message]<class Value, class Arg>(Value*, const Arg& arg) {
-    check_argument<Arg, Value>();
-    const auto value = static_cast<Value>(arg);
-    std::memcpy(message.bytes.data() + message.size, &value, sizeof value);
-    message.size += sizeof value;
-  };
-  (put(static_cast<T*>(nullptr), args), ...);
+/// The task that `invoker` carries out for the callable `function`, with the arguments that `put` appends.
+template <class F, class Put>
+Task make_task(TaskInvoker invoker, [[maybe_unused]] const F& function, const Put& put) {
+  Bytes message;
+  message.reserve(2 * kCallHeaderBytes);
+  message.resize(kCallHeaderBytes);
+  ByteWriter out(message);
+  put(out);
+  AnyFunction target = nullptr;
+  if constexpr (FunctionPointer<F>) target = reinterpret_cast<AnyFunction>(function);
+  return Task(invoker, target, std::move(message));
 }
 
 }  // namespace detail
@@ -359,16 +331,9 @@ Task task(F&& function, const Args&... args) {
   using D = std::decay_t<F>;
   using Types = detail::CallTypes<D, Args...>;
   using Parameters = typename Types::Parameters;
-  Task made = detail::empty_task<D>(&detail::invoke_task<D, Parameters, typename Types::Result>, function);
-  if constexpr (detail::fits_inline<typename Types::Stored> &&
-                std::tuple_size_v<Parameters> == sizeof...(Args)) {
-    detail::put_inline(static_cast<typename Types::Stored*>(nullptr), made.message(), args...);
-  } else {
-    Bytes bytes;
-    detail::put_arguments(static_cast<Parameters*>(nullptr), bytes, args...);
-    made.set_arguments(std::move(bytes));
-  }
-  return made;
+  return detail::make_task<D>(
+      &detail::invoke_task<D, Parameters, typename Types::Result>, function,
+      [&](ByteWriter& out) { detail::put_arguments(static_cast<Parameters*>(nullptr), out, args...); });
 }
 
 /// What the future of `task(function, args...)` holds.

@@ -4,28 +4,22 @@
 #pragma once
 
 #include <mpipe/core/error.hpp>
+#include <mpipe/core/failure.hpp>
 
 #include <string>
 
 namespace mpipe {
 
-/// An exception of a submitted function, as the process saw that ran it.
-struct TaskFailure {
-  std::string type;     ///< its C++ type, as in `std::runtime_error`
-  std::string message;  ///< its what()
-  std::string host;
-  int rank = 0;                                   ///< in the communicator that the executor was made of
-  Category category = Category::function_raised;  ///< that of an `Error`, else function_raised
-};
-
 /// The submitted function threw, or a value could not be read or written where it ran.
 class TaskError final : public Error {
  public:
-  explicit TaskError(TaskFailure failure);
-  const TaskFailure& failure() const { return failure_; }
+  explicit TaskError(Failure failure);
+  /// What was thrown, as the process saw it that ran the function. Its rank is that in the communicator that
+  /// the executor was made of.
+  const Failure& failure() const { return failure_; }
 
  private:
-  TaskFailure failure_;
+  Failure failure_;
 };
 
 /// The value was not there in time. The task goes on, and the future can be asked again.

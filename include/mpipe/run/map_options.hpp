@@ -5,7 +5,8 @@
 
 #include <mpipe/core/clock.hpp>
 #include <mpipe/exec/observer.hpp>
-#include <mpipe/exec/pools.hpp>
+#include <mpipe/exec/block_handler.hpp>
+#include <mpipe/exec/pool.hpp>
 #include <mpipe/options/choices.hpp>
 #include <mpipe/plan/plan.hpp>
 #include <mpipe/run/chunk_size.hpp>

@@ -10,6 +10,8 @@
 
 namespace mpipe {
 
+class ConsentState;
+
 /// Whether any rank of a group objects to something, and the objection of the lowest one that does. One
 /// thread of each rank; a group has one question at a time.
 class Consent {
@@ -29,8 +31,7 @@ class Consent {
   const std::vector<std::byte>& objection() const;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<ConsentState> state_;
 };
 
 }  // namespace mpipe

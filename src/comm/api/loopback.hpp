@@ -4,7 +4,7 @@
 /// and decoded as on the wire.
 #pragma once
 
-#include <mpipe/comm/transport.hpp>
+#include "comm/api/transport.hpp"
 
 #include <functional>
 #include <memory>

@@ -5,9 +5,9 @@
 #pragma once
 
 #include <mpipe/exec/block_handler.hpp>
-#include <mpipe/exec/messages.hpp>
 #include <mpipe/plan/plan.hpp>
 
+#include "exec/api/messages.hpp"
 #include "exec/api/run_arrays.hpp"
 #include "exec/api/team.hpp"
 #include "schedule/api/team_planner.hpp"
@@ -133,7 +133,7 @@ class BlockRunner final : public BlockHandler, public TeamHandler {
   std::vector<bool> shape_was_known_;  ///< by output, when the wave began
   std::vector<std::unique_ptr<Scratch>> free_scratch_;
   std::unique_ptr<TeamTry> team_try_;  ///< of the element that this rank computes with others
-  std::size_t details_left_ = max_failure_details;
+  std::size_t details_left_ = kMaxFailureDetails;
   mutable std::mutex mutex_;
 };
 

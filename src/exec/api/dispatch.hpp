@@ -3,10 +3,10 @@
 /// The loop that connects the scheduler, which only thinks, with workers, which only do.
 #pragma once
 
-#include <mpipe/comm/waiter.hpp>
 #include <mpipe/core/clock.hpp>
 #include <mpipe/exec/pool.hpp>
 
+#include "comm/api/waiter.hpp"
 #include "schedule/api/scheduler.hpp"
 
 #include <span>

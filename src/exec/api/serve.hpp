@@ -3,10 +3,10 @@
 /// What a rank other than 0 does during a run.
 #pragma once
 
-#include <mpipe/comm/transport.hpp>
 #include <mpipe/core/clock.hpp>
 #include <mpipe/exec/block_handler.hpp>
 
+#include "comm/api/transport.hpp"
 #include "exec/api/team.hpp"
 
 #include <memory>

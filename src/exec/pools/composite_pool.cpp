@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/exec/pools.hpp>
+#include "exec/api/pools.hpp"
 
 namespace mpipe {
 

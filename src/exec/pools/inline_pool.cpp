@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/exec/pools.hpp>
-
+#include "exec/api/pools.hpp"
 #include "exec/pools/block_queue.hpp"
 
 #include <deque>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/comm/waiter.hpp>
 #include <mpipe/core/error.hpp>
 #include <mpipe/exec/pool.hpp>
+
+#include "comm/api/waiter.hpp"
 
 namespace mpipe {
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/exec/pools.hpp>
+#include "exec/api/pools.hpp"
 
 #include <utility>
 
 namespace mpipe {
 
 void RemotePool::start(WorkerId worker, const Block& block) {
-  const EncodedMessage message = encode(block);
-  transport_.send(worker, message.kind, message.body());
+  encode_into(message_, block);
+  transport_.send(worker, message_.kind, message_.body());
 }
 
 void RemotePool::start_team(std::span<const WorkerId> members, const Block& block) {
@@ -19,8 +19,10 @@ void RemotePool::start_team(std::span<const WorkerId> members, const Block& bloc
   }
   const EncodedMessage message =
       encode(ToWorker(TeamMessage{block, entry.team, entry.is_new, {members.begin(), members.end()}}));
-  for (const WorkerId member : members)
-    transport_.send(member, message.kind, message.body(), message.payload);
+  for (const WorkerId member : members) {
+    EncodedMessage copy = message;
+    transport_.send(member, copy.kind, copy.body(), copy.take_payload());
+  }
 }
 
 void RemotePool::retract(WorkerId worker, BlockId block) {

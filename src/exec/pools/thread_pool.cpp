@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <mpipe/core/error.hpp>
-#include <mpipe/exec/pools.hpp>
 
+#include "exec/api/pools.hpp"
 #include "exec/pools/block_queue.hpp"
 
 #include <atomic>

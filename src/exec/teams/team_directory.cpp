@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/exec/team_directory.hpp>
+#include "exec/api/team_directory.hpp"
 
 #include <algorithm>
 

@@ -74,8 +74,7 @@ void TeamMember::go_on(const std::vector<std::byte>& objection) {
   }
   const BlockReport report = end(std::move(failure));
   if (leads()) {
-    const EncodedMessage message = encode(report);
-    transport_.send(message.kind, message.body(), message.payload);
+    send(encode(ToRoot(DoneMessage{report})));
   }
   team_ = nullptr;
 }
@@ -102,9 +101,10 @@ Failure TeamMember::failure_here() const {
   return failure;
 }
 
-void TeamMember::tell(const TeamNews& news) {
-  const EncodedMessage message = encode(ToRoot(TeamNewsMessage{news}));
-  transport_.send(message.kind, message.body(), message.payload);
+void TeamMember::tell(const TeamNews& news) { send(encode(ToRoot(TeamNewsMessage{news}))); }
+
+void TeamMember::send(EncodedMessage message) {
+  transport_.send(message.kind, message.body(), message.take_payload());
 }
 
 }  // namespace mpipe

@@ -3,10 +3,10 @@
 /// A worker in its teams.
 #pragma once
 
-#include <mpipe/comm/transport.hpp>
 #include <mpipe/core/clock.hpp>
-#include <mpipe/exec/messages.hpp>
 
+#include "comm/api/transport.hpp"
+#include "exec/api/messages.hpp"
 #include "exec/api/team.hpp"
 
 #include <map>
@@ -39,6 +39,7 @@ class TeamMember {
   Failure failure_here() const;
   BlockReport end(std::optional<Failure> failure);
   void tell(const TeamNews& news);
+  void send(EncodedMessage message);
 
   WorkerTransport& transport_;
   const Clock& clock_;

@@ -20,17 +20,6 @@ class ProcessDied : public Error {
   explicit ProcessDied(const std::string& message) : Error(Category::function_raised, message) {}
 };
 
-/// What a function threw in another process: its message and category, and the name of its type.
-class RemoteError : public Error {
- public:
-  RemoteError(Category category, const std::string& message, std::string type)
-      : Error(category, message), type_(std::move(type)) {}
-  const std::string& type() const { return type_; }
-
- private:
-  std::string type_;
-};
-
 /// How long a child of a zygote lives.
 enum class ChildLife : std::uint8_t {
   one_call,  ///< each block has a child of its own: nothing that one does to its memory reaches another
@@ -54,7 +43,7 @@ class IsolatedBodies {
   /// Where a process dies (a signal, `exit`, a limit) while it computes a block, the elements of the block
   /// are computed again one by one, each in a process of its own, and the body throws `ProcessDied` at the
   /// one that does it again. With a limit of time elements are computed one by one from the start. Exceptions
-  /// arrive as `RemoteError`.
+  /// arrive as `ReportedError`.
   ///
   /// Throws `Error` (not_supported) when no process can be made.
   std::shared_ptr<const FunctionBody> isolate(const Function& function, ChildLife life);

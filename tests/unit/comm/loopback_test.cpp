@@ -68,7 +68,7 @@ TEST(Loopback, keeps_the_order_of_each_sender) {
 TEST(Loopback, refuses_what_no_transport_sends) {
   LoopbackNetwork network(1, run);
   EXPECT_THROW(network.root().send({1}, 1, {}), Bug);
-  EXPECT_THROW(network.root().send({0}, 1, pattern(max_body_bytes + 1, 1)), Bug);
+  EXPECT_THROW(network.root().send({0}, 1, pattern(kMaxBodyBytes + 1, 1)), Bug);
   network.expect_nothing_sent();
 }
 

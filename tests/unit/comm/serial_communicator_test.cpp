@@ -2,8 +2,8 @@
 // A group of one rank without MPI: every call does what it does on several ranks, for one.
 #include <mpipe/comm/environment.hpp>
 #include <mpipe/comm/native_comm.hpp>
-#include <mpipe/comm/transport.hpp>
 
+#include "comm/api/transport.hpp"
 #include "support/expect_error.hpp"
 #include "unit/comm/bytes.hpp"
 

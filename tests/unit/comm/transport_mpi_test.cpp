@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Frames over MPI, between rank 0 and all others.
 #include <mpipe/comm/native_comm.hpp>
-#include <mpipe/comm/transport.hpp>
 
+#include "comm/api/transport.hpp"
+#include "comm/api/waiter.hpp"
 #include "support/expect_error.hpp"
 #include "unit/comm/bytes.hpp"
 
@@ -79,7 +80,7 @@ Message message(bool to_worker, std::uint32_t worker, int number, std::size_t pa
   const std::uint64_t seed =
       (to_worker ? 1'000'000U : 0U) + worker * 100'000U + static_cast<std::uint64_t>(number);
   return {static_cast<FrameKind>(number % 250),
-          pattern(static_cast<std::size_t>(number) % (max_body_bytes + 1), seed),
+          pattern(static_cast<std::size_t>(number) % (kMaxBodyBytes + 1), seed),
           pattern(payload_size, seed + 1)};
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/comm/waiter.hpp>
+#include "comm/api/waiter.hpp"
 
 #include "support/expect_error.hpp"
 

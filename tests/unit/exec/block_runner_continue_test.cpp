@@ -137,7 +137,7 @@ TEST(BlockRunnerContinue, describes_a_bounded_number_of_failures) {
   const BlockReport first = run.compute("y", 0, 150);
   const BlockReport second = run.compute("y", 150, 1000);
   EXPECT_EQ(first.details.size(), 75U);
-  EXPECT_EQ(second.details.size(), max_failure_details - 75);
+  EXPECT_EQ(second.details.size(), kMaxFailureDetails - 75);
   EXPECT_EQ(failed_of(second, 0).count(), 425);
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/exec/pools.hpp>
-
+#include "exec/api/pools.hpp"
 #include "support/expect_error.hpp"
 #include "unit/exec/counting_handler.hpp"
 #include "unit/exec/printing.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Frames that no encoder makes: refused as a Bug, whatever is wrong with them.
-#include <mpipe/exec/messages.hpp>
-
+#include "exec/api/messages.hpp"
+#include "base/api/failure_bytes.hpp"
 #include "support/expect_error.hpp"
 #include "unit/exec/counting_handler.hpp"
 
@@ -13,8 +13,6 @@
 
 namespace mpipe {
 namespace {
-
-using Bytes = std::vector<std::byte>;
 
 // Puts a body together number by number.
 class Body {
@@ -28,7 +26,7 @@ class Body {
   }
   Body& put_range(Index begin, Index end) { return put(begin).put(end); }
   Body& put_text(const std::string& text) {
-    put(static_cast<std::uint32_t>(text.size()));
+    put(std::uint64_t{text.size()});
     for (const char c : text) put(c);
     return *this;
   }
@@ -37,8 +35,7 @@ class Body {
 
 constexpr std::uint8_t a_failure = 1;
 constexpr std::uint8_t late_shapes = 2;
-constexpr std::uint8_t in_payload = 4;
-constexpr std::uint8_t failed_elements = 8;
+constexpr std::uint8_t failed_elements = 4;
 
 Body block_body(Index begin, Index end) {
   return Body().put(std::uint64_t{1}).put(std::uint32_t{2}).put_range(begin, end);
@@ -48,13 +45,19 @@ Body done_body(Index begin, Index end, Index completed, std::uint8_t flags = 0, 
   return block_body(begin, end).put(completed).put(busy).put(std::uint64_t{3}).put(flags);
 }
 
-// As `Failure` is written, with what a test wants to be wrong.
-Body failure_body(Body body, Index element = 5, std::uint16_t category = 0, Index index = 5,
-                  std::uint32_t index_count = 1) {
-  body.put(element).put(std::int32_t{0}).put(category).put(index_count).put(index);
-  for (const char* text : {"output", "message", "type", "arguments", "host"}) body.put_text(text);
+// As `put_failure` writes it, with what a test wants to be wrong.
+Body failure_body(Body body, Index element = 5, std::int32_t category = 0, Index index = 5,
+                  std::uint64_t index_count = 1, const std::string& message = "message") {
+  body.put(element).put(std::int32_t{0}).put(category).put(std::uint8_t{0}).put(index_count).put(index);
+  for (const std::string& text : {std::string("output"), message, std::string("type"),
+                                  std::string("arguments"), std::string("host"), std::string("subject")})
+    body.put_text(text);
   return body;
 }
+
+constexpr std::uint64_t kNone = 0;
+constexpr std::uint64_t kOne = 1;
+constexpr std::uint64_t kFarTooMany = ~std::uint64_t{0};
 
 struct Malformed {
   const char* what;
@@ -103,8 +106,8 @@ std::vector<Malformed> malformed_frames_to_workers() {
 std::vector<Malformed> malformed_frames_to_root() {
   const auto failed = [](std::uint8_t flags) { return done_body(0, 10, 5, flags); };
   // Elements of function 1 that failed: a number of ranges, which follow.
-  const auto lost = [](std::uint32_t ranges) {
-    return done_body(0, 10, 10, failed_elements).put(std::uint32_t{1}).put(std::uint32_t{1}).put(ranges);
+  const auto lost = [](std::uint64_t ranges) {
+    return done_body(0, 10, 10, failed_elements).put(kOne).put(std::uint32_t{1}).put(ranges);
   };
   return {
       {"done without a body", 65, {}},
@@ -116,46 +119,39 @@ std::vector<Malformed> malformed_frames_to_root() {
       {"done of everything, with a failure", 65, failure_body(done_body(0, 10, 10, a_failure)).bytes},
       {"done in negative time", 65, done_body(0, 10, 10, 0, -1).bytes},
       {"done with unknown flags", 65, done_body(0, 10, 10, 16).bytes},
-      {"done with details that are none", 65, done_body(0, 10, 10, in_payload).bytes},
       {"done with something behind", 65, done_body(0, 10, 10).put(std::uint8_t{0}).bytes},
-      {"done with a payload that is not announced", 65, done_body(0, 10, 10).bytes, Bytes(4)},
+      {"done with a body and a payload", 65, done_body(0, 10, 10).bytes, Bytes(4)},
       {"done with a failure in the body, and a payload", 65, failure_body(failed(a_failure)).bytes, Bytes(4)},
-      {"done with an announced payload that is missing", 65, failed(a_failure | in_payload).bytes},
       {"done with a failure that is missing", 65, failed(a_failure).bytes},
       {"failure of a negative element", 65, failure_body(failed(a_failure), -1).bytes},
       {"failure of a negative index", 65, failure_body(failed(a_failure), 5, 0, -1).bytes},
-      {"failure of an unknown category", 65, failure_body(failed(a_failure), 5, 999).bytes},
-      {"failure with more indices than bytes", 65, failure_body(failed(a_failure), 5, 0, 5, ~0U).bytes},
+      {"failure of an unknown category", 65, failure_body(failed(a_failure), 5, 99).bytes},
+      {"failure with more indices than bytes", 65,
+       failure_body(failed(a_failure), 5, 0, 5, kFarTooMany).bytes},
       {"failure with something behind", 65, failure_body(failed(a_failure)).put(std::uint8_t{0}).bytes},
-      {"failure in the payload with something behind", 65, failed(a_failure | in_payload).bytes,
-       failure_body(Body()).put(std::uint8_t{0}).bytes},
-      {"failure in the payload and in the body", 65, failure_body(failed(a_failure | in_payload)).bytes,
-       failure_body(Body()).bytes},
+      {"failure in a payload with something behind",
+       65,
+       {},
+       failure_body(failed(a_failure)).put(std::uint8_t{0}).bytes},
       {"late shapes without a count", 65, done_body(0, 10, 10, late_shapes).bytes},
-      {"more late shapes than bytes", 65, done_body(0, 10, 10, late_shapes).put(~0U).bytes},
+      {"more late shapes than bytes", 65, done_body(0, 10, 10, late_shapes).put(kFarTooMany).bytes},
       {"late shape with more axes than bytes", 65,
-       done_body(0, 10, 10, late_shapes).put(std::uint32_t{1}).put(std::uint32_t{0}).put(~0U).bytes},
+       done_body(0, 10, 10, late_shapes).put(kOne).put(std::uint32_t{0}).put(kFarTooMany).bytes},
       {"late shape with a negative extent", 65,
-       done_body(0, 10, 10, late_shapes)
-           .put(std::uint32_t{1})
-           .put(std::uint32_t{0})
-           .put(std::uint32_t{1})
-           .put(Index{-1})
-           .bytes},
+       done_body(0, 10, 10, late_shapes).put(kOne).put(std::uint32_t{0}).put(kOne).put(Index{-1}).bytes},
       {"failed elements without a count", 65, done_body(0, 10, 10, failed_elements).bytes},
       {"failed elements of no function", 65,
-       done_body(0, 10, 10, failed_elements).put(std::uint32_t{0}).put(std::uint32_t{0}).bytes},
+       done_body(0, 10, 10, failed_elements).put(kNone).put(kNone).bytes},
       {"failed elements of more functions than bytes", 65,
-       done_body(0, 10, 10, failed_elements).put(~0U).bytes},
-      {"no failed elements of a function", 65, lost(0).put(std::uint32_t{0}).bytes},
-      {"more failed elements than bytes", 65, lost(~0U).bytes},
-      {"failed elements behind the block", 65, lost(1).put_range(9, 11).put(std::uint32_t{0}).bytes},
-      {"failed elements in disorder", 65,
-       lost(2).put_range(5, 6).put_range(4, 5).put(std::uint32_t{0}).bytes},
-      {"failed elements twice", 65, lost(2).put_range(5, 7).put_range(6, 8).put(std::uint32_t{0}).bytes},
+       done_body(0, 10, 10, failed_elements).put(kFarTooMany).bytes},
+      {"no failed elements of a function", 65, lost(0).put(kNone).bytes},
+      {"more failed elements than bytes", 65, lost(kFarTooMany).bytes},
+      {"failed elements behind the block", 65, lost(1).put_range(9, 11).put(kNone).bytes},
+      {"failed elements in disorder", 65, lost(2).put_range(5, 6).put_range(4, 5).put(kNone).bytes},
+      {"failed elements twice", 65, lost(2).put_range(5, 7).put_range(6, 8).put(kNone).bytes},
       {"failed elements without descriptions", 65, lost(1).put_range(5, 6).bytes},
       {"failed elements with more descriptions than are ever told", 65,
-       lost(1).put_range(5, 6).put(std::uint32_t{101}).bytes},
+       lost(1).put_range(5, 6).put(std::uint64_t{101}).bytes},
       {"retracted without a range", 66, Body().put(std::uint64_t{1}).bytes},
       {"retracted of nothing", 66, Body().put(std::uint64_t{1}).put_range(4, 4).bytes},
       {"retracted of a negative range", 66, Body().put(std::uint64_t{1}).put_range(-4, 4).bytes},
@@ -173,11 +169,10 @@ TEST(MalformedMessages, are_refused) {
 }
 
 TEST(MalformedMessages, with_texts_beyond_the_limit_are_refused) {
-  for (const std::size_t length : {max_failure_text_bytes, max_failure_text_bytes + 1}) {
-    Body details = Body().put(Index{5}).put(std::int32_t{0}).put(std::uint16_t{0}).put(std::uint32_t{0});
-    details.put_text("y").put_text(std::string(length, 'm')).put_text("").put_text("").put_text("");
-    const Malformed message{"", 65, done_body(0, 10, 5, a_failure | in_payload).bytes, details.bytes};
-    EXPECT_EQ(is_refused(message), length > max_failure_text_bytes);
+  for (const std::size_t length : {kMaxFailureText, kMaxFailureText + 1}) {
+    const Body body = failure_body(done_body(0, 10, 5, a_failure), 5, 0, 5, 1, std::string(length, 'm'));
+    const Malformed message{"", 65, {}, body.bytes};
+    EXPECT_EQ(is_refused(message), length > kMaxFailureText);
   }
 }
 
@@ -187,9 +182,8 @@ TEST(MalformedMessages, are_well_formed_otherwise) {
   EXPECT_FALSE(is_refused({"", 2, Body().put(std::uint64_t{1}).bytes}));
   EXPECT_FALSE(is_refused({"", 65, done_body(0, 10, 10).bytes}));
   EXPECT_FALSE(is_refused({"", 65, failure_body(done_body(0, 10, 5, a_failure)).bytes}));
-  EXPECT_FALSE(
-      is_refused({"", 65, done_body(0, 10, 5, a_failure | in_payload).bytes, failure_body(Body()).bytes}));
-  EXPECT_FALSE(is_refused({"", 65, done_body(0, 10, 10, late_shapes).put(std::uint32_t{0}).bytes}));
+  EXPECT_FALSE(is_refused({"", 65, {}, failure_body(done_body(0, 10, 5, a_failure)).bytes}));
+  EXPECT_FALSE(is_refused({"", 65, done_body(0, 10, 10, late_shapes).put(kNone).bytes}));
   EXPECT_FALSE(is_refused({"", 66, Body().put(std::uint64_t{1}).put_range(0, 4).bytes}));
 }
 
@@ -206,14 +200,10 @@ TEST(MalformedMessages, that_end_too_early_are_refused) {
   report.completed = 5;
   report.failure = test::failure_at(5, std::string(300, 'm'));
   report.late_shapes = {{{0}, {3}}};
-  const EncodedMessage message = encode(report);
-  ASSERT_FALSE(message.payload.empty());
-  for (std::size_t size = 0; size < message.payload.size(); ++size) {
-    const auto part = std::span(message.payload).first(size);
-    EXPECT_THROW(decode_to_root({{0}, message.kind, message.body(), part}), Bug) << size;
-  }
-  for (std::size_t size = 0; size < message.body().size(); ++size)
-    EXPECT_THROW(decode_to_root({{0}, message.kind, message.body().first(size), message.payload}), Bug)
+  const EncodedMessage message = encode(DoneMessage{report});
+  ASSERT_FALSE(message.fits_frame());
+  for (std::size_t size = 0; size < message.content.size(); ++size)
+    EXPECT_THROW(decode_to_root({{0}, message.kind, {}, std::span(message.content).first(size)}), Bug)
         << size;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Messages between rank 0 and the workers, there and back.
-#include <mpipe/exec/messages.hpp>
+#include "exec/api/messages.hpp"
 
+#include "base/api/failure_bytes.hpp"
 #include "support/expect_error.hpp"
 #include "unit/exec/printing.hpp"
 
@@ -14,7 +15,12 @@ namespace {
 constexpr Index largest = std::numeric_limits<Index>::max();
 
 Frame frame_of(const EncodedMessage& message) {
-  return {.worker = {3}, .kind = message.kind, .body = message.body(), .payload = message.payload};
+  const Bytes* payload = message.fits_frame() ? nullptr : &message.content;
+  return {
+      .worker = {3},
+      .kind = message.kind,
+      .body = message.body(),
+      .payload = payload != nullptr ? std::span<const std::byte>(*payload) : std::span<const std::byte>()};
 }
 
 template <class Message>
@@ -22,8 +28,15 @@ Message to_worker(const EncodedMessage& message) {
   return std::get<Message>(decode_to_worker(frame_of(message)));
 }
 
+/// As it is sent: into a message that was used before.
+EncodedMessage encoded(const BlockReport& report) {
+  EncodedMessage message{99, Bytes(17)};
+  encode_into(message, report);
+  return message;
+}
+
 BlockReport round_trip(const BlockReport& report) {
-  const EncodedMessage message = encode(report);
+  const EncodedMessage message = encoded(report);
   return std::get<DoneMessage>(decode_to_root(frame_of(message))).report;
 }
 
@@ -52,8 +65,7 @@ Failure sample_failure() {
 TEST(Messages, to_a_worker) {
   for (const Block& block : {Block{.id = 1, .stage = {0}, .range = {0, 1}},
                              Block{.id = ~BlockId{0}, .stage = {~0U}, .range = {largest - 1, largest}}}) {
-    EXPECT_EQ(to_worker<ComputeMessage>(encode(block)).block, block);
-    EXPECT_EQ(to_worker<ComputeMessage>(encode(ToWorker(ComputeMessage{block}))).block, block);
+    EXPECT_EQ(to_worker<ComputeMessage>(encode(ComputeMessage{block})).block, block);
     EXPECT_EQ(to_worker<RetractMessage>(encode(ToWorker(RetractMessage{block.id}))).block, block.id);
   }
   EXPECT_EQ(to_worker<BarrierMessage>(encode(ToWorker(BarrierMessage{~0U}))).wave, ~0U);
@@ -70,14 +82,14 @@ TEST(Messages, retracted) {
 TEST(Messages, done) {
   const BlockReport report = plain_report();
   EXPECT_EQ(round_trip(report), report);
-  EXPECT_EQ(encode(report).body().size(), encode(ToRoot(DoneMessage{report})).body().size());
-  EXPECT_TRUE(encode(report).payload.empty());
+  EXPECT_EQ(encoded(report).content, encode(DoneMessage{report}).content);
+  EXPECT_TRUE(encoded(report).fits_frame());
 }
 
 // All that most blocks say is small: it goes out at once, however busy the receiver is.
 TEST(Messages, without_details_fit_into_a_small_body) {
-  EXPECT_LE(encode(plain_report().block).body().size(), 64U);
-  EXPECT_LE(encode(plain_report()).body().size(), 64U);
+  EXPECT_LE(encode(ComputeMessage{plain_report().block}).body().size(), 64U);
+  EXPECT_LE(encoded(plain_report()).body().size(), 64U);
 }
 
 TEST(Messages, done_with_a_failure) {
@@ -87,7 +99,7 @@ TEST(Messages, done_with_a_failure) {
     report.completed = completed;
     EXPECT_EQ(round_trip(report), report);
   }
-  EXPECT_TRUE(encode(report).payload.empty());  // short ones lie in the body
+  EXPECT_TRUE(encoded(report).fits_frame());  // short ones lie in the body
 }
 
 TEST(Messages, done_with_late_shapes) {
@@ -103,7 +115,7 @@ TEST(Messages, done_with_elements_that_failed) {
   BlockReport report = plain_report();
   report.failed = {{{7}, {{120, 121}}}, {{9}, {{100, 101}, {103, 200}, {349, 350}}}};
   EXPECT_EQ(round_trip(report), report);
-  EXPECT_TRUE(encode(report).payload.empty());  // a few ranges lie in the body
+  EXPECT_TRUE(encoded(report).fits_frame());  // a few ranges lie in the body
   report.details = {sample_failure(), sample_failure()};
   report.details[1].message = "";
   EXPECT_EQ(round_trip(report), report);
@@ -112,7 +124,7 @@ TEST(Messages, done_with_elements_that_failed) {
   report.block.range = {0, 100000};
   report.completed = 100000;
   for (Index k = 0; k < 100000; k += 2) report.failed[1].elements.insert({k, k + 1});
-  report.details.assign(max_failure_details, sample_failure());
+  report.details.assign(kMaxFailureDetails, sample_failure());
   EXPECT_EQ(round_trip(report), report);
   // Ahead of an element that ends the run, too.
   report.completed = 5;
@@ -128,9 +140,9 @@ TEST(Messages, details_that_do_not_fit_travel_as_a_payload) {
   for (std::size_t length = 0; length < 300; ++length) {  // across the boundary, byte by byte
     report.failure = sample_failure();
     report.failure->message = std::string(length, 'm');
-    const EncodedMessage message = encode(report);
-    ASSERT_LE(message.body().size(), max_body_bytes);
-    (message.payload.empty() ? in_body : in_payload) = true;
+    const EncodedMessage message = encoded(report);
+    ASSERT_LE(message.body().size(), kMaxBodyBytes);
+    (message.fits_frame() ? in_body : in_payload) = true;
     ASSERT_EQ(round_trip(report), report) << length;
   }
   EXPECT_TRUE(in_body);
@@ -146,7 +158,7 @@ TEST(Messages, texts_of_a_failure_may_be_empty_or_hold_any_byte) {
   EXPECT_EQ(round_trip(report), report);
   report.failure->message = std::string("a\0b\xff\n", 5);
   EXPECT_EQ(round_trip(report), report);
-  report.failure->message = std::string(max_failure_text_bytes, 'm');
+  report.failure->message = std::string(kMaxFailureText, 'm');
   EXPECT_EQ(round_trip(report), report);
 }
 
@@ -156,19 +168,18 @@ TEST(Messages, longer_texts_are_cut_between_characters) {
   report.failure = sample_failure();
   for (const std::string shift : {"", "a", "ab"}) {
     std::string text = shift;
-    while (text.size() <= max_failure_text_bytes) text += "\u4e2d";  // three bytes
+    while (text.size() <= kMaxFailureText) text += "\u4e2d";  // three bytes
     report.failure->arguments = text;
     const std::string cut = round_trip(report).failure->arguments;
-    EXPECT_LE(cut.size(), max_failure_text_bytes);
-    EXPECT_GT(cut.size(), max_failure_text_bytes - 16);
+    EXPECT_LE(cut.size(), kMaxFailureText);
+    EXPECT_GT(cut.size(), kMaxFailureText - 16);
     const std::string mark = " .. (cut)";
     ASSERT_TRUE(cut.ends_with(mark));
     const std::size_t kept = cut.size() - mark.size();
     EXPECT_EQ((kept - shift.size()) % 3, 0U);  // whole characters
     EXPECT_EQ(cut.substr(0, kept), text.substr(0, kept));
   }
-  report.failure->arguments =
-      std::string(2 * max_failure_text_bytes, '\x80');  // no character begins anywhere
+  report.failure->arguments = std::string(2 * kMaxFailureText, '\x80');  // no character begins anywhere
   EXPECT_EQ(round_trip(report).failure->arguments, " .. (cut)");
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The pool of rank 0 over a network within this process.
-#include <mpipe/exec/pools.hpp>
-
 #include "comm/api/loopback.hpp"
+#include "exec/api/pools.hpp"
 #include "support/expect_error.hpp"
 #include "unit/exec/counting_handler.hpp"
 #include "unit/exec/printing.hpp"
@@ -25,8 +24,8 @@ struct Remote {
     return std::get<Message>(decode_to_worker(*frame));
   }
   void say(std::uint32_t worker, const ToRoot& message) {
-    const EncodedMessage encoded = encode(message);
-    network.worker({worker}).send(encoded.kind, encoded.body(), encoded.payload);
+    EncodedMessage encoded = encode(message);
+    network.worker({worker}).send(encoded.kind, encoded.body(), encoded.take_payload());
   }
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Which teams there are, and the messages about them.
 #include <mpipe/core/error.hpp>
-#include <mpipe/exec/messages.hpp>
-#include <mpipe/exec/team_directory.hpp>
 
+#include "exec/api/messages.hpp"
+#include "exec/api/team_directory.hpp"
 #include "unit/exec/counting_handler.hpp"
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ std::vector<WorkerId> members(std::initializer_list<std::uint32_t> numbers) {
   return all;
 }
 
-Frame frame_of(const EncodedMessage& message) { return {{0}, message.kind, message.body(), message.payload}; }
+Frame frame_of(const EncodedMessage& message) { return {{0}, message.kind, message.content, {}}; }
 
 TEST(TeamDirectory, KnowsATeamByItsMembers) {
   TeamDirectory directory(4);
@@ -48,12 +48,11 @@ TEST(TeamDirectory, ForgetsTheOneThatWasNotUsedForLongest) {
 }
 
 TEST(TeamMessages, ComeBackAsTheyWereSent) {
-  for (const std::uint32_t count : {2U, 50U, 51U, 300U}) {  // the last two in the payload
+  for (const std::uint32_t count : {2U, 49U, 50U, 300U}) {  // the last two in the payload
     TeamMessage sent{test::block_of(77, 5, 6, 3), 9, count == 50, {}};
     for (std::uint32_t k = 0; k < count; ++k) sent.members.push_back({3 * k});
     const EncodedMessage encoded = encode(ToWorker(sent));
-    EXPECT_LE(encoded.size, max_body_bytes);
-    EXPECT_EQ(encoded.payload.empty(), count <= 50) << count;
+    EXPECT_EQ(encoded.fits_frame(), count <= 49) << count;
     const auto got = std::get<TeamMessage>(decode_to_worker(frame_of(encoded)));
     EXPECT_EQ(got.block.id, 77U);
     EXPECT_EQ(got.block.stage.value, 3U);
@@ -96,21 +95,20 @@ TEST(TeamMessages, AreRefusedWhenTheyAreNotWhole) {
   };
   const EncodedMessage team =
       encode(ToWorker(TeamMessage{test::block_of(1, 0, 1), 0, true, members({2, 4})}));
-  for (std::size_t size = 0; size < team.size; ++size) {
+  for (std::size_t size = 0; size < team.content.size(); ++size) {
     EncodedMessage cut = team;
-    cut.size = size;
+    cut.content.resize(size);
     refused(cut, true);
   }
   refused(encode(ToWorker(TeamMessage{test::block_of(1, 0, 2), 0, true, members({2, 4})})), true);
   refused(encode(ToWorker(TeamMessage{test::block_of(1, 0, 1), 0, true, members({4, 2})})), true);
   refused(encode(ToWorker(TeamMessage{test::block_of(1, 0, 1), 0, true, members({4})})), true);
-  EncodedMessage with_payload = team;
-  with_payload.payload.resize(8);
-  refused(with_payload, true);
+  const Bytes payload(8);
+  EXPECT_THROW(decode_to_worker({{}, team.kind, team.body(), payload}), Bug);
   const EncodedMessage news = encode(ToRoot(TeamNewsMessage{{1, 0, test::failure_at(0, "m")}}));
-  for (std::size_t size = 0; size < news.size; ++size) {
+  for (std::size_t size = 0; size < news.content.size(); ++size) {
     EncodedMessage cut = news;
-    cut.size = size;
+    cut.content.resize(size);
     refused(cut, false);
   }
   refused(team, false);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Workers that are threads. Nothing here sleeps or waits for time to pass: every step waits for the one
 // before.
-#include <mpipe/exec/pools.hpp>
-
+#include "exec/api/pools.hpp"
 #include "support/expect_error.hpp"
 #include "unit/exec/counting_handler.hpp"
 #include "unit/exec/printing.hpp"

@@ -90,7 +90,7 @@ void damage(const Bytes& bytes, const Read& read) {
 
 TEST(CallMessage, ResultsAreAddedToWhatIsThere) {
   SampleCall there;
-  CallResult result{2, RemoteFailure{"what", "T", Category::function_raised, false}};
+  CallResult result{2, Failure{.message = "what", .type = "T"}};
   there.values = {5, 6, 7};
   there.outputs[1].push_encoded(std::as_bytes(std::span(std::string_view("xy"))));
   there.outputs[1].push_encoded(std::as_bytes(std::span(std::string_view("z"))));
@@ -169,22 +169,22 @@ TEST(CallMessage, ResultsThatTheirOutputsCannotHaveAreRefused) {
 }
 
 /// What a child answers to a request that it cannot carry out.
-RemoteFailure failure_of(std::span<const std::byte> request) {
+Failure failure_of(std::span<const std::byte> request) {
   auto [ours, its] = Channel::make();
   std::thread server([channel = std::move(its)]() mutable { serve_calls(std::move(channel)); });
   Channel::Message answer;
-  EXPECT_TRUE(ours.send(static_cast<std::uint16_t>(CallMessage::call), request));
+  EXPECT_TRUE(ours.send(static_cast<std::uint16_t>(CallKind::call), request));
   EXPECT_EQ(ours.receive(answer), Arrival::message);
   ours.shut_down();
   server.join();
   SampleCall here;
   const CallResult result = absorb_result(answer.bytes(), here.call, 3);
   EXPECT_EQ(result.completed, 0);
-  return result.failure.value_or(RemoteFailure{});
+  return result.failure.value_or(Failure{});
 }
 
 TEST(CallMessage, RequestsThatCannotBeReadAreAnsweredWithWhy) {
-  const RemoteFailure failure = failure_of(Bytes(3));
+  const Failure failure = failure_of(Bytes(3));
   EXPECT_NE(failure.message.find("ends too early"), std::string::npos) << failure.message;
 }
 
@@ -193,7 +193,7 @@ TEST(CallMessage, RequestsForMoreElementsThanMemoryHasAreRefused) {
   sample.external = {Index{1} << 61};  // times the size of a double: 2^64
   sample.call.arguments = {};
   const EncodedCall request({}, 0, sample.call, {0, sample.external[0]});
-  const RemoteFailure failure = failure_of(joined(request.pieces()));
+  const Failure failure = failure_of(joined(request.pieces()));
   EXPECT_EQ(failure.category, Category::too_large) << failure.message;
 }
 

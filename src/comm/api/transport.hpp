@@ -5,7 +5,8 @@
 #pragma once
 
 #include <mpipe/comm/communicator.hpp>
-#include <mpipe/comm/frame.hpp>
+
+#include "comm/api/frame.hpp"
 
 #include <memory>
 

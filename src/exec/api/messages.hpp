@@ -1,36 +1,33 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
 /// The closed set of messages between rank 0 and the workers, and their encoding into frames (see
-/// comm/frame.hpp for the header, which has the version, the run and the kind).
+/// comm/api/frame.hpp for the header, which has the version, the run and the kind).
 ///
-/// Bodies; numbers are little-endian, ranges are two i64:
+/// Contents, as `ByteWriter` puts them; ranges are two i64, lists have their length as u64 in front:
 ///
-///     kind  message     body
-///        1  compute     block u64, stage u32, range
-///        2  retract     block u64
-///        3  barrier     wave u32
-///        4  commit      number u32
+///     kind  message          content
+///        1  compute          block
+///        2  retract          number of the block u64
+///        3  barrier          wave u32
+///        4  commit           number u32
 ///        5  stop
-///        6  compute in  block u64, stage u32, range (one element), team u32, flags u8 (1: the team is new,
-///           team        4: in the payload), members (u32 count, u32s, ascending)
-///        7  release     team u32
-///           team
-///       65  done        block u64, stage u32, range, completed i64, busy i64 (ns), journal u64 (bytes),
-///                       flags u8 (1: a failure follows, 2: late shapes follow, 4: in the payload,
-///                       8: failed elements follow), details
-///       66  retracted   block u64, rest range
-///       67  team news   block u64, attempt u32, flags u8 (1: a failure follows, 4: in the payload), failure
+///        6  compute in team  block (of one element), team u32, whether it is new u8, list of members (u32s,
+///                            ascending)
+///        7  release team     team u32
+///       65  done             block, completed i64, busy i64 (ns), journal u64 (bytes), flags u8 (1: a failure
+///                            follows, 2: late shapes follow, 4: failed elements follow), details
+///       66  retracted        number of the block u64, rest range
+///       67  team news        number of the block u64, attempt u32, whether a failure follows u8, failure
 ///
-/// Details: the failure (element i64, rank i32, category u16, index as u32 count and i64s, then output,
-/// message, type, arguments and host as u32 length and bytes), then the late shapes (u32 count, each output
-/// u32, u32 count and i64s), then the failed elements (u32 count, each function u32, u32 count and ranges;
-/// u32 count and failures). They lie in the body where they fit, else in the payload.
+/// A block is its number u64, its stage u32 and its range. Details are the failure (see `put_failure`), then
+/// the late shapes (u64 count, each output u32 and list of extents), then the failed elements (u64 count, each
+/// function u32 and list of ranges; u64 count and failures).
 #pragma once
 
-#include <mpipe/comm/frame.hpp>
 #include <mpipe/exec/block_report.hpp>
 
-#include <array>
+#include "comm/api/frame.hpp"
+
 #include <variant>
 #include <vector>
 
@@ -82,32 +79,22 @@ struct TeamNewsMessage {
 };
 using ToRoot = std::variant<DoneMessage, RetractedMessage, TeamNewsMessage>;
 
-/// A message, ready for `send` of a transport.
-struct EncodedMessage {
-  FrameKind kind = 0;
-  std::size_t size = 0;
-  std::array<std::byte, max_body_bytes> bytes;  // not initialised: only the first `size` count
-  std::vector<std::byte> payload;
-
-  std::span<const std::byte> body() const { return std::span<const std::byte>(bytes).first(size); }
-};
-
-/// Longer texts of a failure are cut, with a mark, at the boundary of a character.
-inline constexpr std::size_t max_failure_text_bytes = 16 * 1024;
 /// So many failures are described by a worker, and kept in all; of the others the elements are known.
-inline constexpr std::size_t max_failure_details = 100;
+inline constexpr std::size_t kMaxFailureDetails = 100;
 
 EncodedMessage encode(const ToWorker& message);
-EncodedMessage encode(const Block& block);  ///< the same as of a `ComputeMessage`
 EncodedMessage encode(const ToRoot& message);
-EncodedMessage encode(const BlockReport& report);  ///< the same as of a `DoneMessage`
+// The two that are sent all the time, into a message whose memory is used again: `ComputeMessage` and
+// `DoneMessage`.
+void encode_into(EncodedMessage& message, const Block& block);
+void encode_into(EncodedMessage& message, const BlockReport& report);
 
 /// Throws `Bug` for anything that `encode` does not make: unknown kinds, wrong lengths, numbers out of range.
 ToWorker decode_to_worker(const Frame& frame);
 ToRoot decode_to_root(const Frame& frame);
 
 /// A failure by itself, as members of a team tell each other. Decoding throws `Bug` as above.
-std::vector<std::byte> encode_failure(const Failure& failure);
+Bytes encode_failure(const Failure& failure);
 Failure decode_failure(std::span<const std::byte> bytes);
 
 }  // namespace mpipe

@@ -3,6 +3,7 @@
 /// Waiting that neither burns a core for long nor adds microseconds to short tasks.
 #pragma once
 
+#include <mpipe/comm/wait_options.hpp>
 #include <mpipe/core/clock.hpp>
 
 #include <algorithm>
@@ -10,28 +11,29 @@
 
 namespace mpipe {
 
-enum class WaitMode {
-  spin,     ///< poll without pause: the shortest answer, one core
-  backoff,  ///< poll for a millisecond, then sleep between polls
-};
-
-/// How to wait for other ranks and threads.
-struct WaitOptions {
-  WaitMode mode = WaitMode::backoff;
-  /// A wait that sees nothing happen for this long gives up with an `Error` (rank_lost); zero: never.
-  Duration limit = Duration::zero();
-  /// With `backoff`: let others have the core between polls. For waits for ranks that may need this very
-  /// core, as in collective calls; the one who hands out work keeps its core, or others take it for
-  /// milliseconds.
-  bool yields = false;
-};
-
-/// `MPIPE_WAIT` (`spin` or `backoff`) and `MPIPE_WAIT_LIMIT` (seconds), where they are set. Throws `Error`
-/// (bad_option) for other values.
-WaitOptions wait_options_from_environment();
-
 /// Sleeps; a signal may end it early, which is what a signal wants.
 void sleep_for(Duration duration);
+
+/// Another way to sleep, for threads whose time is simulated.
+class Sleeper {
+ public:
+  virtual void sleep(Duration duration) = 0;
+
+ protected:
+  ~Sleeper() = default;
+};
+
+/// While it lives, `sleep_for` of the thread that made it is that of `sleeper`, which must outlive this.
+class ThreadSleeper {
+ public:
+  explicit ThreadSleeper(Sleeper& sleeper);
+  ~ThreadSleeper();
+  ThreadSleeper(const ThreadSleeper&) = delete;
+  ThreadSleeper& operator=(const ThreadSleeper&) = delete;
+
+ private:
+  Sleeper* before_;
+};
 
 /// The pause between polls that found nothing. The polling itself is the caller's:
 ///
@@ -61,15 +63,15 @@ class Waiter {
   }
 
   /// What `idle` returns.
-  bool looked() const { return polls_ % polls_per_look == 0 || sleeping(); }
+  bool looked() const { return polls_ % kPollsPerLook == 0 || sleeping(); }
 
   /// As `next_pause`, but short: data flows between this process and another while both poll.
-  Duration next_short_pause() { return std::min<Duration>(next_pause(), shortest_pause); }
+  Duration next_short_pause() { return std::min<Duration>(next_pause(), kShortestPause); }
 
   /// As `idle`, for those who sleep in their own way: how long to pause now, zero to poll again at once.
   Duration next_pause() {
     // The clock is read at every 64th poll only: polls are cheaper than the clock.
-    if (++polls_ % polls_per_look != 0 && !sleeping()) return Duration::zero();
+    if (++polls_ % kPollsPerLook != 0 && !sleeping()) return Duration::zero();
     return look_at_clock();
   }
 
@@ -81,11 +83,11 @@ class Waiter {
   const WaitOptions& options() const { return options_; }
 
  private:
-  static constexpr std::uint32_t polls_per_look = 64;
-  static constexpr Duration shortest_pause = std::chrono::microseconds(20);
-  static constexpr Duration spin_time = std::chrono::milliseconds(1);
+  static constexpr std::uint32_t kPollsPerLook = 64;
+  static constexpr Duration kShortestPause = std::chrono::microseconds(20);
+  static constexpr Duration kSpinTime = std::chrono::milliseconds(1);
 
-  bool sleeping() const { return waiting_ && waited_ >= spin_time && options_.mode == WaitMode::backoff; }
+  bool sleeping() const { return waiting_ && waited_ >= kSpinTime && options_.mode == WaitMode::backoff; }
   Duration look_at_clock();
 
   WaitOptions options_;

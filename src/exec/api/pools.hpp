@@ -3,12 +3,13 @@
 /// The pools that there are.
 #pragma once
 
-#include <mpipe/comm/transport.hpp>
 #include <mpipe/core/clock.hpp>
 #include <mpipe/exec/block_handler.hpp>
-#include <mpipe/exec/messages.hpp>
 #include <mpipe/exec/pool.hpp>
-#include <mpipe/exec/team_directory.hpp>
+
+#include "comm/api/transport.hpp"
+#include "exec/api/messages.hpp"
+#include "exec/api/team_directory.hpp"
 
 #include <memory>
 #include <vector>
@@ -17,12 +18,12 @@ namespace mpipe {
 
 /// How long a pool computes in this process without looking up. Blocks that take longer are cut into slices;
 /// elements are not.
-inline constexpr Duration default_slice = std::chrono::microseconds(100);
+inline constexpr Duration kDefaultSlice = std::chrono::microseconds(100);
 
 /// One worker: the thread that polls. Sequential runs, and rank 0 computing between messages.
 class InlinePool final : public Pool {
  public:
-  InlinePool(BlockHandler& handler, const Clock& clock, ProcessPlace place, Duration slice = default_slice);
+  InlinePool(BlockHandler& handler, const Clock& clock, ProcessPlace place, Duration slice = kDefaultSlice);
   ~InlinePool() override;
 
   std::uint32_t worker_count() const override { return 1; }
@@ -41,7 +42,7 @@ class InlinePool final : public Pool {
 class ThreadPool final : public Pool {
  public:
   ThreadPool(std::vector<BlockHandler*> handlers, const Clock& clock, ProcessPlace place,
-             Duration slice = default_slice);
+             Duration slice = kDefaultSlice);
   /// Waits for the slices that are being computed; drops everything else.
   ~ThreadPool() override;
 
@@ -80,6 +81,7 @@ class RemotePool final : public Pool {
 
   RootTransport& transport_;
   TeamDirectory teams_;
+  EncodedMessage message_;  ///< its memory is used again for each block
 };
 
 /// Two pools as one: the workers of `remote`, then those of `local`. Events of `remote` come first, but

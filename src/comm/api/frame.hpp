@@ -3,33 +3,35 @@
 /// Frames: the messages between rank 0 and the workers, as bytes. What they mean is not known here.
 ///
 /// A frame is one message of at most 256 bytes: a header of 16 bytes and a body. Larger ones would make the
-/// sender wait until the receiver calls MPI again, which a computing worker does not. What does not fit
-/// travels as a second message, the payload, whose size the header tells. All numbers are little-endian, as
-/// the machines are that this runs on.
+/// sender wait until the receiver calls MPI again, which a computing worker does not. The content of a message
+/// is the body where it fits; otherwise the body is empty, and the content travels as a second message, the
+/// payload, whose size the header tells. All numbers are little-endian, as the machines are that this runs on.
 ///
 ///     offset  bytes  what
 ///          0      2  magic number 0x706d ("mp")
-///          2      1  version of the format, 1
+///          2      1  version of the format, 2
 ///          3      1  kind of the frame
 ///          4      4  run id: frames of different runs do not mix
 ///          8      8  size of the payload
 ///         16  0-240  body
 #pragma once
 
+#include <mpipe/base/bytes.hpp>
 #include <mpipe/core/index.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 namespace mpipe {
 
-inline constexpr std::size_t max_frame_bytes = 256;
-inline constexpr std::size_t frame_header_bytes = 16;
-inline constexpr std::size_t max_body_bytes = max_frame_bytes - frame_header_bytes;
-inline constexpr std::uint64_t max_payload_bytes = std::uint64_t{1} << 30;
-inline constexpr std::uint8_t frame_version = 1;
+inline constexpr std::size_t kMaxFrameBytes = 256;
+inline constexpr std::size_t kFrameHeaderBytes = 16;
+inline constexpr std::size_t kMaxBodyBytes = kMaxFrameBytes - kFrameHeaderBytes;
+inline constexpr std::uint64_t kMaxPayloadBytes = std::uint64_t{1} << 30;
+inline constexpr std::uint8_t kFrameVersion = 2;
 
 /// Which message a frame carries; the numbers belong to the layer that encodes them.
 using FrameKind = std::uint8_t;
@@ -41,6 +43,23 @@ struct Frame {
   FrameKind kind = 0;
   std::span<const std::byte> body;
   std::span<const std::byte> payload;
+
+  /// What the message says: the body or the payload. Throws `Bug` where there are both.
+  std::span<const std::byte> content() const;
+};
+
+/// A message, ready for `send` of a transport. To send many small ones without allocating, encode them into
+/// the same object: `body` leaves the memory where it is.
+struct EncodedMessage {
+  FrameKind kind = 0;
+  Bytes content;
+
+  bool fits_frame() const { return content.size() <= kMaxBodyBytes; }
+  std::span<const std::byte> body() const {
+    return fits_frame() ? std::span<const std::byte>(content) : std::span<const std::byte>();
+  }
+  /// The content where it does not fit a frame; it leaves the message, so ask for the body before.
+  Bytes take_payload() { return fits_frame() ? Bytes() : std::exchange(content, {}); }
 };
 
 struct FrameHeader {
@@ -51,7 +70,7 @@ struct FrameHeader {
 
 /// A frame as it is sent.
 struct FrameBytes {
-  std::array<std::byte, max_frame_bytes> bytes;
+  std::array<std::byte, kMaxFrameBytes> bytes;
   std::size_t size = 0;
 };
 
