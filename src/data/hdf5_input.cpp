@@ -32,7 +32,7 @@ Value read_numbers(const Hdf5Dataset& dataset, const ElementType& element, const
 
 }  // namespace
 
-Value read_hdf5(const std::filesystem::path& file, const std::string& dataset) {
+Value read_hdf5(const std::string& file, const std::string& dataset) {
   const H5Turn turn;
   const Hdf5Dataset open(file, dataset);
   const Shape shape = open.shape();

@@ -7,7 +7,6 @@
 #include <mpipe/core/failure.hpp>
 #include <mpipe/data/element_states.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
-#include <mpipe/plan/lineage.hpp>
 #include <mpipe/plan/plan.hpp>
 #include <mpipe/run/map_options.hpp>
 
@@ -76,7 +75,7 @@ class Results {
  public:
   std::map<std::string, OutputResult> outputs;
   std::vector<std::string> names;                       ///< of the outputs, in the order of the plan
-  Lineage lineage;                                      ///< which elements need which
+  std::shared_ptr<const Lineage> lineage;               ///< which elements need which
   std::map<std::string, FunctionStatistics> functions;  ///< by function name
   std::map<std::string, PartialShape> planned_shapes;   ///< of arrays in mapspecs, before the run
   std::map<std::string, PartialShape> resolved_shapes;  ///< after it
@@ -134,6 +133,7 @@ void check_map(const Pipeline& pipeline, const Inputs& inputs, const MapOptions&
 /// disturbed. Every rank brings the same pipeline (checked); inputs and options are rank 0's. Either every
 /// rank returns, or every rank throws an `Error` of the same category and text.
 Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,
-            const MapOptions& options = {});
+            const MapOptions& options);
+Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs);
 
 }  // namespace mpipe

@@ -11,7 +11,6 @@
 #include <mpipe/plan/plan.hpp>
 #include <mpipe/run/chunk_size.hpp>
 
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -36,7 +35,7 @@ struct UserExecutor {
 /// Options of one `map`. Only those of rank 0 count.
 struct MapOptions {
   /// Where the run lives; empty: nothing is written anywhere.
-  std::filesystem::path run_folder = {};
+  std::string run_folder = {};
   bool resume = false;     ///< go on with the run in `run_folder`
   bool overwrite = false;  ///< replace the run in `run_folder`
   /// Output -> where its values are kept, as in `{{"", "hdf5"}, {"mean", StorageKind::memory}}`; "" is the

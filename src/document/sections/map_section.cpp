@@ -2,6 +2,7 @@
 // Reads the `map:` section by the table of options: what is a key there, and what its value has to be.
 #include "document/sections/map_section.hpp"
 
+#include "core/api/suggest.hpp"
 #include "document/sections/keys.hpp"
 #include "document/text.hpp"
 
