@@ -4,7 +4,7 @@
 #pragma once
 
 #include <mpipe/core/shape.hpp>
-#include <mpipe/data/array_source.hpp>
+#include <mpipe/data/value.hpp>
 #include <mpipe/data/element_type.hpp>
 
 #include "h5/api/h5_handle.hpp"

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <mpipe/core/index.hpp>
-#include <mpipe/data/array_source.hpp>
+#include <mpipe/data/value.hpp>
 
 #include <atomic>
 #include <cstddef>

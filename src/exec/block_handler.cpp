@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/element_type.hpp>
-#include <mpipe/exec/block_handler.hpp>
+#include <mpipe/exec/pool.hpp>
 
 #include <fmt/format.h>
 

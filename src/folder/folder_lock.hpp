@@ -4,7 +4,7 @@
 #pragma once
 
 #include <mpipe/core/error.hpp>
-#include <mpipe/folder/folder_owner.hpp>
+#include <mpipe/folder/status.hpp>
 
 #include "base/api/file.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Identifies the process that has a run folder, and finds whether it still lives.
 #include <mpipe/comm/communicator.hpp>
-#include <mpipe/folder/folder_owner.hpp>
+#include <mpipe/folder/status.hpp>
 
 #include "folder/folder_lock.hpp"
 #include "folder/status_format.hpp"

@@ -13,7 +13,7 @@
 
 #include <mpipe/core/clock.hpp>
 #include <mpipe/futures/task.hpp>
-#include <mpipe/futures/task_error.hpp>
+#include <mpipe/futures/future.hpp>
 
 #include "comm/api/frame.hpp"
 #include "futures/code_map.hpp"

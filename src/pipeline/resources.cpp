@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Resources in the words of documents.
-#include <mpipe/pipeline/resources.hpp>
+#include <mpipe/pipeline/function_body.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <mpipe/core/clock.hpp>
-#include <mpipe/exec/block_report.hpp>
+#include <mpipe/exec/pool.hpp>
 #include <mpipe/run/map.hpp>
 
 #include <map>

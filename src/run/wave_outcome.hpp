@@ -4,7 +4,7 @@
 #pragma once
 
 #include <mpipe/comm/communicator.hpp>
-#include <mpipe/exec/block_report.hpp>
+#include <mpipe/exec/pool.hpp>
 
 #include <optional>
 #include <vector>

@@ -6,7 +6,6 @@
 /// else in the process may be in HDF5 meanwhile.
 #pragma once
 
-#include <mpipe/data/array_source.hpp>
 #include <mpipe/data/value.hpp>
 
 #include <memory>

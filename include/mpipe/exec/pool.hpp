@@ -3,14 +3,82 @@
 /// Workers behind one interface, wherever they are: this thread, other threads, other ranks.
 #pragma once
 
-#include <mpipe/exec/block_report.hpp>
 
+#include <mpipe/core/shape.hpp>
+#include <mpipe/schedule/block.hpp>
+#include <vector>
+#include <mpipe/core/failure.hpp>
+#include <string>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <variant>
 
 namespace mpipe {
+
+/// The shape of an output's elements, which became known by computing one.
+struct LateShape {
+  OutputId output;
+  Shape internal;
+
+  friend bool operator==(const LateShape&, const LateShape&) = default;
+};
+
+/// Elements of a function that failed, where the run goes on without them.
+struct FailedElements {
+  FunctionId function;
+  RangeSet elements;
+
+  friend bool operator==(const FailedElements&, const FailedElements&) = default;
+};
+
+/// How a block ended. Without a failure all of `block.range` has been dealt with: it is done but for what is
+/// in `failed`, and what in the same block needs that. With one its first `completed` elements are.
+struct BlockReport {
+  Block block;                         ///< as it was handed out, less what was given back
+  Index completed = 0;                 ///< elements dealt with, from the beginning of the range on
+  Duration busy{};                     ///< time spent computing it
+  std::optional<Failure> failure;      ///< ends the run: of an element that is not among the completed ones
+  std::vector<FailedElements> failed;  ///< at most one entry per function of the stage
+  std::vector<Failure> details;        ///< of some of the elements in `failed`
+  std::vector<LateShape> late_shapes;
+  std::uint64_t journal_bytes = 0;  ///< what the journal of the worker holds now
+};
+
+/// The end of a block that nobody will compute (in this place).
+struct RetractedBlock {
+  BlockId block = 0;
+  IndexRange rest;  ///< the end of its range, not empty; all of it: there will be no report
+
+  friend bool operator==(const RetractedBlock&, const RetractedBlock&) = default;
+};
+
+/// What is heard of an element that a team computes, before its report. With a failure: of a member at which
+/// the function threw; others may still be in it, or never leave it. Without: from the leader, all members
+/// are back from a try that failed, and try again.
+struct TeamNews {
+  BlockId block = 0;
+  std::uint32_t attempt = 0;  ///< counted from 0
+  std::optional<Failure> failure;
+};
+
+/// Computes blocks in this process. One thread at a time, unless the implementation says otherwise.
+class BlockHandler {
+ public:
+  virtual ~BlockHandler() = default;
+
+  /// Computes all elements of `block`, or reports how far it came and what failed. A block may come in
+  /// consecutive slices, each a block with the same id and a part of the range. `busy` of the report is
+  /// measured by the caller. Should not throw; what it throws is reported as the failure of the first
+  /// element.
+  virtual BlockReport compute(const Block& block) = 0;
+
+  /// Blocks of this stage come whole, however long they take, as each call costs much by itself.
+  virtual bool takes_whole(StageId) const { return false; }
+};
+
+/// `handler.compute(block)`, with everything that it throws turned into a failure.
+BlockReport compute_guarded(BlockHandler& handler, const Block& block, const ProcessPlace& place);
 
 /// What a worker has to say.
 struct PoolEvent {

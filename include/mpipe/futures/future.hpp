@@ -6,10 +6,12 @@
 /// belong to the thread that made the executor. Callbacks run in that thread, within such a call.
 #pragma once
 
-#include <mpipe/comm/wait_options.hpp>
+#include <mpipe/core/error.hpp>
+#include <mpipe/core/failure.hpp>
+#include <string>
+#include <mpipe/comm/communicator.hpp>
 #include <mpipe/data/codec.hpp>
 #include <mpipe/futures/future_state.hpp>
-#include <mpipe/futures/task_error.hpp>
 
 #include <memory>
 #include <optional>
@@ -18,6 +20,37 @@
 #include <vector>
 
 namespace mpipe {
+
+/// The submitted function threw, or a value could not be read or written where it ran.
+class TaskError final : public Error {
+ public:
+  explicit TaskError(Failure failure);
+  /// What was thrown, as the process saw it that ran the function. Its rank is that in the communicator that
+  /// the executor was made of.
+  const Failure& failure() const { return failure_; }
+
+ private:
+  Failure failure_;
+};
+
+/// The value was not there in time. The task goes on, and the future can be asked again.
+class FutureTimeout final : public Error {
+ public:
+  explicit FutureTimeout(const std::string& message) : Error(Category::cancelled, message) {}
+};
+
+/// The value will never be there, as somebody cancelled the future before its task began.
+class FutureCancelled final : public Error {
+ public:
+  FutureCancelled();
+};
+
+/// The workers cannot be used any more: an initializer failed on one (category function_raised), or one was
+/// lost or sent what cannot be understood (rank_lost). All that was not done by then fails in this way.
+class BrokenPool final : public Error {
+ public:
+  using Error::Error;
+};
 
 template <class R>
 class Future;

@@ -3,7 +3,7 @@
 /// What handles of futures share. For future.hpp and the executors.
 #pragma once
 
-#include <mpipe/comm/wait_options.hpp>
+#include <mpipe/comm/communicator.hpp>
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/codec.hpp>
 

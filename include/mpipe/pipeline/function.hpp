@@ -6,7 +6,6 @@
 #include <mpipe/data/value.hpp>
 #include <mpipe/mapspec/mapspec.hpp>
 #include <mpipe/pipeline/function_body.hpp>
-#include <mpipe/pipeline/resources.hpp>
 #include <mpipe/pipeline/typed_body.hpp>
 
 #include <concepts>

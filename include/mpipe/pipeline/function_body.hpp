@@ -4,11 +4,14 @@
 /// that schedules, moves and stores values. It is crossed once per block, never per element.
 #pragma once
 
+#include <mpipe/core/clock.hpp>
+#include <array>
+#include <cstdint>
+#include <limits>
 #include <mpipe/core/comm.hpp>
 #include <mpipe/core/shape.hpp>
 #include <mpipe/data/codec.hpp>
 #include <mpipe/data/element_type.hpp>
-#include <mpipe/pipeline/resources.hpp>
 
 #include <memory>
 #include <optional>
@@ -17,6 +20,69 @@
 #include <vector>
 
 namespace mpipe {
+
+/// What one call of a function needs (`Function::resources`), and, as a parameter of a function, what the
+/// call has: a parameter of this type has no name and is filled in. Zero: nothing is asked for, or no limit.
+struct Resources {
+  int ranks = 1;             ///< worker ranks that make one call together; above 1 it takes a communicator
+  int threads = 0;           ///< that the call may use itself
+  int gpus = 0;              ///< devices for the call alone
+  std::uint64_t memory = 0;  ///< bytes
+  Duration time{};           ///< that it may take
+  /// Of a call in a `map`: the numbers of its devices on its node, `gpus` of them, which no other rank uses
+  /// during this run. Not for functions to ask for.
+  std::vector<int> devices = {};
+
+  friend bool operator==(const Resources&, const Resources&) = default;
+};
+
+/// What is asked for, in the words of documents: `ranks 2, memory 2GB, time 10min`; empty for nothing.
+std::string to_string(const Resources& needs);
+
+/// Where a function is called.
+enum class Isolation : std::uint8_t {
+  none,    ///< in the process that computes the block: a crash ends it
+  process  ///< in a child process: a crash, a time-out or too much memory is the failure of that element
+};
+
+/// A stream of random numbers of one element: counter-based (Philox4x64-10; Salmon et al., "Parallel random
+/// numbers: as easy as 1, 2, 3", SC11), keyed by (seed, stream) and counted from (element, 0). The same
+/// numbers on any number of ranks, in any order, after any resume. Satisfies
+/// `std::uniform_random_bit_generator`. Not thread-safe; copying copies the state.
+class Random {
+ public:
+  using result_type = std::uint64_t;
+
+  /// `stream`: of the function, see `stream_of`.
+  Random(std::uint64_t seed, std::uint64_t stream, std::uint64_t element)
+      : key_{seed, stream}, counter_{0, element, 0, 0} {}
+
+  static constexpr result_type min() { return 0; }
+  static constexpr result_type max() { return std::numeric_limits<result_type>::max(); }
+  result_type operator()() {
+    if (used_ == block_.size()) refill();
+    return block_[used_++];
+  }
+
+  /// Uniform in [0, 1), 53 random bits.
+  double uniform() { return static_cast<double>((*this)() >> 11) * 0x1.0p-53; }
+  /// Normal with mean 0 and standard deviation 1 (Box-Muller, both values used).
+  double normal();
+
+ private:
+  void refill();
+
+  std::array<std::uint64_t, 2> key_;
+  std::array<std::uint64_t, 4> counter_;
+  std::array<std::uint64_t, 4> block_{};
+  std::size_t used_ = 4;
+  double spare_ = 0;
+  bool has_spare_ = false;
+};
+
+/// The stream number of a function: a hash (64-bit FNV-1a) of the name of its first output, so that it
+/// survives edits of other functions.
+std::uint64_t stream_of(const char* first_output);
 
 /// The type of one value as a body takes or returns it; what is not known yet is empty.
 struct ValueType {

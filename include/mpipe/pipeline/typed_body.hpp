@@ -7,8 +7,6 @@
 #include <mpipe/core/comm.hpp>
 #include <mpipe/data/value.hpp>
 #include <mpipe/pipeline/function_body.hpp>
-#include <mpipe/pipeline/random.hpp>
-#include <mpipe/pipeline/resources.hpp>
 
 #include <algorithm>
 #include <concepts>

@@ -3,7 +3,7 @@
 /// Waiting that neither burns a core for long nor adds microseconds to short tasks.
 #pragma once
 
-#include <mpipe/comm/wait_options.hpp>
+#include <mpipe/comm/communicator.hpp>
 #include <mpipe/core/clock.hpp>
 
 #include <algorithm>

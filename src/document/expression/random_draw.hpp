@@ -4,7 +4,6 @@
 #pragma once
 
 #include <mpipe/pipeline/function_body.hpp>
-#include <mpipe/pipeline/random.hpp>
 
 #include "document/expression/expression_tree.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "document/expression/scalar_program.hpp"
 
-#include <mpipe/pipeline/random.hpp>
+#include <mpipe/pipeline/function_body.hpp>
 
 #include "document/expression/argument_reader.hpp"
 #include "document/expression/random_draw.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Inputs that are computed: ranges and random numbers.
-#include <mpipe/pipeline/random.hpp>
+#include <mpipe/pipeline/function_body.hpp>
 
 #include "document/inputs/input_value.hpp"
 #include "document/sections/keys.hpp"

@@ -4,7 +4,7 @@
 /// this rank.
 #pragma once
 
-#include <mpipe/exec/block_handler.hpp>
+#include <mpipe/exec/pool.hpp>
 #include <mpipe/plan/plan.hpp>
 
 #include "exec/api/messages.hpp"

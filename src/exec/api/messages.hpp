@@ -24,7 +24,7 @@
 /// function u32 and list of ranges; u64 count and failures).
 #pragma once
 
-#include <mpipe/exec/block_report.hpp>
+#include <mpipe/exec/pool.hpp>
 
 #include "comm/api/frame.hpp"
 

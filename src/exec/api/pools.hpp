@@ -4,7 +4,6 @@
 #pragma once
 
 #include <mpipe/core/clock.hpp>
-#include <mpipe/exec/block_handler.hpp>
 #include <mpipe/exec/pool.hpp>
 
 #include "comm/api/transport.hpp"

@@ -5,7 +5,7 @@
 
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/core/comm.hpp>
-#include <mpipe/exec/block_handler.hpp>
+#include <mpipe/exec/pool.hpp>
 
 #include <memory>
 #include <optional>

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <mpipe/core/clock.hpp>
-#include <mpipe/exec/block_handler.hpp>
+#include <mpipe/exec/pool.hpp>
 
 namespace mpipe {
 

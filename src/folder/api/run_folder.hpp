@@ -4,7 +4,7 @@
 #pragma once
 
 #include <mpipe/core/shape.hpp>
-#include <mpipe/folder/folder_owner.hpp>
+#include <mpipe/folder/status.hpp>
 
 #include <cstdint>
 #include <filesystem>

@@ -3,7 +3,7 @@
 /// What a function sees of its resources while it is called.
 #pragma once
 
-#include <mpipe/pipeline/resources.hpp>
+#include <mpipe/pipeline/function_body.hpp>
 
 #include <optional>
 #include <string>

@@ -6,7 +6,6 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/value.hpp>
 #include <mpipe/pipeline/function_body.hpp>
-#include <mpipe/pipeline/random.hpp>
 
 #include <optional>
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Inputs that are written out or computed: types, shapes, values, refusals.
-#include <mpipe/pipeline/random.hpp>
+#include <mpipe/pipeline/function_body.hpp>
 
 #include "document_text.hpp"
 

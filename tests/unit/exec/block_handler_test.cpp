@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What handlers throw, and reports that cannot be true.
-#include <mpipe/exec/block_handler.hpp>
+#include <mpipe/exec/pool.hpp>
 
 #include "support/expect_error.hpp"
 #include "unit/exec/counting_handler.hpp"

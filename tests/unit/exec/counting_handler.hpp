@@ -3,7 +3,7 @@
 /// A clock that only tests move, and a handler that notes what it was asked to compute.
 #pragma once
 
-#include <mpipe/exec/block_handler.hpp>
+#include <mpipe/exec/pool.hpp>
 
 #include <atomic>
 #include <functional>

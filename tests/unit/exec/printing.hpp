@@ -3,7 +3,7 @@
 /// Comparing and printing what the exec layer passes around.
 #pragma once
 
-#include <mpipe/exec/block_report.hpp>
+#include <mpipe/exec/pool.hpp>
 
 #include <ostream>
 #include <tuple>

@@ -3,7 +3,7 @@
 #include "folder/folder_lock.hpp"
 
 #include <mpipe/comm/communicator.hpp>
-#include <mpipe/folder/folder_owner.hpp>
+#include <mpipe/folder/status.hpp>
 
 #include "folder/api/run_folder.hpp"
 #include "support/expect_error.hpp"

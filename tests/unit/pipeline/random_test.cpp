@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Streams of random numbers that depend on the seed, the function and the element only.
-#include <mpipe/pipeline/random.hpp>
+#include <mpipe/pipeline/function_body.hpp>
 
 #include <gtest/gtest.h>
 
