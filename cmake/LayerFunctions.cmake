@@ -2,12 +2,13 @@
 # What the table in Layers.cmake is made of, and what src/<layer>/CMakeLists.txt calls.
 
 function(_mpipe_declare kind name)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "USES;MAY_EXPOSE;MAY_INCLUDE;NOT")
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "USES;MAY_EXPOSE;MAY_INCLUDE;MAY_SHARE;NOT")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "${name}: cannot read '${arg_UNPARSED_ARGUMENTS}' in its line of cmake/Layers.cmake.")
   endif()
-  mpipe_get_third_party(exposed HEADERS ${MPIPE_EVERYWHERE} ${arg_MAY_EXPOSE})
-  mpipe_get_third_party(included HEADERS ${MPIPE_EVERYWHERE} ${arg_MAY_EXPOSE} ${arg_MAY_INCLUDE})
+  mpipe_get_third_party(exposed HEADERS ${MPIPE_EVERYWHERE} ${arg_MAY_EXPOSE} ${arg_MAY_SHARE})
+  mpipe_get_third_party(included HEADERS ${MPIPE_EVERYWHERE} ${arg_MAY_EXPOSE} ${arg_MAY_INCLUDE} ${arg_MAY_SHARE})
+  list(APPEND arg_MAY_INCLUDE ${arg_MAY_SHARE})  # both are linked alike
   foreach(key USES MAY_EXPOSE MAY_INCLUDE)
     set_property(GLOBAL PROPERTY MPIPE_${key}_OF_${name} "${arg_${key}}")
   endforeach()
@@ -22,7 +23,7 @@ endfunction()
 # mpipe_layer(<name> USES .. MAY_EXPOSE .. MAY_INCLUDE .. NOT ..): see Layers.cmake.
 function(mpipe_layer name)
   get_property(above GLOBAL PROPERTY MPIPE_LAYERS)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "USES;MAY_EXPOSE;MAY_INCLUDE;NOT")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "USES;MAY_EXPOSE;MAY_INCLUDE;MAY_SHARE;NOT")
   foreach(used IN LISTS arg_USES)
     if(NOT used IN_LIST above)
       message(FATAL_ERROR "cmake/Layers.cmake: layer '${name}' cannot use '${used}', which is not above its "

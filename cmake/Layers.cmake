@@ -7,6 +7,8 @@
 #                                those for other layers (src/<layer>/api): only ones above its line
 #     MAY_EXPOSE <third party>.. may be included anywhere, public headers too: those who link the layer get it
 #     MAY_INCLUDE <third party>.. may be included by sources and private headers only
+#     MAY_SHARE <third party>.. as MAY_INCLUDE, and by headers in src/<layer>/api: the layers that include these
+#                                have it in lines of their own
 #     NOT <header>..)            standard and system headers that would break what the layer promises not to know
 #
 # Third parties are named in ThirdParty.cmake. Standard and POSIX headers are free otherwise, and so is fmt,
@@ -23,7 +25,10 @@ mpipe_layer(base      USES core
                       MAY_INCLUDE nlohmann_json)
 mpipe_layer(mapspec   USES core
                       NOT ${_threads} ${_files})
-mpipe_layer(data      USES core base
+# The one owner of handles of HDF5, and the lock on it.
+mpipe_layer(h5        USES core base
+                      MAY_SHARE hdf5)
+mpipe_layer(data      USES core base h5
                       MAY_EXPOSE boost_serialization
                       MAY_INCLUDE hdf5)
 mpipe_layer(pipeline  USES core base mapspec data
@@ -47,7 +52,7 @@ mpipe_layer(exec      USES core base mapspec data pipeline plan schedule isolati
 mpipe_layer(futures   USES core base data comm exec
                       MAY_INCLUDE dlopen
                       NOT fstream filesystem)
-mpipe_layer(store     USES core base mapspec data comm
+mpipe_layer(store     USES core base h5 mapspec data comm
                       MAY_INCLUDE mpi hdf5 xxhash nlohmann_json)
 mpipe_layer(folder    USES core base data comm plan exec
                       MAY_INCLUDE spdlog nlohmann_json)

@@ -50,13 +50,13 @@ bool has_shape(const RunReader& reader, std::size_t output) { return reader.outp
 
 std::string one_json(RunReader& reader, std::size_t output, Index max_print) {
   const OutputLayout& layout = reader.outputs()[output];
-  const OutputProgress& progress = reader.progress(output);
+  const ElementStates& progress = reader.progress(output);
   OutputReport report{layout.dims,
                       layout.shape,
                       std::string(layout.type->dtype()),
-                      progress.done.count(),
-                      progress.failed.count(),
-                      progress.blocked.count(),
+                      progress.done().count(),
+                      progress.failed().count(),
+                      progress.blocked().count(),
                       0};
   if (const auto total = reader.element_total(output))
     report.pending = std::max<Index>(0, *total - report.done - report.failed - report.blocked);

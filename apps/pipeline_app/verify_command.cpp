@@ -57,8 +57,8 @@ void compare_status(const RunStatus& status, const RunReader& reader, Faults& fa
   for (const OutputStatus& output : status.outputs) {
     const auto found = reader.find(output.name);
     if (!found || !output.elements) continue;
-    const OutputProgress& progress = reader.progress(*found);
-    const Index settled = progress.done.count() + progress.failed.count() + progress.blocked.count();
+    const ElementStates& progress = reader.progress(*found);
+    const Index settled = progress.done().count() + progress.failed().count() + progress.blocked().count();
     if (settled < *output.elements)
       faults.push_back(fmt::format("the run is complete, but {} of {} elements of '{}' are not there",
                                    *output.elements - settled, *output.elements, output.name));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads datasets of other programs: what they hold, where it lies, and their values in memory.
 #include "data/hdf5_dataset.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -13,21 +14,10 @@
 namespace mpipe::detail {
 namespace {
 
-std::recursive_mutex& turns() {
-  static std::recursive_mutex mutex;
-  return mutex;
-}
-
 /// The innermost reason that HDF5 gives.
 std::string reason() {
-  std::string text;
-  const auto keep_first = [](unsigned, const H5E_error2_t* error, void* to) -> herr_t {
-    auto& out = *static_cast<std::string*>(to);
-    if (out.empty() && error->desc != nullptr) out = error->desc;
-    return 0;
-  };
-  if (H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &text) < 0 || text.empty()) return "no reason given";
-  return text;
+  const std::string text = h5_reason(1);
+  return text.empty() ? "no reason given" : text;
 }
 
 const ElementType* integer_type(std::size_t size, bool is_signed) {
@@ -87,13 +77,6 @@ std::string fixed_text(const char* raw, std::size_t size, H5T_str_t padding) {
 
 }  // namespace
 
-Hdf5Turn::Hdf5Turn() : lock_(turns()) {
-  H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
-  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-}
-
-Hdf5Turn::~Hdf5Turn() { H5Eset_auto2(H5E_DEFAULT, function_, data_); }
-
 Hdf5Dataset::Hdf5Dataset(std::filesystem::path file, std::string name)
     : path_(std::move(file)),
       name_(std::move(name)),
@@ -102,7 +85,7 @@ Hdf5Dataset::Hdf5Dataset(std::filesystem::path file, std::string name)
 
 hid_t Hdf5Dataset::open_file() const {
   { open_input_file(path_); }
-  const Hdf5Id access(check(H5Pcreate(H5P_FILE_ACCESS)), H5Pclose);
+  const H5Handle access(check(H5Pcreate(H5P_FILE_ACCESS)), H5Pclose);
   // Readers never disturb a run that writes the file, nor are disturbed by it.
   check(H5Pset_file_locking(access, false, true));
   const hid_t file = H5Fopen(path_.c_str(), H5F_ACC_RDONLY, access);
@@ -125,7 +108,7 @@ void Hdf5Dataset::refuse(const std::string& problem) const {
 void Hdf5Dataset::refuse_unread() const { refuse(fmt::format("cannot be read: {}.", reason())); }
 
 Shape Hdf5Dataset::shape() const {
-  const Hdf5Id space(check(H5Dget_space(id_)), H5Sclose);
+  const H5Handle space(check(H5Dget_space(id_)), H5Sclose);
   if (check(H5Sget_simple_extent_type(space)) == H5S_NULL) refuse("is empty (a null space). Store an array.");
   const int rank = check(H5Sget_simple_extent_ndims(space));
   std::vector<hsize_t> extents(static_cast<std::size_t>(rank));
@@ -142,7 +125,7 @@ Shape Hdf5Dataset::shape() const {
 }
 
 const ElementType* Hdf5Dataset::number_type() const {
-  const Hdf5Id type = this->type();
+  const H5Handle type = this->type();
   const std::size_t size = H5Tget_size(type);
   switch (check(H5Tget_class(type))) {
     case H5T_INTEGER:
@@ -173,13 +156,13 @@ const ElementType* Hdf5Dataset::complex_type(hid_t type) const {
   const int r = H5Tget_member_index(type, "r");
   const int i = H5Tget_member_index(type, "i");
   if (r < 0 || i < 0) return nullptr;
-  const Hdf5Id part(check(H5Tget_member_type(type, static_cast<unsigned>(r))), H5Tclose);
-  const Hdf5Id other(check(H5Tget_member_type(type, static_cast<unsigned>(i))), H5Tclose);
+  const H5Handle part(check(H5Tget_member_type(type, static_cast<unsigned>(r))), H5Tclose);
+  const H5Handle other(check(H5Tget_member_type(type, static_cast<unsigned>(i))), H5Tclose);
   if (check(H5Tget_class(part)) != H5T_FLOAT || check(H5Tget_class(other)) != H5T_FLOAT) return nullptr;
   return H5Tget_size(part) <= 4 ? &element_type(Kind::complex64) : &element_type(Kind::complex128);
 }
 
-Hdf5Id Hdf5Dataset::memory_type(const ElementType& element) const {
+H5Handle Hdf5Dataset::memory_type(const ElementType& element) const {
   // Enumerations are not converted to integers, but one of a byte is read as it is.
   if (element.kind == Kind::boolean) return type();
   if (element.kind == Kind::complex64) return complex_memory_type(H5T_NATIVE_FLOAT);
@@ -187,9 +170,9 @@ Hdf5Id Hdf5Dataset::memory_type(const ElementType& element) const {
   return {check(H5Tcopy(native_type(element.kind))), H5Tclose};
 }
 
-Hdf5Id Hdf5Dataset::complex_memory_type(hid_t part) const {
+H5Handle Hdf5Dataset::complex_memory_type(hid_t part) const {
   const std::size_t size = H5Tget_size(part);
-  Hdf5Id type(check(H5Tcreate(H5T_COMPOUND, 2 * size)), H5Tclose);
+  H5Handle type(check(H5Tcreate(H5T_COMPOUND, 2 * size)), H5Tclose);
   check(H5Tinsert(type, "r", 0, part));
   check(H5Tinsert(type, "i", size, part));
   return type;
@@ -197,7 +180,7 @@ Hdf5Id Hdf5Dataset::complex_memory_type(hid_t part) const {
 
 std::optional<FileStretch> Hdf5Dataset::stretch(const ElementType& element, const Shape& shape) const {
   if (element.kind == Kind::boolean) return std::nullopt;
-  const Hdf5Id creation(check(H5Dget_create_plist(id_)), H5Pclose);
+  const H5Handle creation(check(H5Dget_create_plist(id_)), H5Pclose);
   if (H5Pget_layout(creation) != H5D_CONTIGUOUS || H5Pget_external_count(creation) != 0 ||
       check(H5Tequal(type(), memory_type(element))) == 0)
     return std::nullopt;
@@ -207,7 +190,7 @@ std::optional<FileStretch> Hdf5Dataset::stretch(const ElementType& element, cons
 }
 
 Index Hdf5Dataset::chunk_rows() const {
-  const Hdf5Id creation(check(H5Dget_create_plist(id_)), H5Pclose);
+  const H5Handle creation(check(H5Dget_create_plist(id_)), H5Pclose);
   if (H5Pget_layout(creation) != H5D_CHUNKED) return 1;
   std::vector<hsize_t> chunk(H5S_MAX_RANK);
   check(H5Pget_chunk(creation, H5S_MAX_RANK, chunk.data()));
@@ -219,10 +202,10 @@ void Hdf5Dataset::read_rows(IndexRange rows, const Shape& shape, const ElementTy
   std::vector<hsize_t> extents(shape.begin(), shape.end());
   start.front() = static_cast<hsize_t>(rows.begin);
   extents.front() = static_cast<hsize_t>(rows.size());
-  const Hdf5Id from(check(H5Dget_space(id_)), H5Sclose);
+  const H5Handle from(check(H5Dget_space(id_)), H5Sclose);
   check(H5Sselect_hyperslab(from, H5S_SELECT_SET, start.data(), nullptr, extents.data(), nullptr));
-  const Hdf5Id memory(check(H5Screate_simple(static_cast<int>(shape.size()), extents.data(), nullptr)),
-                      H5Sclose);
+  const H5Handle memory(check(H5Screate_simple(static_cast<int>(shape.size()), extents.data(), nullptr)),
+                        H5Sclose);
   check(H5Dread(id_, memory_type(element), memory, from, H5P_DEFAULT, to));
 }
 
@@ -234,14 +217,14 @@ void Hdf5Dataset::read_numbers(const ElementType& element, std::byte* to, Index 
 }
 
 std::size_t Hdf5Dataset::text_size() const {
-  const Hdf5Id type = this->type();
+  const H5Handle type = this->type();
   return check(H5Tis_variable_str(type)) > 0 ? sizeof(char*) : H5Tget_size(type);
 }
 
 std::vector<std::string> Hdf5Dataset::read_texts(std::size_t count) const {
   std::vector<std::string> texts;
   if (count == 0) return texts;
-  const Hdf5Id type = this->type();
+  const H5Handle type = this->type();
   const bool variable = check(H5Tis_variable_str(type)) > 0;
   const H5T_str_t padding = H5Tget_strpad(type);
   const std::size_t size = text_size();
@@ -251,7 +234,7 @@ std::vector<std::string> Hdf5Dataset::read_texts(std::size_t count) const {
   for (std::size_t k = 0; k < count; ++k)
     texts.push_back(variable ? variable_text(&raw[k * size]) : fixed_text(&raw[k * size], size, padding));
   if (variable) {
-    const Hdf5Id space(check(H5Dget_space(id_)), H5Sclose);
+    const H5Handle space(check(H5Dget_space(id_)), H5Sclose);
     check(H5Dvlen_reclaim(type, space, H5P_DEFAULT, raw.data()));
   }
   return texts;

@@ -7,49 +7,16 @@
 #include <mpipe/data/element_type.hpp>
 #include <mpipe/data/file_stretch.hpp>
 
-#include <hdf5.h>
+#include "h5/api/h5_handle.hpp"
 
 #include <filesystem>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace mpipe::detail {
 
-/// While it lives no other thread reads inputs from HDF5, and that prints nothing: its errors are in what is
-/// thrown.
-class Hdf5Turn {
- public:
-  Hdf5Turn();
-  ~Hdf5Turn();
-  Hdf5Turn(const Hdf5Turn&) = delete;
-  Hdf5Turn& operator=(const Hdf5Turn&) = delete;
-
- private:
-  std::lock_guard<std::recursive_mutex> lock_;
-  H5E_auto2_t function_ = nullptr;
-  void* data_ = nullptr;
-};
-
-/// An id of HDF5 that is closed at the end of its life.
-class Hdf5Id {
- public:
-  Hdf5Id(hid_t id, herr_t (*close)(hid_t)) : id_(id), close_(close) {}
-  Hdf5Id(Hdf5Id&& other) noexcept : id_(std::exchange(other.id_, H5I_INVALID_HID)), close_(other.close_) {}
-  Hdf5Id& operator=(Hdf5Id&&) = delete;
-  ~Hdf5Id() {
-    if (id_ >= 0) close_(id_);
-  }
-  operator hid_t() const { return id_; }  // NOLINT(google-explicit-constructor): stands for the id
-
- private:
-  hid_t id_;
-  herr_t (*close_)(hid_t);
-};
-
-/// All of it needs a turn, its end as well. What it throws is `Error` (bad_input_file) unless said otherwise.
+/// All of it needs an `H5Turn`. What it throws is `Error` (bad_input_file) unless said otherwise.
 class Hdf5Dataset {
  public:
   Hdf5Dataset(std::filesystem::path file, std::string name);
@@ -58,7 +25,7 @@ class Hdf5Dataset {
   Shape shape() const;
   /// What the numbers in it are; nullptr when they are none that are read.
   const ElementType* number_type() const;
-  Hdf5Id type() const { return {check(H5Dget_type(id_)), H5Tclose}; }
+  H5Handle type() const { return {check(H5Dget_type(id_)), H5Tclose}; }
   /// Where the numbers lie, when they lie in the file as they would in memory.
   std::optional<FileStretch> stretch(const ElementType& element, const Shape& shape) const;
   std::uint64_t stored_bytes() const { return H5Dget_storage_size(id_); }
@@ -87,13 +54,13 @@ class Hdf5Dataset {
   hid_t open_dataset() const;
   bool is_boolean(hid_t type) const;
   const ElementType* complex_type(hid_t type) const;
-  Hdf5Id memory_type(const ElementType& element) const;
-  Hdf5Id complex_memory_type(hid_t part) const;
+  H5Handle memory_type(const ElementType& element) const;
+  H5Handle complex_memory_type(hid_t part) const;
 
   std::filesystem::path path_;
   std::string name_;
-  Hdf5Id file_;
-  Hdf5Id id_;
+  H5Handle file_;
+  H5Handle id_;
 };
 
 }  // namespace mpipe::detail

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Inputs from HDF5: read at once when they are small, else where and when somebody looks at them.
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/hdf5_input.hpp>
 
@@ -13,7 +14,6 @@ namespace mpipe {
 namespace {
 
 using detail::Hdf5Dataset;
-using detail::Hdf5Turn;
 
 Value read_texts(const Hdf5Dataset& dataset, const Shape& shape) {
   detail::check_fits(shape, dataset.text_size() + sizeof(std::string));
@@ -33,7 +33,7 @@ Value read_numbers(const Hdf5Dataset& dataset, const ElementType& element, const
 }  // namespace
 
 Value read_hdf5(const std::filesystem::path& file, const std::string& dataset) {
-  const Hdf5Turn turn;
+  const H5Turn turn;
   const Hdf5Dataset open(file, dataset);
   const Shape shape = open.shape();
   if (open.has_texts()) return read_texts(open, shape);
@@ -56,7 +56,7 @@ Value read_hdf5(const std::filesystem::path& file, const std::string& dataset) {
 
 DatasetSource::DatasetSource(Place place, const ElementType& type, const Shape& shape)
     : place_(std::move(place)), type_(type), shape_(shape) {
-  const Hdf5Turn turn;
+  const H5Turn turn;
   place_.file.check_same();
   dataset_ = std::make_unique<const Hdf5Dataset>(place_.file.path, place_.dataset);
   if (shape_.empty() || dataset_->shape() != shape_)
@@ -70,14 +70,14 @@ DatasetSource::DatasetSource(Place place, const ElementType& type, const Shape& 
 }
 
 DatasetSource::~DatasetSource() {
-  const Hdf5Turn turn;
+  const H5Turn turn;
   dataset_.reset();
 }
 
 void DatasetSource::read(IndexRange elements, std::byte* to) const {
   if (elements.begin % row_ != 0 || elements.end % row_ != 0)
     throw Bug("DatasetSource::read of a part of a row");
-  const Hdf5Turn turn;
+  const H5Turn turn;
   dataset_->read_rows({elements.begin / row_, elements.end / row_}, shape_, type_, to);
 }
 

@@ -2,7 +2,7 @@
 // Tells what lies in a folder: a run, the remains of one, or something else.
 #include "folder/folder_contents.hpp"
 
-#include "folder/files.hpp"
+#include "base/api/file.hpp"
 #include "folder/folder_lock.hpp"
 
 #include <fmt/format.h>
@@ -10,13 +10,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <string_view>
 
 namespace mpipe::detail {
 namespace {
 
-namespace fs = std::filesystem;
 using nlohmann::json;
 
 /// A folder of a run, with the beginning and the end of the names of the files that a run makes in it.
@@ -75,12 +73,6 @@ bool is_there(const fs::path& path) {
   return fs::exists(fs::symlink_status(path, ignored));
 }
 
-void remove_one(const fs::path& path) {
-  std::error_code error;
-  fs::remove(path, error);  // does not follow links
-  if (error && error != std::errc::no_such_file_or_directory) throw_file_error("remove", path, error.value());
-}
-
 void clear_subfolder(const fs::path& path, const RunSubfolder& folder, int depth) {
   std::error_code error;
   if (fs::symlink_status(path, error).type() != fs::file_type::directory) return;
@@ -91,7 +83,7 @@ void clear_subfolder(const fs::path& path, const RunSubfolder& folder, int depth
     if (!is_file && depth > 0)
       clear_subfolder(entry.path(), folder, depth - 1);
     else if (is_file && depth == 0 && matches(entry.path().filename().string(), folder))
-      remove_one(entry.path());
+      remove_file(entry.path());
   }
   fs::remove(path, error);  // stays when somebody else has put something there
 }
@@ -122,12 +114,12 @@ FolderKind classify_folder(const fs::path& path) {
 
 void remove_run_files(const fs::path& path) {
   // What makes it a run goes first: a folder that is half removed is never taken for a run that is whole.
-  for (const std::string_view name : kFiles) remove_one(path / name);
+  for (const std::string_view name : kFiles) remove_file(path / name);
   std::error_code error;
   fs::directory_iterator entries(path, error);
   if (error) throw_file_error("read the run folder", path, error.value());
   for (const fs::directory_entry& entry : entries)
-    if (is_run_file(entry.path().filename().string())) remove_one(entry.path());
+    if (is_run_file(entry.path().filename().string())) remove_file(entry.path());
   for (const RunSubfolder& folder : kSubfolders) clear_subfolder(path / folder.name, folder, folder.depth);
 }
 

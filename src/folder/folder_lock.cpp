@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,7 +18,6 @@
 namespace mpipe::detail {
 namespace {
 
-namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr const char* kFormat = "mpipe-lock";
@@ -62,7 +60,7 @@ std::uint64_t inode_of(const fs::path& path) {
   return ::lstat(path.c_str(), &info) == 0 ? info.st_ino : 0;
 }
 
-std::uint64_t inode_of(const OpenFile& file) {
+std::uint64_t inode_of(const File& file) {
   struct stat info {};
   return ::fstat(file.descriptor(), &info) == 0 ? info.st_ino : 0;
 }
@@ -91,52 +89,47 @@ std::uint64_t inode_of(const OpenFile& file) {
 class Candidate {
  public:
   explicit Candidate(const fs::path& lock)
-      : lock_(lock), path_(temporary_beside(lock)), text_(lock_text(this_process())) {
-    ::unlink(path_.c_str());
-    if (const int error = create_file(path_, text_, false); error != 0)
-      throw_file_error("write into the run folder", lock.parent_path(), error);
-    inode_ = inode_of(path_);
-  }
-  Candidate(const Candidate&) = delete;
-  Candidate& operator=(const Candidate&) = delete;
-  ~Candidate() { ::unlink(path_.c_str()); }
+      : lock_(lock), file_(lock), text_(lock_text(this_process())), inode_(write(file_.path()).value()) {}
 
   /// Puts it into an empty place. False when the place is taken.
   bool place() {
-    if (::link(path_.c_str(), lock_.c_str()) == 0) return true;
+    if (file_system().link(file_.path(), lock_) == 0) return true;
     if (errno == EEXIST) return false;
     if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
       throw_file_error("lock the run folder", lock_.parent_path(), errno);
     // A file system without hard links: readers may see the file before it has its contents.
-    const int error = create_file(lock_, text_, false);
-    if (error == EEXIST) return false;
-    if (error != 0) throw_file_error("lock the run folder", lock_.parent_path(), error);
-    inode_ = inode_of(lock_);
-    return true;
+    const std::optional<std::uint64_t> made = write(lock_);
+    if (made) inode_ = *made;
+    return made.has_value();
   }
 
   /// Puts it into the place of a lock whose owner is dead.
-  void replace() {
-    if (::rename(path_.c_str(), lock_.c_str()) != 0)
-      throw_file_error("lock the run folder", lock_.parent_path(), errno);
-  }
+  void replace() { file_.keep(false); }
 
   std::uint64_t inode() const { return inode_; }
 
  private:
+  /// The inode of the new file; nothing when there is one of that name.
+  std::optional<std::uint64_t> write(const fs::path& path) const {
+    std::optional<File> file = File::make_if_absent(path);
+    if (!file) return std::nullopt;
+    file->write_at(0, std::as_bytes(std::span(text_)));
+    return inode_of(*file);
+  }
+
   fs::path lock_;
-  fs::path path_;
+  TemporaryFile file_;
   std::string text_;
-  std::uint64_t inode_ = 0;
+  std::uint64_t inode_;
 };
 
 /// Whether the lock of a dead owner was taken over; false when it changed meanwhile, or somebody else is at
 /// it. The lock on the old file makes one process out of many: the others then find another file in its
 /// place.
 bool take_over(const fs::path& lock, Candidate& candidate) {
-  const OpenFile old(lock, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  if (!old.is_open()) return false;
-  if (::flock(old.descriptor(), LOCK_EX | LOCK_NB) != 0) {
+  const std::optional<File> old = File::open_existing(lock, File::Mode::inspect);
+  if (!old) return false;
+  if (::flock(old->descriptor(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK || errno == EINTR) return false;
     // No such locks here: the last one who renames wins, and the others see that it was not they.
     candidate.replace();
@@ -144,7 +137,7 @@ bool take_over(const fs::path& lock, Candidate& candidate) {
     return inode_of(lock) == candidate.inode();
   }
   const LockContent content = read_lock(lock);
-  if (inode_of(old) != inode_of(lock) || !content.owner || liveness(*content.owner) != Liveness::dead)
+  if (inode_of(*old) != inode_of(lock) || !content.owner || liveness(*content.owner) != Liveness::dead)
     return false;
   candidate.replace();
   return true;
@@ -187,7 +180,7 @@ FolderLock FolderLock::acquire(const fs::path& folder) {
 
 void FolderLock::release() noexcept {
   // Not one that somebody else has put there since.
-  if (inode_ != 0 && inode_of(path_) == inode_) ::unlink(path_.c_str());
+  if (inode_ != 0 && inode_of(path_) == inode_) file_system().remove(path_);
   inode_ = 0;
 }
 

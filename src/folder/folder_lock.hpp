@@ -3,9 +3,10 @@
 /// The lock file of a run folder: two jobs never write one folder at once.
 #pragma once
 
+#include <mpipe/core/error.hpp>
 #include <mpipe/folder/folder_owner.hpp>
 
-#include "folder/files.hpp"
+#include "base/api/file.hpp"
 
 #include <cstdint>
 

@@ -3,8 +3,8 @@
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/folder/folder_owner.hpp>
 
-#include "folder/files.hpp"
 #include "folder/folder_lock.hpp"
+#include "folder/status_format.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

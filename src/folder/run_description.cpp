@@ -2,9 +2,9 @@
 // Writes and reads run.json, and compares what two starts of a run are.
 #include <mpipe/core/error.hpp>
 
+#include "base/api/file.hpp"
 #include "base/api/json_integer.hpp"
 #include "folder/api/run_folder.hpp"
-#include "folder/files.hpp"
 #include "folder/folder_contents.hpp"
 
 #include <fmt/format.h>
@@ -12,12 +12,10 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cerrno>
 
 namespace mpipe {
 namespace {
 
-namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr const char* kFormat = "mpipe-run";
@@ -128,17 +126,14 @@ std::string runs_in(const fs::path& folder) {
 std::string read_text(const fs::path& folder) {
   const fs::path path = folder / detail::kDescriptionName;
   std::string text;
-  errno = 0;
-  switch (detail::read_small_file(path, kSizeLimit, text)) {
-    case detail::ReadResult::ok:
+  switch (read_small_file(path, kSizeLimit, text)) {
+    case ReadResult::ok:
       return text;
-    case detail::ReadResult::too_large:
+    case ReadResult::too_large:
       damaged(path, "it is larger than any description of a run");
-    case detail::ReadResult::failed:
-      detail::throw_file_error("read", path, errno);
-    case detail::ReadResult::not_a_file:
+    case ReadResult::not_a_file:
       damaged(path, "it is not a file");
-    case detail::ReadResult::absent:
+    case ReadResult::absent:
       break;
   }
   std::error_code ignored;

@@ -4,7 +4,7 @@
 
 #include <mpipe/core/error.hpp>
 
-#include "folder/files.hpp"
+#include "base/api/file.hpp"
 #include "folder/folder_contents.hpp"
 #include "folder/folder_lock.hpp"
 
@@ -12,7 +12,6 @@
 
 namespace mpipe {
 
-namespace fs = std::filesystem;
 using detail::FolderKind;
 using detail::FolderLock;
 
@@ -38,7 +37,7 @@ std::vector<fs::path> make_folders(const fs::path& path) {
   for (fs::path folder = path; !folder.empty(); folder = folder.parent_path()) {
     if (fs::exists(fs::symlink_status(folder, error)) || folder == folder.root_path()) break;
     if (error && error != std::errc::no_such_file_or_directory)
-      detail::throw_file_error("create the run folder", path, error.value());
+      throw_file_error("create the run folder", path, error.value());
     missing.push_back(folder);
   }
   std::vector<fs::path> made;
@@ -46,7 +45,7 @@ std::vector<fs::path> make_folders(const fs::path& path) {
     const bool created = fs::create_directory(*folder, error);
     if (error) {
       remove_made(made);
-      detail::throw_file_error("create the run folder", path, error.value());
+      throw_file_error("create the run folder", path, error.value());
     }
     if (created) made.push_back(*folder);  // otherwise another process was faster
   }
@@ -151,11 +150,6 @@ void RunFolder::abandon() {
   }
   state_->lock.reset();
   remove_made(state_->made);
-}
-
-void write_file_atomically(const fs::path& path, const std::string& text) {
-  if (const int error = detail::replace_file(path, text, true); error != 0)
-    detail::throw_file_error("write", path, error);
 }
 
 }  // namespace mpipe

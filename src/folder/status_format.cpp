@@ -4,6 +4,7 @@
 
 #include "base/api/json_integer.hpp"
 
+#include <fmt/chrono.h>
 #include <nlohmann/json.hpp>
 
 #include <time.h>
@@ -172,6 +173,8 @@ std::optional<RunStatus> parse_status(const std::string& text) {
     return std::nullopt;
   }
 }
+
+std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
 std::optional<double> seconds_since(const std::string& time) {
   std::tm fields{};

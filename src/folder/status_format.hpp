@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// status.json as text.
+/// status.json as text, and the times in it.
 #pragma once
 
 #include <mpipe/folder/status.hpp>
@@ -11,6 +11,9 @@ namespace mpipe::detail {
 
 /// Nothing when `text` is not a whole status.json of a version that is known.
 std::optional<RunStatus> parse_status(const std::string& text);
+
+/// Now, in UTC: `2026-01-31T12:00:00Z`.
+std::string utc_now();
 
 /// Seconds from an ISO 8601 time (UTC) until now, at least 0; nothing when it is no such time.
 std::optional<double> seconds_since(const std::string& time);

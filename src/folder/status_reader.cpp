@@ -3,8 +3,8 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/folder/status.hpp>
 
+#include "base/api/file.hpp"
 #include "folder/api/run_folder.hpp"
-#include "folder/files.hpp"
 #include "folder/folder_contents.hpp"
 #include "folder/status_format.hpp"
 
@@ -13,16 +13,13 @@
 namespace mpipe {
 namespace {
 
-namespace fs = std::filesystem;
-
 /// Of a job on another host nothing is known but its heartbeat, which comes every ten seconds.
 constexpr double kSilence = 60;
 
 std::optional<RunStatus> read_file(const fs::path& folder) {
   constexpr std::size_t kLimit = std::size_t{16} << 20;
   std::string text;
-  if (detail::read_small_file(folder / detail::kStatusName, kLimit, text) != detail::ReadResult::ok)
-    return std::nullopt;
+  if (read_small_file(folder / detail::kStatusName, kLimit, text) != ReadResult::ok) return std::nullopt;
   return detail::parse_status(text);
 }
 

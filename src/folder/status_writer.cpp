@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Keeps status.json up to date while a run goes on, from a thread of its own.
+#include <mpipe/core/error.hpp>
 #include <mpipe/folder/status.hpp>
 #include <mpipe/plan/plan.hpp>
 
-#include "folder/files.hpp"
+#include "base/api/file.hpp"
 #include "folder/folder_contents.hpp"
+#include "folder/status_format.hpp"
 
 #include <algorithm>
 #include <condition_variable>
-#include <cstring>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -93,9 +94,14 @@ struct StatusWriter::Impl {
     const std::string text = render();
     if (folder.empty()) return;
     lock.unlock();
-    const int error = detail::replace_file(folder / detail::kStatusName, text, durable);
+    std::string why;
+    try {
+      write_file_atomically(folder / detail::kStatusName, text, durable);
+    } catch (const Error& error) {  // a run goes on without its heartbeat, and tells at its end
+      why = error.what();
+    }
     lock.lock();
-    problem = error == 0 ? std::string() : std::strerror(error);
+    problem = std::move(why);
   }
 
   void keep_writing() {

@@ -167,14 +167,7 @@ void StoreSession::reopen(const Communicator& comm) {
 }
 
 std::vector<ElementStates> StoreSession::stored() const {
-  std::vector<ElementStates> states(resolved_.size());
-  for (std::size_t k = 0; store_ && k < states.size(); ++k) {
-    const OutputProgress& progress = store_->progress()[k];
-    states[k].add_done(progress.done);
-    states[k].add_failed(progress.failed);
-    states[k].add_blocked(progress.blocked);
-  }
-  return states;
+  return store_ ? store_->progress() : std::vector<ElementStates>(resolved_.size());
 }
 
 std::vector<std::pair<OutputId, Shape>> StoreSession::found_shapes() const {
@@ -213,7 +206,7 @@ void StoreSession::mark(std::span<const OutputId> outputs, const RangeSet& eleme
 
 void StoreSession::mark_blocked(OutputId output, const RangeSet& blocked) {
   if (store_)
-    mark({&output, 1}, blocked.difference(store_->progress()[output.value].blocked), ElementStatus::blocked);
+    mark({&output, 1}, blocked.difference(store_->progress()[output.value].blocked()), ElementStatus::blocked);
 }
 
 void StoreSession::append_late(const BlockRunner& runner, const Block& block, BlockReport& report) {

@@ -4,7 +4,7 @@
 
 #include <mpipe/core/error.hpp>
 
-#include "store/format.hpp"
+#include "store/run_paths.hpp"
 
 #include <fmt/format.h>
 
@@ -82,7 +82,7 @@ bool plausible(const Record& record) {
          record.kind <= 4 && 0 <= record.begin && record.begin < record.end && record.end <= kMaxIndex;
 }
 
-bool check_header(const PosixFile& file, const RunKey& key) {
+bool check_header(const File& file, const RunKey& key) {
   Header header{};
   if (file.read_some_at(0, std::as_writable_bytes(std::span(&header, 1))) != sizeof header) return false;
   if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0 || header.check != check_of(header)) return false;
@@ -100,7 +100,7 @@ bool check_header(const PosixFile& file, const RunKey& key) {
 
 }  // namespace
 
-ExtentWriter::ExtentWriter(const fs::path& path, const RunKey& key) : file_(path, PosixFile::Mode::create) {
+ExtentWriter::ExtentWriter(const fs::path& path, const RunKey& key) : file_(path, File::Mode::create) {
   const std::vector<std::byte> header = encode_header(key);
   file_.write_at(0, header);
   end_ = header.size();
@@ -123,7 +123,7 @@ void ExtentWriter::sync() {
 std::vector<Extent> read_extents(const fs::path& path, const RunKey& key) {
   constexpr std::size_t kRecordsAtATime = 8192;
   std::vector<Extent> extents;
-  const std::optional<PosixFile> file = PosixFile::open_existing(path, PosixFile::Mode::read);
+  const std::optional<File> file = File::open_existing(path, File::Mode::read);
   if (!file || !check_header(*file, key)) return extents;
   std::vector<Record> records(kRecordsAtATime);
   std::uint64_t position = sizeof(Header);

@@ -8,8 +8,8 @@
 
 #include <mpipe/store/run_store.hpp>
 
+#include "base/api/file.hpp"
 #include "store/checksum.hpp"
-#include "store/posix_file.hpp"
 
 namespace mpipe {
 
@@ -36,7 +36,7 @@ class ExtentWriter {
   void sync();
 
  private:
-  PosixFile file_;
+  File file_;
   std::uint64_t end_ = 0;
   bool dirty_ = true;
   std::vector<std::byte> buffer_;

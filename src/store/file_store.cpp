@@ -8,36 +8,44 @@
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <utility>
 
 namespace mpipe {
+namespace {
+
+/// Ranks that do not write into datasets put everything into their journals.
+StoreOptions options_of_rank(StoreOptions options, bool is_writer) {
+  if (!is_writer) options.direct_write_bytes = std::numeric_limits<std::uint64_t>::max();
+  return options;
+}
+
+}  // namespace
 
 FileStore::FileStore(const Communicator& comm, fs::path folder, StoreStart start, const StoreOptions& options)
     : comm_(comm),
       folder_(std::move(folder)),
       layout_(std::move(start.layout)),
-      options_(options),
-      key_(run_key(layout_.run_id)),
-      start_(start.number),
       writers_(choose_writers(comm, options.writers_per_node)),
-      files_(folder_, layout_, true),
-      elements_(folder_, layout_),
+      options_(options_of_rank(options, writers_.is_writer())),
+      key_(run_key(layout_.run_id)),
+      outputs_(folder_, layout_, options_, true),
       progress_(std::move(start.progress)),
-      in_files_(std::move(start.in_files)),
-      mine_(layout_.outputs.size()) {
-  files_.set_table(std::move(start.table));
+      in_files_(std::move(start.in_files)) {
+  outputs_.locate(std::move(start.table));
   update_stored();
-  CollectiveSteps agreement(comm_);
-  agreement.attempt([&] { journal_.emplace(journal_path(folder_, comm_.rank()), key_, comm_.rank()); });
-  agreement.agree();
-  agreement.attempt([&] {
+  // Every journal is there before any writer looks for those of its node.
+  CollectiveSteps steps(comm_);
+  steps.attempt([&] { logs_.emplace(folder_, key_, comm_.rank(), start.number); });
+  steps.agree();
+  steps.attempt([&] {
     for (const int rank : writers_.served) {
       std::optional<JournalReader> reader = JournalReader::open(journal_path(folder_, rank), key_);
       // Without it the commit does the same, only later.
       if (reader) served_.push_back(std::move(*reader));
     }
   });
-  agreement.agree();
+  steps.agree();
 }
 
 void FileStore::check_usable() const {
@@ -46,26 +54,10 @@ void FileStore::check_usable() const {
 
 void FileStore::update_stored() {
   stored_.clear();
-  for (const OutputProgress& known : progress_) stored_.push_back(known.done);
+  for (const ElementStates& known : progress_) stored_.push_back(known.done());
 }
 
-std::uint64_t FileStore::journal_bytes() const { return journal_ ? journal_->bytes() : 0; }
-
-JournalWriter& FileStore::kept_journal() {
-  if (!kept_) kept_.emplace(kept_path(folder_, comm_.rank(), start_), key_, comm_.rank());
-  return *kept_;
-}
-
-ExtentWriter& FileStore::extents() {
-  if (!extents_) extents_.emplace(writer_extents_path(folder_, comm_.rank()), key_);
-  return *extents_;
-}
-
-bool FileStore::is_direct(std::size_t output, std::size_t bytes) const {
-  const OutputPlace* place = files_.place(output);
-  return place != nullptr && writers_.is_writer() && bytes >= options_.direct_write_bytes && bytes != 0 &&
-         place->order.in_file_order() && place->values.contiguous();
-}
+std::uint64_t FileStore::journal_bytes() const { return logs_ ? logs_->journal_bytes() : 0; }
 
 void FileStore::append(std::size_t output, IndexRange range, const PartialArray& array) {
   check_usable();
@@ -77,46 +69,7 @@ void FileStore::append(std::size_t output, IndexRange range, const PartialArray&
                             "array). Return equal shapes.",
                             layout_.outputs[output].name, to_string(array.internal()),
                             to_string(layout_.outputs[output].shape)));
-  Mine& mine = mine_[output];
-  const bool in_own_files = layout_.outputs[output].in_own_files();
-  if (in_own_files)
-    elements_.write(output, range, array);
-  else if (is_direct(output, static_cast<std::size_t>(range.size()) * array.element_bytes()))
-    return append_direct(output, range, array);
-  if (files_.place(output) != nullptr) {
-    append_frame(*journal_, output, range, array);
-    mine.unmoved.insert(range);
-    return;
-  }
-  append_frame(kept_journal(), output, range, array);
-  mine.kept.insert(range);
-  if (layout_.outputs[output].type->fixed_size() || in_own_files) mine.unmoved.insert(range);
-}
-
-void FileStore::append_direct(std::size_t output, IndexRange range, const PartialArray& array) {
-  std::vector<Extent> written;
-  const IndexRange values = files_.place(output)->order.values_of(range);
-  files_.write(output, values, array.data(range.begin), options_.read_back, written);
-  extents().append(written);
-  files_.write_status(output, range, ElementStatus::done);
-  mine_[output].placed.insert(range);
-}
-
-void FileStore::append_frame(JournalWriter& journal, std::size_t output, IndexRange range,
-                             const PartialArray& array) {
-  JournalFrame frame;
-  frame.output = output;
-  frame.range = range;
-  frame.internal = array.internal();
-  if (layout_.outputs[output].in_own_files()) return journal.append(frame);
-  if (array.type().fixed_size()) {
-    frame.bytes = {array.data(range.begin), static_cast<std::size_t>(range.size()) * array.element_bytes()};
-    return journal.append(frame);
-  }
-  const PartialArray::Piece piece = array.piece(range);
-  frame.bytes = piece.bytes;
-  frame.offsets = piece.offsets;
-  journal.append(frame);
+  outputs_[output].append(range, array, *logs_);
 }
 
 void FileStore::mark(std::size_t output, IndexRange range, ElementStatus status) {
@@ -129,8 +82,9 @@ void FileStore::mark(std::size_t output, IndexRange range, ElementStatus status)
   frame.output = output;
   frame.range = range;
   frame.status = status;
-  journal_->append(frame);
-  (status == ElementStatus::failed ? mine_[output].failed : mine_[output].blocked).insert(range);
+  logs_->journal().append(frame);
+  UncommittedElements& uncommitted = outputs_[output].uncommitted();
+  (status == ElementStatus::failed ? uncommitted.failed : uncommitted.blocked).insert(range);
 }
 
 void FileStore::maintain(TimePoint now) {
@@ -154,15 +108,15 @@ void FileStore::flush() {
 }
 
 void FileStore::move_journals() {
-  JournalMover mover(layout_, files_, options_.read_back);
+  JournalMover mover(layout_, outputs_.files(), options_.read_back);
   mover.skip(progress_);
   for (JournalReader& reader : served_) {
     reader.refresh();
     mover.take(reader);
   }
-  const News moved = mover.finish(extents());
+  const CommitDelta moved = mover.finish(logs_->extents());
   for (std::size_t k = 0; k < moved.size(); ++k) {
-    Mine& mine = mine_[k];
+    UncommittedElements& mine = outputs_[k].uncommitted();
     mine.placed = mine.placed.united(moved[k].placed);
     mine.failed = mine.failed.united(moved[k].failed);
     mine.blocked = mine.blocked.united(moved[k].blocked);
@@ -170,11 +124,10 @@ void FileStore::move_journals() {
 }
 
 void FileStore::sync_all() {
-  elements_.sync();
-  journal_->sync();
-  if (kept_) kept_->sync();
-  files_.sync();
-  if (extents_) extents_->sync();
+  outputs_.elements().sync();
+  logs_->sync_journals();
+  outputs_.files().sync();
+  logs_->sync_extents();
 }
 
 }  // namespace mpipe

@@ -6,21 +6,13 @@
 
 #include "store/output/element_files.hpp"
 
-#include <unistd.h>
-
 namespace mpipe {
 namespace {
 
-void make_in_place(const fs::path& path, const FileContents& contents) {
-  const fs::path temporary = temporary_path(path);
-  make_result_file(temporary, contents);
-  try {
-    rename_file(temporary, path);
-  } catch (...) {
-    ::unlink(temporary.c_str());
-    throw;
-  }
-  sync_folder(path.parent_path());
+void make_at_once(const fs::path& path, const FileContents& contents) {
+  TemporaryFile temporary(path);
+  make_result_file(temporary.path(), contents);
+  temporary.keep(true);
 }
 
 bool is_journal_file(const std::string& name) {
@@ -38,8 +30,8 @@ void make_results(const fs::path& folder, const RunLayout& layout) {
   contents.layout = &layout;
   contents.inputs = true;
   for (std::size_t k = 0; k < layout.outputs.size(); ++k)
-    if (has_place(layout.outputs[k])) contents.outputs.push_back(k);
-  make_in_place(results_path(folder), contents);
+    if (has_location(layout.outputs[k])) contents.outputs.push_back(k);
+  make_at_once(results_path(folder), contents);
 }
 
 void make_segment_file(const fs::path& folder, const RunLayout& layout, std::size_t output) {
@@ -47,7 +39,7 @@ void make_segment_file(const fs::path& folder, const RunLayout& layout, std::siz
   contents.layout = &layout;
   contents.outputs = {output};
   make_folder(segment_folder(folder));
-  make_in_place(segment_path(folder, output), contents);
+  make_at_once(segment_path(folder, output), contents);
 }
 
 void remove_folder_temporaries(const fs::path& folder, std::size_t outputs) {

@@ -6,7 +6,6 @@
 #include <mpipe/mapspec/mapspec.hpp>
 
 #include "base/api/json_integer.hpp"
-#include "store/format.hpp"
 #include "store/h5/text_values.hpp"
 #include "store/output/input_variables.hpp"
 #include "store/run_paths.hpp"
@@ -24,7 +23,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr const char* kFormatName = "mpipe run store";
-constexpr std::uint64_t kMaxBytes = std::uint64_t{64} << 20;
+constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
 constexpr std::size_t kMaxAxes = 32;  // of an HDF5 dataset
 
 [[noreturn]] void throw_bad(const fs::path& path, const std::string& what) {
@@ -87,6 +86,7 @@ OutputLayout output_from(const Json& json, const fs::path& path) {
   if (output.dims.size() != output.external.size() || output.dims.size() != output.shape.size() ||
       output.dims.size() > kMaxAxes)
     throw_bad(path, "the axes of '" + output.name + "' make no sense");
+  // Sizes are multiplied here once, with checks, so that nobody who uses the layout can be led astray.
   Shape known;
   for (const auto& extent : output.shape) known.push_back(extent.value_or(1));
   if (std::any_of(known.begin(), known.end(), [](Index extent) { return extent < 0; }))
@@ -161,6 +161,7 @@ const ElementType& type_from_name(const std::string& name, bool is_object) {
     if (const ElementType* type = find_element_type(name)) return *type;
     throw Error(Category::storage_failed, "there is no type '" + name + "'.");
   }
+  // Types of classes that this program may not know: they live as long as the program, as others do.
   static std::mutex mutex;
   static std::map<std::string, ElementType> objects;
   const std::lock_guard lock(mutex);
@@ -199,15 +200,23 @@ RunLayout layout_from_text(std::string_view text, const fs::path& path) {
 }
 
 void write_manifest(const fs::path& folder, const RunLayout& layout) {
-  const std::string text = layout_to_text(layout);
-  write_file_atomically(manifest_path(folder), std::as_bytes(std::span(text)));
+  write_file_atomically(manifest_path(folder), layout_to_text(layout));
 }
 
 std::optional<RunLayout> read_manifest(const fs::path& folder) {
   const fs::path path = manifest_path(folder);
-  const auto bytes = read_whole_file(path, kMaxBytes);
-  if (!bytes) return std::nullopt;
-  return layout_from_text({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, path);
+  std::string text;
+  switch (read_small_file(path, kMaxBytes, text)) {
+    case ReadResult::ok:
+      return layout_from_text(text, path);
+    case ReadResult::absent:
+      return std::nullopt;
+    case ReadResult::not_a_file:
+      throw_bad(path, "it is not a file");
+    case ReadResult::too_large:
+      throw_bad(path, "it is larger than any description of results");
+  }
+  throw Bug("a file that was read in an unknown way");
 }
 
 void check_same_layout(const RunLayout& wanted, const RunLayout& found) {
@@ -231,6 +240,7 @@ void check_same_layout(const RunLayout& wanted, const RunLayout& found) {
     if (a.in_own_files() != b.in_own_files())
       refuse(fmt::format("the storage of '{}' is {} and was {}", a.name, to_string(a.storage),
                          to_string(b.storage)));
+    // Nothing to compare where only one of them knows the axes.
     if (!a.rank_known || !b.rank_known) continue;
     if (a.external != b.external || a.dims != b.dims) refuse(fmt::format("the axes of '{}' differ", a.name));
     if (!compatible(a.shape, b.shape))

@@ -5,7 +5,7 @@
 
 #include <mpipe/store/run_store.hpp>
 
-#include "store/posix_file.hpp"
+#include "base/api/file.hpp"
 
 namespace mpipe {
 

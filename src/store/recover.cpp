@@ -4,9 +4,8 @@
 
 #include "store/folder_files.hpp"
 #include "store/journal/journal_mover.hpp"
-#include "store/output/element_files.hpp"
 #include "store/resume.hpp"
-#include "store/trusted_extents.hpp"
+#include "store/verify_extents.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -23,15 +22,15 @@ class Recovery {
         options_(options),
         start_(start),
         key_(run_key(start.layout.run_id)),
-        files_(folder, start.layout, true) {
-    files_.set_table(start_.table);
+        outputs_(folder, start.layout, options, true) {
+    outputs_.locate(start_.table);
   }
 
   void run() {
+    // Extents first: what they prove need not be moved from journals. Marks last, when everything is known.
     check_files();
     move_journals();
-    add_kept();
-    check_elements();
+    find_done();
     correct_marks();
     CollectiveSteps agreement(comm_);
     agreement.attempt([&] {
@@ -47,7 +46,7 @@ class Recovery {
   IndexRange share_of(std::size_t count) const {
     return {static_cast<Index>(count * rank() / ranks()), static_cast<Index>(count * (rank() + 1) / ranks())};
   }
-  OutputProgress& known(std::size_t output) { return start_.progress[output]; }
+  ElementStates& known(std::size_t output) { return start_.progress[output]; }
 
   void share_start() {
     const std::vector<std::byte> bytes =
@@ -58,32 +57,39 @@ class Recovery {
     start_.in_files = std::move(shared.in_files);
   }
 
+  /// This rank's share. Values in preallocated datasets are checked by all ranks; others are read as a
+  /// whole, by one rank.
+  std::vector<Extent> extents_to_check() {
+    const std::vector<Extent> all = read_all_extents(folder_, key_);
+    const IndexRange share = share_of(all.size());
+    std::vector<Extent> mine;
+    for (std::size_t k = 0; k < all.size(); ++k) {
+      const bool in_dataset = is_mark(all[k]) || (all[k].output < outputs_.size() &&
+                                                  outputs_[all[k].output].location() != nullptr);
+      if (in_dataset ? share.contains(static_cast<Index>(k)) : comm_.is_root()) mine.push_back(all[k]);
+    }
+    return mine;
+  }
+
   /// Believes the extents that match, makes them the base, and drops the extents of the writers of then.
   void check_files() {
     CollectiveSteps agreement(comm_);
     std::vector<Extent> mine;
-    std::vector<Extent> all;
-    agreement.attempt([&] {
-      all = read_all_extents(folder_, key_);
-      const IndexRange share = share_of(all.size());
-      mine = matching_extents(std::span(all).subspan(static_cast<std::size_t>(share.begin),
-                                                     static_cast<std::size_t>(share.size())),
-                              files_, start_.layout);
-    });
+    agreement.attempt([&] { mine = matching_extents(extents_to_check(), outputs_); });
     agreement.agree();
     const auto gathered = comm_.gather(std::as_bytes(std::span(mine)));
     agreement.attempt([&] {
       if (!comm_.is_root()) return;
-      std::vector<Extent> trusted = matching_variable_extents(all, folder_, start_.layout);
+      std::vector<Extent> trusted;
       for (const auto& bytes : gathered) {
         std::vector<Extent> part(bytes.size() / sizeof(Extent));
         if (!part.empty()) std::memcpy(part.data(), bytes.data(), part.size() * sizeof(Extent));
         trusted.insert(trusted.end(), part.begin(), part.end());
       }
       if (!options_.keep_failed) std::erase_if(trusted, is_mark);
-      start_.progress = progress_of(trusted, start_.layout);
+      start_.progress = states_of(trusted, start_.layout);
       start_.in_files.clear();
-      for (const OutputProgress& progress : start_.progress) start_.in_files.push_back(progress.done);
+      for (const ElementStates& progress : start_.progress) start_.in_files.push_back(progress.done());
       write_extents(extents_path(folder_), key_, trusted);
       for (const fs::path& path : find_writer_extents(folder_)) remove_file(path);
     });
@@ -91,18 +97,14 @@ class Recovery {
     share_start();
   }
 
-  static bool is_mark(const Extent& extent) {
-    return extent.kind == ExtentKind::failed || extent.kind == ExtentKind::blocked;
-  }
-
   void move_journals() {
     CollectiveSteps agreement(comm_);
-    News mine(start_.layout.outputs.size());
+    CommitDelta mine(start_.layout.outputs.size());
     agreement.attempt([&] {
       std::vector<fs::path> journals = find_journals(folder_);
-      const std::vector<fs::path> kept = find_kept(folder_);
+      const std::vector<fs::path> kept = find_retained(folder_);
       journals.insert(journals.end(), kept.begin(), kept.end());
-      JournalMover mover(start_.layout, files_, options_.read_back);
+      JournalMover mover(start_.layout, outputs_.files(), options_.read_back);
       mover.skip(start_.progress);
       if (!options_.keep_failed) mover.ignore_marks();
       for (std::size_t k = rank(); k < journals.size(); k += ranks())
@@ -110,76 +112,66 @@ class Recovery {
       // The store that opens next begins this file anew: what is in it then is in the base already.
       ExtentWriter extents(writer_extents_path(folder_, comm_.rank()), key_);
       mine = mover.finish(extents);
-      files_.sync();
+      outputs_.files().sync();
       extents.sync();
     });
     agreement.agree();
-    const auto gathered = comm_.gather(pack_news(mine));
+    const auto gathered = comm_.gather(pack_delta(mine));
     agreement.attempt([&] {
       if (!comm_.is_root()) return;
-      for (const auto& bytes : gathered) add_news(unpack_news(bytes), start_.progress);
-      for (std::size_t k = 0; k < start_.progress.size(); ++k) start_.in_files[k] = known(k).done;
+      for (const auto& bytes : gathered) apply_delta(unpack_delta(bytes), start_.progress);
+      for (std::size_t k = 0; k < start_.progress.size(); ++k) start_.in_files[k] = known(k).done();
     });
     agreement.agree();
   }
 
-  /// Extents of what was just moved go into the base. Of elements with files of their own those count.
+  /// Extents of what was just moved go into the base. Those that tell of elements without values follow what
+  /// is known by now: the file of an element may be damaged.
   void fold_extents() {
     std::vector<Extent> all = read_all_extents(folder_, key_);
+    const auto without_values = [&](std::size_t output) {
+      const DatasetLocation* location = outputs_[output].location();
+      return location != nullptr && location->order.values_per_element() == 0;
+    };
     std::erase_if(all, [&](const Extent& extent) {
-      return is_mark(extent) || start_.layout.outputs[extent.output].in_own_files();
+      return is_mark(extent) || extent.output >= outputs_.size() || without_values(extent.output);
     });
-    for (std::size_t k = 0; k < start_.progress.size(); ++k) {
-      if (!start_.layout.outputs[k].in_own_files()) continue;
-      for (const IndexRange& range : known(k).done.ranges()) all.push_back({ExtentKind::done, k, range, 0});
+    for (std::size_t k = 0; k < outputs_.size(); ++k) {
+      if (!without_values(k)) continue;
+      for (const IndexRange& range : known(k).done().ranges()) all.push_back({ExtentKind::done, k, range, 0});
     }
     add_mark_extents(start_.progress, all);
     write_extents(extents_path(folder_), key_, all);
   }
 
-  /// What stays in journals is done, too.
-  void add_kept() {
-    CollectiveSteps agreement(comm_);
-    agreement.attempt([&] {
-      if (!comm_.is_root()) return;
-      const JournalIndex journals(find_kept(folder_), key_, start_.layout);
-      for (std::size_t k = 0; k < start_.progress.size(); ++k) {
-        if (files_.place(k) != nullptr || start_.layout.outputs[k].in_own_files()) continue;
-        known(k).done = known(k).done.united(journals.values(k));
-        known(k).failed = known(k).failed.difference(known(k).done);
-        known(k).blocked = known(k).blocked.difference(known(k).done);
-      }
-    });
-    agreement.agree();
-  }
-
-  /// Files of elements are trusted by themselves, whatever journals and extents say: those that are right are
-  /// done, and the others are removed.
-  void check_elements() {
+  /// Each output tells what of it is done: by extents, retained journals, or files of its own.
+  void find_done() {
     CollectiveSteps agreement(comm_);
     ByteWriter mine;
     agreement.attempt([&] {
-      ElementFiles elements(folder_, start_.layout);
-      for (std::size_t k = 0; k < start_.layout.outputs.size(); ++k)
-        if (start_.layout.outputs[k].in_own_files())
-          mine.put_ranges(elements.keep_trusted(k, comm_.rank(), comm_.size()));
+      const auto journals = comm_.is_root() ? find_retained(folder_) : std::vector<fs::path>{};
+      const JournalIndex retained(journals, key_, start_.layout);
+      for (std::size_t k = 0; k < outputs_.size(); ++k)
+        mine.put_ranges(outputs_[k].recover(known(k).done(), retained, comm_.rank(), comm_.size()));
     });
     agreement.agree();
     const auto gathered = comm_.gather(mine.bytes());
     agreement.attempt([&] {
       if (!comm_.is_root()) return;
       std::vector<ByteReader> parts;
-      for (const Bytes& part : gathered) parts.emplace_back(part, "the elements in files of a rank");
+      for (const Bytes& part : gathered) parts.emplace_back(part, "what a rank found to be done");
       for (std::size_t k = 0; k < start_.progress.size(); ++k) {
-        if (!start_.layout.outputs[k].in_own_files()) continue;
-        std::vector<IndexRange> trusted;
+        std::vector<IndexRange> done;
         for (ByteReader& part : parts) {
           const RangeSet ranges = part.get_ranges();
-          trusted.insert(trusted.end(), ranges.ranges().begin(), ranges.ranges().end());
+          done.insert(done.end(), ranges.ranges().begin(), ranges.ranges().end());
         }
-        known(k).done = start_.in_files[k] = union_of(std::move(trusted));
-        known(k).failed = known(k).failed.difference(known(k).done);
-        known(k).blocked = known(k).blocked.difference(known(k).done);
+        // Begun anew: what a journal or an extent said to be done may turn out to be damaged here.
+        ElementStates found;
+        found.add_done(union_of(std::move(done)));
+        found.add_failed(known(k).failed());
+        found.add_blocked(known(k).blocked());
+        known(k) = std::move(found);
       }
       fold_extents();
     });
@@ -192,20 +184,20 @@ class Recovery {
     CollectiveSteps agreement(comm_);
     agreement.attempt([&] {
       for (std::size_t k = 0; k < start_.progress.size(); ++k)
-        if (files_.place(k) != nullptr) correct_output(k);
-      files_.sync();
+        if (outputs_[k].location() != nullptr) correct_output(k);
+      outputs_.files().sync();
     });
     agreement.agree();
   }
 
   void correct_output(std::size_t output) {
     constexpr Index kAtATime = Index{1} << 20;
-    const ElementOrder& order = files_.place(output)->order;
+    const ElementOrder& order = outputs_[output].location()->order;
     const IndexRange share = share_of(static_cast<std::size_t>(order.elements()));
     for (Index begin = share.begin; begin < share.end; begin += kAtATime)
       correct_some(output, {begin, std::min(share.end, begin + kAtATime)});
-    const RangeSet pending = RangeSet{share}.difference(known(output).done);
-    for (const IndexRange& range : pending.ranges()) files_.clear(output, order.values_of(range));
+    const RangeSet pending = RangeSet{share}.difference(known(output).done());
+    for (const IndexRange& range : pending.ranges()) outputs_.files().clear(output, order.values_of(range));
   }
 
   void correct_some(std::size_t output, IndexRange elements) {
@@ -217,16 +209,16 @@ class Recovery {
         std::fill(expected.begin() + (range.begin - elements.begin),
                   expected.begin() + (range.end - elements.begin), static_cast<std::uint8_t>(status));
     };
-    fill(known(output).blocked, ElementStatus::blocked);
-    fill(known(output).failed, ElementStatus::failed);
-    fill(known(output).done, ElementStatus::done);
-    files_.read_status(output, elements, found.data());
+    fill(known(output).blocked(), ElementStatus::blocked);
+    fill(known(output).failed(), ElementStatus::failed);
+    fill(known(output).done(), ElementStatus::done);
+    outputs_.files().read_status(output, elements, found.data());
     for (std::size_t k = 0; k < found.size();) {
       std::size_t end = k + 1;
       while (end < found.size() && expected[end] == expected[k]) ++end;
       if (!std::equal(found.begin() + static_cast<Index>(k), found.begin() + static_cast<Index>(end),
                       expected.begin() + static_cast<Index>(k)))
-        files_.write_status(
+        outputs_.files().write_status(
             output, {elements.begin + static_cast<Index>(k), elements.begin + static_cast<Index>(end)},
             static_cast<ElementStatus>(expected[k]));
       k = end;
@@ -237,12 +229,9 @@ class Recovery {
   void remove_moved() {
     for (const fs::path& path : find_journals(folder_)) remove_file(path);
     for (const fs::path& path : find_writer_extents(folder_)) remove_file(path);
-    const auto& outputs = start_.layout.outputs;
-    const bool all_placed = std::all_of(outputs.begin(), outputs.end(), [&](const OutputLayout& output) {
-      return files_.place(static_cast<std::size_t>(&output - outputs.data())) != nullptr;
-    });
-    if (!all_placed) return;
-    for (const fs::path& path : find_kept(folder_)) remove_file(path);
+    for (std::size_t k = 0; k < outputs_.size(); ++k)
+      if (outputs_[k].location() == nullptr) return;  // retained journals are needed until the end
+    for (const fs::path& path : find_retained(folder_)) remove_file(path);
   }
 
   const Communicator& comm_;
@@ -250,7 +239,7 @@ class Recovery {
   const StoreOptions& options_;
   StoreStart& start_;
   RunKey key_;
-  RunFiles files_;
+  RunOutputs outputs_;
 };
 
 }  // namespace

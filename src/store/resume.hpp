@@ -7,14 +7,12 @@
 
 namespace mpipe {
 
-/// By one process. Makes all files of a new run; leaves none behind when it throws.
-StoreStart make_new_files(const fs::path& folder, const RunLayout& layout);
-
 /// By one process. Looks at what an earlier start left, compares it with `layout`, takes over the shapes that
 /// were found, and makes what is missing: afterwards every output that can have a place has one, with room
 /// for what is selected. `progress` and `in_files` are left empty.
-StoreStart take_over_files(const fs::path& folder, const RunLayout& layout);
+StoreStart prepare_resume(const fs::path& folder, const RunLayout& layout);
 
+/// Everything but the values of inputs, which only rank 0 needs.
 std::vector<std::byte> pack_start(const StoreStart& start);
 StoreStart unpack_start(std::span<const std::byte> bytes);
 

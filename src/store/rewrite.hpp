@@ -11,8 +11,8 @@ namespace mpipe {
 
 struct Rewriting {
   const fs::path& folder;
-  const RunLayout& layout;                      ///< with inputs, and selections for which there shall be room
-  const std::vector<OutputProgress>& progress;  ///< what goes into the new file
+  const RunLayout& layout;                     ///< with inputs, and selections for which there shall be room
+  const std::vector<ElementStates>& progress;  ///< what goes into the new file
   /// Elements of outputs that vary in size which are in the old results.h5, by output; the others are in
   /// journals.
   const std::vector<RangeSet>& in_results;

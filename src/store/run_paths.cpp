@@ -2,8 +2,6 @@
 // Names of the files of a run, and the search for them.
 #include "store/run_paths.hpp"
 
-#include "store/format.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -48,7 +46,7 @@ fs::path journal_path(const fs::path& folder, int rank) {
   return journal_folder(folder) / fmt::format("rank-{:04}.log", rank);
 }
 
-fs::path kept_path(const fs::path& folder, int rank, int start) {
+fs::path retained_path(const fs::path& folder, int rank, int start) {
   return journal_folder(folder) / fmt::format("rank-{:04}.kept-{:02}.log", rank, start);
 }
 
@@ -57,12 +55,12 @@ fs::path writer_extents_path(const fs::path& folder, int rank) {
 }
 
 std::vector<fs::path> find_journals(const fs::path& folder) { return find(folder, "rank-", ""); }
-std::vector<fs::path> find_kept(const fs::path& folder) { return find(folder, "rank-", ".kept-"); }
+std::vector<fs::path> find_retained(const fs::path& folder) { return find(folder, "rank-", ".kept-"); }
 std::vector<fs::path> find_writer_extents(const fs::path& folder) { return find(folder, "extents-", ""); }
 
 int next_start(const fs::path& folder) {
   int next = 1;
-  for (const fs::path& path : find_kept(folder)) {
+  for (const fs::path& path : find_retained(folder)) {
     const std::string name = path.filename().string();
     const std::size_t digits = name.find(".kept-") + std::string(".kept-").size();
     int start = 0;

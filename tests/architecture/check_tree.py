@@ -175,7 +175,7 @@ class Checker:
         """The table behind `## The layers` names those of cmake/Layers.cmake, in the same order."""
         page = self.root / "docs/architecture.md"
         section = page.read_text().split("## The layers", 1)[1].split("\n## ", 1)[0]
-        written = re.findall(r"^\| `([a-z_]+)` \|", section, re.M)
+        written = re.findall(r"^\| `([a-z0-9_]+)` \|", section, re.M)
         built = re.findall(r"^mpipe_layer\((\w+)", (self.root / "cmake/Layers.cmake").read_text(), re.M)
         if built != written:
             self.say(page, 1, f"its table of layers ({' '.join(written)}) is not that of cmake/Layers.cmake "

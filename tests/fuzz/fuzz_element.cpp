@@ -100,7 +100,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::vector<std::byte> file(size - 1);
   if (size > 1) std::memcpy(file.data(), data + 1, size - 1);
   mend(file, output);
-  PosixFile(path, PosixFile::Mode::create).write_at(0, file);
+  File(path, File::Mode::create).write_at(0, file);
   try {
     if (const auto element = ElementFiles(scratch.folder(), layout()).read(output, 0))
       check(*element, layout().outputs[output]);

@@ -73,7 +73,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const fuzz::ScratchFile scratch("journal");
   const RunKey key = run_key("fuzz");
   { JournalWriter(scratch.path(), key, 0); }
-  const PosixFile header(scratch.path(), PosixFile::Mode::read);
+  const File header(scratch.path(), File::Mode::read);
   std::vector<std::byte> file(kFileHeader + size);
   fuzz::require(header.read_some_at(0, std::span(file).first(kFileHeader)) == kFileHeader,
                 "an empty journal is a header");

@@ -6,8 +6,8 @@
 #include <mpipe/store/run_reader.hpp>
 
 #include "mpi/shared_folder.hpp"
-#include "support/world.hpp"
 #include "support/expect_error.hpp"
+#include "support/world.hpp"
 
 #include <gtest/gtest.h>
 
@@ -151,11 +151,11 @@ TEST_F(MapContinue, MarksFailedAndBlockedElementsInTheFile) {
     if (!world().is_root()) continue;
     RunReader reader(options.run_folder);
     EXPECT_TRUE(reader.complete());
-    EXPECT_EQ(reader.progress(*reader.find("y")).failed, failed_places);
-    EXPECT_EQ(reader.progress(*reader.find("z")).blocked, failed_places);
-    EXPECT_EQ(reader.progress(*reader.find("r")).blocked, (RangeSet{{0, 1}, {3, 4}}));
-    EXPECT_EQ(reader.progress(*reader.find("t")).blocked, (RangeSet{{0, 1}}));
-    EXPECT_EQ(reader.progress(*reader.find("r")).done, (RangeSet{{1, 3}, {4, 10}}));
+    EXPECT_EQ(reader.progress(*reader.find("y")).failed(), failed_places);
+    EXPECT_EQ(reader.progress(*reader.find("z")).blocked(), failed_places);
+    EXPECT_EQ(reader.progress(*reader.find("r")).blocked(), (RangeSet{{0, 1}, {3, 4}}));
+    EXPECT_EQ(reader.progress(*reader.find("t")).blocked(), (RangeSet{{0, 1}}));
+    EXPECT_EQ(reader.progress(*reader.find("r")).done(), (RangeSet{{1, 3}, {4, 10}}));
     EXPECT_EQ(verify_run_store(options.run_folder), std::vector<std::string>());
     const RunStatus status = read_status(options.run_folder);
     EXPECT_EQ(status.state, RunState::completed);
@@ -193,7 +193,7 @@ TEST_F(MapContinue, ResumeKeepsFailuresUntilTheyAreToBeRetried) {
   EXPECT_EQ(all.failed_elements, 0);
   if (!world().is_root()) return;
   EXPECT_EQ(all.value("t").as<double>(), 4950 + 50);
-  EXPECT_EQ(RunReader(folder_ / "run").progress(0).failed, RangeSet());
+  EXPECT_EQ(RunReader(folder_ / "run").progress(0).failed(), RangeSet());
   EXPECT_EQ(verify_run_store(folder_ / "run"), std::vector<std::string>());
   EXPECT_EQ(read_status(folder_ / "run").exit_code, 0);
 }
@@ -321,8 +321,8 @@ TEST_F(MapContinue, AGeneratorThatFailsBlocksEverythingThatNeedsIt) {
       if (world().is_root() && *storage != '\0') {
         EXPECT_EQ(verify_run_store(options.run_folder), std::vector<std::string>());
         RunReader reader(options.run_folder);
-        EXPECT_EQ(reader.progress(*reader.find("x")).failed, (RangeSet{{0, 1}}));
-        EXPECT_EQ(reader.progress(*reader.find("w")).blocked, (RangeSet{{0, 2}}));
+        EXPECT_EQ(reader.progress(*reader.find("x")).failed(), (RangeSet{{0, 1}}));
+        EXPECT_EQ(reader.progress(*reader.find("w")).blocked(), (RangeSet{{0, 2}}));
       }
     }
   }
@@ -396,7 +396,7 @@ TEST_F(MapContinue, ElementsOfAnySizeFailToo) {
   EXPECT_EQ(results.at("n").value.as<std::vector<int>>()[19], 19);
   EXPECT_EQ(verify_run_store(folder_ / "run"), std::vector<std::string>());
   RunReader reader(folder_ / "run");
-  EXPECT_EQ(reader.progress(*reader.find("t")).failed, results.at("t").failed);
+  EXPECT_EQ(reader.progress(*reader.find("t")).failed(), results.at("t").failed);
 }
 
 TEST_F(MapContinue, RetriesComeBeforeFailures) {

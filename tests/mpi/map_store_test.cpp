@@ -116,7 +116,7 @@ TEST_F(MapStore, ResumeComputesWhatIsMissing) {
   if (world().is_root()) {
     RunReader reader(folder_ / "run");
     EXPECT_FALSE(reader.complete());
-    kept = reader.progress(*reader.find("y")).done.count();
+    kept = reader.progress(*reader.find("y")).done().count();
     EXPECT_GE(kept, 1);
     EXPECT_LT(kept, 100);
   }
@@ -277,7 +277,7 @@ TEST_F(MapStore, LateShapesStringsAndSelections) {
   EXPECT_EQ(calls_everywhere(calls), 4);
   if (world().is_root()) {
     RunReader reader(folder_ / "some");
-    EXPECT_EQ(reader.progress(*reader.find("y")).done.count(), 4);
+    EXPECT_EQ(reader.progress(*reader.find("y")).done().count(), 4);
     EXPECT_EQ(verify_run_store(folder_ / "some"), std::vector<std::string>());
   }
 }

@@ -42,7 +42,7 @@ class RunReader {
   /// Position in `outputs()`.
   std::optional<std::size_t> find(std::string_view name) const;
   /// What is known of the elements of an output; everything else is pending.
-  const OutputProgress& progress(std::size_t output) const;
+  const ElementStates& progress(std::size_t output) const;
   /// Number of elements; nothing while an external extent is not known.
   std::optional<Index> element_total(std::size_t output) const;
   /// The external extents, over which elements are numbered in C order. Precondition:

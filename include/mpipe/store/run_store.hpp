@@ -22,14 +22,6 @@
 
 namespace mpipe {
 
-/// The elements of one output by what is known of them; all others are pending.
-struct OutputProgress {
-  RangeSet done;
-  RangeSet failed;
-  RangeSet blocked;
-  friend bool operator==(const OutputProgress&, const OutputProgress&) = default;
-};
-
 /// Where the values of an output are kept.
 enum class StorageKind : std::uint8_t {
   memory,  ///< in memory; in the results file too, from the next commit on
@@ -113,8 +105,8 @@ class RunStore {
 
   /// Local. What of every output was safely kept, or given up, when the last collective call returned; the
   /// same on every rank. After a resume: what need not be computed again.
-  virtual const std::vector<OutputProgress>& progress() const = 0;
-  /// Local. The `done` of each of `progress()`.
+  virtual const std::vector<ElementStates>& progress() const = 0;
+  /// Local. The `done()` of each of `progress()`.
   virtual const std::vector<RangeSet>& stored() const = 0;
   /// Local. The shape of an output, in mapspec order, as far as it is known: planned, resolved, or found on
   /// resume.

@@ -94,8 +94,4 @@ RunDescription read_description(const std::filesystem::path& run_folder);
 /// to do.
 void check_same_run(const RunDescription& stored, const RunDescription& now);
 
-/// Writes `text` so that a reader sees either the old or the new file, whole. Throws `Error`
-/// (storage_failed).
-void write_file_atomically(const std::filesystem::path& path, const std::string& text);
-
 }  // namespace mpipe

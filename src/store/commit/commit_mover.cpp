@@ -26,15 +26,16 @@ std::size_t small_bytes(const std::vector<IndexRange>& pieces, std::size_t value
 
 }  // namespace
 
-CommitMover::CommitMover(const Setting& setting, const CommitPlan& plan, const News& mine,
+CommitMover::CommitMover(const Setting& setting, const CommitPlan& plan, const CommitDelta& mine,
                          std::span<const PartialArray* const> arrays, CommitBuffers& buffers)
     : set_(setting), plan_(plan), arrays_(arrays), buffers_(buffers) {
+  // What the plan moves of what this rank has, without what a lower rank sends.
   for (std::size_t k = 0; k < mine.size(); ++k) {
-    RangeSet moved = mine[k].to_move.intersection(plan.sums[k].to_move);
-    for (const CommitPlan::Left& left : plan.left_out)
+    RangeSet moved = mine[k].to_move.intersection(plan.total[k].to_move);
+    for (const DuplicateElements& left : plan.duplicates)
       if (static_cast<int>(left.rank) == set_.comm.rank() && left.output == k)
         moved = moved.difference(left.elements);
-    mine_.push_back(moved.empty() ? RangeSet{} : set_.files.place(k)->order.values_of(moved));
+    mine_.push_back(moved.empty() ? RangeSet{} : set_.files.location(k)->order.values_of(moved));
   }
   for (const Window& window : plan.windows)
     if (set_.writers.mine == window.writer) my_windows_.push_back(window);
@@ -64,6 +65,7 @@ void CommitMover::announce() {
   }
   for (std::size_t k = 0; k < coming.size(); ++k)
     receives.push_back({static_cast<int>(k), std::as_writable_bytes(std::span(&coming[k], 1))});
+  // Sizes first: every receiver knows how much comes before anything of it is sent.
   set_.comm.exchange(sends, receives);
 
   sends.clear();
@@ -97,6 +99,7 @@ void CommitMover::open_files(CollectiveSteps& agreement) {
 
 std::vector<Extent> CommitMover::run(CollectiveSteps& agreement) {
   if (plan_.windows.empty()) return {};
+  // Announced once for all rounds: in each of them both sides then know all sizes.
   announce();
   open_files(agreement);
   for (std::uint32_t round = 0; round < plan_.rounds; ++round) run_round(round, agreement);
@@ -111,6 +114,7 @@ void CommitMover::run_round(std::uint32_t round, CollectiveSteps& agreement) {
   const auto last =
       std::find_if(first, plan_.windows.end(), [&](const Window& window) { return window.round != round; });
   const std::span windows(first, last);
+  // A writer has at most one window in a round, and takes them in the order of the plan.
   const bool writes = next_window_ < my_windows_.size() && my_windows_[next_window_].round == round;
   const std::size_t number = next_window_;
   std::vector<SendPart> sends;
@@ -130,7 +134,8 @@ void CommitMover::run_round(std::uint32_t round, CollectiveSteps& agreement) {
     // Whoever failed before takes part without data: nobody may wait for it.
     const bool has_data = writes && !agreement.failed();
     const OrderedBox box =
-        has_data ? set_.files.place(slab_output)->order.box_of(my_windows_[number].values) : OrderedBox{};
+        has_data ? set_.files.location(slab_output)->order.box_of(my_windows_[number].values) : OrderedBox{};
+    // Steps of their own: a rank that failed before still takes part in the collective write.
     CollectiveSteps here(set_.comm);
     here.attempt([&] {
       results_->write(set_.layout.outputs[slab_output].name, *set_.layout.outputs[slab_output].type,
@@ -164,6 +169,7 @@ void CommitMover::pack_sends(std::span<const Window> windows, std::vector<SendPa
       std::memcpy(at, value(output, piece.begin), bytes);
       at += bytes;
     }
+    // Small pieces in one message, then the long ones each by itself: the receiver expects this order.
     if (at != begin) sends.push_back({to, {begin, at}});
     for (const IndexRange& piece : all[k]) {
       const std::size_t bytes = static_cast<std::size_t>(piece.size()) * value_bytes(output);
@@ -219,6 +225,7 @@ const std::byte* CommitMover::assemble_own(const Window& window, std::size_t num
   const auto own = std::find_if(incoming.begin(), incoming.end(),
                                 [&](const Incoming& from) { return from.rank == set_.comm.rank(); });
   if (own == incoming.end()) return buffers_.slab.data();
+  // Nothing came from elsewhere: the values are written from where they were computed.
   if (incoming.size() == 1) return value(window.output, window.values.begin);
   const std::size_t size = value_bytes(window.output);
   for (const IndexRange& piece : own->pieces)
@@ -237,8 +244,10 @@ RangeSet CommitMover::coverage(std::size_t number) const {
 void CommitMover::write_stretch(const Window& window, std::size_t number, const std::byte* data) {
   const RangeSet covered = coverage(number);
   const std::size_t size = value_bytes(window.output);
-  const OutputPlace& place = *set_.files.place(window.output);
-  if (covered.ranges().size() > kManyPieces && place.order.in_file_order() && place.values.contiguous()) {
+  // Many small stretches cost more calls than reading and writing what lies between them.
+  const DatasetLocation& location = *set_.files.location(window.output);
+  if (covered.ranges().size() > kManyPieces && location.order.in_file_order() &&
+      location.values.contiguous()) {
     set_.files.write_between(window.output, window.values, covered, data, set_.read_back, extents_);
     return;
   }

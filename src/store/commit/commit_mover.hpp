@@ -33,7 +33,7 @@ class CommitMover {
   };
 
   /// `mine`: what this rank has to move, which is in `arrays`.
-  CommitMover(const Setting& setting, const CommitPlan& plan, const News& mine,
+  CommitMover(const Setting& setting, const CommitPlan& plan, const CommitDelta& mine,
               std::span<const PartialArray* const> arrays, CommitBuffers& buffers);
 
   /// Collective. Local failures are left in `agreement`. On writers: the extents of what was written.
@@ -46,7 +46,10 @@ class CommitMover {
     Pieces pieces;
   };
 
-  bool slab_rounds_are_collective() const { return plan_.slab_rounds != 0 && set_.writers.ranks.size() > 1; }
+  /// MPI-IO needs processes of MPI: ranks that are threads of one process write their slabs one by one.
+  bool slab_rounds_are_collective() const {
+    return plan_.slab_rounds != 0 && set_.writers.ranks.size() > 1 && set_.comm.uses_mpi();
+  }
   Pieces pieces_in(const Window& window) const;
   void announce();
   void open_files(CollectiveSteps& agreement);

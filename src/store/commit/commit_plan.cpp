@@ -12,46 +12,46 @@ namespace {
 /// Slabs shorter than this are not worth a collective call of all writers.
 constexpr std::uint64_t kMinSlabBytes = std::uint64_t{256} << 10;
 
-RangeSet sum_of(const std::vector<News>& by_rank, std::size_t output, RangeSet OutputNews::*part) {
+RangeSet sum_of(const std::vector<CommitDelta>& by_rank, std::size_t output, RangeSet OutputDelta::*part) {
   std::vector<IndexRange> all;
-  for (const News& news : by_rank) {
-    const auto& ranges = (news[output].*part).ranges();
+  for (const CommitDelta& delta : by_rank) {
+    const auto& ranges = (delta[output].*part).ranges();
     all.insert(all.end(), ranges.begin(), ranges.end());
   }
   return union_of(std::move(all));
 }
 
-News sum_news(const std::vector<News>& by_rank, const std::vector<OutputProgress>& before) {
-  News sums(before.size());
-  for (std::size_t k = 0; k < sums.size(); ++k) {
-    OutputNews& sum = sums[k];
-    sum.placed = sum_of(by_rank, k, &OutputNews::placed);
-    sum.kept = sum_of(by_rank, k, &OutputNews::kept);
-    sum.to_move = sum_of(by_rank, k, &OutputNews::to_move).difference(sum.placed);
-    const RangeSet done = sum.placed.united(sum.kept).united(sum.to_move).united(before[k].done);
-    sum.failed = sum_of(by_rank, k, &OutputNews::failed).difference(done);
-    sum.blocked = sum_of(by_rank, k, &OutputNews::blocked).difference(done).difference(sum.failed);
+CommitDelta total_of(const std::vector<CommitDelta>& by_rank, const std::vector<ElementStates>& before) {
+  CommitDelta total(before.size());
+  for (std::size_t k = 0; k < total.size(); ++k) {
+    OutputDelta& sum = total[k];
+    sum.placed = sum_of(by_rank, k, &OutputDelta::placed);
+    sum.kept = sum_of(by_rank, k, &OutputDelta::kept);
+    sum.to_move = sum_of(by_rank, k, &OutputDelta::to_move).difference(sum.placed);
+    const RangeSet done = sum.placed.united(sum.kept).united(sum.to_move).united(before[k].done());
+    sum.failed = sum_of(by_rank, k, &OutputDelta::failed).difference(done);
+    sum.blocked = sum_of(by_rank, k, &OutputDelta::blocked).difference(done).difference(sum.failed);
   }
-  return sums;
+  return total;
 }
 
 /// Who leaves out what, where several ranks computed the same: rare, and nothing is looked at closely where
 /// it is not so.
-std::vector<CommitPlan::Left> find_duplicates(const std::vector<News>& by_rank, std::size_t outputs) {
-  std::vector<CommitPlan::Left> left_out;
+std::vector<DuplicateElements> find_duplicates(const std::vector<CommitDelta>& by_rank, std::size_t outputs) {
+  std::vector<DuplicateElements> duplicates;
   for (std::size_t k = 0; k < outputs; ++k) {
     Index count = 0;
-    for (const News& news : by_rank) count += news[k].to_move.count();
+    for (const CommitDelta& delta : by_rank) count += delta[k].to_move.count();
     RangeSet seen;
-    if (count == sum_of(by_rank, k, &OutputNews::to_move).count()) continue;
+    if (count == sum_of(by_rank, k, &OutputDelta::to_move).count()) continue;
     for (std::size_t rank = 0; rank < by_rank.size(); ++rank) {
       const RangeSet again = by_rank[rank][k].to_move.intersection(seen);
       if (!again.empty())
-        left_out.push_back({static_cast<std::uint32_t>(rank), static_cast<std::uint32_t>(k), again});
+        duplicates.push_back({static_cast<std::uint32_t>(rank), static_cast<std::uint32_t>(k), again});
       seen = seen.united(by_rank[rank][k].to_move);
     }
   }
-  return left_out;
+  return duplicates;
 }
 
 /// Cuts what is to be moved of one output into slabs and, where little lies together, stretches with gaps.
@@ -100,17 +100,17 @@ void deal_slabs(const std::vector<IndexRange>& slabs, std::uint32_t output, std:
 
 }  // namespace
 
-CommitPlan plan_commit(const std::vector<News>& by_rank, const std::vector<OutputProgress>& before,
+CommitPlan plan_commit(const std::vector<CommitDelta>& by_rank, const std::vector<ElementStates>& before,
                        const std::vector<OutputGeometry>& geometry, std::size_t writers,
                        std::uint64_t round_bytes) {
   CommitPlan plan;
-  plan.sums = sum_news(by_rank, before);
-  plan.left_out = find_duplicates(by_rank, before.size());
+  plan.total = total_of(by_rank, before);
+  plan.duplicates = find_duplicates(by_rank, before.size());
   std::vector<Window> others;
   for (std::size_t k = 0; k < geometry.size(); ++k) {
-    const RangeSet& elements = plan.sums[k].to_move;
+    const RangeSet& elements = plan.total[k].to_move;
     if (elements.empty()) continue;
-    if (!geometry[k].has_place) throw Bug("a commit is to move values that have no place");
+    if (!geometry[k].has_location) throw Bug("a commit is to move values that have no place");
     const auto output = static_cast<std::uint32_t>(k);
     const auto round_values = std::max<Index>(1, static_cast<Index>(round_bytes / geometry[k].value_bytes));
     Cut cut = cut_output(geometry[k].order->values_of(elements), geometry[k], round_values);
@@ -134,28 +134,18 @@ CommitPlan plan_commit(const std::vector<News>& by_rank, const std::vector<Outpu
   return plan;
 }
 
-void add_news(const News& sums, std::vector<OutputProgress>& progress) {
-  for (std::size_t k = 0; k < sums.size(); ++k) {
-    const RangeSet done = sums[k].placed.united(sums[k].kept).united(sums[k].to_move);
-    OutputProgress& known = progress[k];
-    if (!done.empty()) {
-      known.done = known.done.united(done);
-      known.failed = known.failed.difference(done);
-      known.blocked = known.blocked.difference(done);
-    }
-    if (!sums[k].failed.empty()) {
-      known.failed = known.failed.united(sums[k].failed);
-      known.blocked = known.blocked.difference(sums[k].failed);
-    }
-    if (!sums[k].blocked.empty())
-      known.blocked = known.blocked.united(sums[k].blocked.difference(known.failed));
+void apply_delta(const CommitDelta& total, std::vector<ElementStates>& progress) {
+  for (std::size_t k = 0; k < total.size(); ++k) {
+    progress[k].add_done(total[k].placed.united(total[k].kept).united(total[k].to_move));
+    progress[k].add_failed(total[k].failed);
+    progress[k].add_blocked(total[k].blocked);
   }
 }
 
-std::vector<std::byte> pack_news(const News& news) {
+std::vector<std::byte> pack_delta(const CommitDelta& delta) {
   ByteWriter packer;
-  packer.put<std::uint64_t>(news.size());
-  for (const OutputNews& output : news)
+  packer.put<std::uint64_t>(delta.size());
+  for (const OutputDelta& output : delta)
     for (const RangeSet* set :
          {&output.to_move, &output.placed, &output.kept, &output.failed, &output.blocked})
       packer.put_ranges(*set);
@@ -164,19 +154,19 @@ std::vector<std::byte> pack_news(const News& news) {
 
 namespace {
 
-News get_news(ByteReader& unpacker) {
-  News news(static_cast<std::size_t>(unpacker.get<std::uint64_t>()));
-  for (OutputNews& output : news)
+CommitDelta get_delta(ByteReader& unpacker) {
+  CommitDelta delta(static_cast<std::size_t>(unpacker.get<std::uint64_t>()));
+  for (OutputDelta& output : delta)
     for (RangeSet* set : {&output.to_move, &output.placed, &output.kept, &output.failed, &output.blocked})
       *set = unpacker.get_ranges();
-  return news;
+  return delta;
 }
 
 }  // namespace
 
-News unpack_news(std::span<const std::byte> bytes) {
+CommitDelta unpack_delta(std::span<const std::byte> bytes) {
   ByteReader unpacker(bytes, "what another rank tells of the store");
-  return get_news(unpacker);
+  return get_delta(unpacker);
 }
 
 std::vector<std::byte> pack_plan(const CommitPlan& plan) {
@@ -184,15 +174,15 @@ std::vector<std::byte> pack_plan(const CommitPlan& plan) {
   packer.put(plan.slab_rounds);
   packer.put(plan.rounds);
   packer.put_list(plan.windows);
-  packer.put<std::uint64_t>(plan.left_out.size());
-  for (const CommitPlan::Left& left : plan.left_out) {
+  packer.put<std::uint64_t>(plan.duplicates.size());
+  for (const DuplicateElements& left : plan.duplicates) {
     packer.put(left.rank);
     packer.put(left.output);
     packer.put_ranges(left.elements);
   }
   std::vector<std::byte> bytes = std::move(packer.bytes());
-  const std::vector<std::byte> sums = pack_news(plan.sums);
-  bytes.insert(bytes.end(), sums.begin(), sums.end());
+  const std::vector<std::byte> total = pack_delta(plan.total);
+  bytes.insert(bytes.end(), total.begin(), total.end());
   return bytes;
 }
 
@@ -205,9 +195,9 @@ CommitPlan unpack_plan(std::span<const std::byte> bytes) {
   for (auto count = unpacker.get<std::uint64_t>(); count > 0; --count) {
     const auto rank = unpacker.get<std::uint32_t>();
     const auto output = unpacker.get<std::uint32_t>();
-    plan.left_out.push_back({rank, output, unpacker.get_ranges()});
+    plan.duplicates.push_back({rank, output, unpacker.get_ranges()});
   }
-  plan.sums = get_news(unpacker);
+  plan.total = get_delta(unpacker);
   return plan;
 }
 

@@ -12,21 +12,21 @@
 namespace mpipe {
 
 /// What one rank, or all together, did for one output since the last commit. Elements.
-struct OutputNews {
+struct OutputDelta {
   RangeSet to_move;  ///< in memory and journals, not in the file
   RangeSet placed;   ///< in the file already, with extents and marks
   RangeSet kept;     ///< in journals, where they stay
   RangeSet failed;
   RangeSet blocked;
 };
-using News = std::vector<OutputNews>;  ///< by output
+using CommitDelta = std::vector<OutputDelta>;  ///< by output
 
-std::vector<std::byte> pack_news(const News& news);
-News unpack_news(std::span<const std::byte> bytes);
+std::vector<std::byte> pack_delta(const CommitDelta& delta);
+CommitDelta unpack_delta(std::span<const std::byte> bytes);
 
 /// How an output lies in the file, as far as the plan needs to know.
 struct OutputGeometry {
-  bool has_place = false;
+  bool has_location = false;
   bool slabs = false;  ///< element order is file order, and the dataset contiguous
   std::size_t value_bytes = 1;
   const ElementOrder* order = nullptr;
@@ -42,29 +42,30 @@ struct Window {
   friend bool operator==(const Window&, const Window&) = default;
 };
 
+/// Elements that more than one rank holds. The lowest such rank sends them; `rank` leaves these out.
+struct DuplicateElements {
+  std::uint32_t rank = 0;
+  std::uint32_t output = 0;
+  RangeSet elements;
+};
+
 struct CommitPlan {
-  News sums;                      ///< over all ranks; `to_move` without what is `placed` already
+  CommitDelta total;              ///< over all ranks; `to_move` without what is `placed` already
   std::vector<Window> windows;    ///< by round, then writer
   std::uint32_t slab_rounds = 0;  ///< the first rounds: all writers write slabs of one output together
   std::uint32_t rounds = 0;
-  /// Elements that several ranks have, without which all but the first of them take part.
-  struct Left {
-    std::uint32_t rank = 0;
-    std::uint32_t output = 0;
-    RangeSet elements;
-  };
-  std::vector<Left> left_out;
+  std::vector<DuplicateElements> duplicates;
 };
 
 std::vector<std::byte> pack_plan(const CommitPlan& plan);
 CommitPlan unpack_plan(std::span<const std::byte> bytes);
 
 /// `round_bytes`: what a writer takes at a time.
-CommitPlan plan_commit(const std::vector<News>& by_rank, const std::vector<OutputProgress>& before,
+CommitPlan plan_commit(const std::vector<CommitDelta>& by_rank, const std::vector<ElementStates>& before,
                        const std::vector<OutputGeometry>& geometry, std::size_t writers,
                        std::uint64_t round_bytes);
 
 /// Adds what a commit made known.
-void add_news(const News& sums, std::vector<OutputProgress>& progress);
+void apply_delta(const CommitDelta& total, std::vector<ElementStates>& progress);
 
 }  // namespace mpipe

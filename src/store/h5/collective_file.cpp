@@ -10,12 +10,14 @@ namespace mpipe {
 namespace {
 
 H5Handle open_together(const std::string& path, const Communicator& writers) {
+  const H5Turn turn;
   const H5Handle access = h5_file_access();
   h5_check(H5Pset_fapl_mpio(access.get(), native_comm(writers), MPI_INFO_NULL), "choose the MPI-IO driver");
   return {H5Fopen(path.c_str(), H5F_ACC_RDWR, access.get()), &H5Fclose, "open '" + path + "' together"};
 }
 
 H5Handle collective_transfer() {
+  const H5Turn turn;
   H5Handle transfer = h5_property_list(H5P_DATASET_XFER);
   h5_check(H5Pset_dxpl_mpio(transfer.get(), H5FD_MPIO_COLLECTIVE), "choose collective transfers");
   return transfer;
@@ -35,6 +37,7 @@ CollectiveFile::Dataset& CollectiveFile::dataset(const std::string& name, const 
 
 void CollectiveFile::write(const std::string& name, const ElementType& type, const OrderedBox* box,
                            const std::byte* data) {
+  const H5Turn turn;
   Dataset& at = dataset(name, type);
   const H5Handle in_file{H5Dget_space(at.dataset.get()), &H5Sclose, "read the shape of '" + name + "'"};
   H5Handle in_memory;
@@ -58,6 +61,7 @@ void CollectiveFile::write(const std::string& name, const ElementType& type, con
 }
 
 void CollectiveFile::close() {
+  const H5Turn turn;
   datasets_.clear();
   file_.close("close '" + path_ + "'");
 }

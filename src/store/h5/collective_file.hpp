@@ -32,7 +32,6 @@ class CollectiveFile {
   };
   Dataset& dataset(const std::string& name, const ElementType& type);
 
-  H5Quiet quiet_;
   std::string path_;
   H5Handle transfer_;
   H5Handle file_;

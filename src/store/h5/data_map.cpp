@@ -25,8 +25,8 @@ bool is_linear(const DataMap& map, const ElementOrder& order) {
   return map.contiguous() && order.in_file_order();
 }
 
-FileRun linear_run(const DataMap& map, IndexRange values) {
-  FileRun run{0, values.begin, 1, values.size(), !map.chunks.empty()};
+FileSpan linear_run(const DataMap& map, IndexRange values) {
+  FileSpan run{0, values.begin, 1, values.size(), !map.chunks.empty()};
   if (run.allocated)
     run.address = map.chunks[0].address + static_cast<std::uint64_t>(values.begin) * map.value_bytes;
   return run;
@@ -44,7 +44,7 @@ bool next_row(MultiIndex& index, const MultiIndex& begin, const MultiIndex& end)
 /// The part of a box that lies in one chunk, row by row.
 void visit_rows(const DataMap& map, const ElementOrder& order, const MultiIndex& origin,
                 const MultiIndex& begin, const MultiIndex& end, std::optional<std::uint64_t> address,
-                const std::function<void(const FileRun&)>& visit) {
+                const std::function<void(const FileSpan&)>& visit) {
   const std::size_t rank = begin.size();
   const Strides in_chunk = c_strides(map.chunk);
   const Strides& in_memory = order.element_strides();
@@ -62,7 +62,7 @@ void visit_rows(const DataMap& map, const ElementOrder& order, const MultiIndex&
 }
 
 void visit_box(const DataMap& map, const ElementOrder& order, const OrderedBox& box,
-               const std::function<void(const FileRun&)>& visit) {
+               const std::function<void(const FileSpan&)>& visit) {
   const std::size_t rank = map.shape.size();
   const Shape grid = map.grid();
   MultiIndex first(rank);
@@ -132,11 +132,11 @@ class Stretch {
     scratch_.resize(std::max(scratch_.size(), kScratchBytes));
   }
 
-  bool takes(const FileRun& run) const {
+  bool takes(const FileSpan& run) const {
     return bytes_ == 0 ? size_of(run) <= scratch_.size()
                        : run.address == address_ + bytes_ && bytes_ + size_of(run) <= scratch_.size();
   }
-  void add(const FileRun& run) {
+  void add(const FileSpan& run) {
     if (bytes_ == 0) address_ = run.address;
     runs_.push_back(run);
     bytes_ += size_of(run);
@@ -152,7 +152,7 @@ class Stretch {
   template <bool ToFile>
   void copy(std::byte* memory, Index first) {
     std::byte* at = scratch_.data();
-    for (const FileRun& run : runs_) {
+    for (const FileSpan& run : runs_) {
       copy_run<ToFile>(value_bytes_, at, memory + static_cast<std::size_t>(run.memory - first) * value_bytes_,
                        run.stride, run.count);
       at += size_of(run);
@@ -160,28 +160,30 @@ class Stretch {
   }
 
  private:
-  std::size_t size_of(const FileRun& run) const { return static_cast<std::size_t>(run.count) * value_bytes_; }
+  std::size_t size_of(const FileSpan& run) const {
+    return static_cast<std::size_t>(run.count) * value_bytes_;
+  }
 
   std::vector<std::byte>& scratch_;
   std::size_t value_bytes_;
-  std::vector<FileRun> runs_;
+  std::vector<FileSpan> runs_;
   std::uint64_t address_ = 0;
   std::size_t bytes_ = 0;
 };
 
 /// Whether a run is transferred from or to where it is, instead of being gathered with its neighbours.
-bool is_worth_a_call(const FileRun& run, IndexRange values, std::size_t bytes) {
+bool is_worth_a_call(const FileSpan& run, IndexRange values, std::size_t bytes) {
   return run.stride == 1 && (bytes >= kScratchBytes / 16 || run.count == values.size());
 }
 
 /// Cuts runs that are longer than the scratch memory, where they cannot be transferred directly.
 template <class Visit>
-void in_pieces(const FileRun& run, std::size_t value_bytes, const Visit& visit) {
+void in_pieces(const FileSpan& run, std::size_t value_bytes, const Visit& visit) {
   const auto limit = static_cast<Index>(kScratchBytes / value_bytes);
   for (Index done = 0; done < run.count; done += limit)
-    visit(FileRun{run.address + static_cast<std::uint64_t>(done) * value_bytes,
-                  run.memory + done * run.stride, run.stride, std::min(limit, run.count - done),
-                  run.allocated});
+    visit(FileSpan{run.address + static_cast<std::uint64_t>(done) * value_bytes,
+                   run.memory + done * run.stride, run.stride, std::min(limit, run.count - done),
+                   run.allocated});
 }
 
 }  // namespace
@@ -311,8 +313,8 @@ DataMap unpack_data_map(ByteReader& unpacker) {
   return map;
 }
 
-void for_each_run(const DataMap& map, const ElementOrder& order, IndexRange values,
-                  const std::function<void(const FileRun&)>& visit) {
+void for_each_span(const DataMap& map, const ElementOrder& order, IndexRange values,
+                   const std::function<void(const FileSpan&)>& visit) {
   if (values.empty()) return;
   if (is_linear(map, order)) return visit(linear_run(map, values));
   order.for_each_box(values, [&](const OrderedBox& box) { visit_box(map, order, box, visit); });
@@ -321,7 +323,7 @@ void for_each_run(const DataMap& map, const ElementOrder& order, IndexRange valu
 RangeSet allocated_values(const DataMap& map, const ElementOrder& order, IndexRange values) {
   if (map.contiguous()) return RangeSet{values};
   std::vector<IndexRange> found;
-  for_each_run(map, order, values, [&](const FileRun& run) {
+  for_each_span(map, order, values, [&](const FileSpan& run) {
     if (!run.allocated) return;
     if (run.stride == 1) return found.push_back({run.memory, run.memory + run.count});
     for (Index k = 0; k < run.count; ++k)
@@ -342,14 +344,14 @@ void walk(Stretch& stretch, const DataMap& map, const ElementOrder& order, Index
     exchange();
     stretch.clear();
   };
-  for_each_run(map, order, values, [&](const FileRun& run) {
+  for_each_span(map, order, values, [&](const FileSpan& run) {
     if (!run.allocated) return absent(run);
     const std::size_t bytes = static_cast<std::size_t>(run.count) * map.value_bytes;
     if (is_worth_a_call(run, values, bytes)) {
       flush();
       return direct(run, bytes);
     }
-    in_pieces(run, map.value_bytes, [&](const FileRun& piece) {
+    in_pieces(run, map.value_bytes, [&](const FileSpan& piece) {
       if (!stretch.takes(piece)) flush();
       stretch.add(piece);
     });
@@ -359,14 +361,14 @@ void walk(Stretch& stretch, const DataMap& map, const ElementOrder& order, Index
 
 }  // namespace
 
-void ValueAccess::write(PosixFile& file, const DataMap& map, const ElementOrder& order, IndexRange values,
+void ValueAccess::write(File& file, const DataMap& map, const ElementOrder& order, IndexRange values,
                         const std::byte* data, Room room) {
   // Only read from, although the copies below go both ways.
   auto* memory = const_cast<std::byte*>(data);
   Stretch stretch(scratch_, map.value_bytes);
   walk(
       stretch, map, order, values,
-      [&](const FileRun& run, std::size_t bytes) {
+      [&](const FileSpan& run, std::size_t bytes) {
         const auto first = static_cast<std::size_t>(run.memory - values.begin) * map.value_bytes;
         file.write_at(run.address, {data + first, bytes});
       },
@@ -374,27 +376,27 @@ void ValueAccess::write(PosixFile& file, const DataMap& map, const ElementOrder&
         stretch.copy<true>(memory, values.begin);
         file.write_at(stretch.address(), stretch.bytes());
       },
-      [&](const FileRun&) {
+      [&](const FileSpan&) {
         if (room != Room::where_reserved) throw Bug("values are written where no room was reserved for them");
       });
 }
 
-void ValueAccess::read(const PosixFile& file, const DataMap& map, const ElementOrder& order,
-                       IndexRange values, std::byte* data, const std::byte* fill) {
+void ValueAccess::read(const File& file, const DataMap& map, const ElementOrder& order, IndexRange values,
+                       std::byte* data, const std::byte* fill) {
   Stretch stretch(scratch_, map.value_bytes);
-  const auto place_of = [&](const FileRun& run) {
+  const auto place_of = [&](const FileSpan& run) {
     return data + static_cast<std::size_t>(run.memory - values.begin) * map.value_bytes;
   };
   walk(
       stretch, map, order, values,
-      [&](const FileRun& run, std::size_t bytes) {
+      [&](const FileSpan& run, std::size_t bytes) {
         file.read_at(run.address, {place_of(run), bytes});
       },
       [&] {
         file.read_at(stretch.address(), stretch.bytes());
         stretch.copy<false>(data, values.begin);
       },
-      [&](const FileRun& run) {
+      [&](const FileSpan& run) {
         std::byte* to = place_of(run);
         if (fill == nullptr && run.stride == 1) {
           std::memset(to, 0, static_cast<std::size_t>(run.count) * map.value_bytes);

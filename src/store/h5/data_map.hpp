@@ -8,9 +8,9 @@
 
 #include <mpipe/base/bytes.hpp>
 
+#include "base/api/file.hpp"
 #include "store/h5/h5.hpp"
 #include "store/output/element_order.hpp"
-#include "store/posix_file.hpp"
 
 namespace mpipe {
 
@@ -42,7 +42,7 @@ void pack(ByteWriter& packer, const DataMap& map);
 DataMap unpack_data_map(ByteReader& unpacker);
 
 /// Values that lie behind one another in the file.
-struct FileRun {
+struct FileSpan {
   std::uint64_t address = 0;
   Index memory = 0;  ///< number, in element order, of the first value
   Index stride = 1;  ///< distance in element order between neighbours
@@ -51,8 +51,8 @@ struct FileRun {
 };
 
 /// Visits the runs that make up a range in element order; each value once.
-void for_each_run(const DataMap& map, const ElementOrder& order, IndexRange values,
-                  const std::function<void(const FileRun&)>& visit);
+void for_each_span(const DataMap& map, const ElementOrder& order, IndexRange values,
+                   const std::function<void(const FileSpan&)>& visit);
 
 /// The values of a range that may lie in the file: all of a contiguous dataset, those in allocated chunks of
 /// others.
@@ -68,10 +68,10 @@ class ValueAccess {
   };
 
   /// Writes `values.size()` values in element order to where they belong.
-  void write(PosixFile& file, const DataMap& map, const ElementOrder& order, IndexRange values,
+  void write(File& file, const DataMap& map, const ElementOrder& order, IndexRange values,
              const std::byte* data, Room room = Room::everywhere);
   /// Reads them. What is not allocated reads as `fill` (one value; zero bytes when null).
-  void read(const PosixFile& file, const DataMap& map, const ElementOrder& order, IndexRange values,
+  void read(const File& file, const DataMap& map, const ElementOrder& order, IndexRange values,
             std::byte* data, const std::byte* fill);
 
  private:

@@ -11,15 +11,6 @@
 namespace mpipe {
 namespace {
 
-/// Collects what the error stack says, innermost first.
-herr_t collect_error(unsigned, const H5E_error2_t* error, void* out) {
-  constexpr std::size_t kMaxEntries = 3;  // the innermost say what happened, the others who called them
-  auto& texts = *static_cast<std::vector<std::string>*>(out);
-  if (texts.size() < kMaxEntries && error->desc != nullptr && *error->desc != '\0')
-    texts.emplace_back(error->desc);
-  return 0;
-}
-
 std::vector<hsize_t> h5_extents(const Shape& shape) { return {shape.begin(), shape.end()}; }
 
 hid_t native_type(Kind kind) {
@@ -54,32 +45,6 @@ hid_t native_type(Kind kind) {
 }
 
 }  // namespace
-
-void throw_h5_error(std::string_view action) {
-  std::vector<std::string> texts;
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, &collect_error, &texts);
-  H5Eclear2(H5E_DEFAULT);
-  std::string cause;
-  for (const std::string& text : texts) cause += (cause.empty() ? "" : "; ") + text;
-  // The numbers are ENOSPC and EDQUOT; HDF5 passes on no more than a text.
-  const bool is_full =
-      cause.find("errno = 28,") != std::string::npos || cause.find("errno = 122,") != std::string::npos;
-  throw Error(Category::storage_failed,
-              fmt::format("cannot {}: HDF5 says: {}.{}", action, cause.empty() ? "nothing" : cause,
-                          is_full ? " Make room, then start again." : ""));
-}
-
-H5Quiet::H5Quiet() {
-  H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
-  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-}
-
-H5Quiet::~H5Quiet() { H5Eset_auto2(H5E_DEFAULT, function_, data_); }
-
-void H5Handle::close(std::string_view action) {
-  const hid_t id = std::exchange(id_, H5I_INVALID_HID);
-  if (id >= 0) h5_check(close_(id), action);
-}
 
 H5Handle h5_property_list(hid_t list_class) {
   return {H5Pcreate(list_class), &H5Pclose, "make a property list"};

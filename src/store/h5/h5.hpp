@@ -1,71 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// HDF5 with handles that close themselves and errors that are thrown.
+/// Files, datasets, spaces, types and attributes of HDF5 as the store uses them.
 #pragma once
 
 #include <mpipe/data/element_type.hpp>
 
-#include <hdf5.h>
+#include "h5/api/h5_handle.hpp"
 
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace mpipe {
-
-/// Throws `Error` (storage_failed) with HDF5's own account of what went wrong.
-[[noreturn]] void throw_h5_error(std::string_view action);
-
-/// Every return value of HDF5 goes through here. `action` completes "cannot ..".
-template <class T>
-T h5_check(T result, std::string_view action) {
-  if (result < 0) throw_h5_error(action);
-  return result;
-}
-
-/// While it lives, HDF5 prints nothing: its errors are in what is thrown. The program's own setting comes
-/// back after.
-class H5Quiet {
- public:
-  H5Quiet();
-  ~H5Quiet();
-  H5Quiet(const H5Quiet&) = delete;
-  H5Quiet& operator=(const H5Quiet&) = delete;
-
- private:
-  H5E_auto2_t function_ = nullptr;
-  void* data_ = nullptr;
-};
-
-/// Owns an id of HDF5; move-only.
-class H5Handle {
- public:
-  using Close = herr_t (*)(hid_t);
-
-  H5Handle() = default;
-  /// Checks `id`, as `h5_check` does.
-  H5Handle(hid_t id, Close closer, std::string_view action) : id_(h5_check(id, action)), close_(closer) {}
-  H5Handle(H5Handle&& other) noexcept
-      : id_(std::exchange(other.id_, H5I_INVALID_HID)), close_(other.close_) {}
-  H5Handle& operator=(H5Handle&& other) noexcept {
-    std::swap(id_, other.id_);
-    std::swap(close_, other.close_);
-    return *this;
-  }
-  ~H5Handle() {
-    if (id_ >= 0) close_(id_);
-  }
-
-  hid_t get() const { return id_; }
-  /// Closes now; throws when that fails, as closing a file writes to it.
-  void close(std::string_view action);
-
- private:
-  hid_t id_ = H5I_INVALID_HID;
-  Close close_ = nullptr;
-};
 
 H5Handle h5_property_list(hid_t list_class);
 /// File access without locks: readers never disturb a run, nor are disturbed by one.

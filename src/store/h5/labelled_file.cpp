@@ -4,8 +4,8 @@
 
 #include <mpipe/core/error.hpp>
 
-#include "store/format.hpp"
-#include "store/posix_file.hpp"
+#include "base/api/file.hpp"
+#include "store/run_paths.hpp"
 
 #include <fmt/format.h>
 
@@ -23,7 +23,7 @@ constexpr hsize_t kPage = 4096;
 /// with a crash. So there is some room before it begins, ..
 void check_for_room(const std::filesystem::path& path) {
   constexpr std::uint64_t kRoom = 65536;
-  PosixFile(path, PosixFile::Mode::create).reserve(kRoom);
+  File(path, File::Mode::create).reserve(kRoom);
 }
 
 /// .. and one that is given up writes what it still has into memory that nobody reads.

@@ -4,7 +4,7 @@
 
 #include <mpipe/core/error.hpp>
 
-#include "store/format.hpp"
+#include "store/run_paths.hpp"
 
 #include <fmt/format.h>
 
@@ -75,7 +75,7 @@ bool ascending_to(std::span<const std::uint64_t> offsets, std::uint64_t last) {
 }  // namespace
 
 JournalWriter::JournalWriter(const fs::path& path, const RunKey& key, int rank)
-    : file_(path, PosixFile::Mode::create),
+    : file_(path, File::Mode::create),
       key_(key),
       rank_(static_cast<std::uint32_t>(rank)),
       begin_(sizeof(FileHeader)),
@@ -118,6 +118,7 @@ void JournalWriter::append(const JournalFrame& frame) {
   header.head_check = check_of(header);
   std::memcpy(head_.data(), &header, sizeof header);
 
+  // One call: a frame that is cut short fails its checksum, and the next one is written over it.
   file_.write_at(end_, head_, frame.bytes);
   end_ += head_.size() + frame.bytes.size();
   dirty_ = true;
@@ -125,6 +126,8 @@ void JournalWriter::append(const JournalFrame& frame) {
 
 void JournalWriter::restart() {
   if (end_ == begin_) return;
+  // The header alone makes all frames old; should it be torn, the journal counts as empty, and a commit has
+  // everything in its place by now.
   ++epoch_;
   write_header();
   end_ = begin_;
@@ -136,7 +139,7 @@ void JournalWriter::sync() {
 }
 
 std::optional<JournalReader> JournalReader::open(const fs::path& path, const RunKey& key) {
-  std::optional<PosixFile> file = PosixFile::open_existing(path, PosixFile::Mode::read);
+  std::optional<File> file = File::open_existing(path, File::Mode::read);
   if (!file) return std::nullopt;
   JournalReader reader(std::move(*file), key);
   if (!reader.read_header()) return std::nullopt;
@@ -156,6 +159,7 @@ bool JournalReader::read_header() {
         Category::resume_mismatch,
         fmt::format("'{}' was not made by this run. Choose another run folder, or move the file away.",
                     file_.path().string()));
+  // Emptied since: frames of the new epoch begin at the front.
   if (header.epoch != epoch_) {
     epoch_ = header.epoch;
     position_ = sizeof header;
@@ -196,6 +200,7 @@ const JournalFrame* JournalReader::next() {
     window_size_ = 0;  // what is there now may be complete when it is looked at again
     return nullptr;
   }
+  // Before anything is added up or allocated: lengths that a file of this size cannot have.
   const std::uint64_t limit = file_.size();
   if (header.offset_count > limit / sizeof(std::uint64_t) || header.byte_count > limit) return nullptr;
   const std::uint64_t front =

@@ -12,8 +12,8 @@
 #include <mpipe/core/shape.hpp>
 #include <mpipe/store/run_store.hpp>
 
+#include "base/api/file.hpp"
 #include "store/checksum.hpp"
-#include "store/posix_file.hpp"
 
 #include <optional>
 #include <span>
@@ -55,7 +55,7 @@ class JournalWriter {
  private:
   void write_header();
 
-  PosixFile file_;
+  File file_;
   RunKey key_;
   std::uint32_t rank_;
   std::uint64_t epoch_ = 1;
@@ -84,12 +84,12 @@ class JournalReader {
   std::uint64_t position() const { return position_; }
 
  private:
-  JournalReader(PosixFile file, const RunKey& key) : file_(std::move(file)), key_(key) {}
+  JournalReader(File file, const RunKey& key) : file_(std::move(file)), key_(key) {}
   bool read_header();
   /// `size` bytes at `position`, or nothing when the file ends before.
   const std::byte* look(std::uint64_t position, std::uint64_t size);
 
-  PosixFile file_;
+  File file_;
   RunKey key_;
   std::uint64_t epoch_ = 0;
   std::uint64_t position_ = 0;

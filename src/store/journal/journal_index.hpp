@@ -4,7 +4,6 @@
 #pragma once
 
 #include "store/journal/journal.hpp"
-#include "store/output/encoded_values.hpp"
 
 #include <map>
 

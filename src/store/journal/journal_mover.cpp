@@ -54,7 +54,7 @@ bool fits(const JournalFrame& frame, const OutputLayout& output) {
 }
 
 JournalMover::JournalMover(const RunLayout& layout, RunFiles& files, bool read_back)
-    : layout_(layout), files_(files), read_back_(read_back), news_(layout.outputs.size()) {}
+    : layout_(layout), files_(files), read_back_(read_back), delta_(layout.outputs.size()) {}
 
 void JournalMover::take(JournalReader& reader) {
   while (const JournalFrame* frame = reader.next()) {
@@ -68,9 +68,9 @@ void JournalMover::take(JournalReader& reader) {
 }
 
 void JournalMover::take_values(const JournalFrame& frame) {
-  if (files_.place(frame.output) == nullptr) return;
-  RangeSet rest = RangeSet{frame.range}.difference(news_[frame.output].placed);
-  if (known_ != nullptr) rest = rest.difference((*known_)[frame.output].done);
+  if (files_.location(frame.output) == nullptr) return;
+  RangeSet rest = RangeSet{frame.range}.difference(delta_[frame.output].placed);
+  if (known_ != nullptr) rest = rest.difference((*known_)[frame.output].done());
   const std::size_t element = frame.bytes.size() / static_cast<std::size_t>(frame.range.size());
   for (const IndexRange& range : rest.ranges()) {
     const std::size_t size = static_cast<std::size_t>(range.size()) * element;
@@ -78,16 +78,17 @@ void JournalMover::take_values(const JournalFrame& frame) {
     const auto from = frame.bytes.begin() + (range.begin - frame.range.begin) * static_cast<Index>(element);
     taken_.push_back({frame.output, range, arena_.size(), size});
     arena_.insert(arena_.end(), from, from + static_cast<std::ptrdiff_t>(size));
-    news_[frame.output].placed.insert(range);
+    delta_[frame.output].placed.insert(range);
   }
 }
 
 void JournalMover::take_marks(const JournalFrame& frame) {
-  OutputNews& news = news_[frame.output];
-  (frame.status == ElementStatus::failed ? news.failed : news.blocked).insert(frame.range);
+  OutputDelta& delta = delta_[frame.output];
+  (frame.status == ElementStatus::failed ? delta.failed : delta.blocked).insert(frame.range);
 }
 
 void JournalMover::write_taken() {
+  // In file order, so that neighbours from different journals are written by one call.
   std::sort(taken_.begin(), taken_.end(), [](const Taken& a, const Taken& b) {
     return std::tie(a.output, a.range.begin) < std::tie(b.output, b.range.begin);
   });
@@ -106,7 +107,7 @@ void JournalMover::write_taken() {
 void JournalMover::write_joined(std::span<const Taken> joined) {
   const std::size_t output = joined.front().output;
   const IndexRange elements{joined.front().range.begin, joined.back().range.end};
-  const ElementOrder& order = files_.place(output)->order;
+  const ElementOrder& order = files_.location(output)->order;
   if (order.values_per_element() == 0) {
     extents_.push_back({ExtentKind::done, output, elements, 0});
     return;
@@ -121,35 +122,37 @@ void JournalMover::write_joined(std::span<const Taken> joined) {
   files_.write(output, order.values_of(elements), data, read_back_, extents_);
 }
 
-News JournalMover::finish(ExtentWriter& extents) {
+CommitDelta JournalMover::finish(ExtentWriter& extents) {
   write_taken();
-  for (std::size_t k = 0; k < news_.size(); ++k) {
-    OutputNews& news = news_[k];
-    RangeSet done = news.placed;
-    if (known_ != nullptr) done = done.united((*known_)[k].done);
-    news.failed = news.failed.difference(done);
-    news.blocked = news.blocked.difference(done).difference(news.failed);
-    add_mark_extents(k, news, extents_);
+  for (std::size_t k = 0; k < delta_.size(); ++k) {
+    OutputDelta& delta = delta_[k];
+    RangeSet done = delta.placed;
+    if (known_ != nullptr) done = done.united((*known_)[k].done());
+    delta.failed = delta.failed.difference(done);
+    delta.blocked = delta.blocked.difference(done).difference(delta.failed);
+    add_mark_extents(k, delta, extents_);
   }
+  // Extents are down before any mark: whoever sees a mark finds its checksum.
   extents.append(extents_);
   extents_.clear();
-  for (std::size_t k = 0; k < news_.size(); ++k) write_marks(files_, k, news_[k]);
-  return std::exchange(news_, News(layout_.outputs.size()));
+  for (std::size_t k = 0; k < delta_.size(); ++k) write_marks(files_, k, delta_[k]);
+  return std::exchange(delta_, CommitDelta(layout_.outputs.size()));
 }
 
-void write_marks(RunFiles& files, std::size_t output, const OutputNews& news) {
-  if (files.place(output) == nullptr) return;
-  for (const IndexRange& range : news.placed.ranges()) files.write_status(output, range, ElementStatus::done);
-  for (const IndexRange& range : news.failed.ranges())
+void write_marks(RunFiles& files, std::size_t output, const OutputDelta& delta) {
+  if (files.location(output) == nullptr) return;
+  for (const IndexRange& range : delta.placed.ranges())
+    files.write_status(output, range, ElementStatus::done);
+  for (const IndexRange& range : delta.failed.ranges())
     files.write_status(output, range, ElementStatus::failed);
-  for (const IndexRange& range : news.blocked.ranges())
+  for (const IndexRange& range : delta.blocked.ranges())
     files.write_status(output, range, ElementStatus::blocked);
 }
 
-void add_mark_extents(std::size_t output, const OutputNews& news, std::vector<Extent>& extents) {
-  for (const IndexRange& range : news.failed.ranges())
+void add_mark_extents(std::size_t output, const OutputDelta& delta, std::vector<Extent>& extents) {
+  for (const IndexRange& range : delta.failed.ranges())
     extents.push_back({ExtentKind::failed, output, range, 0});
-  for (const IndexRange& range : news.blocked.ranges())
+  for (const IndexRange& range : delta.blocked.ranges())
     extents.push_back({ExtentKind::blocked, output, range, 0});
 }
 

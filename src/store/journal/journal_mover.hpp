@@ -23,7 +23,7 @@ class JournalMover {
   /// Of this output only.
   void only(std::size_t output) { only_ = output; }
   /// Elements that need no move, by output: skipped.
-  void skip(const std::vector<OutputProgress>& known) { known_ = &known; }
+  void skip(const std::vector<ElementStates>& known) { known_ = &known; }
   /// Values only.
   void ignore_marks() { marks_too_ = false; }
 
@@ -31,7 +31,7 @@ class JournalMover {
   /// left there.
   void take(JournalReader& reader);
   /// Writes values, then their extents, then the marks. Returns what it was.
-  News finish(ExtentWriter& extents);
+  CommitDelta finish(ExtentWriter& extents);
 
  private:
   struct Taken {
@@ -49,18 +49,18 @@ class JournalMover {
   RunFiles& files_;
   bool read_back_;
   std::optional<std::size_t> only_;
-  const std::vector<OutputProgress>* known_ = nullptr;
+  const std::vector<ElementStates>* known_ = nullptr;
   bool marks_too_ = true;
   std::vector<std::byte> arena_;
   std::vector<Taken> taken_;
   std::vector<std::byte> joined_;
   std::vector<Extent> extents_;
-  News news_;
+  CommitDelta delta_;
 };
 
-/// Writes the marks for what `news` says: `done` for `placed`, then failed and blocked.
-void write_marks(RunFiles& files, std::size_t output, const OutputNews& news);
+/// Writes the marks for what `delta` says: `done` for `placed`, then failed and blocked.
+void write_marks(RunFiles& files, std::size_t output, const OutputDelta& delta);
 /// The extents of marks.
-void add_mark_extents(std::size_t output, const OutputNews& news, std::vector<Extent>& extents);
+void add_mark_extents(std::size_t output, const OutputDelta& delta, std::vector<Extent>& extents);
 
 }  // namespace mpipe

@@ -6,15 +6,12 @@
 #include <mpipe/data/codec.hpp>
 
 #include "data/api/npy.hpp"
-#include "store/format.hpp"
 #include "store/journal/journal_mover.hpp"
 #include "store/output/element_order.hpp"
 #include "store/output/result_file.hpp"
 #include "store/run_paths.hpp"
 
 #include <fmt/format.h>
-
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -111,7 +108,7 @@ bool is_real_file(const fs::path& path) {
 }
 
 /// Reads `bytes`; false when the file ends before.
-bool read_all(const PosixFile& file, std::uint64_t position, std::span<std::byte> bytes) {
+bool read_all(const File& file, std::uint64_t position, std::span<std::byte> bytes) {
   return file.read_some_at(position, bytes) == bytes.size();
 }
 
@@ -217,17 +214,13 @@ void ElementFiles::write_one(std::size_t output, Index element, const PartialArr
   tail.put(footer);
 
   make_folders(output, element);
-  const fs::path path = path_of(output, element);
-  const fs::path temporary = temporary_path(path);
-  try {
-    PosixFile file(temporary, PosixFile::Mode::create);
+  TemporaryFile temporary(path_of(output, element));
+  {
+    File file(temporary.path(), File::Mode::make);
     file.write_at(0, header, data);
     file.write_at(header.size() + data.size(), tail.bytes());
-    rename_file(temporary, path);
-  } catch (...) {
-    ::unlink(temporary.c_str());
-    throw;
   }
+  temporary.keep(false);
 }
 
 void ElementFiles::sync() {
@@ -237,7 +230,7 @@ void ElementFiles::sync() {
     for (const IndexRange& range : written.ranges())
       for (Index element = range.begin; element < range.end; ++element) {
         const fs::path path = path_of(k, element);
-        PosixFile(path, PosixFile::Mode::read).sync_data();
+        File(path, File::Mode::read).sync_data();
         folders.insert(path.parent_path());
       }
     for (const fs::path& folder : folders) sync_folder(folder);
@@ -248,7 +241,7 @@ void ElementFiles::sync() {
 std::optional<StoredElement> ElementFiles::read(std::size_t output, Index element) const {
   const fs::path path = path_of(output, element);
   if (!is_real_file(path)) return std::nullopt;
-  const auto file = PosixFile::open_existing(path, PosixFile::Mode::read);
+  const auto file = File::open_existing(path, File::Mode::read);
   if (!file) return std::nullopt;
   const std::uint64_t size = file->size();
   Footer footer{};
@@ -325,7 +318,7 @@ RangeSet ElementFiles::keep_trusted(std::size_t output, Index rank, Index ranks)
   std::vector<IndexRange> trusted;
   for_each_entry(element_folder(folder_, at.name), [&](const Entry& entry) {
     if (entry.element % ranks != rank) return;
-    const bool there = !has_place(at) || entry.element < place_order(at).elements();
+    const bool there = !has_location(at) || entry.element < location_order(at).elements();
     if (!entry.temporary && there && read(output, entry.element))
       trusted.push_back({entry.element, entry.element + 1});
     else

@@ -6,8 +6,8 @@
 
 #include <mpipe/store/run_store.hpp>
 
+#include "base/api/file.hpp"
 #include "store/checksum.hpp"
-#include "store/posix_file.hpp"
 
 #include <functional>
 #include <set>

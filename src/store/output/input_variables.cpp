@@ -54,8 +54,8 @@ Value read_input_variable(hid_t file, const std::string& name, std::uint64_t fil
 std::uint64_t checksum_of(const Value& value) { return checksum(value.to_wire()); }
 
 bool inputs_match(const fs::path& folder, const RunLayout& layout) {
-  const H5Quiet quiet;
-  const PosixFile there(results_path(folder), PosixFile::Mode::read);
+  const H5Turn turn;
+  const File there(results_path(folder), File::Mode::read);
   const H5Handle file = h5_open_for_reading(results_path(folder));
   return std::all_of(layout.inputs.begin(), layout.inputs.end(), [&](const InputLayout& input) {
     return !is_stored(input.value) ||

@@ -4,13 +4,11 @@
 
 #include <mpipe/core/error.hpp>
 
-#include "store/format.hpp"
 #include "store/h5/text_values.hpp"
 #include "store/output/chunking.hpp"
+#include "store/run_paths.hpp"
 
 #include <fmt/format.h>
-
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -107,7 +105,7 @@ H5Handle add_reserved(LabelledFile& file, const VariableSpec& spec, const Elemen
 }
 
 void add_marks(LabelledFile& file, const OutputLayout& output, const std::optional<RangeSet>& selected) {
-  const Shape extents = place_order(output).outer();
+  const Shape extents = location_order(output).outer();
   const ElementOrder outer(extents, std::vector<bool>(extents.size(), true));
   const Storage marks(outer, 1, selected);
   const std::vector<std::byte> pending(1);
@@ -156,7 +154,7 @@ void add_input(LabelledFile& file, const InputLayout& input) {
 }
 
 /// Writes pending values all over a contiguous dataset of a floating type.
-void fill_contiguous(PosixFile& file, const DataMap& map, const std::vector<std::byte>& pattern) {
+void fill_contiguous(File& file, const DataMap& map, const std::vector<std::byte>& pattern) {
   if (!map.contiguous() || map.chunks.empty()) return;
   const std::uint64_t end = map.chunks[0].address + map.chunk_bytes();
   for (std::uint64_t at = map.chunks[0].address; at < end; at += pattern.size())
@@ -173,18 +171,21 @@ std::vector<std::byte> pattern_of(const ElementType& type) {
 }
 
 void reserve_and_fill(const fs::path& path, const FileContents& contents) {
-  PosixFile file(path, PosixFile::Mode::update);
+  File file(path, File::Mode::update);
   const std::uint64_t size = file.size();
   file.reserve(size);
+  // The room is there: from here on a full disk is no matter any more. Values are filled in by plain writes.
   const H5Handle h5 = h5_open_for_reading(path);
   for (const std::size_t k : contents.outputs) {
     const OutputLayout& output = contents.layout->outputs[k];
     if (!has_nan(*output.type) || output.in_own_files()) continue;  // zeros are there already
-    const OutputPlace place = find_place(h5.get(), output, size).value();
-    fill_contiguous(file, place.values, pattern_of(*output.type));
-    if (!place.parts) continue;
-    for (const DataMap& part : *place.parts) fill_contiguous(file, part, pattern_of(part_type(*output.type)));
+    const DatasetLocation location = find_location(h5.get(), output, size).value();
+    fill_contiguous(file, location.values, pattern_of(*output.type));
+    if (!location.parts) continue;
+    for (const DataMap& part : *location.parts)
+      fill_contiguous(file, part, pattern_of(part_type(*output.type)));
   }
+  // Before the rename that makes it results.h5.
   file.sync();
 }
 
@@ -207,14 +208,14 @@ DataMap find_dataset(hid_t file, const std::string& name, const OutputLayout& ou
 
 }  // namespace
 
-bool has_place(const OutputLayout& output) {
+bool has_location(const OutputLayout& output) {
   if (!output.in_own_files()) return output.type->fixed_size() && output.shape_known();
   for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
     if (output.external[axis] && !output.shape[axis]) return false;
   return true;
 }
 
-ElementOrder place_order(const OutputLayout& output) {
+ElementOrder location_order(const OutputLayout& output) {
   if (!output.in_own_files()) return element_order(output);
   Shape shape;
   for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
@@ -276,42 +277,38 @@ bool all_pending(const ElementType& type, std::span<const std::byte> bytes) {
   return is_single(type) ? all_nan<float>(bytes) : all_nan<double>(bytes);
 }
 
-void pack(ByteWriter& packer, const OutputPlace& place) {
-  pack(packer, place.values);
-  pack(packer, place.status);
-  packer.put<std::uint8_t>(place.parts ? 1 : 0);
-  if (place.parts)
-    for (const DataMap& part : *place.parts) pack(packer, part);
+void pack(ByteWriter& packer, const DatasetLocation& location) {
+  pack(packer, location.values);
+  pack(packer, location.status);
+  packer.put<std::uint8_t>(location.parts ? 1 : 0);
+  if (location.parts)
+    for (const DataMap& part : *location.parts) pack(packer, part);
 }
 
-OutputPlace unpack_output_place(ByteReader& unpacker, const OutputLayout& output) {
-  OutputPlace place;
-  place.order = place_order(output);
-  place.values = unpack_data_map(unpacker);
-  place.status = unpack_data_map(unpacker);
+DatasetLocation unpack_location(ByteReader& unpacker, const OutputLayout& output) {
+  DatasetLocation location;
+  location.order = location_order(output);
+  location.values = unpack_data_map(unpacker);
+  location.status = unpack_data_map(unpacker);
   if (unpacker.get<std::uint8_t>() != 0) {
     DataMap real = unpack_data_map(unpacker);
-    place.parts = {std::move(real), unpack_data_map(unpacker)};
+    location.parts = {std::move(real), unpack_data_map(unpacker)};
   }
-  return place;
+  return location;
 }
 
 void make_result_file(const fs::path& path, const FileContents& contents) {
-  const H5Quiet quiet;
-  try {
-    LabelledFile file(path, all_variable_names(*contents.layout));
-    file.write_run_attributes(contents.layout->run_id);
-    if (contents.inputs)
-      for (const InputLayout& input : contents.layout->inputs) add_input(file, input);
-    for (const std::size_t k : contents.outputs)
-      add_output(file, *contents.layout, contents.layout->outputs[k]);
-    if (contents.more) contents.more(file);
-    file.close();
-    reserve_and_fill(path, contents);
-  } catch (...) {
-    ::unlink(path.c_str());
-    throw;
-  }
+  const H5Turn turn;
+  LabelledFile file(path, all_variable_names(*contents.layout));
+  file.write_run_attributes(contents.layout->run_id);
+  if (contents.inputs)
+    for (const InputLayout& input : contents.layout->inputs) add_input(file, input);
+  for (const std::size_t k : contents.outputs)
+    add_output(file, *contents.layout, contents.layout->outputs[k]);
+  if (contents.more) contents.more(file);
+  // HDF5 is done with the file before others write to it.
+  file.close();
+  reserve_and_fill(path, contents);
 }
 
 void check_run_id(hid_t file, const fs::path& path, const std::string& run_id) {
@@ -324,26 +321,27 @@ void check_run_id(hid_t file, const fs::path& path, const std::string& run_id) {
           path.string()));
 }
 
-std::optional<OutputPlace> find_place(hid_t file, const OutputLayout& output, std::uint64_t file_size) {
+std::optional<DatasetLocation> find_location(hid_t file, const OutputLayout& output,
+                                             std::uint64_t file_size) {
   const std::string status = output.name + "__status";
-  if (!has_place(output) || !h5_has_link(file, output.in_own_files() ? status : output.name))
+  if (!has_location(output) || !h5_has_link(file, output.in_own_files() ? status : output.name))
     return std::nullopt;
-  OutputPlace place;
-  place.order = place_order(output);
-  const Shape& shape = place.order.shape();
+  DatasetLocation location;
+  location.order = location_order(output);
+  const Shape& shape = location.order.shape();
   const ElementType& mark = element_type(Kind::uint8);
-  place.status = find_dataset(file, status, output, mark, place.order.outer(), file_size);
+  location.status = find_dataset(file, status, output, mark, location.order.outer(), file_size);
   if (output.in_own_files()) {
-    place.values = {1, shape, shape, {}};
-    return place;
+    location.values = {1, shape, shape, {}};
+    return location;
   }
-  place.values = find_dataset(file, output.name, output, *output.type, shape, file_size);
+  location.values = find_dataset(file, output.name, output, *output.type, shape, file_size);
   if (is_complex(*output.type)) {
     const ElementType& part = part_type(*output.type);
-    place.parts = {find_dataset(file, output.name + "__re", output, part, shape, file_size),
-                   find_dataset(file, output.name + "__im", output, part, shape, file_size)};
+    location.parts = {find_dataset(file, output.name + "__re", output, part, shape, file_size),
+                      find_dataset(file, output.name + "__im", output, part, shape, file_size)};
   }
-  return place;
+  return location;
 }
 
 void write_output_attributes(hid_t variable, const RunLayout& layout, const OutputLayout& output) {

@@ -13,22 +13,22 @@
 namespace mpipe {
 
 /// Where the values of one output of fixed size lie in a file.
-struct OutputPlace {
+struct DatasetLocation {
   ElementOrder order;
   DataMap values;
   DataMap status;                               ///< one byte per element
   std::optional<std::array<DataMap, 2>> parts;  ///< real and imaginary parts of complex values, once more
 };
 
-void pack(ByteWriter& packer, const OutputPlace& place);
-OutputPlace unpack_output_place(ByteReader& unpacker, const OutputLayout& output);
+void pack(ByteWriter& packer, const DatasetLocation& location);
+DatasetLocation unpack_location(ByteReader& unpacker, const OutputLayout& output);
 
 /// True when the values of this output go into preallocated datasets: of fixed size, and all extents known.
 /// Of an output with a file per element the marks alone do, as soon as the external extents are known.
-bool has_place(const OutputLayout& output);
+bool has_location(const OutputLayout& output);
 /// The order in its place: there, elements that have files of their own are without values. Precondition:
-/// `has_place`.
-ElementOrder place_order(const OutputLayout& output);
+/// `has_location`.
+ElementOrder location_order(const OutputLayout& output);
 ElementOrder element_order(const OutputLayout& output);
 /// The shape of each element; nothing when it is not known.
 std::optional<Shape> internal_shape(const OutputLayout& output);
@@ -44,21 +44,21 @@ bool all_pending(const ElementType& type, std::span<const std::byte> bytes);
 /// What goes into a file.
 struct FileContents {
   const RunLayout* layout = nullptr;
-  std::vector<std::size_t> outputs;  ///< positions in `layout`, each with `has_place`
+  std::vector<std::size_t> outputs;  ///< positions in `layout`, each with `has_location`
   bool inputs = false;
   /// Adds more variables, when set.
   std::function<void(LabelledFile&)> more;
 };
 
 /// Makes the file, with all its room reserved and pending values in it. Throws `Error` (storage_failed) when
-/// there is not enough room, and leaves no file then.
+/// there is not enough room; what is at `path` then is for the caller to remove.
 void make_result_file(const fs::path& path, const FileContents& contents);
 
 /// Throws `Error` (resume_mismatch) when the file is of another run.
 void check_run_id(hid_t file, const fs::path& path, const std::string& run_id);
 /// Finds an output in a file; nothing when it is not in it. Throws `Error` (resume_mismatch) when it has
 /// another shape or type there, (storage_failed) when it is laid out in a way that mpipe does not make.
-std::optional<OutputPlace> find_place(hid_t file, const OutputLayout& output, std::uint64_t file_size);
+std::optional<DatasetLocation> find_location(hid_t file, const OutputLayout& output, std::uint64_t file_size);
 
 /// `mapspec`, `coordinates` and the other attributes of an output.
 void write_output_attributes(hid_t variable, const RunLayout& layout, const OutputLayout& output);

@@ -23,6 +23,7 @@ void in_parts(IndexRange range, Index limit, const Visit& visit) {
     visit(IndexRange{begin, std::min(range.end, begin + limit)});
 }
 
+/// The real (0) or imaginary (1) parts of complex values, densely.
 void copy_part(const std::byte* complex, std::size_t part, std::size_t part_bytes, Index count,
                std::byte* out) {
   for (Index k = 0; k < count; ++k)
@@ -37,15 +38,15 @@ namespace {
 /// Looks for outputs [first, last) of the layout that are not in the table yet.
 void look_in(const fs::path& path, const RunLayout& layout, std::size_t first, std::size_t last,
              bool is_segment, FileTable& table) {
-  const auto there = PosixFile::open_existing(path, PosixFile::Mode::read);
+  const auto there = File::open_existing(path, File::Mode::read);
   if (!there) return;
-  const H5Quiet quiet;
+  const H5Turn turn;
   const H5Handle file = h5_open_for_reading(path);
   check_run_id(file.get(), path, layout.run_id);
   for (std::size_t k = first; k < last; ++k) {
     if (table.outputs[k]) continue;
-    std::optional<OutputPlace> place = find_place(file.get(), layout.outputs[k], there->size());
-    if (place) table.outputs[k] = FileTable::Entry{std::move(*place), is_segment};
+    std::optional<DatasetLocation> location = find_location(file.get(), layout.outputs[k], there->size());
+    if (location) table.outputs[k] = FileTable::Entry{std::move(*location), is_segment};
   }
 }
 
@@ -61,7 +62,7 @@ FileTable read_table_of_file(const fs::path& results, const RunLayout& layout) {
 FileTable read_file_table(const fs::path& folder, const RunLayout& layout) {
   FileTable table = read_table_of_file(results_path(folder), layout);
   for (std::size_t k = 0; k < layout.outputs.size(); ++k)
-    if (!table.outputs[k] && has_place(layout.outputs[k]))
+    if (!table.outputs[k] && has_location(layout.outputs[k]))
       look_in(segment_path(folder, k), layout, k, k + 1, true, table);
   return table;
 }
@@ -72,7 +73,7 @@ std::vector<std::byte> pack_file_table(const FileTable& table) {
     packer.put<std::uint8_t>(entry ? 1 : 0);
     if (!entry) continue;
     packer.put<std::uint8_t>(entry->in_segment ? 1 : 0);
-    pack(packer, entry->place);
+    pack(packer, entry->location);
   }
   return std::move(packer.bytes());
 }
@@ -84,7 +85,7 @@ FileTable unpack_file_table(std::span<const std::byte> bytes, const RunLayout& l
     auto& entry = table.outputs.emplace_back();
     if (unpacker.get<std::uint8_t>() == 0) continue;
     const bool in_segment = unpacker.get<std::uint8_t>() != 0;
-    entry = FileTable::Entry{unpack_output_place(unpacker, output), in_segment};
+    entry = FileTable::Entry{unpack_location(unpacker, output), in_segment};
   }
   return table;
 }
@@ -110,22 +111,22 @@ void RunFiles::close() {
   for (auto& segment : segments_) segment.reset();
 }
 
-const OutputPlace* RunFiles::place(std::size_t output) const {
+const DatasetLocation* RunFiles::location(std::size_t output) const {
   if (output >= table_.outputs.size() || !table_.outputs[output]) return nullptr;
-  return &table_.outputs[output]->place;
+  return &table_.outputs[output]->location;
 }
 
 const FileTable::Entry& RunFiles::entry(std::size_t output) const {
-  if (place(output) == nullptr) throw Bug("values of an output that has no place in any file");
+  if (location(output) == nullptr) throw Bug("values of an output that has no place in any file");
   return *table_.outputs[output];
 }
 
-PosixFile& RunFiles::open(std::optional<PosixFile>& slot, const fs::path& path) {
-  if (!slot) slot.emplace(path, may_write_ ? PosixFile::Mode::update : PosixFile::Mode::read);
+File& RunFiles::open(std::optional<File>& slot, const fs::path& path) {
+  if (!slot) slot.emplace(path, may_write_ ? File::Mode::update : File::Mode::read);
   return *slot;
 }
 
-PosixFile& RunFiles::file(std::size_t output) {
+File& RunFiles::file(std::size_t output) {
   if (entry(output).in_segment) return open(segments_[output], segment_path(folder_, output));
   return open(results_, results_path_);
 }
@@ -136,7 +137,7 @@ Index RunFiles::piece_values(std::size_t output) const {
 
 void RunFiles::write(std::size_t output, IndexRange values, const std::byte* data, bool read_back,
                      std::vector<Extent>& extents) {
-  const OutputPlace& at = entry(output).place;
+  const DatasetLocation& at = entry(output).location;
   const std::size_t size = at.values.value_bytes;
   in_parts(values, piece_values(output), [&](IndexRange part) {
     const std::byte* bytes = data + static_cast<std::size_t>(part.begin - values.begin) * size;
@@ -147,11 +148,12 @@ void RunFiles::write(std::size_t output, IndexRange values, const std::byte* dat
 
 void RunFiles::complete(std::size_t output, IndexRange values, const std::byte* data, bool read_back,
                         std::vector<Extent>& extents) {
-  const OutputPlace& at = entry(output).place;
+  const DatasetLocation& at = entry(output).location;
   const std::size_t size = at.values.value_bytes;
   in_parts(values, piece_values(output), [&](IndexRange part) {
     const std::byte* bytes = data + static_cast<std::size_t>(part.begin - values.begin) * size;
     const std::uint64_t expected = checksum({bytes, static_cast<std::size_t>(part.size()) * size});
+    // Parts before the extent: it vouches for them, too.
     if (at.parts) write_parts(output, part, bytes);
     if (read_back) check_written(output, part, expected);
     extents.push_back({ExtentKind::values, output, part, expected});
@@ -161,13 +163,15 @@ void RunFiles::complete(std::size_t output, IndexRange values, const std::byte* 
 
 void RunFiles::write_between(std::size_t output, IndexRange values, const RangeSet& covered,
                              const std::byte* data, bool read_back, std::vector<Extent>& extents) {
-  const std::size_t size = entry(output).place.values.value_bytes;
+  const std::size_t size = entry(output).location.values.value_bytes;
   const auto at = [&](Index value) { return static_cast<std::size_t>(value - values.begin) * size; };
   between_.resize(std::max(between_.size(), at(values.end)));
+  // What lies between the covered values is written back as it was, so that one call does for all of them.
   read(output, values, between_.data());
   for (const IndexRange& range : covered.ranges())
     std::memcpy(between_.data() + at(range.begin), data + at(range.begin),
                 static_cast<std::size_t>(range.size()) * size);
+  // These extents are thrown away: they would vouch for values that somebody else wrote.
   std::vector<Extent> of_all;
   write(output, values, between_.data(), read_back, of_all);
   for (const IndexRange& range : covered.ranges())
@@ -179,7 +183,7 @@ void RunFiles::write_between(std::size_t output, IndexRange values, const RangeS
 
 void RunFiles::write_parts(std::size_t output, IndexRange values, const std::byte* data,
                            ValueAccess::Room room) {
-  const OutputPlace& at = entry(output).place;
+  const DatasetLocation& at = entry(output).location;
   for (std::size_t part = 0; part < 2; ++part) {
     const DataMap& map = (*at.parts)[part];
     part_buffer_.resize(
@@ -190,7 +194,9 @@ void RunFiles::write_parts(std::size_t output, IndexRange values, const std::byt
 }
 
 void RunFiles::check_written(std::size_t output, IndexRange values, std::uint64_t expected) {
-  if (hash(output, values) == expected && (!entry(output).place.parts || parts_match(output, values))) return;
+  // Read from the file, not from the memory that was written: what a faulty disk keeps is what counts.
+  if (hash(output, values) == expected && (!entry(output).location.parts || parts_match(output, values)))
+    return;
   throw Error(
       Category::storage_failed,
       fmt::format("what was written to '{}' reads back differently (output '{}', values {} to {}: the disk "
@@ -200,20 +206,21 @@ void RunFiles::check_written(std::size_t output, IndexRange values, std::uint64_
 }
 
 void RunFiles::read(std::size_t output, IndexRange values, std::byte* data) {
-  const OutputPlace& at = entry(output).place;
+  const DatasetLocation& at = entry(output).location;
   const std::vector<std::byte> pending = pending_value(*layout_.outputs[output].type);
   access_.read(file(output), at.values, at.order, values, data, pending.data());
 }
 
 std::uint64_t RunFiles::hash(std::size_t output, IndexRange values) {
-  const std::size_t bytes = static_cast<std::size_t>(values.size()) * entry(output).place.values.value_bytes;
+  const std::size_t bytes =
+      static_cast<std::size_t>(values.size()) * entry(output).location.values.value_bytes;
   buffer_.resize(std::max(buffer_.size(), bytes));
   read(output, values, buffer_.data());
   return checksum(std::span(buffer_).first(bytes));
 }
 
 bool RunFiles::parts_match(std::size_t output, IndexRange values) {
-  const OutputPlace& at = entry(output).place;
+  const DatasetLocation& at = entry(output).location;
   if (!at.parts) return true;
   const std::size_t part_bytes = at.values.value_bytes / 2;
   const auto count = static_cast<std::size_t>(values.size());
@@ -233,7 +240,7 @@ bool RunFiles::parts_match(std::size_t output, IndexRange values) {
 
 void RunFiles::write_status(std::size_t output, IndexRange elements, ElementStatus status) {
   constexpr Index kAtATime = Index{1} << 20;
-  const OutputPlace& at = entry(output).place;
+  const DatasetLocation& at = entry(output).location;
   const ElementOrder outer(at.order.outer(), std::vector<bool>(at.order.outer().size(), true));
   // What is not selected is pending by having no room.
   const auto room =
@@ -247,16 +254,18 @@ void RunFiles::write_status(std::size_t output, IndexRange elements, ElementStat
 }
 
 void RunFiles::clear(std::size_t output, IndexRange values) {
-  const RangeSet there = allocated_values(entry(output).place.values, entry(output).place.order, values);
+  const RangeSet there =
+      allocated_values(entry(output).location.values, entry(output).location.order, values);
   for (const IndexRange& range : there.ranges())
     in_parts(range, piece_values(output), [&](IndexRange part) { clear_part(output, part); });
 }
 
 void RunFiles::clear_part(std::size_t output, IndexRange values) {
-  const OutputPlace& at = entry(output).place;
+  const DatasetLocation& at = entry(output).location;
   const ElementType& type = *layout_.outputs[output].type;
   std::vector<std::byte> bytes(static_cast<std::size_t>(values.size()) * type.size);
   read(output, values, bytes.data());
+  // Nothing is written where nothing is wrong: a resume of a large run reads it only.
   if (all_pending(type, bytes) && parts_match(output, values)) return;
   const std::vector<std::byte> pending = pending_value(type);
   for (std::size_t k = 0; k < bytes.size(); k += type.size)
@@ -267,13 +276,14 @@ void RunFiles::clear_part(std::size_t output, IndexRange values) {
 }
 
 void RunFiles::read_status(std::size_t output, IndexRange elements, std::uint8_t* status) {
-  const OutputPlace& at = entry(output).place;
+  const DatasetLocation& at = entry(output).location;
   const ElementOrder outer(at.order.outer(), std::vector<bool>(at.order.outer().size(), true));
   access_.read(file(output), at.status, outer, elements, reinterpret_cast<std::byte*>(status), nullptr);
 }
 
 void RunFiles::sync() {
   bool results_dirty = false;
+  // results.h5 is synced once, however many outputs were written there.
   for (std::size_t k = 0; k < segments_.size(); ++k) {
     if (!dirty_[k]) continue;
     dirty_[k] = false;

@@ -12,14 +12,14 @@ namespace mpipe {
 /// Where everything is. Made by one rank that asks HDF5, and sent to the others.
 struct FileTable {
   struct Entry {
-    OutputPlace place;
+    DatasetLocation location;
     bool in_segment = false;
   };
   std::vector<std::optional<Entry>> outputs;  ///< nothing: has no place (yet)
 };
 
 /// Looks where the outputs of `layout` are: in results.h5 and the segments in `folder`. Throws as
-/// `find_place`.
+/// `find_location`.
 FileTable read_file_table(const fs::path& folder, const RunLayout& layout);
 /// The same in one file.
 FileTable read_table_of_file(const fs::path& results, const RunLayout& layout);
@@ -36,7 +36,7 @@ class RunFiles {
 
   void set_table(FileTable table);
   /// Null when the output has no place.
-  const OutputPlace* place(std::size_t output) const;
+  const DatasetLocation* location(std::size_t output) const;
   const FileTable& table() const { return table_; }
 
   /// Values in element order, in pieces; adds their extents. Reads each piece again and compares when
@@ -70,8 +70,8 @@ class RunFiles {
   Index piece_values(std::size_t output) const;
 
  private:
-  PosixFile& file(std::size_t output);
-  PosixFile& open(std::optional<PosixFile>& slot, const fs::path& path);
+  File& file(std::size_t output);
+  File& open(std::optional<File>& slot, const fs::path& path);
   void write_parts(std::size_t output, IndexRange values, const std::byte* data,
                    ValueAccess::Room room = ValueAccess::Room::everywhere);
   void clear_part(std::size_t output, IndexRange values);
@@ -83,8 +83,8 @@ class RunFiles {
   const RunLayout& layout_;
   bool may_write_;
   FileTable table_;
-  std::optional<PosixFile> results_;
-  std::vector<std::optional<PosixFile>> segments_;
+  std::optional<File> results_;
+  std::vector<std::optional<File>> segments_;
   std::vector<bool> dirty_;  ///< by output: written since the last sync
   ValueAccess access_;
   std::vector<std::byte> buffer_;

@@ -5,7 +5,6 @@
 #pragma once
 
 #include "store/extents.hpp"
-#include "store/output/encoded_values.hpp"
 #include "store/output/result_file.hpp"
 
 namespace mpipe {
@@ -13,9 +12,32 @@ namespace mpipe {
 /// On `NAME__bytes`: the name of the type of the elements.
 inline constexpr const char* kTypeAttribute = "mpipe_type";
 
+/// Values behind one another; for types that vary in size with offsets, one more than values, from 0.
+struct EncodedValues {
+  std::vector<std::byte> bytes;
+  std::vector<std::uint64_t> offsets;
+
+  /// For types that vary in size.
+  std::span<const std::byte> value(std::size_t k) const {
+    return std::span(bytes).subspan(static_cast<std::size_t>(offsets[k]),
+                                    static_cast<std::size_t>(offsets[k + 1] - offsets[k]));
+  }
+  std::size_t count() const { return offsets.empty() ? 0 : offsets.size() - 1; }
+};
+
+/// Adds values at the end. `offsets` of what is added may begin anywhere.
+void append_values(EncodedValues& all, std::span<const std::byte> bytes,
+                   std::span<const std::uint64_t> offsets);
+
+/// Adds values without bytes at the end.
+void append_nothing(EncodedValues& all, Index count);
+
+/// Checksum of `values` of a type that varies in size: of their lengths, then of their bytes.
+std::uint64_t hash_of(const EncodedValues& all, IndexRange values);
+
 /// Adds an output with all its values (in element order; what is not done without bytes) and marks.
 void add_variable_output(LabelledFile& file, const RunLayout& layout, std::size_t output,
-                         const EncodedValues& values, const OutputProgress& progress);
+                         const EncodedValues& values, const ElementStates& progress);
 
 /// Extents of the elements that are done.
 void add_variable_extents(std::size_t output, const ElementOrder& order, const EncodedValues& values,

@@ -228,15 +228,15 @@ void fill_marks(const RangeSet& elements, ElementStatus status, std::vector<std:
 }  // namespace
 
 void add_variable_output(LabelledFile& file, const RunLayout& layout, std::size_t output,
-                         const EncodedValues& values, const OutputProgress& progress) {
+                         const EncodedValues& values, const ElementStates& progress) {
   const OutputLayout& at = layout.outputs[output];
   Writer(file, layout, at, values).write();
   const H5Handle creation = LabelledFile::variable_creation();
   const H5Handle status = add_status_variable(file, at, creation.get());
   std::vector<std::uint8_t> marks(static_cast<std::size_t>(element_order(at).elements()));
-  fill_marks(progress.blocked, ElementStatus::blocked, marks);
-  fill_marks(progress.failed, ElementStatus::failed, marks);
-  fill_marks(progress.done, ElementStatus::done, marks);
+  fill_marks(progress.blocked(), ElementStatus::blocked, marks);
+  fill_marks(progress.failed(), ElementStatus::failed, marks);
+  fill_marks(progress.done(), ElementStatus::done, marks);
   if (!marks.empty())
     h5_check(H5Dwrite(status.get(), H5T_STD_U8LE, H5S_ALL, H5S_ALL, H5P_DEFAULT, marks.data()),
              "write the marks");

@@ -3,7 +3,7 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/store/run_reader.hpp>
 
-#include "store/read/stored_run.hpp"
+#include "store/read/opened_run.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -11,9 +11,9 @@
 
 namespace mpipe {
 
-class RunReader::Impl : public StoredRun {
+class RunReader::Impl : public OpenedRun {
  public:
-  using StoredRun::StoredRun;
+  using OpenedRun::OpenedRun;
 };
 
 RunReader::RunReader(const std::filesystem::path& folder) : impl_(std::make_unique<Impl>(folder)) {}
@@ -25,7 +25,7 @@ const std::string& RunReader::run_id() const { return impl_->layout().run_id; }
 bool RunReader::complete() const { return impl_->complete(); }
 const std::vector<OutputLayout>& RunReader::outputs() const { return impl_->layout().outputs; }
 const std::vector<InputLayout>& RunReader::inputs() const { return impl_->layout().inputs; }
-const OutputProgress& RunReader::progress(std::size_t output) const { return impl_->progress()[output]; }
+const ElementStates& RunReader::progress(std::size_t output) const { return impl_->progress()[output]; }
 
 std::optional<std::size_t> RunReader::find(std::string_view name) const {
   const auto at = std::find_if(outputs().begin(), outputs().end(),

@@ -2,6 +2,7 @@
 // What is refused as a run folder, and what a claim makes and removes.
 #include "folder/api/run_folder.hpp"
 
+#include "base/api/file.hpp"
 #include "support/expect_error.hpp"
 #include "support/temporary_folder.hpp"
 

@@ -99,7 +99,7 @@ TEST(Crash, WhatWasSaidToBeDoneIsThere) {
     RunReader reader(folder.path());
     for (const std::size_t k : {std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
       const IndexRange said{0, done_of(k, most)};
-      ASSERT_TRUE(said.empty() || reader.progress(k).done.contains(said))
+      ASSERT_TRUE(said.empty() || reader.progress(k).done().contains(said))
           << "life " << life << ", said " << most;
       const Value all = reader.read(k, said);
       for (Index element = 0; element < said.end; ++element) {

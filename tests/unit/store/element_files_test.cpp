@@ -34,9 +34,9 @@ fs::path file_of(const fs::path& folder, const std::string& name, Index element)
   return element_path(element_folder(folder, name), element);
 }
 
-std::vector<std::byte> bytes_of(const fs::path& path) { return read_whole_file(path, 1 << 20).value(); }
+std::vector<std::byte> bytes_of(const fs::path& path) { return read_bytes(path); }
 void write_bytes(const fs::path& path, std::span<const std::byte> bytes) {
-  PosixFile(path, PosixFile::Mode::create).write_at(0, bytes);
+  File(path, File::Mode::create).write_at(0, bytes);
 }
 void change_byte(const fs::path& path, std::size_t at) {
   auto bytes = bytes_of(path);
@@ -118,7 +118,7 @@ TEST(ElementFilesOfARun, DamagedOnesAreComputedAgain) {
   again.expect_stored(1, RangeSet{{0, 50}});
   on_root([&] {
     EXPECT_EQ(files_in(folder.path() / "elements" / "field"), 41);
-    EXPECT_EQ(RunReader(folder.path()).progress(0).done, right);
+    EXPECT_EQ(RunReader(folder.path()).progress(0).done(), right);
   });
   for (const IndexRange& range : wrong.ranges()) again.compute_all(0, range, 2);
   again.finish();
@@ -198,7 +198,7 @@ TEST(ElementFilesOfARun, WhoseAxesShowLateGetTheirMarksThen) {
   run.drop();
   on_root([&] {
     change_byte(file_of(folder.path(), "later", 2), 130);
-    EXPECT_EQ(RunReader(folder.path()).progress(3).done, (RangeSet{{0, 6}}));
+    EXPECT_EQ(RunReader(folder.path()).progress(3).done(), (RangeSet{{0, 6}}));
   });
   TestRun again(artefacts());
   again.resume(folder.path());
@@ -208,7 +208,7 @@ TEST(ElementFilesOfARun, WhoseAxesShowLateGetTheirMarksThen) {
   again.compute_all(3, {6, 8}, 1);
   again.commit();
   again.expect_stored(3, RangeSet{{0, 2}, {3, 8}});
-  on_root([&] { EXPECT_EQ(RunReader(folder.path()).progress(3).done, (RangeSet{{0, 2}, {3, 8}})); });
+  on_root([&] { EXPECT_EQ(RunReader(folder.path()).progress(3).done(), (RangeSet{{0, 2}, {3, 8}})); });
   again.set_shape(3, {8});
   again.compute_all(3, {2, 3}, 1);
   again.finish();
@@ -228,8 +228,8 @@ TEST(ElementFilesOfARun, FailedElementsHaveMarksAndNoFiles) {
   run.drop();
   TestRun again(artefacts(10));
   again.resume(folder.path());
-  EXPECT_EQ(again.store().progress()[0].failed, (RangeSet{{6, 8}}));
-  EXPECT_EQ(again.store().progress()[0].blocked, (RangeSet{{8, 10}}));
+  EXPECT_EQ(again.store().progress()[0].failed(), (RangeSet{{6, 8}}));
+  EXPECT_EQ(again.store().progress()[0].blocked(), (RangeSet{{8, 10}}));
   again.finish();
   on_root([&] {
     RunReader reader(folder.path());

@@ -110,12 +110,12 @@ TEST_F(JournalTest, CutAnywhereItEndsBeforeTheTornFrame) {
     JournalWriter writer(path(), key_, 0);
     for (int k = 0; k < 3; ++k) writer.append(frame_of({k, k + 1}, bytes_of(40, k)));
   }
-  const auto whole = read_whole_file(path(), 1 << 20).value();
+  const auto whole = read_bytes(path());
   const std::uint64_t frame = (whole.size() - 64) / 3;
   for (std::uint64_t size = 0; size <= whole.size(); ++size) {
     fs::resize_file(path(), size);
     EXPECT_EQ(count_frames(), size < 64 ? 0 : (size - 64) / frame) << size;
-    PosixFile(path(), PosixFile::Mode::update).write_at(0, whole);
+    File(path(), File::Mode::update).write_at(0, whole);
   }
 }
 
@@ -124,12 +124,12 @@ TEST_F(JournalTest, NoBitIsBelievedThatChanged) {
     JournalWriter writer(path(), key_, 0);
     for (int k = 0; k < 2; ++k) writer.append(frame_of({k, k + 1}, bytes_of(24, k)));
   }
-  const auto whole = read_whole_file(path(), 1 << 20).value();
+  const auto whole = read_bytes(path());
   const std::uint64_t frame = (whole.size() - 64) / 2;
   for (std::uint64_t bit = 0; bit < whole.size() * 8; ++bit) {
     auto changed = whole;
     changed[bit / 8] ^= static_cast<std::byte>(1 << bit % 8);
-    PosixFile(path(), PosixFile::Mode::update).write_at(0, changed);
+    File(path(), File::Mode::update).write_at(0, changed);
     std::size_t left = 0;
     try {
       left = count_frames();
@@ -171,9 +171,9 @@ TEST_F(JournalTest, ExtentsEndBeforeTheFirstDamagedRecord) {
     }
   };
   check(extents.size());
-  auto bytes = read_whole_file(path(), 1 << 24).value();
+  auto bytes = read_bytes(path());
   bytes[48 + 48 * 12'345 + 33] ^= std::byte{4};
-  PosixFile(path(), PosixFile::Mode::update).write_at(0, bytes);
+  File(path(), File::Mode::update).write_at(0, bytes);
   check(12'345);
   fs::resize_file(path(), 48 + 48 * 100 + 47);
   check(100);

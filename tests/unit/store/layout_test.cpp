@@ -2,13 +2,13 @@
 // Pure parts: orders of values, chunks, names of dimensions, writers, plans of commits, text.
 #include <mpipe/core/error.hpp>
 
-#include "store/output/chunking.hpp"
 #include "store/commit/commit_plan.hpp"
+#include "store/commit/writers.hpp"
 #include "store/h5/data_map.hpp"
 #include "store/h5/dimension_names.hpp"
-#include "store/manifest.hpp"
 #include "store/h5/text_values.hpp"
-#include "store/commit/writers.hpp"
+#include "store/manifest.hpp"
+#include "store/output/chunking.hpp"
 #include "unit/store/store_fixture.hpp"
 
 #include <random>
@@ -98,7 +98,7 @@ TEST(DataMap, RunsCoverEachValueOnceInContiguousAndChunkedDatasets) {
       }
       std::vector<int> seen(static_cast<std::size_t>(order.values()));
       std::set<std::uint64_t> addresses;
-      for_each_run(map, order, {0, order.values()}, [&](const FileRun& run) {
+      for_each_span(map, order, {0, order.values()}, [&](const FileSpan& run) {
         for (Index k = 0; k < run.count; ++k) {
           ++seen[static_cast<std::size_t>(run.memory + k * run.stride)];
           addresses.insert(run.address + static_cast<std::uint64_t>(k) * 8);
@@ -173,7 +173,7 @@ TEST(CommitPlan, EachValueIsMovedOnceAndByOneWriter) {
   for (int turn = 0; turn < 100; ++turn) {
     const std::size_t ranks = random() % 5 + 1, writers = random() % ranks + 1;
     const ElementOrder order({400, 300}, {true, true});
-    std::vector<News> by_rank(ranks, News(1));
+    std::vector<CommitDelta> by_rank(ranks, CommitDelta(1));
     RangeSet all;
     for (Index begin = 0; begin < 120'000;) {
       const auto length = static_cast<Index>(random() % (turn % 2 == 0 ? 50 : 9000) + 1);
@@ -187,9 +187,9 @@ TEST(CommitPlan, EachValueIsMovedOnceAndByOneWriter) {
     const CommitPlan made = plan_commit(by_rank, {{}}, {{true, true, 8, &order}}, writers, 200'000);
     const CommitPlan plan = unpack_plan(pack_plan(made));
     EXPECT_EQ(plan.windows, made.windows);
-    EXPECT_EQ(plan.sums[0].to_move, all);
-    EXPECT_EQ(plan.sums[0].failed, (RangeSet{{0, 120'000}}).difference(all));
-    EXPECT_TRUE(plan.left_out.empty());
+    EXPECT_EQ(plan.total[0].to_move, all);
+    EXPECT_EQ(plan.total[0].failed, (RangeSet{{0, 120'000}}).difference(all));
+    EXPECT_TRUE(plan.duplicates.empty());
     RangeSet moved;
     std::set<std::pair<std::uint32_t, std::uint32_t>> turns;
     for (const Window& window : plan.windows) {
@@ -210,17 +210,17 @@ TEST(CommitPlan, EachValueIsMovedOnceAndByOneWriter) {
 
 TEST(CommitPlan, WhatSeveralRanksHaveIsMovedFromTheFirst) {
   const ElementOrder order({100}, {true});
-  std::vector<News> by_rank(3, News(1));
+  std::vector<CommitDelta> by_rank(3, CommitDelta(1));
   by_rank[0][0].to_move = {{0, 10}};
   by_rank[1][0].to_move = {{5, 20}};
   by_rank[2][0].to_move = {{0, 30}};
   const CommitPlan plan =
       unpack_plan(pack_plan(plan_commit(by_rank, {{}}, {{true, true, 8, &order}}, 1, 1000)));
-  ASSERT_EQ(plan.left_out.size(), 2u);
-  EXPECT_EQ(plan.left_out[0].rank, 1u);
-  EXPECT_EQ(plan.left_out[0].elements, (RangeSet{{5, 10}}));
-  EXPECT_EQ(plan.left_out[1].rank, 2u);
-  EXPECT_EQ(plan.left_out[1].elements, (RangeSet{{0, 20}}));
+  ASSERT_EQ(plan.duplicates.size(), 2u);
+  EXPECT_EQ(plan.duplicates[0].rank, 1u);
+  EXPECT_EQ(plan.duplicates[0].elements, (RangeSet{{5, 10}}));
+  EXPECT_EQ(plan.duplicates[1].rank, 2u);
+  EXPECT_EQ(plan.duplicates[1].elements, (RangeSet{{0, 20}}));
 }
 
 TEST(TextValues, OnlyUtf8WithoutZeroBytesIsText) {

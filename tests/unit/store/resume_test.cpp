@@ -3,7 +3,7 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/store/run_reader.hpp>
 
-#include "store/posix_file.hpp"
+#include "base/api/file.hpp"
 #include "unit/store/store_fixture.hpp"
 
 #include <fstream>
@@ -28,11 +28,11 @@ Index elements_of(const OutputLayout& output) {
 
 /// Changes one byte behind the first place where `bytes` are in the file.
 void damage(const fs::path& path, const Bytes& bytes) {
-  auto content = read_whole_file(path, 1 << 24).value();
+  auto content = read_bytes(path);
   const auto at = std::search(content.begin(), content.end(), bytes.begin(), bytes.end());
   ASSERT_NE(at, content.end());
   *at ^= std::byte{1};
-  PosixFile(path, PosixFile::Mode::update).write_at(0, content);
+  File(path, File::Mode::update).write_at(0, content);
 }
 
 template <class Step>
@@ -175,7 +175,7 @@ TEST(Resume, DamagedValuesArePendingAgain) {
   again.expect_stored(0, stored);
   if (comm().is_root()) {
     RunReader reader(folder.path());
-    EXPECT_EQ(reader.progress(0).done, stored);
+    EXPECT_EQ(reader.progress(0).done(), stored);
     const Value all = reader.read_all(0);
     for (Index k = 0; k < 50; ++k)
       EXPECT_EQ(std::isnan(all.as<std::vector<double>>()[static_cast<std::size_t>(k)]), !stored.contains(k));
@@ -327,7 +327,7 @@ TEST(Resume, TheReaderSeesWhatIsInJournals) {
     RunReader reader(folder.path());
     EXPECT_FALSE(reader.complete());
     for (const std::size_t k : {std::size_t{0}, std::size_t{8}}) {
-      EXPECT_EQ(reader.progress(k).done, (RangeSet{{0, 70}}));
+      EXPECT_EQ(reader.progress(k).done(), (RangeSet{{0, 70}}));
       const Value some = reader.read(k, {30, 77});
       ASSERT_EQ(some.shape(), Shape{47});
       for (Index element = 30; element < 70; ++element) {
@@ -335,7 +335,7 @@ TEST(Resume, TheReaderSeesWhatIsInJournals) {
         EXPECT_EQ(Bytes(bytes.begin(), bytes.end()), expected_value(some.type(), k, element, 0));
       }
     }
-    EXPECT_EQ(reader.progress(8).failed, (RangeSet{{70, 72}}));
+    EXPECT_EQ(reader.progress(8).failed(), (RangeSet{{70, 72}}));
     EXPECT_TRUE(std::isnan(reader.read(0, {76, 77}).as<std::vector<double>>()[0]));
     EXPECT_EQ(reader.read(8, {76, 77}).as<std::vector<std::string>>()[0], "");
     EXPECT_EQ(reader.find("nothing"), std::nullopt);

@@ -8,6 +8,14 @@
 namespace mpipe::test {
 namespace {
 
+ElementStates states(const RangeSet& done, const RangeSet& failed, const RangeSet& blocked) {
+  ElementStates all;
+  all.add_done(done);
+  all.add_failed(failed);
+  all.add_blocked(blocked);
+  return all;
+}
+
 namespace fs = std::filesystem;
 
 Index elements_of(const OutputLayout& output) {
@@ -116,13 +124,13 @@ TEST(RunStore, ProgressIsThatOfTheLastCommit) {
   TestRun run(one(plain_output("x", f64(), {"i"}, {100})));
   run.create(folder.path());
   run.compute_all(0, {0, 50}, 3);
-  EXPECT_TRUE(run.store().progress()[0].done.empty());
+  EXPECT_TRUE(run.store().progress()[0].done().empty());
   run.commit();
-  EXPECT_EQ(run.store().progress()[0].done, (RangeSet{{0, 50}}));
+  EXPECT_EQ(run.store().progress()[0].done(), (RangeSet{{0, 50}}));
   EXPECT_EQ(run.store().journal_bytes(), 0u);
   run.compute_all(0, {50, 100}, 7);
   run.commit();
-  EXPECT_EQ(run.store().progress()[0].done, (RangeSet{{0, 100}}));
+  EXPECT_EQ(run.store().progress()[0].done(), (RangeSet{{0, 100}}));
   run.expect_stored(0, RangeSet{{0, 100}});
   finish_and_check(run, folder.path());
 }
@@ -212,7 +220,7 @@ TEST(RunStore, FollowedWhileItRuns) {
     // What is in the file, whatever the journals say.
     fs::rename(folder.path() / "journal", folder.path() / "hidden");
     const RunReader reader(folder.path());
-    EXPECT_EQ(reader.progress(0).done, (RangeSet{{0, 60}}));
+    EXPECT_EQ(reader.progress(0).done(), (RangeSet{{0, 60}}));
     fs::rename(folder.path() / "hidden", folder.path() / "journal");
     EXPECT_EQ(verify_run_store(folder.path()), std::vector<std::string>{});
   }
@@ -234,19 +242,19 @@ TEST(RunStore, FailedAndBlockedElements) {
     run.store().mark(0, {13, 15}, ElementStatus::blocked);
   }
   run.commit();
-  EXPECT_EQ(run.store().progress()[0], (OutputProgress{{{0, 10}}, {{10, 13}}, {{13, 15}}}));
+  EXPECT_EQ(run.store().progress()[0], states({{0, 10}}, {{10, 13}}, {{13, 15}}));
   run.compute_all(0, {11, 14}, 1);
   run.commit();
-  EXPECT_EQ(run.store().progress()[0], (OutputProgress{{{0, 10}, {11, 14}}, {{10, 11}}, {{14, 15}}}));
+  EXPECT_EQ(run.store().progress()[0], states({{0, 10}, {11, 14}}, {{10, 11}}, {{14, 15}}));
   finish_and_check(run, folder.path());
   TestRun again(run.layout());
   again.resume(folder.path());
-  EXPECT_EQ(again.store().progress()[0], (OutputProgress{{{0, 10}, {11, 14}}, {{10, 11}}, {{14, 15}}}));
+  EXPECT_EQ(again.store().progress()[0], states({{0, 10}, {11, 14}}, {{10, 11}}, {{14, 15}}));
   again.drop();
   test_communicator().barrier();
   again.options().keep_failed = false;
   again.resume(folder.path());
-  EXPECT_EQ(again.store().progress()[0], (OutputProgress{{{0, 10}, {11, 14}}, {}, {}}));
+  EXPECT_EQ(again.store().progress()[0], states({{0, 10}, {11, 14}}, {}, {}));
   finish_and_check(again, folder.path());
 }
 

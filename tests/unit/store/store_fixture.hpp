@@ -6,6 +6,8 @@
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/store/run_store.hpp>
 
+#include "base/api/file.hpp"
+
 #include <gtest/gtest.h>
 
 #include <stdlib.h>
@@ -64,6 +66,14 @@ inline OutputLayout plain_output(std::string name, const ElementType& type, std:
                                  Shape shape) {
   return output(std::move(name), type, std::move(dims), std::vector<bool>(shape.size(), true),
                 partial(shape));
+}
+
+/// All bytes of a file.
+inline std::vector<std::byte> read_bytes(const std::filesystem::path& path) {
+  const File file(path, File::Mode::read);
+  std::vector<std::byte> bytes(file.size());
+  file.read_at(0, bytes);
+  return bytes;
 }
 
 /// The bytes of the `item`-th value of an element: anything, but the same for everybody and different from

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Joins encoded values, and takes checksums of them.
-#include "store/output/encoded_values.hpp"
+#include "store/output/variable_values.hpp"
 
 namespace mpipe {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What rank 0 does alone before a store opens.
+// What rank 0 does alone before an earlier start goes on: takes over shapes, and makes what is missing.
 #include <mpipe/core/error.hpp>
 
 #include "store/folder_files.hpp"
@@ -9,7 +9,7 @@
 #include "store/output/input_variables.hpp"
 #include "store/resume.hpp"
 #include "store/rewrite.hpp"
-#include "store/trusted_extents.hpp"
+#include "store/verify_extents.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -42,21 +42,21 @@ bool has_room(const DataMap& map, const ElementOrder& order, const RangeSet& sel
                      [&](Index chunk) { return map.address(chunk).has_value(); });
 }
 
-bool has_room(const OutputPlace& place, const std::optional<RangeSet>& selected) {
-  const ElementOrder outer(place.order.outer(), std::vector<bool>(place.order.outer().size(), true));
-  const RangeSet elements = selected.value_or(RangeSet{{0, place.order.elements()}});
+bool has_room(const DatasetLocation& location, const std::optional<RangeSet>& selected) {
+  const ElementOrder outer(location.order.outer(), std::vector<bool>(location.order.outer().size(), true));
+  const RangeSet elements = selected.value_or(RangeSet{{0, location.order.elements()}});
   const auto parts_have_room = [&] {
-    return std::all_of(place.parts->begin(), place.parts->end(),
-                       [&](const DataMap& part) { return has_room(part, place.order, elements); });
+    return std::all_of(location.parts->begin(), location.parts->end(),
+                       [&](const DataMap& part) { return has_room(part, location.order, elements); });
   };
-  return has_room(place.values, place.order, elements) && has_room(place.status, outer, elements) &&
-         (!place.parts || parts_have_room());
+  return has_room(location.values, location.order, elements) && has_room(location.status, outer, elements) &&
+         (!location.parts || parts_have_room());
 }
 
 /// True when results.h5 or a segment was made for fewer elements than are selected now.
 bool lacks_room(const FileTable& table, const RunLayout& layout) {
   for (std::size_t k = 0; k < layout.outputs.size(); ++k)
-    if (table.outputs[k] && !has_room(table.outputs[k]->place, layout.outputs[k].selected)) return true;
+    if (table.outputs[k] && !has_room(table.outputs[k]->location, layout.outputs[k].selected)) return true;
   return false;
 }
 
@@ -65,7 +65,7 @@ RunLayout with_journalled(RunLayout layout, const fs::path& folder) {
   const auto is_part = [](const OutputLayout& output) { return output.selected.has_value(); };
   if (std::none_of(layout.outputs.begin(), layout.outputs.end(), is_part)) return layout;
   std::vector<fs::path> journals = find_journals(folder);
-  const std::vector<fs::path> kept = find_kept(folder);
+  const std::vector<fs::path> kept = find_retained(folder);
   journals.insert(journals.end(), kept.begin(), kept.end());
   const JournalIndex index(journals, run_key(layout.run_id), layout);
   for (std::size_t k = 0; k < layout.outputs.size(); ++k)
@@ -77,43 +77,17 @@ RunLayout with_journalled(RunLayout layout, const fs::path& folder) {
 void make_room(const fs::path& folder, const RunLayout& layout, const FileTable& table) {
   const RunKey key = run_key(layout.run_id);
   const std::vector<Extent> all = read_all_extents(folder, key);
-  RunFiles files(folder, layout, false);
-  files.set_table(table);
-  std::vector<Extent> trusted = matching_extents(all, files, layout);
-  const std::vector<Extent> variable = matching_variable_extents(all, folder, layout);
-  trusted.insert(trusted.end(), variable.begin(), variable.end());
-  const std::vector<OutputProgress> progress = progress_of(trusted, layout);
+  RunOutputs outputs(folder, layout, {}, false);
+  outputs.locate(table);
+  const std::vector<ElementStates> progress = states_of(matching_extents(all, outputs), layout);
   std::vector<RangeSet> in_results;
-  for (const OutputProgress& known : progress) in_results.push_back(known.done);
+  for (const ElementStates& known : progress) in_results.push_back(known.done());
   write_extents(extents_path(folder), key, rewrite_results({folder, layout, progress, in_results}));
 }
 
 }  // namespace
 
-StoreStart make_new_files(const fs::path& folder, const RunLayout& layout) {
-  all_variable_names(layout);  // refuses names that collide
-  remove_all_files(folder);
-  try {
-    make_folder(journal_folder(folder));
-    write_manifest(folder, layout);
-    make_results(folder, layout);
-    StoreStart start;
-    start.layout = layout;
-    start.table = read_file_table(folder, layout);
-    start.progress.resize(layout.outputs.size());
-    start.in_files.resize(layout.outputs.size());
-    return start;
-  } catch (...) {
-    try {
-      remove_all_files(folder);
-    } catch (const Error&) {
-      // The first error is the one to tell; the next start removes what is left.
-    }
-    throw;
-  }
-}
-
-StoreStart take_over_files(const fs::path& folder, const RunLayout& layout) {
+StoreStart prepare_resume(const fs::path& folder, const RunLayout& layout) {
   StoreStart start;
   start.layout = layout;
   all_variable_names(layout);
@@ -124,11 +98,11 @@ StoreStart take_over_files(const fs::path& folder, const RunLayout& layout) {
   }
   make_folder(journal_folder(folder));
   start.number = next_start(folder);
-  adopt_internal_shapes(JournalIndex(find_kept(folder), run_key(layout.run_id), start.layout), start.layout);
+  adopt_internal_shapes(JournalIndex(find_retained(folder), run_key(layout.run_id), start.layout),
+                        start.layout);
   adopt_internal_shapes(ElementFiles(folder, start.layout), start.layout);
   write_manifest(folder, start.layout);
-  if (!PosixFile::open_existing(results_path(folder), PosixFile::Mode::read))
-    make_results(folder, start.layout);
+  if (!File::open_existing(results_path(folder), File::Mode::read)) make_results(folder, start.layout);
   start.table = read_file_table(folder, start.layout);
   const RunLayout roomy = with_journalled(start.layout, folder);
   // Damaged inputs are written again, too.
@@ -136,36 +110,9 @@ StoreStart take_over_files(const fs::path& folder, const RunLayout& layout) {
     make_room(folder, roomy, start.table);
   } else {
     for (std::size_t k = 0; k < roomy.outputs.size(); ++k)
-      if (!start.table.outputs[k] && has_place(roomy.outputs[k])) make_segment_file(folder, roomy, k);
+      if (!start.table.outputs[k] && has_location(roomy.outputs[k])) make_segment_file(folder, roomy, k);
   }
   start.table = read_file_table(folder, start.layout);
-  return start;
-}
-
-std::vector<std::byte> pack_start(const StoreStart& start) {
-  ByteWriter packer;
-  packer.put_text(layout_to_text(start.layout));
-  packer.put<std::int32_t>(start.number);
-  const std::vector<std::byte> table = pack_file_table(start.table);
-  packer.put_list(table);
-  for (const OutputProgress& known : start.progress)
-    for (const RangeSet* set : {&known.done, &known.failed, &known.blocked}) packer.put_ranges(*set);
-  for (const RangeSet& set : start.in_files) packer.put_ranges(set);
-  return std::move(packer.bytes());
-}
-
-StoreStart unpack_start(std::span<const std::byte> bytes) {
-  ByteReader unpacker(bytes, "what another rank tells of the store");
-  StoreStart start;
-  start.layout = layout_from_text(unpacker.get_text(), "what rank 0 sent");
-  start.number = unpacker.get<std::int32_t>();
-  start.table = unpack_file_table(unpacker.get_list<std::byte>(), start.layout);
-  const std::size_t outputs = start.layout.outputs.size();
-  start.progress.resize(outputs);
-  start.in_files.resize(outputs);
-  for (OutputProgress& known : start.progress)
-    for (RangeSet* set : {&known.done, &known.failed, &known.blocked}) *set = unpacker.get_ranges();
-  for (RangeSet& set : start.in_files) set = unpacker.get_ranges();
   return start;
 }
 

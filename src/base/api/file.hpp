@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// Files of the operating system, with every call checked in one place. All plain file access of this layer
-/// goes through here. Errors are `Error` (storage_failed) with path and cause.
+/// Open files, atomic replacement, temporary names and folders, over `FileSystem`. Every call is checked
+/// here; errors are `Error` (storage_failed) with path, cause, and what to do, unless said otherwise.
 #pragma once
+
+#include "base/api/file_system.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,27 +16,31 @@
 
 namespace mpipe {
 
-namespace fs = std::filesystem;
-
 /// An open file; move-only. Positions are given with each call, so that several threads may use one file.
-class PosixFile {
+class File {
  public:
   enum class Mode {
     read,
-    update,  ///< reading and writing a file that is there
-    create,  ///< reading and writing a file that is made; one that is there is emptied
+    update,   ///< reading and writing a file that is there
+    create,   ///< reading and writing a file that is made; one that is there is emptied
+    make,     ///< as `create`, but fails when there is something of that name
+    inspect,  ///< reading what may be anything: symbolic links are not followed, pipes do not block
   };
 
-  PosixFile() = default;
-  PosixFile(const fs::path& path, Mode mode);
+  File(const fs::path& path, Mode mode);
+  /// Owns a descriptor that `file_system()` gave.
+  File(int descriptor, fs::path path) : descriptor_(descriptor), path_(std::move(path)) {}
   /// Nothing when there is no such file.
-  static std::optional<PosixFile> open_existing(const fs::path& path, Mode mode);
-  PosixFile(PosixFile&& other) noexcept;
-  PosixFile& operator=(PosixFile&& other) noexcept;
-  ~PosixFile();
+  static std::optional<File> open_existing(const fs::path& path, Mode mode);
+  /// Nothing when there is something of that name, a symbolic link included.
+  static std::optional<File> make_if_absent(const fs::path& path);
+  File(File&& other) noexcept;
+  File& operator=(File&& other) noexcept;
+  ~File();
 
-  bool is_open() const { return descriptor_ >= 0; }
   const fs::path& path() const { return path_; }
+  /// For calls that are not about bytes: locks, status, mappings.
+  int descriptor() const { return descriptor_; }
 
   void write_at(std::uint64_t position, std::span<const std::byte> bytes);
   /// Two parts behind each other, by one call of the system where it takes them at once.
@@ -46,6 +51,7 @@ class PosixFile {
   std::size_t read_some_at(std::uint64_t position, std::span<std::byte> bytes) const;
 
   std::uint64_t size() const;
+  bool is_regular() const;
   void resize(std::uint64_t size);
   /// Takes disk space for the first `size` bytes; throws with a message about room when there is too little.
   void reserve(std::uint64_t size);
@@ -54,8 +60,6 @@ class PosixFile {
   void sync();
 
  private:
-  PosixFile(int descriptor, fs::path path) : descriptor_(descriptor), path_(std::move(path)) {}
-
   int descriptor_ = -1;
   fs::path path_;
 };
@@ -77,12 +81,44 @@ std::vector<std::string> list_folder(const fs::path& folder);
 fs::path temporary_path(const fs::path& path);
 /// Removes what earlier calls of `temporary_path(path)` left behind when their process died.
 void remove_temporaries(const fs::path& path);
+
+/// A file under a temporary name, which is removed again unless `keep` was called.
+class TemporaryFile {
+ public:
+  /// Chooses the name; the caller makes the file.
+  explicit TemporaryFile(const fs::path& path) : target_(path), path_(temporary_path(path)) {}
+  ~TemporaryFile();
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  const fs::path& path() const { return path_; }
+  /// Renames it to the path it was made for. With `sync` the new name survives a power failure.
+  void keep(bool sync);
+
+ private:
+  fs::path target_;
+  fs::path path_;
+  bool kept_ = false;
+};
+
 /// Either the old or the new content is there, whatever happens (without `sync`: but a power failure).
 void write_file_atomically(const fs::path& path, std::span<const std::byte> bytes, bool sync = true);
-/// Nothing when there is no such file; refuses files of more than `limit` bytes.
-std::optional<std::vector<std::byte>> read_whole_file(const fs::path& path, std::uint64_t limit);
+void write_file_atomically(const fs::path& path, std::string_view text, bool sync = true);
+
+enum class ReadResult {
+  ok,
+  absent,      ///< there is nothing of that name
+  not_a_file,  ///< a symbolic link, a folder, a pipe
+  too_large,   ///< more bytes than the limit
+};
+/// A file of at most `limit` bytes, which may be anything.
+ReadResult read_small_file(const fs::path& path, std::size_t limit, std::string& text);
 
 /// "1.5 GB", for messages.
 std::string readable_size(std::uint64_t bytes);
+
+/// Throws `Error`: folder_refused when a file stands where a folder is needed, else storage_failed. `action`
+/// as in "cannot `create` PATH"; `code` is a number of errno.
+[[noreturn]] void throw_file_error(std::string_view action, const fs::path& path, int code);
 
 }  // namespace mpipe

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Owners of ids of HDF5, the lock on the library, and its errors as `Error`.
+#include "h5/api/h5_handle.hpp"
+
+#include <mpipe/core/error.hpp>
+
+#include <fmt/format.h>
+
+namespace mpipe {
+
+std::recursive_mutex& h5_mutex() {
+  static std::recursive_mutex mutex;
+  return mutex;
+}
+
+H5Turn::H5Turn() : lock_(h5_mutex()) {
+  H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+}
+
+H5Turn::~H5Turn() { H5Eset_auto2(H5E_DEFAULT, function_, data_); }
+
+std::string h5_reason(std::size_t most) {
+  struct Reasons {
+    std::size_t most;
+    std::string text;
+  } reasons{most, {}};
+  // The innermost say what happened, the others who called them.
+  const auto collect = [](unsigned, const H5E_error2_t* error, void* to) -> herr_t {
+    auto& all = *static_cast<Reasons*>(to);
+    if (all.most == 0 || error->desc == nullptr || *error->desc == '\0') return 0;
+    --all.most;
+    all.text += (all.text.empty() ? "" : "; ") + std::string(error->desc);
+    return 0;
+  };
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, collect, &reasons);
+  return reasons.text;
+}
+
+void throw_h5_error(std::string_view action) {
+  constexpr std::size_t kMostReasons = 3;
+  const std::string cause = h5_reason(kMostReasons);
+  H5Eclear2(H5E_DEFAULT);
+  // The numbers are ENOSPC and EDQUOT; HDF5 passes on no more than a text.
+  const bool is_full =
+      cause.find("errno = 28,") != std::string::npos || cause.find("errno = 122,") != std::string::npos;
+  throw Error(Category::storage_failed,
+              fmt::format("cannot {}: HDF5 says: {}.{}", action, cause.empty() ? "nothing" : cause,
+                          is_full ? " Make room, then start again." : ""));
+}
+
+H5Handle::~H5Handle() {
+  if (id_ < 0) return;
+  const H5Turn turn;  // owners end where nobody thinks of HDF5, on any thread
+  close_(id_);
+}
+
+void H5Handle::close(std::string_view action) {
+  const hid_t id = std::exchange(id_, H5I_INVALID_HID);
+  if (id >= 0) h5_check(close_(id), action);
+}
+
+}  // namespace mpipe

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// A run folder opened for reading: what `RunReader` and `verify_run_store` look at.
+#pragma once
+
+#include "store/output/output_store.hpp"
+
+namespace mpipe {
+
+/// As it was when this was made. Not movable: parts refer to one another.
+class OpenedRun {
+ public:
+  /// Throws `Error` (storage_failed) when there are no results, or they cannot be read.
+  explicit OpenedRun(const fs::path& folder);
+  OpenedRun(const OpenedRun&) = delete;
+  OpenedRun& operator=(const OpenedRun&) = delete;
+
+  const fs::path& folder() const { return folder_; }
+  /// With the values of inputs, and the shapes that were found.
+  const RunLayout& layout() const { return layout_; }
+  const RunOutputs& outputs() const { return outputs_; }
+  const JournalIndex& journals() const { return *journals_; }
+  /// By marks and journals.
+  const std::vector<ElementStates>& progress() const { return progress_; }
+  /// What the marks of results.h5 and segments say.
+  const std::vector<ElementStates>& marked() const { return marked_; }
+  bool complete() const;
+
+  Value read(std::size_t output, IndexRange elements, std::uint64_t max_bytes);
+
+ private:
+  void add_journals();
+  void read_inputs();
+
+  fs::path folder_;
+  RunLayout layout_;
+  std::optional<JournalIndex> journals_;
+  RunOutputs outputs_;
+  std::vector<ElementStates> marked_;
+  std::vector<ElementStates> progress_;
+};
+
+}  // namespace mpipe
