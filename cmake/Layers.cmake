@@ -59,10 +59,9 @@ mpipe_layer(store     USES core options base h5 mapspec data comm
 mpipe_layer(folder    USES core base data comm plan exec
                       MAY_INCLUDE spdlog nlohmann_json)
 mpipe_layer(run       USES core options base mapspec data pipeline plan schedule isolation comm exec store folder
-                      MAY_EXPOSE nlohmann_json
                       MAY_INCLUDE spdlog)
 mpipe_layer(launch    USES core options base mapspec data pipeline plan schedule comm exec folder run
-                      MAY_INCLUDE spdlog nlohmann_json)
+                      MAY_INCLUDE spdlog)
 mpipe_layer(document  USES core options base mapspec data pipeline
                       MAY_INCLUDE yaml_cpp nlohmann_json dlopen)
 

@@ -43,7 +43,9 @@ std::string without_codes(const std::string& text) {
 }  // namespace
 
 // One call each, so that lines of several ranks do not mix.
-void print_error(const std::string& text) { say(fmt::format("pipeline_app: error: {}\n", without_codes(text))); }
+void print_error(const std::string& text) {
+  say(fmt::format("pipeline_app: error: {}\n", without_codes(text)));
+}
 
 void print_note(const std::string& text) { say(fmt::format("pipeline_app: {}\n", without_codes(text))); }
 

@@ -4,8 +4,8 @@
 #pragma once
 
 #include <mpipe/core/shape.hpp>
-#include <mpipe/data/value.hpp>
 #include <mpipe/data/element_type.hpp>
+#include <mpipe/data/value.hpp>
 
 #include "h5/api/h5_handle.hpp"
 

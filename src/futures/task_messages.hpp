@@ -12,8 +12,8 @@
 #pragma once
 
 #include <mpipe/core/clock.hpp>
-#include <mpipe/futures/task.hpp>
 #include <mpipe/futures/future.hpp>
+#include <mpipe/futures/task.hpp>
 
 #include "comm/api/frame.hpp"
 #include "futures/code_map.hpp"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Reads executors from text, and refuses names that no choice has.
-#include "core/api/suggest.hpp"
 #include <mpipe/options/choices.hpp>
 
+#include "core/api/suggest.hpp"
 #include "core/api/text.hpp"
 
 #include <fmt/format.h>

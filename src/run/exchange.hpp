@@ -4,7 +4,8 @@
 #pragma once
 
 #include <mpipe/comm/communicator.hpp>
-#include <mpipe/data/partial_array.hpp>
+
+#include "data/api/partial_array.hpp"
 
 namespace mpipe {
 

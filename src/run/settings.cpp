@@ -192,9 +192,9 @@ namespace {
 /// What a chunk size that is a function says. The other ranks wait meanwhile: whatever it throws is an
 /// `Error`.
 std::optional<Index> asked(const ChunkSize& chunk, Index todo, const std::string& name) {
-  return guard_user_code(
-      fmt::format("the chunk-size function of '{}', asked for {} elements,", name, todo),
-      [&] { return chunk.of(todo); }, Category::bad_chunksize, {Subject::Kind::option, "chunksizes"});
+  return guard_user_code(fmt::format("the chunk-size function of '{}', asked for {} elements,", name, todo),
+                         [&] { return chunk.of(todo); }, Category::bad_chunksize,
+                         {Subject::Kind::option, "chunksizes"});
 }
 
 }  // namespace

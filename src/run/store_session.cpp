@@ -206,7 +206,8 @@ void StoreSession::mark(std::span<const OutputId> outputs, const RangeSet& eleme
 
 void StoreSession::mark_blocked(OutputId output, const RangeSet& blocked) {
   if (store_)
-    mark({&output, 1}, blocked.difference(store_->progress()[output.value].blocked()), ElementStatus::blocked);
+    mark({&output, 1}, blocked.difference(store_->progress()[output.value].blocked()),
+         ElementStatus::blocked);
 }
 
 void StoreSession::append_late(const BlockRunner& runner, const Block& block, BlockReport& report) {

@@ -3,12 +3,11 @@
 /// `StoreSession`: the run folder and the store of a run, from the first opening to the end.
 #pragma once
 
-#include <mpipe/store/run_store.hpp>
-
 #include "exec/api/block_runner.hpp"
 #include "folder/api/run_folder.hpp"
 #include "run/run_progress.hpp"
 #include "run/run_setup.hpp"
+#include "store/api/run_store.hpp"
 
 #include <memory>
 #include <optional>

@@ -4,9 +4,9 @@
 #pragma once
 
 #include <mpipe/exec/observer.hpp>
-#include "exec/api/pools.hpp"
 
 #include "exec/api/dispatch.hpp"
+#include "exec/api/pools.hpp"
 
 #include <memory>
 #include <optional>

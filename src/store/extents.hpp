@@ -6,9 +6,8 @@
 /// whole.
 #pragma once
 
-#include <mpipe/store/run_store.hpp>
-
 #include "base/api/file.hpp"
+#include "store/api/run_store.hpp"
 #include "store/checksum.hpp"
 
 namespace mpipe {

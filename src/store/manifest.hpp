@@ -3,9 +3,8 @@
 /// store.json: what the files of a run hold, for those who read them without the program that made them.
 #pragma once
 
-#include <mpipe/store/run_store.hpp>
-
 #include "base/api/file.hpp"
+#include "store/api/run_store.hpp"
 
 namespace mpipe {
 

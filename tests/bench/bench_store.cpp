@@ -2,12 +2,12 @@
 // The HDF5 store, 10^7 doubles that ranks computed in blocks of many sizes, against one contiguous collective
 // write.
 #include <mpipe/comm/native_comm.hpp>
-#include <mpipe/data/partial_array.hpp>
 #include <mpipe/mpipe.hpp>
-#include <mpipe/store/run_store.hpp>
 
 #include "bench/report.hpp"
 #include "bench/temporary_folder.hpp"
+#include "data/api/partial_array.hpp"
+#include "store/api/run_store.hpp"
 
 #include <fmt/format.h>
 #include <hdf5.h>

@@ -5,8 +5,8 @@
 
 #include <mpipe/futures/mpi_pool_executor.hpp>
 
-#include "support/world.hpp"
 #include "support/expect_error.hpp"
+#include "support/world.hpp"
 
 #include <gtest/gtest.h>
 

@@ -6,8 +6,8 @@
 #include <mpipe/mpipe.hpp>
 
 #include "mpi/shared_folder.hpp"
-#include "support/world.hpp"
 #include "support/expect_error.hpp"
+#include "support/world.hpp"
 
 #include <gtest/gtest.h>
 

@@ -3,8 +3,8 @@
 // own.
 #include <mpipe/mpipe.hpp>
 
-#include "support/world.hpp"
 #include "support/expect_error.hpp"
+#include "support/world.hpp"
 
 #include <gtest/gtest.h>
 

@@ -3,8 +3,8 @@
 // ranks themselves are forked; the tests of the program and of the example have the early process.
 #include <mpipe/mpipe.hpp>
 
-#include "support/world.hpp"
 #include "support/expect_error.hpp"
+#include "support/world.hpp"
 
 #include <gtest/gtest.h>
 

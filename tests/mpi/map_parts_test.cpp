@@ -2,8 +2,8 @@
 // Maps of parts of pipelines, and of pipelines that were edited, on any number of ranks.
 #include <mpipe/mpipe.hpp>
 
-#include "support/world.hpp"
 #include "support/expect_error.hpp"
+#include "support/world.hpp"
 
 #include <gtest/gtest.h>
 

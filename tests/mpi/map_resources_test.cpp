@@ -2,9 +2,9 @@
 // Resources in whole maps: what calls see, on every rank.
 #include <mpipe/mpipe.hpp>
 
-#include "support/world.hpp"
 #include "support/environment.hpp"
 #include "support/expect_error.hpp"
+#include "support/world.hpp"
 
 #include <gtest/gtest.h>
 

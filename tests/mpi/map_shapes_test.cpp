@@ -4,8 +4,8 @@
 #include <mpipe/store/run_reader.hpp>
 
 #include "mpi/shared_folder.hpp"
-#include "support/world.hpp"
 #include "support/expect_error.hpp"
+#include "support/world.hpp"
 
 #include <gtest/gtest.h>
 

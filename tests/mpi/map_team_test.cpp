@@ -4,8 +4,8 @@
 #include <mpipe/mpipe.hpp>
 
 #include "mpi/shared_folder.hpp"
-#include "support/world.hpp"
 #include "support/environment.hpp"
+#include "support/world.hpp"
 
 #include <boost/mpi/collectives.hpp>
 #include <boost/mpi/communicator.hpp>

@@ -2,8 +2,8 @@
 // Maps in memory: values, errors and options, on any number of ranks.
 #include <mpipe/mpipe.hpp>
 
-#include "support/world.hpp"
 #include "support/expect_error.hpp"
+#include "support/world.hpp"
 
 #include <gtest/gtest.h>
 

@@ -4,8 +4,8 @@
 #include <mpipe/mpipe.hpp>
 #include <mpipe/store/run_reader.hpp>
 
-#include "support/world.hpp"
 #include "property/random_pipeline.hpp"
+#include "support/world.hpp"
 
 #include <gtest/gtest.h>
 

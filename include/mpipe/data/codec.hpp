@@ -157,8 +157,8 @@ namespace detail {
 /// A value that Boost.Serialization takes as its bytes: numbers, enumerators, and its own counts and versions.
 template <class T>
 concept PrimitiveMember = std::is_arithmetic_v<T> || std::is_enum_v<T> ||
-    (std::is_class_v<T> && boost::serialization::implementation_level<T>::value ==
-                               boost::serialization::primitive_type);
+    (std::is_class_v<T>&& boost::serialization::implementation_level<T>::value ==
+     boost::serialization::primitive_type);
 
 /// A member that is encoded as an element would be, with its length in front; all others bring a `serialize`.
 template <class T>
@@ -175,8 +175,8 @@ consteval void refuse_pointers() {
 
 /// The version of a class that Boost.Serialization keeps with its objects (BOOST_CLASS_VERSION, below 256).
 template <class T>
-inline constexpr bool kHasVersion = boost::serialization::implementation_level<T>::value >=
-                                    boost::serialization::object_class_info;
+inline constexpr bool kHasVersion =
+    boost::serialization::implementation_level<T>::value >= boost::serialization::object_class_info;
 
 /// The archive that objects are written to: for every class its version (u8) and what its `serialize` (or
 /// `save`) writes. An archive in the sense of Boost.Serialization, but for pointers; it is here instead of

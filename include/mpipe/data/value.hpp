@@ -4,15 +4,15 @@
 #pragma once
 
 #include <mpipe/core/index.hpp>
-#include <cstddef>
-#include <cstdint>
-#include <string>
 #include <mpipe/data/codec.hpp>
 #include <mpipe/data/element_type.hpp>
 
+#include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <string>
 
 namespace mpipe {
 

@@ -3,16 +3,16 @@
 /// Workers behind one interface, wherever they are: this thread, other threads, other ranks.
 #pragma once
 
-
+#include <mpipe/core/failure.hpp>
 #include <mpipe/core/shape.hpp>
 #include <mpipe/schedule/block.hpp>
-#include <vector>
-#include <mpipe/core/failure.hpp>
-#include <string>
+
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <variant>
+#include <vector>
 
 namespace mpipe {
 

@@ -4,11 +4,11 @@
 /// time.
 #pragma once
 
-#include <cstdint>
 #include <mpipe/core/shape.hpp>
 #include <mpipe/exec/observer.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>

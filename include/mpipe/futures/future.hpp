@@ -6,15 +6,15 @@
 /// belong to the thread that made the executor. Callbacks run in that thread, within such a call.
 #pragma once
 
+#include <mpipe/comm/communicator.hpp>
 #include <mpipe/core/error.hpp>
 #include <mpipe/core/failure.hpp>
-#include <string>
-#include <mpipe/comm/communicator.hpp>
 #include <mpipe/data/codec.hpp>
 #include <mpipe/futures/future_state.hpp>
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>

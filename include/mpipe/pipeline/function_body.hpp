@@ -5,14 +5,14 @@
 #pragma once
 
 #include <mpipe/core/clock.hpp>
-#include <array>
-#include <cstdint>
-#include <limits>
 #include <mpipe/core/comm.hpp>
 #include <mpipe/core/shape.hpp>
 #include <mpipe/data/codec.hpp>
 #include <mpipe/data/element_type.hpp>
 
+#include <array>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>

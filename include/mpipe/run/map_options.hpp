@@ -3,20 +3,20 @@
 /// `MapOptions`: how a pipeline is mapped, as a program says it.
 #pragma once
 
-#include <mpipe/core/index.hpp>
-#include <concepts>
-#include <utility>
 #include <mpipe/core/clock.hpp>
+#include <mpipe/core/index.hpp>
 #include <mpipe/exec/observer.hpp>
 #include <mpipe/exec/pool.hpp>
 #include <mpipe/options/choices.hpp>
 #include <mpipe/plan/plan.hpp>
 
+#include <concepts>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mpipe {

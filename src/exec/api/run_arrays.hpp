@@ -3,8 +3,9 @@
 /// The arrays of a run on one rank: what it computed, and what it was given to read.
 #pragma once
 
-#include <mpipe/data/partial_array.hpp>
 #include <mpipe/plan/plan.hpp>
+
+#include "data/api/partial_array.hpp"
 
 #include <memory>
 #include <vector>

@@ -4,7 +4,8 @@
 #pragma once
 
 #include <mpipe/run/map.hpp>
-#include <mpipe/store/run_store.hpp>
+
+#include "store/api/run_store.hpp"
 
 #include <algorithm>
 

@@ -4,9 +4,8 @@
 /// and into the file.
 #pragma once
 
-#include <mpipe/data/partial_array.hpp>
-
 #include "comm/api/collective.hpp"
+#include "data/api/partial_array.hpp"
 #include "store/commit/commit_plan.hpp"
 #include "store/commit/writers.hpp"
 #include "store/h5/collective_file.hpp"

@@ -5,8 +5,8 @@
 #pragma once
 
 #include <mpipe/base/bytes.hpp>
-#include <mpipe/store/run_store.hpp>
 
+#include "store/api/run_store.hpp"
 #include "store/output/element_order.hpp"
 
 namespace mpipe {

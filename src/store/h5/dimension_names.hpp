@@ -3,7 +3,7 @@
 /// The names of dimensions and variables in one file, so that no two things have the same name.
 #pragma once
 
-#include <mpipe/store/run_store.hpp>
+#include "store/api/run_store.hpp"
 
 #include <map>
 #include <set>

@@ -10,9 +10,9 @@
 #pragma once
 
 #include <mpipe/core/shape.hpp>
-#include <mpipe/store/run_store.hpp>
 
 #include "base/api/file.hpp"
+#include "store/api/run_store.hpp"
 #include "store/checksum.hpp"
 
 #include <optional>

@@ -4,9 +4,8 @@
 /// trailer with which each file can be trusted by itself.
 #pragma once
 
-#include <mpipe/store/run_store.hpp>
-
 #include "base/api/file.hpp"
+#include "store/api/run_store.hpp"
 #include "store/checksum.hpp"
 
 #include <functional>

@@ -3,8 +3,7 @@
 /// Inputs as variables of results.h5.
 #pragma once
 
-#include <mpipe/store/run_store.hpp>
-
+#include "store/api/run_store.hpp"
 #include "store/h5/h5.hpp"
 #include "store/run_paths.hpp"
 

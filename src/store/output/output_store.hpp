@@ -5,8 +5,7 @@
 /// business.
 #pragma once
 
-#include <mpipe/data/partial_array.hpp>
-
+#include "data/api/partial_array.hpp"
 #include "store/commit/commit_plan.hpp"
 #include "store/journal/journal_index.hpp"
 #include "store/journal/rank_logs.hpp"

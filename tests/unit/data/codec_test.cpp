@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Bytes of values and back.
+#include <mpipe/data/boost_archive.hpp>
 #include <mpipe/data/codec.hpp>
 
 #include "support/expect_error.hpp"
 #include "unit/data/particle.hpp"
-
-#include <mpipe/data/boost_archive.hpp>
 
 #include <boost/serialization/base_object.hpp>
 #include <boost/serialization/list.hpp>
@@ -60,7 +59,7 @@ class Everything : public Named {
   friend class boost::serialization::access;
   template <class Archive>
   void common(Archive& archive) {
-    archive& boost::serialization::base_object<Named>(*this) & phase & letter & flag & corners & number & list;
+    archive& boost::serialization::base_object<Named>(*this) & phase& letter& flag& corners& number& list;
     archive& map& table& particles;
   }
   template <class Archive>
@@ -260,7 +259,8 @@ TEST(Codec, objects_with_pointers_by_archives_of_boost) {
   EXPECT_EQ(read.left->name, "both");
   EXPECT_EQ(read.left, read.right);
   const Bytes bytes = encoded(Shared{});
-  EXPECT_NE(test::error_message(Category::storage_failed, [&] { decode<Shared>(std::span(bytes).first(1)); }), "");
+  EXPECT_NE(test::error_message(Category::storage_failed, [&] { decode<Shared>(std::span(bytes).first(1)); }),
+            "");
 }
 
 TEST(Codec, of_another_type_is_refused) {

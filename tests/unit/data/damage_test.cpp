@@ -6,8 +6,8 @@
 #include "support/expect_error.hpp"
 #include "unit/data/particle.hpp"
 
-#include <complex>
 #include <algorithm>
+#include <complex>
 #include <cstdlib>
 #include <new>
 #include <random>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/data/partial_array.hpp>
+#include "data/api/partial_array.hpp"
 
 #include "support/expect_error.hpp"
 

@@ -4,8 +4,8 @@
 
 #include "support/expect_error.hpp"
 
-#include <complex>
 #include <cmath>
+#include <complex>
 #include <limits>
 #include <string>
 #include <vector>

@@ -96,8 +96,8 @@ TEST(CheckNeeds, MemoryThatIsNotKnownIsNoLimit) {
 
 TEST(CheckNeeds, ThreadsOfOneProcessCannotHaveGpus) {
   const NodeInventory inventory{{node("n1", {0}, {0, 1})}};
-  EXPECT_TRUE(
-      contains(Asking({gpus(1)}, {{"", "threads:2"}}).refusal(inventory), "the executor threads:2 cannot give"));
+  EXPECT_TRUE(contains(Asking({gpus(1)}, {{"", "threads:2"}}).refusal(inventory),
+                       "the executor threads:2 cannot give"));
 }
 
 TEST(ShareDevices, EvenlyAmongTheRanksOfANode) {

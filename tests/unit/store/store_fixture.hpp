@@ -4,9 +4,9 @@
 #pragma once
 
 #include <mpipe/comm/communicator.hpp>
-#include <mpipe/store/run_store.hpp>
 
 #include "base/api/file.hpp"
+#include "store/api/run_store.hpp"
 
 #include <gtest/gtest.h>
 

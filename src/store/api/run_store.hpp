@@ -9,8 +9,10 @@
 #include <mpipe/core/clock.hpp>
 #include <mpipe/core/index.hpp>
 #include <mpipe/data/element_states.hpp>
-#include <mpipe/data/partial_array.hpp>
 #include <mpipe/options/choices.hpp>
+#include <mpipe/store/run_reader.hpp>
+
+#include "data/api/partial_array.hpp"
 
 #include <chrono>
 #include <filesystem>
@@ -22,48 +24,6 @@
 #include <vector>
 
 namespace mpipe {
-
-/// One output as it appears in the file. Elements are numbered over the external axes, C order.
-struct OutputLayout {
-  std::string name;
-  const ElementType* type = nullptr;  ///< of the values in the array (`array<T>`: an array per element)
-  std::string mapspec;                ///< canonical text, empty for a single value
-  std::vector<std::string>
-      dims;  ///< axis names in mapspec order (internal axes included); `NAME_dim0`.. where unnamed
-  std::vector<bool> external;  ///< per dim: true = elements are numbered over it, false = inside each element
-  PartialShape shape;          ///< per dim; unknown extents come with `resolve`
-  /// False: a single value of which not even the rank is known; `dims`, `external` and `shape` are empty
-  /// until `resolve`.
-  bool rank_known = true;
-  StorageKind storage = StorageKind::hdf5;
-  /// What this run will compute, when that is less than everything; room is reserved for it only.
-  std::optional<RangeSet> selected;
-  std::string units;      ///< attribute of the file, when not empty
-  std::string long_name;  ///< attribute of the file, when not empty
-
-  bool shape_known() const { return rank_known && is_known(shape); }
-  /// Safe before it is reported done.
-  bool durable() const { return storage != StorageKind::memory; }
-  /// Values are in a file per element.
-  bool in_own_files() const { return storage == StorageKind::file; }
-};
-
-/// An input that is kept as a variable: 1-D on an axis, or a scalar (dims empty), or with as many axes as you
-/// like.
-struct InputLayout {
-  std::string name;
-  std::vector<std::string> dims;
-  Value value;  ///< a number or text, or an array of such
-  std::string units;
-  std::string long_name;
-  std::optional<std::uint64_t> checksum = {};  ///< as store.json has it, of an input that is read
-};
-
-struct RunLayout {
-  std::string run_id;  ///< random, written into every file of the run; files of another run are refused
-  std::vector<OutputLayout> outputs;
-  std::vector<InputLayout> inputs;
-};
 
 struct StoreOptions {
   /// How often `maintain` moves what is in journals into the file; zero: at each call.
