@@ -4,7 +4,7 @@
 #pragma once
 
 #include <mpipe/exec/observer.hpp>
-#include <mpipe/exec/pools.hpp>
+#include "exec/api/pools.hpp"
 
 #include "exec/api/dispatch.hpp"
 

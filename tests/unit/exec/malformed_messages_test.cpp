@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Frames that no encoder makes: refused as a Bug, whatever is wrong with them.
-#include "exec/api/messages.hpp"
 #include "base/api/failure_bytes.hpp"
+#include "exec/api/messages.hpp"
 #include "support/expect_error.hpp"
 #include "unit/exec/counting_handler.hpp"
 
