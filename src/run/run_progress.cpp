@@ -66,7 +66,7 @@ void RunProgress::take_failed(WaveOutcome& outcome) {
   }
   std::move(outcome.details.begin(), outcome.details.end(), std::back_inserter(details_));
   sort(details_);
-  if (details_.size() > max_failure_details) details_.resize(max_failure_details);
+  if (details_.size() > kMaxFailureDetails) details_.resize(kMaxFailureDetails);
 }
 
 void RunProgress::add_done(OutputId output, const RangeSet& elements) {
