@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Decides between the end of a run and a signal, whichever comes first.
 #include "ending.hpp"
 
 #include <unistd.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Writes values as JSON text.
 #include "json_text.hpp"
 
 #include <mpipe/core/error.hpp>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Asks the environment of the launcher which rank this process is.
 #include "launch.hpp"
 
 #include <cstdlib>

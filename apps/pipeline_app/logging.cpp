@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Sends log messages to standard error and to the log of this rank in the run folder.
 #include "logging.hpp"
 
 #include <mpipe/core/error.hpp>

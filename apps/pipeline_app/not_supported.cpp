@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Refuses what later versions will have, by its name.
 #include "not_supported.hpp"
 
 #include <mpipe/core/error.hpp>

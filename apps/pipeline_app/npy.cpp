@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Writes a value as a file in NumPy's format.
 #include "npy.hpp"
 
 #include <mpipe/core/error.hpp>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Shows a plan as tables or as JSON.
 #include "plan_text.hpp"
 
 #include "table.hpp"

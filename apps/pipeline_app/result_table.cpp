@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Lays results out as tables of outputs with equal axes.
 #include "result_table.hpp"
 
 #include "json_text.hpp"

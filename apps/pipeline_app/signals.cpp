@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Waits for signals that end the program, on a thread that may say last words.
 #include "signals.hpp"
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Tables, amounts and command lines as text.
 #include "table.hpp"
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Loads shared libraries of functions, and checks that they were built for this program.
 #include <mpipe/core/error.hpp>
 #include <mpipe/document/plugin.hpp>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads the text of a document, checks that it is harmless, and finds places in it.
 #include "document/source_text.hpp"
 
 #include "document/text.hpp"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Suggestions, carets and columns for messages about a text.
 #include "document/text.hpp"
 
 #include "core/api/suggest.hpp"

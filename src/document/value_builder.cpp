@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Collects scalars into one typed array, whose type the first of them decides.
 #include "document/value_builder.hpp"
 
 #include <fmt/format.h>

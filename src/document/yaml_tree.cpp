@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Turns the events of the YAML parser into a tree whose nodes know their places.
 #include "document/yaml_tree.hpp"
 
 #include "document/text.hpp"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads the arguments of an expression as doubles, whatever their types are.
 #include "document/expression/argument_reader.hpp"
 
 #include <mpipe/core/error.hpp>

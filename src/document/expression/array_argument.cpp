@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads one argument of an expression with arrays, as a double or an array of doubles.
 #include "document/expression/array_argument.hpp"
 
 #include <mpipe/core/error.hpp>

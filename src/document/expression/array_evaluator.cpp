@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Evaluates expressions that have arrays in them, one node of the tree after the other.
 #include "document/expression/array_evaluator.hpp"
 
 #include "document/expression/array_argument.hpp"

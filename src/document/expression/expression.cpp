@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Makes functions of a pipeline from the texts of expressions.
 #include <mpipe/document/expression.hpp>
 
 #include "document/expression/array_evaluator.hpp"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Parses the text of an expression into a tree, by recursive descent.
 #include "document/expression/expression_tree.hpp"
 #include "document/text.hpp"
 

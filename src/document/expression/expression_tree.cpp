@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The nodes of expressions: what functions there are, and how a part is shown in messages.
 #include "document/expression/expression_tree.hpp"
 
 #include "document/text.hpp"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The functions of expressions over many numbers at a time.
 #include "document/expression/kernels.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Compiles expressions of single numbers into a program that runs over a whole block.
 #include "document/expression/scalar_program.hpp"
 
 #include <mpipe/pipeline/function_body.hpp>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Opens files of inputs, and refuses what is no file or is too large; reads json.
 #include "document/inputs/input_files.hpp"
 
 #include "document/value_builder.hpp"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Finds out in which form an input is written, and reads its value.
 #include "document/inputs/input_value.hpp"
 
 #include <mpipe/data/hdf5_input.hpp>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads one entry of `functions:` into a function of a pipeline.
 #include "document/sections/function_section.hpp"
 
 #include <mpipe/document/expression.hpp>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads amounts of memory and of time with their units.
 #include "document/sections/quantity.hpp"
 
 #include "document/text.hpp"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads what a call needs: ranks, threads, gpus, memory and time.
 #include "document/sections/resources_section.hpp"
 
 #include <mpipe/document/expression.hpp>
