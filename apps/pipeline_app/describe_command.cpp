@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// `describe DOC`: what a pipeline is, without running it.
 #include <mpipe/document/document.hpp>
-#include <mpipe/pipeline/graph_text.hpp>
+#include <mpipe/pipeline/pipeline.hpp>
 #include <mpipe/plan/plan.hpp>
 
 #include "command.hpp"

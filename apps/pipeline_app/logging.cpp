@@ -2,8 +2,8 @@
 #include "logging.hpp"
 
 #include <mpipe/core/error.hpp>
-#include <mpipe/core/suggest.hpp>
 
+#include "core/api/suggest.hpp"
 #include "table.hpp"
 
 #include <fmt/format.h>

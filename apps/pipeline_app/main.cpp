@@ -2,10 +2,10 @@
 /// @file
 /// pipeline_app: pipelines of functions over parameter sweeps, from the command line.
 #include <mpipe/core/error.hpp>
-#include <mpipe/core/suggest.hpp>
 #include <mpipe/core/version.hpp>
 
 #include "command.hpp"
+#include "core/api/suggest.hpp"
 #include "launch.hpp"
 #include "not_supported.hpp"
 #include "output.hpp"

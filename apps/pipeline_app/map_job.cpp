@@ -199,7 +199,7 @@ void MapJob::observe() {
 void MapJob::write_logs(int code) {
   const bool begun = world_.is_root() && status_->started() && !choice_.options.run_folder.empty();
   const std::string folder =
-      world_.broadcast_text(begun ? choice_.options.run_folder.string() : std::string());
+      world_.broadcast_text(begun ? choice_.options.run_folder : std::string());
   if (folder.empty()) return;
   logging_->open(folder);
   spdlog::info("the end on rank {}: exit code {}", world_.rank(), code);
@@ -222,7 +222,7 @@ int MapJob::tell_completed(const Results& results) {
   if (style_ != ProgressStyle::none)
     print_note(text + (choice_.options.run_folder.empty()
                            ? ""
-                           : fmt::format("; results in {}", choice_.options.run_folder.string())));
+                           : fmt::format("; results in {}", choice_.options.run_folder)));
   if (failed) tell_failures(results);
   const int printed = print_json([&] { return json_of(results, "completed", results.failures); });
   return printed != 0 ? printed : code;
@@ -281,7 +281,7 @@ int MapJob::tell_error(const Error& error) {
 std::string MapJob::kept_text() const {
   if (choice_.options.run_folder.empty()) return {};
   return fmt::format(" What was done before is kept in '{}': go on by --resume.",
-                     choice_.options.run_folder.string());
+                     choice_.options.run_folder);
 }
 
 /// By a thread of its own, while the run goes on.

@@ -2,8 +2,8 @@
 #include "map_settings.hpp"
 
 #include <mpipe/core/error.hpp>
-#include <mpipe/core/suggest.hpp>
 
+#include "core/api/suggest.hpp"
 #include "not_supported.hpp"
 
 #include <fmt/format.h>

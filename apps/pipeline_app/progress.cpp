@@ -2,10 +2,10 @@
 #include "progress.hpp"
 
 #include <mpipe/core/error.hpp>
-#include <mpipe/core/suggest.hpp>
 #include <mpipe/core/version.hpp>
 #include <mpipe/plan/plan.hpp>
 
+#include "core/api/suggest.hpp"
 #include "table.hpp"
 
 #include <fmt/format.h>

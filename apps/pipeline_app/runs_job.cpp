@@ -73,8 +73,8 @@ void RunsJob::read() {
 
 void RunsJob::choose(Run& run) {
   run.choice = choose_map(flags_, environment, run.document, run.pipeline, command_line_, world_.size());
-  std::filesystem::path& folder = run.choice.options.run_folder;
-  if (!folder.empty()) folder /= run.name;
+  std::string& folder = run.choice.options.run_folder;
+  if (!folder.empty()) folder = (std::filesystem::path(folder) / run.name).string();
 }
 
 int RunsJob::show_plans() {
@@ -187,11 +187,11 @@ int RunsJob::tell(const std::vector<MapOutcome>& outcomes) {
 }
 
 void RunsJob::tell_run(const Run& run, const MapOutcome& outcome) {
-  const std::filesystem::path& folder = run.choice.options.run_folder;
+  const std::string& folder = run.choice.options.run_folder;
   if (run.status->started() && !folder.empty()) logging_.move_to(folder);
   if (outcome.completed() && style_ != ProgressStyle::none)
     print_note(fmt::format("{}: completed: {}{}", run.name, usage_text(*outcome.results),
-                           folder.empty() ? "" : fmt::format("; results in {}", folder.string())));
+                           folder.empty() ? "" : fmt::format("; results in {}", folder)));
   std::string text;
   if (outcome.error) text = document_.located(*outcome.error).what();
   if (outcome.completed() && outcome.exit_code != 0)

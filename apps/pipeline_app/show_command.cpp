@@ -3,6 +3,7 @@
 #include <mpipe/store/run_reader.hpp>
 
 #include "command.hpp"
+#include "core/api/suggest.hpp"
 #include "folder/api/run_folder.hpp"
 #include "json_text.hpp"
 #include "launch.hpp"

@@ -14,9 +14,7 @@
 #include <mpipe/futures/mpi_pool_executor.hpp>
 #include <mpipe/launch/launch.hpp>
 #include <mpipe/pipeline/function.hpp>
-#include <mpipe/pipeline/graph_text.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
-#include <mpipe/pipeline/scope.hpp>
 #include <mpipe/pipeline/sweep.hpp>
 #include <mpipe/pipeline/variants.hpp>
 #include <mpipe/run/map.hpp>

@@ -6,6 +6,13 @@
 
 namespace mpipe {
 
+void ByteWriter::put_text(std::string_view text) { put_list(std::span<const char>(text)); }
+void ByteWriter::put_bytes(std::span<const std::byte> bytes) { put_list(bytes); }
+void ByteWriter::put_ranges(const RangeSet& set) { put_list(set.ranges()); }
+void ByteWriter::append(std::span<const std::byte> bytes) {
+  out_->insert(out_->end(), bytes.begin(), bytes.end());
+}
+
 Index ByteReader::get_index() {
   const auto index = get<Index>();
   if (index < 0) fail("a number that may not be negative is");

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The names, numbers and exit codes of the categories of errors.
 #include <mpipe/core/error.hpp>
 
 #include <array>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Index algebra on shapes: counts, strides, linear indices and multi-indices.
 #include <mpipe/core/error.hpp>
 #include <mpipe/core/shape.hpp>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Makes text from outside fit for messages: unprintable bytes escaped, long text cut.
 #include "core/api/text.hpp"
 
 namespace mpipe {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The version, as the build gives it.
 #include <mpipe/core/version.hpp>
 
 namespace mpipe {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The parts of the codec that do not depend on a type: shapes, checks and refusals.
 #include <mpipe/data/codec.hpp>
 
 #include <algorithm>
@@ -21,22 +22,6 @@ bool fits(const Shape& shape, Index limit) {
 }
 
 }  // namespace
-
-int AppendBuffer::overflow(int_type c) {
-  if (c != traits_type::eof()) out_.push_back(static_cast<std::byte>(c));
-  return traits_type::not_eof(c);
-}
-
-std::streamsize AppendBuffer::xsputn(const char* text, std::streamsize count) {
-  append(out_, text, static_cast<std::size_t>(count));
-  return count;
-}
-
-ReadBuffer::ReadBuffer(std::span<const std::byte> bytes) {
-  // std::streambuf wants a mutable pointer for its get area but never writes through it.
-  char* begin = const_cast<char*>(reinterpret_cast<const char*>(bytes.data()));
-  setg(begin, begin, begin + bytes.size());
-}
 
 void throw_bad_encoding(const ElementType& type, const char* what) {
   throw Error(Category::storage_failed, "the bytes of a value of type " + type.name +

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The table of number and string types, and which of them convert to which without loss.
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/element_type.hpp>
 

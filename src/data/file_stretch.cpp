@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Maps parts of files into memory, and notices when the file is no longer the one it was.
 #include <mpipe/core/error.hpp>
-#include <mpipe/data/file_stretch.hpp>
+#include <mpipe/data/array_source.hpp>
 
 #include <fmt/format.h>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Opens a dataset of an HDF5 file for reading, and finds its type, shape and chunks.
 #include "data/hdf5_dataset.hpp"
 
 #include <mpipe/core/error.hpp>

@@ -4,8 +4,8 @@
 #pragma once
 
 #include <mpipe/core/shape.hpp>
+#include <mpipe/data/array_source.hpp>
 #include <mpipe/data/element_type.hpp>
-#include <mpipe/data/file_stretch.hpp>
 
 #include <hdf5.h>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads a dataset as a value: small ones at once, others when somebody looks at them.
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/hdf5_input.hpp>
 
@@ -32,7 +33,7 @@ Value read_numbers(const Hdf5Dataset& dataset, const ElementType& element, const
 
 }  // namespace
 
-Value read_hdf5(const std::filesystem::path& file, const std::string& dataset) {
+Value read_hdf5(const std::string& file, const std::string& dataset) {
   const Hdf5Turn turn;
   const Hdf5Dataset open(file, dataset);
   const Shape shape = open.shape();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Opens input files, and says in one way what is wrong with one.
 #include "data/api/input_file.hpp"
 
 #include <mpipe/core/error.hpp>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads the pieces of an array that somebody asks for, each once, from any thread.
 #include "data/lazy_array.hpp"
 
 #include <mpipe/core/error.hpp>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads the header of NumPy files, and writes it.
 #include "data/api/npy.hpp"
 
 #include <mpipe/core/error.hpp>

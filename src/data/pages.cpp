@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Address space for arrays: pages cost memory only when they are written.
 #include "data/pages.hpp"
 
 #include <mpipe/core/error.hpp>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Arrays of which some elements are there: fixed sizes in pages, others as pieces of bytes.
 #include <mpipe/data/partial_array.hpp>
 
 #include "data/pages.hpp"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Values: making, converting, reshaping, comparing and describing them, and their form between ranks.
 #include <mpipe/data/value.hpp>
 
 #include "core/api/hash.hpp"
@@ -7,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <complex>
 #include <cstring>
 #include <limits>
 #include <mutex>

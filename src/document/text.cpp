@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "document/text.hpp"
 
-#include <mpipe/core/suggest.hpp>
+#include "core/api/suggest.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

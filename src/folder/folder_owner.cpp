@@ -97,8 +97,8 @@ std::string describe(const FolderOwner& owner) {
   return text;
 }
 
-std::optional<FolderOwner> folder_owner(const std::filesystem::path& run_folder) {
-  return detail::read_lock(run_folder / detail::kLockName).owner;
+std::optional<FolderOwner> folder_owner(const std::string& run_folder) {
+  return detail::read_lock(std::filesystem::path(run_folder) / detail::kLockName).owner;
 }
 
 }  // namespace mpipe

@@ -64,7 +64,8 @@ Liveness liveness_by_heartbeat(const FolderOwner& owner, double age) {
 
 }  // namespace
 
-RunStatus read_status(const fs::path& run_folder) {
+RunStatus read_status(const std::string& folder) {
+  const fs::path run_folder(folder);
   require_folder(run_folder);
   const std::optional<FolderOwner> owner = folder_owner(run_folder);
   const std::optional<RunStatus> written = read_file(run_folder);

@@ -120,7 +120,7 @@ struct StatusWriter::Impl {
   }
 };
 
-StatusWriter::StatusWriter(std::filesystem::path run_folder, std::chrono::milliseconds interval)
+StatusWriter::StatusWriter(std::string run_folder, std::chrono::milliseconds interval)
     : impl_(std::make_unique<Impl>()) {
   if (!run_folder.empty()) impl_->folder = std::filesystem::absolute(run_folder);
   impl_->interval = interval;

@@ -30,7 +30,7 @@ namespace {
 
 std::string name_of(const MapOptions& options, const AsyncOptions& how) {
   if (!how.name.empty()) return how.name;
-  const fs::path folder = options.run_folder.lexically_normal();
+  const fs::path folder = fs::path(options.run_folder).lexically_normal();
   const std::string last = (folder.has_filename() ? folder : folder.parent_path()).filename().string();
   return last.empty() ? "run" : last;
 }
@@ -76,10 +76,10 @@ void require_separate_folders(const RunList& runs) {
                       "run a folder of its own.",
                       first->name, second->name,
                       equal ? "have the same run folder" : "have run folders of which one lies in the other",
-                      first->options.run_folder.string(),
+                      first->options.run_folder,
                       second->options.run_folder == first->options.run_folder
                           ? ""
-                          : fmt::format(", '{}'", second->options.run_folder.string())));
+                          : fmt::format(", '{}'", second->options.run_folder)));
     }
 }
 
@@ -236,6 +236,10 @@ const Results& AsyncMap::result() {
   if (!started()) start();
   spec_->launch->wait_until([&] { return spec_->launch->over(spec_->position); });
   return spec_->launch->outcome(spec_->position).get();
+}
+
+AsyncMap map_async(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs) {
+  return map_async(pipeline, comm, inputs, {});
 }
 
 AsyncMap map_async(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,

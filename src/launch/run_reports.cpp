@@ -3,6 +3,7 @@
 #include "launch/run_reports.hpp"
 
 #include "base/api/failure_bytes.hpp"
+#include "plan/api/lineage.hpp"
 #include "run/api/run_bytes.hpp"
 
 namespace mpipe {
@@ -164,7 +165,7 @@ Results get_results(ByteReader& in, const Plan& plan) {
   }
   results.resolved_shapes = plan.shapes();
   results.masks = plan.masks();
-  results.lineage = Lineage(plan);
+  results.lineage = std::make_shared<const Lineage>(plan);
   results.failures = get_failures(in);
   results.failed_elements = in.get_index();
   results.new_failures = in.get_index();

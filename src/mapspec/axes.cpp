@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Compares how the mapspecs of a pipeline index each array, and generates those that are missing.
 #include <mpipe/core/error.hpp>
 #include <mpipe/mapspec/mapspec.hpp>
 

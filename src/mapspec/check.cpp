@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Checks the invariants of a parsed mapspec.
 #include "mapspec/text.hpp"
 
 #include <set>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Changes mapspecs for edits of pipelines: axes added, renamed, and mapspecs nested.
 #include "mapspec/api/edit.hpp"
 
 #include <mpipe/core/error.hpp>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// What a checked mapspec knows: its arrays, its external and internal axes, its canonical text.
 #include <mpipe/mapspec/mapspec.hpp>
 
 #include "mapspec/text.hpp"

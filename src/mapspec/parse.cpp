@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Parses mapspecs by recursive descent; every token remembers its column for messages.
 #include "mapspec/text.hpp"
 
 #include <utility>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Finds the shapes that a mapspec gives its outputs, from those of its inputs.
 #include <mpipe/core/error.hpp>
 #include <mpipe/mapspec/mapspec.hpp>
 

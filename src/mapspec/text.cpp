@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Messages about mapspecs, with the place shown by a caret.
 #include "mapspec/text.hpp"
 
 #include <algorithm>

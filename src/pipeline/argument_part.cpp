@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Which part of an argument a range of elements needs.
 #include "pipeline/api/argument_part.hpp"
 
 namespace mpipe {

@@ -3,6 +3,8 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
 
+#include "core/api/suggest.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 

@@ -3,6 +3,7 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
 
+#include "core/api/suggest.hpp"
 #include "mapspec/api/edit.hpp"
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Cuts one element out of a block, so that it can be called by itself.
 #include "pipeline/api/element_call.hpp"
 
 #include <cstring>

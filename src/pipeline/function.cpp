@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Functions: the chained calls that describe one, and the checks of what was described.
 #include <mpipe/core/error.hpp>
 #include <mpipe/pipeline/function.hpp>
 
@@ -119,6 +120,8 @@ Function& Function::attribute(const std::string& output, const std::string& key,
   attributes_[output][key] = text;
   return *this;
 }
+
+Function& Function::variant(std::string name) { return variant(Variants{{"", std::move(name)}}); }
 
 Function& Function::variant(Variants groups) {
   variants_ = std::move(groups);

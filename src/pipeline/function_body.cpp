@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Walks through the rows of a block, and takes what a body returns into columns.
 #include <mpipe/core/error.hpp>
 #include <mpipe/pipeline/function_body.hpp>
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Changes of functions that are complete: names, scopes, values.
 #include <mpipe/core/error.hpp>
-#include <mpipe/core/suggest.hpp>
 #include <mpipe/pipeline/function.hpp>
+
+#include "core/api/suggest.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

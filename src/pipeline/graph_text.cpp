@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/pipeline/graph_text.hpp>
+// Draws a pipeline in the languages of Graphviz and Mermaid.
+#include <mpipe/pipeline/pipeline.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Calls a body one element at a time, and the hook of the user after each.
 #include "pipeline/hooked_body.hpp"
 
 #include <mpipe/core/error.hpp>
-#include <mpipe/core/suggest.hpp>
+
+#include "core/api/suggest.hpp"
 
 namespace mpipe {
 

@@ -3,7 +3,7 @@
 /// A body whose calls somebody looks at.
 #pragma once
 
-#include <mpipe/pipeline/hook.hpp>
+#include <mpipe/pipeline/function.hpp>
 
 #include "pipeline/api/body_decorator.hpp"
 #include "pipeline/api/element_call.hpp"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads the declared extents of internal axes.
 #include <mpipe/core/error.hpp>
-#include <mpipe/pipeline/internal_shape.hpp>
+#include <mpipe/pipeline/function.hpp>
 
 #include <fmt/format.h>
 

@@ -2,6 +2,7 @@
 // One function in the place of several.
 #include <mpipe/core/error.hpp>
 
+#include "core/api/suggest.hpp"
 #include "mapspec/api/edit.hpp"
 #include "pipeline/nested_body.hpp"
 

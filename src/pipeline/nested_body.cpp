@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Computes several functions as one: values between them stay in memory, block by block.
 #include "pipeline/nested_body.hpp"
 
 #include <mpipe/core/error.hpp>

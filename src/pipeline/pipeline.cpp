@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Builds a pipeline from functions: names, edges, order, defaults and mapspecs are checked here.
 #include <mpipe/core/error.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
+
+#include "core/api/suggest.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,6 +12,12 @@
 #include <set>
 
 namespace mpipe {
+
+Pipeline::Pipeline(std::initializer_list<Function> functions) : Pipeline(std::vector<Function>(functions)) {}
+
+bool Pipeline::has_name(const std::string& name) const { return slots_.contains(name); }
+
+Pipeline operator|(const Pipeline& a, const Pipeline& b) { return a.join(b); }
 
 Pipeline::Pipeline(std::vector<Function> functions, const std::string& scope) {
   for (Function& function : functions) {
@@ -114,20 +123,32 @@ void Pipeline::order() {
           fmt::join(stuck, ", ")));
 }
 
+/// Equal values, perhaps of two types of numbers: 1 and 1.0.
+static bool same_default(const Value& a, const Value& b) {
+  if (a.type() == b.type()) return a == b;
+  try {
+    if (widens(a.type(), b.type())) return a.converted(b.type()) == b;
+    return widens(b.type(), a.type()) && b.converted(a.type()) == a;
+  } catch (const Error&) {
+    return false;  // a value that the wider type cannot hold exactly
+  }
+}
+
 void Pipeline::check_defaults() {
   for (const FunctionNode& node : nodes_) {
     for (const auto& [name, value] : node.function.default_values()) {
       const std::uint32_t slot = slots_.at(name);
       if (producers_[slot]) continue;  // never reached
       Value& known = defaults_[slot];
-      if (known.has_value() && !(known == value))
+      if (known.has_value() && !same_default(known, value))
         throw Error(
             Category::defaults_inconsistent,
             fmt::format(
                 "parameter '{}' has different defaults in different functions ({} and {}, the latter in "
                 "'{}'), but it is one input of the pipeline. Use one default.",
                 name, describe(known), describe(value), node.name()));
-      known = value;
+      // Of 1 and 1.0 the integer stays: it becomes either type, where a fraction is never made an integer.
+      if (!known.has_value() || widens(value.type(), known.type())) known = value;
     }
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Random numbers by counting: a block of four is the Philox cipher of seed, stream and element.
 #include <mpipe/pipeline/random.hpp>
 
 #include "core/api/hash.hpp"

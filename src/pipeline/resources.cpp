@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Resources in the words of documents.
 #include <mpipe/pipeline/resources.hpp>
 
 #include <fmt/format.h>

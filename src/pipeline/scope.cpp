@@ -2,7 +2,8 @@
 // Scopes: names of the form `scope.name`.
 #include <mpipe/core/error.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
-#include <mpipe/pipeline/scope.hpp>
+
+#include "core/api/suggest.hpp"
 
 #include <fmt/format.h>
 

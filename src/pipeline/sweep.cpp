@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Enumerates the combinations of a sweep, and runs a pipeline for each.
 #include <mpipe/core/error.hpp>
 #include <mpipe/pipeline/sweep.hpp>
 

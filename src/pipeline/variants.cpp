@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Chooses among the variants of functions, and makes a pipeline of those that were chosen.
 #include <mpipe/core/error.hpp>
 #include <mpipe/pipeline/variants.hpp>
+
+#include "core/api/suggest.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/plan/lineage.hpp>
+// Follows missing elements through the plan, as boxes of positions rather than one by one.
+#include "plan/api/lineage.hpp"
 
 #include <algorithm>
 

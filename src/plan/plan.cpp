@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Answers what was planned: shapes as they become known, and which elements are selected.
 #include <mpipe/core/error.hpp>
 #include <mpipe/plan/plan.hpp>
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Plans a run: inputs and types are checked, functions joined into stages, and stages into waves.
 #include "plan/plan_builder.hpp"
 
 #include <mpipe/core/error.hpp>
+
+#include "core/api/suggest.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// The steps by which a `Plan` is built.
 #pragma once
 
 #include <mpipe/plan/plan.hpp>

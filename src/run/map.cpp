@@ -4,6 +4,8 @@
 
 #include "comm/api/collective.hpp"
 #include "core/api/hash.hpp"
+#include "core/api/suggest.hpp"
+#include "plan/api/lineage.hpp"
 #include "run/api/check_resources.hpp"
 #include "run/api/execute_request.hpp"
 
@@ -101,7 +103,7 @@ std::vector<RootCause> Results::root_causes(const std::string& output, Index ele
     blocked.push_back(outputs.at(name).blocked);
   }
   const auto id = std::find(names.begin(), names.end(), output) - names.begin();
-  const auto found = lineage.root_causes({static_cast<std::uint32_t>(id)}, element, failed, blocked);
+  const auto found = lineage->root_causes({static_cast<std::uint32_t>(id)}, element, failed, blocked);
   for (std::size_t k = 0; k < found.size(); ++k) {
     if (found[k].empty()) continue;
     const Shape shape = known_shape(outputs.at(names[k]).layout.external_shape());
@@ -139,6 +141,10 @@ std::string failures_text(const Results& results) {
 void check_map(const Pipeline& pipeline, const Inputs& inputs, const MapOptions& options, int ranks) {
   const NodeInventory inventory = inventory_here(needs_devices(pipeline));
   check_request(pipeline, {inputs, options}, ranks, {&inventory, 1});
+}
+
+Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs) {
+  return map(pipeline, comm, inputs, {});
 }
 
 Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,

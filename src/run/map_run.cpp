@@ -301,7 +301,7 @@ void MapRun::throw_outcome(Results partial) {
     throw RunStopped(error_of(*outcome_.error), results);
   }
   if (outcome_.failures.empty() && !outcome_.too_many_failures) {
-    const std::string folder = setup_->options.run_folder.string();
+    const std::string folder = setup_->options.run_folder;
     const std::string text =
         folder.empty() ? "the run was cancelled."
                        : fmt::format(

@@ -149,7 +149,7 @@ void append_sized(Bytes& out, const void* data, std::size_t size) {
 namespace {
 
 Json encode_options(const Inputs& inputs, const MapOptions& options) {
-  return {{"run_folder", options.run_folder.string()},
+  return {{"run_folder", options.run_folder},
           {"resume", options.resume},
           {"overwrite", options.overwrite},
           {"storage", options.storage},

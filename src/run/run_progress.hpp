@@ -5,8 +5,8 @@
 
 #include <mpipe/data/element_states.hpp>
 #include <mpipe/exec/observer.hpp>
-#include <mpipe/plan/lineage.hpp>
 
+#include "plan/api/lineage.hpp"
 #include "run/wave_outcome.hpp"
 
 #include <span>

@@ -2,6 +2,7 @@
 // Gathers the values and states of all outputs at the end of a run.
 #include "run/run_results.hpp"
 
+#include "plan/api/lineage.hpp"
 #include "run/exchange.hpp"
 
 namespace mpipe {
@@ -31,7 +32,7 @@ Results collect_results(const Communicator& comm, const RunSetup& setup, const R
   results.ranks = comm.size();
   results.failures = progress.details();
   results.new_failures = progress.new_failures();
-  results.lineage = Lineage(setup.plan);
+  results.lineage = std::make_shared<const Lineage>(setup.plan);
   for (std::uint32_t k = 0; k < setup.plan.outputs().size(); ++k) {
     OutputResult result = result_of({k}, setup, progress);
     PartialArray* array = arrays.find({k});

@@ -4,6 +4,8 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/core/failure.hpp>
 
+#include "core/api/suggest.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>

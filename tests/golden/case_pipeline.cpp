@@ -3,7 +3,7 @@
 
 #include <mpipe/core/error.hpp>
 #include <mpipe/document/expression.hpp>
-#include <mpipe/pipeline/scope.hpp>
+#include <mpipe/pipeline/pipeline.hpp>
 
 namespace golden {
 namespace {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "property/typed_functions.hpp"
 
+#include <complex>
+
 namespace mpipe::property {
 
 const TypeFunctions& float64_functions() { return typed_functions<double>(); }

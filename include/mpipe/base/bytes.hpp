@@ -51,11 +51,11 @@ class ByteWriter {
   void put_list(const std::vector<T>& values) {
     put_list(std::span<const T>(values));
   }
-  void put_text(std::string_view text) { put_list(std::span<const char>(text)); }
-  void put_bytes(std::span<const std::byte> bytes) { put_list(bytes); }
-  void put_ranges(const RangeSet& set) { put_list(set.ranges()); }
+  void put_text(std::string_view text);
+  void put_bytes(std::span<const std::byte> bytes);
+  void put_ranges(const RangeSet& set);
   /// The bytes alone, without a length: whoever reads them knows it.
-  void append(std::span<const std::byte> bytes) { out_->insert(out_->end(), bytes.begin(), bytes.end()); }
+  void append(std::span<const std::byte> bytes);
 
   std::size_t size() const { return out_->size(); }
   /// What was written; also to be moved from when writing is over.

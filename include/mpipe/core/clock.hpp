@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// Time as a value. Only `run`, `exec` and programs read a clock; everything else is told what time it is.
+/// Time as a value. What plans and schedules is told what time it is; what waits or measures (`comm`,
+/// `isolation`, `exec`, `futures`, `folder`, `run`, `launch` and the programs) reads a `Clock`.
 #pragma once
 
-#include <chrono>
+// Durations, clocks and their literals, without the streams and time zones that <chrono> brings along: a
+// quarter of the time that a program that includes mpipe would take to compile.
+#include <mutex>
 
 namespace mpipe {
 

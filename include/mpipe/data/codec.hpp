@@ -2,11 +2,12 @@
 /// @file
 /// Bytes of values that vary in size. Each element is encoded on its own, without any header, so that
 /// elements can be cut out, put into other blocks and compared without decoding:
-///   string   its UTF-8 bytes;
-///   array    rank (u64), extents (u64 each), then the items: raw bytes, or for items that vary in size their
-///   lengths
-///            (u64 each) followed by their bytes;
-///   object   a header-less Boost binary archive.
+///
+///     string   its UTF-8 bytes
+///     array    rank (u64), extents (u64 each), then the items: raw bytes, or for items that vary in size their
+///              lengths (u64 each) followed by their bytes
+///     object   what its `serialize` writes, see `ObjectWriter`
+///
 /// All integers are little-endian as on every machine that this library supports.
 #pragma once
 
@@ -14,34 +15,15 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/element_type.hpp>
 
-#include <boost/archive/binary_iarchive.hpp>
-#include <boost/archive/binary_oarchive.hpp>
+#include <boost/serialization/level.hpp>
+#include <boost/serialization/serialization.hpp>
+#include <boost/serialization/version.hpp>
 
 #include <cstring>
-#include <streambuf>
 
 namespace mpipe {
 
 namespace detail {
-
-/// Appends what a Boost archive writes to a byte vector.
-class AppendBuffer final : public std::streambuf {
- public:
-  explicit AppendBuffer(Bytes& out) : out_(out) {}
-
- private:
-  int_type overflow(int_type c) override;
-  std::streamsize xsputn(const char* text, std::streamsize count) override;
-  Bytes& out_;
-};
-
-/// Lets a Boost archive read from bytes.
-class ReadBuffer final : public std::streambuf {
- public:
-  explicit ReadBuffer(std::span<const std::byte> bytes);
-};
-
-constexpr unsigned kArchiveFlags = boost::archive::no_header | boost::archive::no_codecvt;
 
 [[noreturn]] void throw_bad_encoding(const ElementType& type, const char* what);
 
@@ -89,6 +71,14 @@ A make_array(const Shape& shape, const ElementType& type) {
 
 }  // namespace detail
 
+/// How objects become bytes. Specialised where the archives of this header are not enough: for types with
+/// pointers, see `MPIPE_BOOST_ARCHIVE`.
+template <class T>
+struct ObjectCodec {
+  static void write(const T& value, Bytes& out);
+  static void read(T& value, ByteReader& reader);
+};
+
 /// Appends the encoding of `value` to `out`.
 template <ElementValue T>
 void encode(const T& value, Bytes& out) {
@@ -115,15 +105,12 @@ void encode(const T& value, Bytes& out) {
       }
     }
   } else {
-    detail::AppendBuffer buffer(out);
-    boost::archive::binary_oarchive archive(buffer, detail::kArchiveFlags);
-    archive << value;
+    ObjectCodec<T>::write(value, out);
   }
 }
 
-/// The inverse of `encode`. Throws `Error` (storage_failed) when the bytes are not an encoding of a `T`;
-/// objects are only as safe as Boost's archives, so they are decoded only from bytes whose checksum was
-/// right.
+/// The inverse of `encode`. Throws `Error` (storage_failed) when the bytes are not an encoding of a `T`.
+/// Objects are as safe as their `serialize`, so they are decoded only from bytes whose checksum was right.
 template <ElementValue T>
 T decode(std::span<const std::byte> bytes) {
   const ElementType& type = element_type<T>();
@@ -158,16 +145,134 @@ T decode(std::span<const std::byte> bytes) {
     return array;
   } else {
     T value{};
-    detail::ReadBuffer buffer(bytes);
-    try {
-      boost::archive::binary_iarchive archive(buffer, detail::kArchiveFlags);
-      archive >> value;
-    } catch (const boost::archive::archive_exception& error) {
-      detail::throw_bad_encoding(type, error.what());
-    }
-    if (buffer.in_avail() > 0) detail::throw_bad_encoding(type, "bytes are left over");
+    ByteReader reader = detail::element_reader(bytes, type);
+    ObjectCodec<T>::read(value, reader);
+    reader.expect_end();
     return value;
   }
+}
+
+namespace detail {
+
+/// A value that Boost.Serialization takes as its bytes: numbers, enumerators, and its own counts and versions.
+template <class T>
+concept PrimitiveMember = std::is_arithmetic_v<T> || std::is_enum_v<T> ||
+    (std::is_class_v<T> && boost::serialization::implementation_level<T>::value ==
+                               boost::serialization::primitive_type);
+
+/// A member that is encoded as an element would be, with its length in front; all others bring a `serialize`.
+template <class T>
+inline constexpr bool kIsElementMember = std::is_same_v<T, std::string> || FixedValue<T>;
+template <ArrayLike T>
+inline constexpr bool kIsElementMember<T> = kIsElementMember<typename ArrayItem<T>::type>;
+
+template <class T>
+consteval void refuse_pointers() {
+  static_assert(!std::is_pointer_v<T>,
+                "mpipe: an object that has pointers needs MPIPE_BOOST_ARCHIVE(Type), from "
+                "<mpipe/data/boost_archive.hpp>, at namespace scope");
+}
+
+/// The version of a class that Boost.Serialization keeps with its objects (BOOST_CLASS_VERSION, below 256).
+template <class T>
+inline constexpr bool kHasVersion = boost::serialization::implementation_level<T>::value >=
+                                    boost::serialization::object_class_info;
+
+/// The archive that objects are written to: for every class its version (u8) and what its `serialize` (or
+/// `save`) writes. An archive in the sense of Boost.Serialization, but for pointers; it is here instead of
+/// Boost's own as those cost every program that includes this header a second of its compile time.
+class ObjectWriter {
+ public:
+  using is_saving = std::true_type;
+  using is_loading = std::false_type;
+  explicit ObjectWriter(Bytes& out) : out_(out) {}
+
+  template <class T>
+  ObjectWriter& operator<<(const T& value) {
+    refuse_pointers<T>();
+    if constexpr (kIsElementMember<T> && !FixedValue<T>) {
+      Bytes encoded;
+      encode(value, encoded);
+      out_.put_bytes(encoded);
+    } else if constexpr (FixedValue<T> || PrimitiveMember<T>) {
+      save_binary(&value, sizeof value);
+    } else if constexpr (std::is_array_v<T>) {
+      for (const auto& item : value) *this << item;
+    } else {
+      constexpr auto kVersion = static_cast<std::uint8_t>(boost::serialization::version<T>::value);
+      if constexpr (kHasVersion<T>) out_.put(kVersion);
+      // Boost's functions take what they save without `const`, and do not change it.
+      boost::serialization::serialize_adl(*this, const_cast<T&>(value), kVersion);
+    }
+    return *this;
+  }
+  template <class T>
+  ObjectWriter& operator&(const T& value) {
+    return *this << value;
+  }
+  void save_binary(const void* data, std::size_t size) {
+    out_.append({static_cast<const std::byte*>(data), size});
+  }
+  static unsigned get_library_version() { return kLibraryVersion; }
+  /// The version of Boost's format of containers that is written and read.
+  static constexpr unsigned kLibraryVersion = 19;
+
+ private:
+  ByteWriter out_;
+};
+
+/// The archive that objects are read from.
+class ObjectReader {
+ public:
+  using is_saving = std::false_type;
+  using is_loading = std::true_type;
+  explicit ObjectReader(ByteReader& bytes) : bytes_(bytes) {}
+
+  template <class Reference>
+  ObjectReader& operator>>(Reference&& reference) {
+    using T = std::remove_cvref_t<Reference>;
+    refuse_pointers<T>();
+    auto& value = const_cast<T&>(reference);  // wrappers, as of names, are constant themselves
+    if constexpr (kIsElementMember<T> && !FixedValue<T>) {
+      value = decode<T>(bytes_.get_bytes());
+    } else if constexpr (FixedValue<T>) {
+      value = decode<T>(bytes_.take(sizeof value));
+    } else if constexpr (PrimitiveMember<T>) {
+      load_binary(&value, sizeof value);
+    } else if constexpr (std::is_array_v<T>) {
+      for (auto& item : value) *this >> item;
+    } else {
+      unsigned version = 0;
+      if constexpr (kHasVersion<T>) version = bytes_.get<std::uint8_t>();
+      boost::serialization::serialize_adl(*this, value, version);
+    }
+    return *this;
+  }
+  template <class Reference>
+  ObjectReader& operator&(Reference&& reference) {
+    return *this >> reference;
+  }
+  void load_binary(void* data, std::size_t size) {
+    const auto bytes = bytes_.take(size);
+    if (size != 0) std::memcpy(data, bytes.data(), size);
+  }
+  static unsigned get_library_version() { return ObjectWriter::kLibraryVersion; }
+  /// Boost tells this to archives that follow pointers.
+  static void reset_object_address(const void*, const void*) {}
+
+ private:
+  ByteReader& bytes_;
+};
+
+}  // namespace detail
+
+template <class T>
+void ObjectCodec<T>::write(const T& value, Bytes& out) {
+  detail::ObjectWriter(out) << value;
+}
+template <class T>
+void ObjectCodec<T>::read(T& value, ByteReader& reader) {
+  detail::ObjectReader(reader) >> value;
 }
 
 }  // namespace mpipe

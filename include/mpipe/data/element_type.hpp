@@ -7,7 +7,7 @@
 #include <mpipe/data/array.hpp>
 
 #include <array>
-#include <complex>
+#include <concepts>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -72,11 +72,20 @@ bool widens(const ElementType& from, const ElementType& to);
 // ---------------------------------------------------------------------------------------------------------------
 // Compile-time side
 
+/// `std::complex` of float or double, or what is laid out like it. It is known by its members, as <complex>
+/// brings along much that programs without complex numbers would have to compile.
+template <class T>
+concept ComplexValue = std::is_trivially_copyable_v<T> && requires(const T& number) {
+  { number.real() } -> std::same_as<typename T::value_type>;
+  { number.imag() } -> std::same_as<typename T::value_type>;
+  requires std::is_same_v<typename T::value_type, float> || std::is_same_v<typename T::value_type, double>;
+  requires sizeof(T) == 2 * sizeof(typename T::value_type);
+};
+
 /// Values whose bytes are stored and sent as they are.
 template <class T>
 concept FixedValue = std::is_same_v<T, bool> ||(std::is_integral_v<T> && !std::is_same_v<T, char>) ||
-                     std::is_same_v<T, float> || std::is_same_v<T, double> ||
-                     std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>;
+                     std::is_same_v<T, float> || std::is_same_v<T, double> || ComplexValue<T>;
 
 template <class T>
 struct ArrayItem {
@@ -115,8 +124,7 @@ consteval Kind fixed_kind() {
   if constexpr (std::is_same_v<T, bool>) return Kind::boolean;
   if constexpr (std::is_same_v<T, float>) return Kind::float32;
   if constexpr (std::is_same_v<T, double>) return Kind::float64;
-  if constexpr (std::is_same_v<T, std::complex<float>>) return Kind::complex64;
-  if constexpr (std::is_same_v<T, std::complex<double>>) return Kind::complex128;
+  if constexpr (ComplexValue<T>) return sizeof(T) == 8 ? Kind::complex64 : Kind::complex128;
   if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
     constexpr int log_size = sizeof(T) == 1 ? 0 : sizeof(T) == 2 ? 1 : sizeof(T) == 4 ? 2 : 3;
     const int first = static_cast<int>(std::is_signed_v<T> ? Kind::int8 : Kind::uint8);

@@ -9,7 +9,6 @@
 #include <mpipe/data/array_source.hpp>
 #include <mpipe/data/value.hpp>
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -20,7 +19,7 @@ namespace mpipe {
 /// as they would in memory are looked at there (`Value::from_file`), others are unpacked piece by piece
 /// (`DatasetSource`). Throws `Error`: bad_input_file (not there, damaged, of a type that is not read),
 /// too_large.
-Value read_hdf5(const std::filesystem::path& file, const std::string& dataset);
+Value read_hdf5(const std::string& file, const std::string& dataset);
 
 namespace detail {
 class Hdf5Dataset;

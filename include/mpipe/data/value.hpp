@@ -6,7 +6,6 @@
 #include <mpipe/data/array_source.hpp>
 #include <mpipe/data/codec.hpp>
 #include <mpipe/data/element_type.hpp>
-#include <mpipe/data/file_stretch.hpp>
 
 #include <initializer_list>
 #include <map>

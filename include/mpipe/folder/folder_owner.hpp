@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -41,6 +40,6 @@ Liveness liveness(const FolderOwner& owner);
 std::string describe(const FolderOwner& owner);
 
 /// Who holds the folder; nothing when nobody does, or when its lock file is not of a run.
-std::optional<FolderOwner> folder_owner(const std::filesystem::path& run_folder);
+std::optional<FolderOwner> folder_owner(const std::string& run_folder);
 
 }  // namespace mpipe

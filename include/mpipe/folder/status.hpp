@@ -9,8 +9,6 @@
 #include <mpipe/folder/folder_owner.hpp>
 
 #include <algorithm>
-#include <chrono>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -71,7 +69,7 @@ std::string to_json(const RunStatus& status);
 /// How the run in a folder goes; reads files only, and disturbs nobody. Where there is no status.json (or a
 /// damaged one), what run.json and results.h5 tell. Throws `Error`: folder_refused (there is no run),
 /// storage_failed.
-RunStatus read_status(const std::filesystem::path& run_folder);
+RunStatus read_status(const std::string& run_folder);
 
 /// Keeps status.json of a run folder up to date: at most once per `interval`, and every ten seconds as a sign
 /// of life, by a thread of its own, so that neither long elements nor slow disks matter. Rank 0 only; never
@@ -79,7 +77,7 @@ RunStatus read_status(const std::filesystem::path& run_folder);
 /// claimed. An empty path is a run without a folder: nothing is written, `status` tells all the same.
 class StatusWriter final : public RunObserver {
  public:
-  explicit StatusWriter(std::filesystem::path run_folder,
+  explicit StatusWriter(std::string run_folder,
                         std::chrono::milliseconds interval = std::chrono::milliseconds(1000));
   ~StatusWriter() override;
   StatusWriter(const StatusWriter&) = delete;

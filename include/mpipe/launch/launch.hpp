@@ -72,7 +72,8 @@ class AsyncMap {
 /// rank 0. Nothing is created before the start, which also tells which ranks compute: whether their nodes
 /// have the resources that functions need is checked then.
 AsyncMap map_async(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,
-                   const MapOptions& options = {}, const AsyncOptions& how = {});
+                   const MapOptions& options, const AsyncOptions& how = {});
+AsyncMap map_async(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs);
 
 /// Of rank 0, but for `on_lead`.
 struct LaunchOptions {

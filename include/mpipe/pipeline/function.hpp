@@ -6,15 +6,95 @@
 #include <mpipe/data/value.hpp>
 #include <mpipe/mapspec/mapspec.hpp>
 #include <mpipe/pipeline/function_body.hpp>
-#include <mpipe/pipeline/hook.hpp>
-#include <mpipe/pipeline/internal_shape.hpp>
-#include <mpipe/pipeline/rank_rule.hpp>
 #include <mpipe/pipeline/resources.hpp>
 #include <mpipe/pipeline/typed_body.hpp>
 
+#include <concepts>
+#include <functional>
+#include <initializer_list>
+#include <map>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace mpipe {
+
+/// The length of one internal axis: a number of elements, or not known beforehand (`"?"`, `std::nullopt`).
+/// Holds whatever it is given; `InternalShape::extents` says what is wrong with it.
+class InternalExtent {
+ public:
+  template <std::integral T>
+  requires(!std::same_as<T, bool>)
+      InternalExtent(T length)  // NOLINT(google-explicit-constructor): reads `{"?", 3}`
+      : known_(static_cast<Index>(length)), text_(std::to_string(length)) {}
+  InternalExtent(std::nullopt_t) {}                             // NOLINT(google-explicit-constructor)
+  InternalExtent(std::string text) : text_(std::move(text)) {}  // NOLINT(google-explicit-constructor)
+  InternalExtent(const char* text) : text_(text) {}             // NOLINT(google-explicit-constructor)
+
+  bool is_valid() const { return known_ ? *known_ >= 0 : text_ == "?"; }
+  const std::optional<Index>& known() const { return known_; }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::optional<Index> known_;
+  std::string text_ = "?";
+};
+
+/// The extents of an output's internal axes, in their order: `5` or `"?"` for one axis, `{"?", 3}` for two.
+class InternalShape {
+ public:
+  InternalShape() = default;
+  InternalShape(std::initializer_list<InternalExtent> extents) : extents_(extents) {}
+  explicit InternalShape(std::vector<InternalExtent> extents) : extents_(std::move(extents)) {}
+  InternalShape(const PartialShape& shape);  // NOLINT(google-explicit-constructor)
+  template <class T>
+  requires(std::convertible_to<const T&, InternalExtent> && !std::convertible_to<const T&, PartialShape>)
+      InternalShape(const T& extent)  // NOLINT(google-explicit-constructor): `{"x", 5}` in a map
+      : extents_{InternalExtent(extent)} {}
+
+  /// Throws `Error` (internal_shape_type) that names `output` when an extent is neither a number of elements
+  /// nor `"?"`.
+  PartialShape extents(const std::string& output) const;
+
+ private:
+  std::vector<InternalExtent> extents_;
+};
+
+/// Internal shapes by output.
+using InternalShapes = std::map<std::string, InternalShape>;
+
+/// A call that has just returned. Names are the callable's own, before renames and scopes.
+struct FinishedCall {
+  std::vector<std::string> outputs;
+  std::vector<Value> results;  ///< by output
+  Inputs arguments;            ///< by parameter, defaults and bound values included
+  Index element = 0;           ///< linear index over the function's external axes
+  MultiIndex index;            ///< the same as multi-index; empty for a single value
+
+  /// The result of a function with one output, or the first of several. Throws `Error` as `Value::as`.
+  template <class T>
+  T result() const {
+    return results.front().as<T>();
+  }
+  /// Throws `Error` (unknown_name) for what is no parameter, else as `Value::as`.
+  template <class T>
+  T argument(const std::string& name) const {
+    return argument(name).as<T>();
+  }
+  const Value& argument(const std::string& name) const;
+};
+
+/// Called after each call, in the process and thread that made it, before the result counts: what it throws
+/// is the failure of that element. In threads it is called by several at once.
+using PostExecutionHook = std::function<void(const FinishedCall&)>;
+
+/// A number of ranks for every element, from some of its arguments. Evaluated on rank 0, for all elements
+/// before the first of them is computed.
+struct RankRule {
+  std::vector<std::string> parameters;       ///< of the function, by the callable's own names
+  std::shared_ptr<const FunctionBody> body;  ///< takes those, and returns one number
+};
 
 /// Which names `update_renames` starts from: those of now, or the callable's own ones.
 enum class NamesFrom : std::uint8_t { current, original };
@@ -79,7 +159,7 @@ class Function {
 
   /// Makes it one of several functions to choose from, see `VariantPipeline`.
   Function& variant(Variants groups);
-  Function& variant(std::string name) { return variant(Variants{{"", std::move(name)}}); }
+  Function& variant(std::string name);
 
   // Changes of a function that is complete. Names are those of now, as everywhere behind them in the chain;
   // mapspec, defaults, bound values and attributes go along. They throw `Error` like `check`.

@@ -3,11 +3,13 @@
 /// `Pipeline`: functions joined by names into a directed acyclic graph.
 #pragma once
 
-#include <mpipe/core/suggest.hpp>
 #include <mpipe/pipeline/function.hpp>
 
 #include <initializer_list>
+#include <map>
+#include <string>
 #include <unordered_map>
+#include <variant>
 
 namespace mpipe {
 
@@ -62,7 +64,7 @@ struct PipelineInfo {
 /// threads. Copies are independent, but share the bodies of functions.
 class Pipeline {
  public:
-  Pipeline(std::initializer_list<Function> functions) : Pipeline(std::vector<Function>(functions)) {}
+  Pipeline(std::initializer_list<Function> functions);
   /// `scope`: put all names under it, see `update_scope`; mapspecs, defaults and so on are given without it.
   explicit Pipeline(std::vector<Function> functions, const std::string& scope = {});
 
@@ -72,7 +74,7 @@ class Pipeline {
   FunctionId producer_of(const std::string& output) const;
   bool has_output(const std::string& name) const;
   /// True for parameters and outputs of any function.
-  bool has_name(const std::string& name) const { return slots_.contains(name); }
+  bool has_name(const std::string& name) const;
 
   // Introspection; names sorted unless said otherwise.
   std::vector<std::string> root_args() const;       ///< parameters that are nobody's output and not bound
@@ -116,7 +118,7 @@ class Pipeline {
   [[nodiscard]] Pipeline replace(const std::string& output, Function function) const;
   /// With all functions of `other`.
   [[nodiscard]] Pipeline join(const Pipeline& other) const;
-  friend Pipeline operator|(const Pipeline& a, const Pipeline& b) { return a.join(b); }
+  friend Pipeline operator|(const Pipeline& a, const Pipeline& b);
   /// A pipeline for each group of functions that share neither outputs nor inputs with the others, in the
   /// order of their first functions.
   [[nodiscard]] std::vector<Pipeline> split_disconnected() const;
@@ -206,5 +208,19 @@ class Pipeline {
   std::vector<Value> defaults_;                     ///< by slot; without a value where there is none
   std::vector<std::vector<FunctionId>> generations_;
 };
+
+/// Inputs by name, and groups of them by scope: `{{"x", 1.0}, {"foo", Inputs{{"a", 2.0}}}, {"foo.b", 3.0}}`
+/// are `x`, `foo.a` and `foo.b`.
+using NestedInputs = std::map<std::string, std::variant<Value, Inputs>>;
+
+/// By their full names. Throws `Error` (scope_conflict) for one that is given in both ways.
+Inputs flatten(const NestedInputs& nested);
+
+/// Inputs and functions as nodes, who takes what of whom as arrows, in the language of Graphviz:
+/// `dot -Tsvg`. `name`: of the graph; any text.
+std::string to_dot(const Pipeline& pipeline, const std::string& name = "pipeline");
+
+/// The same for Mermaid, which Markdown on many sites shows as a drawing.
+std::string to_mermaid(const Pipeline& pipeline);
 
 }  // namespace mpipe

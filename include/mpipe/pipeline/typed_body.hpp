@@ -255,6 +255,11 @@ struct CursorOf<P> {
   using type = OwnedArrayCursor<P>;
 };
 
+template <class T>
+inline constexpr bool kIsView = false;
+template <class T>
+inline constexpr bool kIsView<ArrayView<T>> = true;
+
 /// A parameter that the library fills in: it comes from the call, not from an argument.
 template <Injected P>
 struct FilledIn {};
@@ -374,6 +379,10 @@ class TypedBody final : public FunctionBody {
   void add_outputs(std::index_sequence<I...>) {
     static_assert((ElementValue<Output<I>> && ...),
                   "mpipe: your function returns a type that is not supported as an output");
+    static_assert(
+        (!kIsView<Output<I>> && ...),
+        "mpipe: your function returns an ArrayView, but the values that it looks at are gone when the "
+        "function has returned; return an mpipe::Array");
     (outputs_.push_back(parameter_type<Output<I>>()), ...);
   }
 

@@ -9,7 +9,6 @@
 #include <functional>
 #include <optional>
 #include <utility>
-#include <variant>
 
 namespace mpipe {
 
@@ -18,27 +17,24 @@ class ChunkSize {
  public:
   ChunkSize() = default;  ///< automatic
   template <std::integral I>
-  ChunkSize(I elements) : how_(static_cast<Index>(elements)) {}  // NOLINT(google-explicit-constructor)
+  ChunkSize(I elements) : number_(static_cast<Index>(elements)) {}  // NOLINT(google-explicit-constructor)
   /// Called on rank 0 with the number of elements that are to be computed, when their stage begins; not when
   /// there are none.
   template <class F>
   requires std::is_invocable_r_v<Index, F, Index> ChunkSize(F size_of)  // NOLINT(google-explicit-constructor)
-      : how_(std::function<Index(Index)>(std::move(size_of))) {}
+      : size_of_(std::move(size_of)) {}
 
   /// The number, when it is one.
-  std::optional<Index> number() const {
-    const Index* elements = std::get_if<Index>(&how_);
-    return elements == nullptr ? std::nullopt : std::optional(*elements);
-  }
-  bool is_function() const { return std::holds_alternative<std::function<Index(Index)>>(how_); }
+  std::optional<Index> number() const { return number_; }
+  bool is_function() const { return size_of_ != nullptr; }
   /// For `todo` elements; empty: automatic.
   std::optional<Index> of(Index todo) const {
-    const auto* size_of = std::get_if<std::function<Index(Index)>>(&how_);
-    return size_of == nullptr ? number() : std::optional((*size_of)(todo));
+    return is_function() ? std::optional(size_of_(todo)) : number_;
   }
 
  private:
-  std::variant<std::monostate, Index, std::function<Index(Index)>> how_;
+  std::optional<Index> number_;
+  std::function<Index(Index)> size_of_;
 };
 
 }  // namespace mpipe

@@ -10,12 +10,9 @@
 #include <mpipe/exec/observer.hpp>
 #include <mpipe/exec/pools.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
-#include <mpipe/plan/lineage.hpp>
 #include <mpipe/plan/plan.hpp>
 #include <mpipe/run/chunk_size.hpp>
 
-#include <chrono>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,6 +21,8 @@
 #include <vector>
 
 namespace mpipe {
+
+class Lineage;
 
 /// What rank 0 does besides scheduling. `automatic`: it computes elements that are short, or on a thread of
 /// its own where all functions are thread-safe. `work`: elements of any length, during which it schedules
@@ -45,7 +44,7 @@ struct UserExecutor {
 /// Options of one `map`. Only those of rank 0 count.
 struct MapOptions {
   /// Where the run lives; empty: nothing is written anywhere.
-  std::filesystem::path run_folder = {};
+  std::string run_folder = {};
   bool resume = false;     ///< go on with the run in `run_folder`
   bool overwrite = false;  ///< replace the run in `run_folder`
   /// Output -> `hdf5` or `memory`; "" is the default of all others. Without: `hdf5` with a run folder, else
@@ -151,7 +150,7 @@ class Results {
  public:
   std::map<std::string, OutputResult> outputs;
   std::vector<std::string> names;                       ///< of the outputs, in the order of the plan
-  Lineage lineage;                                      ///< which elements need which
+  std::shared_ptr<const Lineage> lineage;               ///< which elements need which
   std::map<std::string, FunctionStatistics> functions;  ///< by function name
   std::map<std::string, PartialShape> planned_shapes;   ///< of arrays in mapspecs, before the run
   std::map<std::string, PartialShape> resolved_shapes;  ///< after it
@@ -209,6 +208,7 @@ void check_map(const Pipeline& pipeline, const Inputs& inputs, const MapOptions&
 /// disturbed. Every rank brings the same pipeline (checked); inputs and options are rank 0's. Either every
 /// rank returns, or every rank throws an `Error` of the same category and text.
 Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,
-            const MapOptions& options = {});
+            const MapOptions& options);
+Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs);
 
 }  // namespace mpipe

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "document/sections/map_section.hpp"
 
-#include <mpipe/core/suggest.hpp>
-
+#include "core/api/suggest.hpp"
 #include "document/sections/keys.hpp"
 #include "document/text.hpp"
 

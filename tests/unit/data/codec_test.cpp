@@ -5,7 +5,17 @@
 #include "support/expect_error.hpp"
 #include "unit/data/particle.hpp"
 
+#include <mpipe/data/boost_archive.hpp>
+
+#include <boost/serialization/base_object.hpp>
+#include <boost/serialization/list.hpp>
+#include <boost/serialization/map.hpp>
+#include <boost/serialization/shared_ptr.hpp>
+#include <boost/serialization/split_member.hpp>
+#include <boost/serialization/unordered_map.hpp>
+
 #include <cmath>
+#include <complex>
 #include <limits>
 #include <string>
 #include <vector>
@@ -14,6 +24,78 @@ namespace mpipe {
 namespace {
 
 using test::Particle;
+
+struct Named {
+  std::string name;
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& BOOST_SERIALIZATION_NVP(name);
+  }
+  auto operator<=>(const Named&) const = default;
+};
+
+enum class Phase : std::uint8_t { solid, liquid };
+
+/// Whatever Boost.Serialization offers besides pointers.
+class Everything : public Named {
+ public:
+  Phase phase = Phase::solid;
+  char letter = 'a';
+  bool flag = false;
+  int corners[2] = {};
+  std::complex<double> number;
+  std::list<Named> list;
+  std::map<std::string, std::vector<Phase>> map;
+  std::unordered_map<int, Named> table;
+  std::vector<Particle> particles;
+  unsigned read_version = 0;
+
+  auto tie() const { return std::tie(name, phase, letter, flag, number, list, map, table, particles); }
+
+  friend bool operator==(const Everything& a, const Everything& b) {
+    return a.tie() == b.tie() && std::equal(a.corners, a.corners + 2, b.corners);
+  }
+
+ private:
+  friend class boost::serialization::access;
+  template <class Archive>
+  void common(Archive& archive) {
+    archive& boost::serialization::base_object<Named>(*this) & phase & letter & flag & corners & number & list;
+    archive& map& table& particles;
+  }
+  template <class Archive>
+  void save(Archive& archive, unsigned version) const {
+    const_cast<Everything*>(this)->common(archive);
+    archive << version;
+  }
+  template <class Archive>
+  void load(Archive& archive, unsigned version) {
+    common(archive);
+    archive >> read_version;
+    if (read_version != version) throw std::runtime_error("the version is not the one that was written");
+  }
+  BOOST_SERIALIZATION_SPLIT_MEMBER()
+};
+
+/// Two ways to one object, which only an archive that follows pointers keeps.
+struct Shared {
+  std::shared_ptr<Named> left;
+  std::shared_ptr<Named> right;
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& left& right;
+  }
+};
+
+}  // namespace
+}  // namespace mpipe
+
+BOOST_CLASS_VERSION(mpipe::Everything, 3)
+MPIPE_BOOST_ARCHIVE(mpipe::Shared)
+
+namespace mpipe {
+namespace {
+
 using namespace std::string_literals;
 
 template <class T>
@@ -152,6 +234,33 @@ TEST(Codec, equal_objects_have_equal_bytes) {
   encode(one, behind_others);
   EXPECT_EQ(encoded(one),
             Bytes(behind_others.begin() + static_cast<std::ptrdiff_t>(begin), behind_others.end()));
+}
+
+TEST(Codec, objects_of_every_kind) {
+  Everything object;
+  object.name = "water";
+  object.phase = Phase::liquid;
+  object.letter = 'z';
+  object.flag = true;
+  object.corners[1] = 7;
+  object.number = {1, -2};
+  object.list = {{"a"}, {""}};
+  object.map = {{"x", {Phase::liquid, Phase::solid}}, {"", {}}};
+  object.table = {{3, {"three"}}};
+  object.particles = {{"p", {1.5}, -1}, {}};
+  expect_round_trip(object);
+  EXPECT_EQ(decode<Everything>(encoded(object)).read_version, 3U);
+  expect_round_trip(Everything());
+}
+
+TEST(Codec, objects_with_pointers_by_archives_of_boost) {
+  const auto both = std::make_shared<Named>(Named{"both"});
+  const auto read = decode<Shared>(encoded(Shared{both, both}));
+  ASSERT_NE(read.left, nullptr);
+  EXPECT_EQ(read.left->name, "both");
+  EXPECT_EQ(read.left, read.right);
+  const Bytes bytes = encoded(Shared{});
+  EXPECT_NE(test::error_message(Category::storage_failed, [&] { decode<Shared>(std::span(bytes).first(1)); }), "");
 }
 
 TEST(Codec, of_another_type_is_refused) {

@@ -6,6 +6,7 @@
 #include "support/expect_error.hpp"
 #include "unit/data/particle.hpp"
 
+#include <complex>
 #include <algorithm>
 #include <cstdlib>
 #include <new>

@@ -4,6 +4,7 @@
 
 #include "support/expect_error.hpp"
 
+#include <complex>
 #include <cmath>
 #include <limits>
 #include <string>

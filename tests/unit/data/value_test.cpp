@@ -4,6 +4,7 @@
 #include "support/expect_error.hpp"
 #include "unit/data/particle.hpp"
 
+#include <complex>
 #include <numeric>
 #include <string>
 #include <vector>

@@ -4,6 +4,7 @@
 #include "unit/data/particle.hpp"
 #include "unit/exec/local_run.hpp"
 
+#include <complex>
 #include <latch>
 #include <numeric>
 #include <set>

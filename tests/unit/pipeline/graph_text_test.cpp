@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/pipeline/graph_text.hpp>
+#include <mpipe/pipeline/pipeline.hpp>
 
 #include "simple_functions.hpp"
 #include "support/expect_error.hpp"

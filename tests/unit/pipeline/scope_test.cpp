@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Scopes: of functions, of pipelines, and of inputs.
-#include <mpipe/pipeline/scope.hpp>
+#include <mpipe/pipeline/pipeline.hpp>
 
 #include "simple_functions.hpp"
 #include "support/expect_error.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // How failures spread: against a plain walk over all elements.
-#include <mpipe/plan/lineage.hpp>
+#include "plan/api/lineage.hpp"
 
 #include <gtest/gtest.h>
 
