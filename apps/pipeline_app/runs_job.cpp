@@ -149,7 +149,7 @@ void RunsJob::end_by_signal(int number) {
     std::this_thread::sleep_for(kTimeForRank0);
     return;
   }
-  const auto& folder = runs_.front().choice.options.run_folder;
+  const std::filesystem::path folder = runs_.front().choice.options.run_folder;
   print_error(text + (folder.empty()
                           ? ""
                           : fmt::format(" What was done before is kept in '{}': go on by --resume.",
@@ -225,7 +225,7 @@ RunReport RunsJob::report_of(const Run& run, const MapOutcome& outcome) const {
 
 void RunsJob::print_runs(std::vector<RunReport> reports, const std::string& state) {
   if (!flags_.json) return;
-  const auto& folder = runs_.front().choice.options.run_folder;
+  const std::filesystem::path folder = runs_.front().choice.options.run_folder;
   const int subgroups = std::min({max_concurrent_, static_cast<int>(runs_.size()), world_.size() - 1});
   print_result(runs_json(reports, state, folder.empty() ? folder : folder.parent_path(), world_.size(),
                          subgroups > 1 ? world_.size() - 1 : world_.size(), elapsed()));

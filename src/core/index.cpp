@@ -1,9 +1,27 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Sets of ranges. Intersection and difference skip what lies between the ranges of the smaller set.
 #include <mpipe/core/index.hpp>
 
 #include <algorithm>
 
 namespace mpipe {
+namespace {
+
+using Ranges = std::vector<IndexRange>::const_iterator;
+
+/// The first range from `from` on that ends behind `index`. By steps that double, so that it costs the
+/// logarithm of how many are skipped: a small set against a large one costs little more than the small one.
+Ranges first_behind(Ranges from, Ranges end, Index index) {
+  std::ptrdiff_t step = 1;
+  while (step < end - from && (from + step)->end <= index) {
+    from += step;
+    step *= 2;
+  }
+  return std::lower_bound(from, from + std::min(step + 1, end - from), index,
+                          [](const IndexRange& range, Index begin) { return range.end <= begin; });
+}
+
+}  // namespace
 
 RangeSet::RangeSet(std::initializer_list<IndexRange> ranges) {
   for (const IndexRange& range : ranges) insert(range);
@@ -71,11 +89,14 @@ RangeSet RangeSet::intersection(const RangeSet& with) const {
   auto a = ranges_.begin();
   auto b = with.ranges_.begin();
   while (a != ranges_.end() && b != with.ranges_.end()) {
-    result.insert({std::max(a->begin, b->begin), std::min(a->end, b->end)});
-    if (a->end < b->end)
-      ++a;
-    else
-      ++b;
+    if (a->end <= b->begin) {
+      a = first_behind(a, ranges_.end(), b->begin);
+    } else if (b->end <= a->begin) {
+      b = first_behind(b, with.ranges_.end(), a->begin);
+    } else {
+      result.insert({std::max(a->begin, b->begin), std::min(a->end, b->end)});
+      ++(a->end < b->end ? a : b);
+    }
   }
   return result;
 }
@@ -96,7 +117,7 @@ RangeSet RangeSet::difference(const RangeSet& without) const {
   RangeSet result;
   auto cut = without.ranges_.begin();
   for (IndexRange rest : ranges_) {
-    while (cut != without.ranges_.end() && cut->end <= rest.begin) ++cut;
+    cut = first_behind(cut, without.ranges_.end(), rest.begin);
     for (auto c = cut; c != without.ranges_.end() && c->begin < rest.end; ++c) {
       result.insert({rest.begin, c->begin});
       rest.begin = std::max(rest.begin, c->end);

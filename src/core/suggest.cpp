@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/core/suggest.hpp>
+// Finds the known name that a misspelt one is closest to, by edit distance.
+#include "core/api/suggest.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -33,6 +34,8 @@ std::string did_you_mean(std::string_view name, const std::vector<std::string>& 
   for (const std::string& candidate : known) {
     if (candidate.size() > kLongestName) continue;
     const std::size_t distance = edit_distance(name, candidate);
+    // A name without a letter in common, as of two that have one letter each, is another one and not misspelt.
+    if (distance >= std::max(name.size(), candidate.size())) continue;
     if (distance < best_distance) {
       best = &candidate;
       best_distance = distance;

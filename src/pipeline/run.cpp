@@ -41,25 +41,30 @@ class Evaluation {
     }
   }
 
+  /// Puts the function of an output, and those that it needs, into `order_`, producers first.
   void need(FunctionId id, std::uint32_t output_slot) {
-    if (values_[output_slot] != nullptr) {
-      given_used_[output_slot] = true;
-      return;
-    }
-    if (visited_[id.value]) return;
-    visited_[id.value] = true;
-    const FunctionNode& node = pipeline_.function(id);
-    for (const ParameterNode& parameter : node.parameters) {
+    if (!is_new(id, output_slot)) return;
+    // The functions from `id` down to the one at hand, each with its next parameter. It is a list and no
+    // recursion, as pipelines may be chains of any length.
+    std::vector<std::pair<FunctionId, std::size_t>> path{{id, 0}};
+    while (!path.empty()) {
+      const FunctionId at = path.back().first;
+      const auto& parameters = pipeline_.function(at).parameters;
+      if (path.back().second == parameters.size()) {
+        order_.push_back(at);
+        path.pop_back();
+        continue;
+      }
+      const ParameterNode& parameter = parameters[path.back().second++];
       if (parameter.source == Source::bound) continue;
-      if (values_[parameter.slot] != nullptr) {
+      if (parameter.source == Source::output) {
+        if (is_new(parameter.producer, parameter.slot)) path.emplace_back(parameter.producer, 0);
+      } else if (values_[parameter.slot] != nullptr) {
         given_used_[parameter.slot] = true;
-      } else if (parameter.source == Source::output) {
-        need(parameter.producer, parameter.slot);
       } else if (!defaults_[parameter.slot].has_value()) {
         missing_.push_back(parameter.name);
       }
     }
-    order_.push_back(id);
   }
 
   void check_arguments(const RunOptions& options) const {
@@ -96,6 +101,16 @@ class Evaluation {
   }
 
  private:
+  /// Whether the function that makes this output has to be called and was not seen yet.
+  bool is_new(FunctionId id, std::uint32_t output_slot) {
+    if (values_[output_slot] != nullptr) {
+      given_used_[output_slot] = true;
+      return false;
+    }
+    if (visited_[id.value]) return false;
+    visited_[id.value] = true;
+    return true;
+  }
   void call(const FunctionNode& node);
   void bind(const FunctionNode& node);
   void collect(const FunctionNode& node, std::span<OutputColumn> columns,

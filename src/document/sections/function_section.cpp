@@ -118,6 +118,8 @@ class FunctionReader {
   }
 
   void rename(std::vector<std::string>& parameters, std::vector<std::string>& outputs) const {
+    // All at once, so that names may be swapped: each is looked for among the names as they were before.
+    std::vector<std::pair<std::string*, const std::string*>> changes;
     for (const auto& [own, name] : renames_) {
       auto found = std::find(parameters.begin(), parameters.end(), own);
       if (found == parameters.end()) {
@@ -129,8 +131,9 @@ class FunctionReader {
                   printable(own), suggestion(own, parameters)),
               Category::unknown_name);
       }
-      *found = name;
+      changes.emplace_back(&*found, &name);
     }
+    for (const auto& [own, name] : changes) *own = *name;
   }
 
   // ---- how it is mapped, and with which values ----

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Indices, ranges and sets of them, against plain sets of numbers.
 #include <mpipe/core/index.hpp>
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <random>
 #include <set>
 #include <type_traits>
@@ -199,6 +201,25 @@ TEST(RangeSet, algebra_agrees_with_a_set_of_indices) {
     intersecting += both.empty() ? 0 : 1;
   }
   EXPECT_GT(intersecting, 1'000);
+}
+
+// As of a journal's frames, one after the other, against all that is in the file: with costs of the larger
+// set this takes many minutes.
+TEST(RangeSet, a_small_set_against_a_large_one_costs_the_small_one) {
+  RangeSet large;
+  constexpr Index kRanges = 200'000;
+  for (Index k = 0; k < kRanges; ++k) large.insert({4 * k, 4 * k + 2});
+  const auto begin = std::chrono::steady_clock::now();
+  Index missing = 0;
+  Index common = 0;
+  for (Index k = 0; k < kRanges; ++k) {
+    const RangeSet small{{4 * k + 1, 4 * k + 3}};
+    missing += small.difference(large).count();
+    common += small.intersection(large).count() + large.intersection(small).count();
+  }
+  EXPECT_EQ(missing, kRanges);
+  EXPECT_EQ(common, 2 * kRanges);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(30));
 }
 
 TEST(RangeSet, operations_with_an_empty_set) {

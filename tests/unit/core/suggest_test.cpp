@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <mpipe/core/suggest.hpp>
+#include "core/api/suggest.hpp"
 
 #include <gtest/gtest.h>
 
@@ -18,6 +18,11 @@ TEST(DidYouMean, finds_a_wrong_a_missing_and_a_surplus_letter) {
   EXPECT_EQ(did_you_mean("alphaa", kNames), " Did you mean 'alpha'?");
   EXPECT_EQ(did_you_mean("alpha", kNames), " Did you mean 'alpha'?");
   EXPECT_EQ(did_you_mean("reinoldes", kNames), " Did you mean 'reynolds'?") << "two of nine letters";
+}
+
+TEST(DidYouMean, says_nothing_of_names_without_a_letter_in_common) {
+  EXPECT_EQ(did_you_mean("a", {"b", "c"}), "");
+  EXPECT_EQ(did_you_mean("a", {"b", "ab"}), " Did you mean 'ab'?");
 }
 
 TEST(DidYouMean, says_nothing_when_more_than_a_third_differs) {

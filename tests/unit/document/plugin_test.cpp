@@ -115,6 +115,18 @@ TEST(PluginInADocument, WhatTheDocumentSaysGoesOverIt) {
             std::vector<std::string>{"value[k] -> y[k]"});
 }
 
+TEST(PluginInADocument, RenamesAreSimultaneous) {
+  const Document swapped =
+      using_plugin("function: scaled, output: y, parameters: [a, b], renames: {a: b, b: a}");
+  EXPECT_EQ(swapped.pipeline().run<double>("y", {{"b", 2.5}, {"a", std::int64_t{3}}}), 7.5);
+  const Document chained =
+      using_plugin("function: scaled, output: y, parameters: [a, b], renames: {a: b, b: c}");
+  EXPECT_EQ(chained.pipeline().run<double>("y", {{"b", 2.5}, {"c", std::int64_t{3}}}), 7.5);
+  const Pipeline outputs = using_plugin("function: split, output: [p, q], renames: {p: q, q: p}").pipeline();
+  EXPECT_EQ(outputs.run<double>("q", {{"whole", 4.0}}), 1.0);
+  EXPECT_EQ(outputs.run<double>("p", {{"whole", 4.0}}), 3.0);
+}
+
 TEST(PluginInADocument, Refusals) {
   const std::string doc = (kPlugins / "doc.yaml").string();
   const auto refusal = [](const std::string& keys, Category category = kBad) {

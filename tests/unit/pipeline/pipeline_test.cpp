@@ -144,6 +144,22 @@ TEST(PipelineRefusals, DifferentDefaults) {
       "parameter 'a' has different defaults"));
 }
 
+TEST(PipelineDefaults, OneNumberOfTwoTypes) {
+  const auto whole = [] {
+    return function("n", [](std::int64_t a) { return 2 * a; })
+        .parameters("a")
+        .defaults({{"a", std::int64_t{1}}});
+  };
+  const auto real = [] {
+    return function("r", [](double a) { return a / 2; }).parameters("a").defaults({{"a", 1.0}});
+  };
+  for (const Pipeline& pipeline : {Pipeline{whole(), real()}, Pipeline{real(), whole()}}) {
+    EXPECT_EQ(pipeline.run<std::int64_t>("n", {}), 2);
+    EXPECT_EQ(pipeline.run<double>("r", {}), 0.5);
+  }
+  EXPECT_THROW((Pipeline{whole(), real().update_defaults({{"a", 1.5}})}), Error);
+}
+
 TEST(PipelineRefusals, DifferentAxes) {
   EXPECT_THROW((Pipeline{copy("b", "a").mapspec("a[i] -> b[i]"), copy("c", "a").mapspec("a[j] -> c[j]")}),
                Error);

@@ -37,6 +37,17 @@ class Counted : public ::testing::Test {
   Pipeline pipeline_{counted("b", "a", 2), counted("c", "b", 3), counted("d", "x", 5)};
 };
 
+TEST(Run, AChainOfAnyLength) {
+  constexpr int kLength = 100'000;  // a recursion over it would overflow the stack
+  std::vector<Function> chain;
+  for (int k = 0; k < kLength; ++k)
+    chain.push_back(function("v" + std::to_string(k + 1), [](double x) {
+                      return x + 1;
+                    }).parameters("v" + std::to_string(k)));
+  const Pipeline pipeline(std::move(chain));
+  EXPECT_EQ(pipeline.run<double>("v" + std::to_string(kLength), {{"v0", 0.5}}), kLength + 0.5);
+}
+
 TEST_F(Counted, OnlyWhatIsNeededAndOnce) {
   EXPECT_EQ(pipeline_.run<double>("c", {{"a", 1.0}}), 6.0);
   EXPECT_EQ(calls("b"), 1);
