@@ -57,7 +57,7 @@ class OptionBinder {
   }
 
  private:
-  void read(std::filesystem::path& path) { path = values_.text(name_); }
+  void read(std::string& text) { text = values_.text(name_); }
   void read(bool& given) { given = true; }
   void read(std::uint64_t& number) { number = values_.number(name_); }
   void read(Index& number) { number = static_cast<Index>(values_.number(name_)); }

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <mpipe/exec/observer.hpp>
-#include "exec/api/pools.hpp"
 
 #include "exec/api/dispatch.hpp"
 #include "exec/api/pools.hpp"

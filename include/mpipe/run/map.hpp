@@ -17,6 +17,8 @@
 
 namespace mpipe {
 
+class Lineage;
+
 /// What is known of a value.
 enum class ValueState : std::uint8_t {
   done,
