@@ -132,7 +132,8 @@ void MapJob::add_run(const std::string& name, const Document& document) {
   Run run{name, isolated_pipeline(document, values_)};
   if (world_.is_root()) {
     run.choice = choose_map(values_, document, run.pipeline, command_line_, world_.size());
-    if (!name.empty() && !run.folder().empty()) run.choice.options.run_folder /= name;
+    if (!name.empty() && !run.folder().empty())
+      run.choice.options.run_folder = (run.folder() / name).string();
   }
   runs_.push_back(std::move(run));
 }
@@ -368,7 +369,7 @@ int MapJob::print_reports(std::vector<RunReport> reports, const std::string& sta
 
 std::string MapJob::kept_text() const {
   if (runs_.empty() || runs_.front().folder().empty()) return {};
-  const std::filesystem::path& folder = runs_.front().folder();
+  const std::filesystem::path folder = runs_.front().folder();
   return fmt::format(" What was done before is kept in '{}': go on by --resume.",
                      (several() ? folder.parent_path() : folder).string());
 }

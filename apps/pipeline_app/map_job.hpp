@@ -43,7 +43,7 @@ class MapJob {
     MapChoice choice = {};                      ///< rank 0, like the rest
     std::shared_ptr<StatusWriter> status = {};  ///< in memory
     bool started() const { return status && status->started(); }
-    const std::filesystem::path& folder() const { return choice.options.run_folder; }
+    std::filesystem::path folder() const { return choice.options.run_folder; }
     std::string prefix() const { return name.empty() ? "" : name + ": "; }
   };
 

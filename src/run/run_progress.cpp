@@ -2,6 +2,7 @@
 // Keeps the states of all elements of a run, and finds what failures block.
 #include "run/run_progress.hpp"
 
+#include "exec/api/messages.hpp"
 #include "run/api/run_bytes.hpp"
 #include "run/run_setup.hpp"
 

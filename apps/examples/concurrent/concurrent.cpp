@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 
 namespace {
 
@@ -43,7 +44,8 @@ int main(int argc, char** argv) {
       mpipe::launch_maps(world, {sweep(world, "small swings", 0, 0.5), sweep(world, "large swings", 0.5, 3)},
                          {.max_concurrent = 2});
   if (!world.is_root()) return EXIT_SUCCESS;  // the other ranks computed, and are done
-  while (!maps.done()) mpipe::sleep_for(std::chrono::milliseconds(1));  // here rank 0 may do something else
+  while (!maps.done())
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // here rank 0 may do something else
   for (const mpipe::MapOutcome& outcome : maps.gather()) {
     if (!outcome.completed()) return EXIT_FAILURE;
     std::printf("%s: longest period %.6f, on %d ranks\n", outcome.name.c_str(),
