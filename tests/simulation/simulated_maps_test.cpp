@@ -81,7 +81,9 @@ Outcome run(const Communicator& comm, const Case& of) {
 EventLog simulate(int ranks, std::uint64_t seed, const Case& of, const Outcome& expected) {
   return simulate_ranks(ranks, seed, [&](const Communicator& comm) {
     const Outcome outcome = run(comm, of);
-    if (comm.is_root()) EXPECT_EQ(outcome.values, expected.values);
+    if (comm.is_root()) {
+      EXPECT_EQ(outcome.values, expected.values);
+    }
     EXPECT_EQ(outcome.done, expected.done);
     EXPECT_EQ(outcome.failed, expected.failed);
     EXPECT_EQ(outcome.blocked, expected.blocked);

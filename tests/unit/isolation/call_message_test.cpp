@@ -90,7 +90,10 @@ void damage(const Bytes& bytes, const Read& read) {
 
 TEST(CallMessage, ResultsAreAddedToWhatIsThere) {
   SampleCall there;
-  CallResult result{2, Failure{.message = "what", .type = "T"}};
+  Failure failure;
+  failure.message = "what";
+  failure.type = "T";
+  CallResult result{2, failure};
   there.values = {5, 6, 7};
   there.outputs[1].push_encoded(std::as_bytes(std::span(std::string_view("xy"))));
   there.outputs[1].push_encoded(std::as_bytes(std::span(std::string_view("z"))));

@@ -8,6 +8,7 @@
 #include "store/run_paths.hpp"
 #include "unit/store/store_fixture.hpp"
 
+#include <cmath>
 #include <fstream>
 
 namespace mpipe::test {

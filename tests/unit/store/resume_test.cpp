@@ -6,6 +6,7 @@
 #include "base/api/file.hpp"
 #include "unit/store/store_fixture.hpp"
 
+#include <cmath>
 #include <fstream>
 
 namespace mpipe::test {
