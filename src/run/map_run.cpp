@@ -150,9 +150,19 @@ void MapRun::begin_wave() {
       if (is_sized(plan_, output)) arrays_.prepare(output);
   });
   for (const OutputId output : outputs_of_wave(plan_, wave_))
-    if (is_sized(plan_, output)) store_.load(output, progress_.of(output).done(), *arrays_.find(output));
+    if (is_sized(plan_, output)) load_stored(output);
   together(comm_,
            [&] { workers_->runner().prepare_wave(wave_, progress_.done(), progress_.never_called()); });
+}
+
+/// What an earlier start computed shows the shape of elements that the plan does not know yet. No block of this
+/// start reports it, as the array has it from here on, so that it is noted now: an output whose shape nobody
+/// tells has no place in the results, and what was stored of it would be lost at the end.
+void MapRun::load_stored(OutputId output) {
+  PartialArray& array = *arrays_.find(output);
+  store_.load(output, progress_.of(output).done(), array);
+  if (array.internal_known() && !plan_.output(output).layout.internal_known())
+    outcome_.shapes.push_back({output, array.internal()});
 }
 
 /// The order matters. Failures and shapes first, because what is blocked follows from both; then the store

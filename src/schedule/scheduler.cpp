@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The rules by which blocks are handed out, asked back and counted as done.
 #include "schedule/api/scheduler.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -32,14 +33,14 @@ std::vector<std::optional<std::uint32_t>> nodes_of(const std::vector<WorkerTrait
 
 Scheduler::Scheduler(SchedulerOptions options, std::vector<WorkerTraits> workers)
     : options_(options), workers_(workers.size()), lists_(workers.size()), teams_(nodes_of(workers)) {
-  const std::size_t slots = workers.size() * depth;
+  const std::size_t slots = workers.size() * kDepth;
   if (slots > std::size_t{1} << 32) throw Bug("Scheduler: more than 2^31 workers");
   static_cast<void>(BlockPolicy(policy_options(options, std::nullopt)));  // throws now rather than later
   slot_bits_ = static_cast<unsigned>(std::bit_width(std::max<std::size_t>(slots, 1) - 1));
-  alive_ = static_cast<Index>(workers.size());
+  counts_.workers_alive = static_cast<Index>(workers.size());
   for (std::uint32_t worker = 0; worker < workers.size(); ++worker) {
     workers_[worker].traits = workers[worker];
-    file({worker});
+    relist({worker});
   }
 }
 
@@ -75,7 +76,7 @@ void Scheduler::close_if_done(StageId id) {
 
 std::optional<Block> Scheduler::on_block_done(BlockId block, Duration busy, TimePoint now) {
   if (!is_aboard(block)) {
-    ++late_events_;
+    ++counts_.late_events;
     return std::nullopt;
   }
   busy = std::max(busy, Duration::zero());
@@ -100,7 +101,7 @@ std::optional<Block> Scheduler::on_block_done(BlockId block, Duration busy, Time
 
 std::optional<Block> Scheduler::on_block_failed(BlockId block, TimePoint now) {
   if (!is_aboard(block)) {
-    ++late_events_;
+    ++counts_.late_events;
     return std::nullopt;
   }
   const Block failed = settle(slot(block), false, now);
@@ -115,7 +116,7 @@ bool Scheduler::on_block_retracted(BlockId block, IndexRange rest, TimePoint now
     if (!rest.empty() && flight.id == block && flight.was_done)
       throw Bug(fmt::format("Scheduler: block {} was done, and then [{}, {}) of it came back undone", block,
                             rest.begin, rest.end));
-    ++late_events_;
+    ++counts_.late_events;
     return false;
   }
   set_asked(flight, Asked::answered);
@@ -142,32 +143,32 @@ void Scheduler::on_drain(TimePoint) { stop(Stopping::queued_and_running); }
 std::size_t Scheduler::slot(BlockId block) const {
   const std::uint64_t sequence = block >> slot_bits_;
   const std::size_t place = block & ((std::uint64_t{1} << slot_bits_) - 1);
-  if (sequence == 0 || sequence >= next_sequence_ || place >= workers_.size() * depth)
+  if (sequence == 0 || sequence >= next_sequence_ || place >= workers_.size() * kDepth)
     throw Bug(fmt::format("Scheduler: block {} was never handed out", block));
   return place;
 }
 
 /// Ends a flight and files its worker anew.
 Block Scheduler::settle(std::size_t place, bool done, TimePoint now) {
-  Worker& worker = workers_[place / depth];
-  Flight& flight = worker.flights[place % depth];
+  Worker& worker = workers_[place / kDepth];
+  Flight& flight = worker.flights[place % kDepth];
   set_asked(flight, Asked::answered);
   flight.aboard = false;
   flight.was_done = done;
-  --in_flight_;
+  --counts_.in_flight;
   stages_[flight.stage].tally.in_flight -= flight.range.size();
-  if (place % depth == worker.running) {
+  if (place % kDepth == worker.running) {
     worker.running = static_cast<std::uint8_t>(1 - worker.running);
     worker.since = now;
   }
   --worker.load;
   if (worker.in_team) disband(worker_at(place), now);
-  file(worker_at(place));
+  relist(worker_at(place));
   return {.id = flight.id, .stage = {flight.stage}, .range = flight.range};
 }
 
 /// Puts a worker into the list of what can be done with it now.
-void Scheduler::file(WorkerId id) {
+void Scheduler::relist(WorkerId id) {
   Worker& worker = workers_[id.value];
   const bool limited = worker.traits.max_block.has_value();
   teams_.set_idle(id, worker.load == 0);
@@ -203,8 +204,8 @@ bool Scheduler::is_splittable(const Flight& flight) const {
 
 /// Keeps the counts of what was asked and what could be asked.
 void Scheduler::set_asked(Flight& flight, Asked asked) {
-  splittable_ -= is_splittable(flight) ? 1 : 0;
-  asked_ += (asked == Asked::waiting ? 1 : 0) - (flight.asked == Asked::waiting ? 1 : 0);
+  counts_.splittable -= is_splittable(flight) ? 1 : 0;
+  counts_.asked += (asked == Asked::waiting ? 1 : 0) - (flight.asked == Asked::waiting ? 1 : 0);
   flight.asked = asked;
 }
 
@@ -236,7 +237,8 @@ std::optional<Action> Scheduler::next_action(TimePoint now) {
 std::optional<Action> Scheduler::hand_out(TimePoint now) {
   if (const auto worker = lists_.front(WorkerPlace::idle)) {
     const Stage& stage = stages_[open_.front()];
-    return assign(*worker, {open_.front(), stage.policy.size(stage.pool.count(), alive_)}, now);
+    return assign(*worker, {open_.front(), stage.policy.size(stage.pool.count(), counts_.workers_alive)},
+                  now);
   }
   for (auto worker = lists_.front(WorkerPlace::idle_limited); worker; worker = lists_.next(*worker)) {
     if (const auto offer = offer_for_limited(*workers_[worker->value].traits.max_block))
@@ -252,9 +254,9 @@ std::optional<Action> Scheduler::hand_out(TimePoint now) {
 std::optional<Action> Scheduler::queue_ahead(TimePoint now) {
   if (lists_.size(WorkerPlace::one_block) == 0) return std::nullopt;
   const Stage& stage = stages_[open_.front()];
-  const bool near_the_end = open_.size() == 1 && stage.pool.count() < 2 * alive_;
-  if (near_the_end || !stage.policy.is_confident(alive_)) return std::nullopt;
-  const Index size = stage.policy.size(stage.pool.count(), alive_);
+  const bool near_the_end = open_.size() == 1 && stage.pool.count() < 2 * counts_.workers_alive;
+  if (near_the_end || !stage.policy.is_confident(counts_.workers_alive)) return std::nullopt;
+  const Index size = stage.policy.size(stage.pool.count(), counts_.workers_alive);
   if (stage.policy.expected(size) >= options_.prefetch_below) return std::nullopt;
   while (const auto worker = lists_.front(WorkerPlace::one_block)) {
     if (!teams_.holds(*worker) && may_queue_behind(workers_[worker->value], now))
@@ -281,7 +283,7 @@ std::optional<Action> Scheduler::recall() {
 
 /// Nothing is left to hand out: takes work from busy workers, one block for each idle worker.
 std::optional<Action> Scheduler::steal(TimePoint now) {
-  if (lists_.size(WorkerPlace::idle) <= asked_) return std::nullopt;
+  if (lists_.size(WorkerPlace::idle) <= counts_.asked) return std::nullopt;
   if (const auto victim = longest_waiting(now)) return ask(*victim, queued_of(workers_[victim->value]));
   if (const auto victim = long_running(now)) return ask(*victim, running_of(workers_[victim->value]));
   return std::nullopt;
@@ -291,7 +293,7 @@ Action Scheduler::assign(WorkerId id, Offer offer, TimePoint now) {
   Worker& worker = workers_[id.value];
   Stage& stage = stages_[offer.stage];
   Flight& flight = worker.load == 0 ? running_of(worker) : queued_of(worker);
-  const std::size_t place = id.value * depth + static_cast<std::size_t>(&flight - worker.flights.data());
+  const std::size_t place = id.value * kDepth + static_cast<std::size_t>(&flight - worker.flights.data());
   flight = {.id = next_sequence_++ << slot_bits_ | place,
             .range = stage.pool.take(offer.size),
             .stage = offer.stage,
@@ -299,17 +301,17 @@ Action Scheduler::assign(WorkerId id, Offer offer, TimePoint now) {
             .aboard = true};
   if (stage.pool.empty()) open_.erase(std::find(open_.begin(), open_.end(), offer.stage));
   if (worker.load++ == 0) worker.since = now;
-  ++in_flight_;
-  splittable_ += is_splittable(flight) ? 1 : 0;
+  ++counts_.in_flight;
+  counts_.splittable += is_splittable(flight) ? 1 : 0;
   stage.tally.in_flight += flight.range.size();
   teams_in_a_row_ = 0;
-  file(id);
+  relist(id);
   return Assign{.worker = id, .block = {.id = flight.id, .stage = {flight.stage}, .range = flight.range}};
 }
 
 Action Scheduler::ask(WorkerId worker, Flight& flight) {
   set_asked(flight, Asked::waiting);
-  file(worker);
+  relist(worker);
   return Retract{.worker = worker, .block = flight.id};
 }
 
@@ -319,8 +321,8 @@ Action Scheduler::ask(WorkerId worker, Flight& flight) {
 std::optional<Scheduler::Offer> Scheduler::offer_for_limited(Duration max_block) const {
   for (const std::uint32_t id : open_) {
     const Stage& stage = stages_[id];
-    if (!stage.policy.is_confident(alive_)) continue;
-    const Index size = stage.policy.size(stage.pool.count(), alive_);
+    if (!stage.policy.is_confident(counts_.workers_alive)) continue;
+    const Index size = stage.policy.size(stage.pool.count(), counts_.workers_alive);
     const Index fitting = stage.policy.fitting(max_block);
     if (fitting >= size) return Offer{id, size};
     if (fitting >= 1 && !stage.policy.is_fixed()) return Offer{id, fitting};
@@ -332,7 +334,8 @@ bool Scheduler::may_queue_behind(const Worker& worker, TimePoint now) const {
   const Flight& running = worker.flights[worker.running];
   const BlockPolicy& policy = stages_[running.stage].policy;
   // One that runs for longer than it should is likely to go on doing so.
-  return policy.is_confident(alive_) && policy.expected(running.range.size()) < options_.prefetch_below &&
+  return policy.is_confident(counts_.workers_alive) &&
+         policy.expected(running.range.size()) < options_.prefetch_below &&
          now - worker.since < options_.prefetch_below;
 }
 
@@ -356,7 +359,7 @@ std::optional<WorkerId> Scheduler::longest_waiting(TimePoint now) {
 
 std::optional<WorkerId> Scheduler::long_running(TimePoint now) {
   std::optional<WorkerId> longest;
-  if (splittable_ == 0) return longest;
+  if (counts_.splittable == 0) return longest;
   for (Index i = std::min<Index>(looked_at, static_cast<Index>(workers_.size())); i > 0; --i) {
     split_position_ = (split_position_ + 1) % workers_.size();
     Worker& worker = workers_[split_position_];
@@ -371,11 +374,11 @@ std::optional<WorkerId> Scheduler::long_running(TimePoint now) {
 
 bool Scheduler::finished() const {
   const bool nothing_left = open_.empty() && teams_.empty();
-  return in_flight_ == 0 && (stopped() || nothing_left) && done_position_ == done_stages_.size();
+  return counts_.in_flight == 0 && (stopped() || nothing_left) && done_position_ == done_stages_.size();
 }
 
 bool Scheduler::stuck() const {
-  if (stopped() || in_flight_ > 0 || teams_.has_feasible()) return false;
+  if (stopped() || counts_.in_flight > 0 || teams_.has_feasible()) return false;
   if (open_.empty()) return !teams_.empty();
   if (lists_.front(WorkerPlace::idle)) return false;
   for (auto worker = lists_.front(WorkerPlace::idle_limited); worker; worker = lists_.next(*worker))

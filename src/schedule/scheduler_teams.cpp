@@ -37,33 +37,35 @@ void Scheduler::on_team_stage_ready(StageId id, std::span<const TeamElements> to
 }
 
 /// Others wait, and so many teams went before them.
-bool Scheduler::others_have_a_turn() const { return !open_.empty() && teams_in_a_row_ >= 2 * alive_; }
+bool Scheduler::others_have_a_turn() const {
+  return !open_.empty() && teams_in_a_row_ >= 2 * counts_.workers_alive;
+}
 
 std::optional<Action> Scheduler::start_team(TimePoint now) {
   std::optional<NextTeam> team;
   const bool others = others_have_a_turn();
   if (!teams_.empty() && !(others && teams_.held().empty())) team = teams_.next(open_.empty(), others);
-  if (held_version_ != teams_.held_version()) file_held();
+  if (held_version_ != teams_.held_version()) relist_held();
   if (!team) return std::nullopt;
   return assign_team(std::move(*team), now);
 }
 
 /// Shows in the lists which idle workers are held.
-void Scheduler::file_held() {
+void Scheduler::relist_held() {
   held_version_ = teams_.held_version();
   std::vector<WorkerId> before;
   for (auto worker = lists_.front(WorkerPlace::idle_held); worker; worker = lists_.next(*worker))
     before.push_back(*worker);
-  for (const WorkerId worker : before) file(worker);
+  for (const WorkerId worker : before) relist(worker);
   for (const WorkerId worker : teams_.held())
-    if (workers_[worker.value].load == 0) file(worker);
+    if (workers_[worker.value].load == 0) relist(worker);
 }
 
 Action Scheduler::assign_team(NextTeam team, TimePoint now) {
   const WorkerId leader = team.members.front();
   Flight& flight = running_of(workers_[leader.value]);
   const std::size_t place =
-      leader.value * depth + static_cast<std::size_t>(&flight - workers_[leader.value].flights.data());
+      leader.value * kDepth + static_cast<std::size_t>(&flight - workers_[leader.value].flights.data());
   flight = {.id = next_sequence_++ << slot_bits_ | place,
             .range = team.element,
             .stage = team.stage,
@@ -76,9 +78,9 @@ Action Scheduler::assign_team(NextTeam team, TimePoint now) {
     worker.in_team = true;
     worker.leader = leader.value;
     worker.since = now;
-    file(member);
+    relist(member);
   }
-  ++in_flight_;
+  ++counts_.in_flight;
   ++teams_in_a_row_;
   stages_[team.stage].tally.in_flight += 1;
   running_teams_[leader.value] = team.members;
@@ -100,14 +102,14 @@ void Scheduler::disband(WorkerId leader, TimePoint now) {
     if (member == leader) continue;
     worker.load = 0;
     worker.since = now;
-    file(member);
+    relist(member);
   }
 }
 
 void Scheduler::on_worker_lost(WorkerId id, TimePoint now) {
   Worker& worker = workers_.at(id.value);
   if (worker.lost) {
-    ++late_events_;
+    ++counts_.late_events;
     return;
   }
   if (!worker.in_team) return lose(id, now);
@@ -118,14 +120,14 @@ void Scheduler::on_worker_lost(WorkerId id, TimePoint now) {
 void Scheduler::lose(WorkerId id, TimePoint now) {
   Worker& worker = workers_[id.value];
   worker.lost = true;
-  --alive_;
+  --counts_.workers_alive;
   teams_.lose(id);
-  for (std::size_t i = 0; i < depth; ++i) {
+  for (std::size_t i = 0; i < kDepth; ++i) {
     if (!worker.flights[i].aboard) continue;
-    const Block block = settle(id.value * depth + i, false, now);
+    const Block block = settle(id.value * kDepth + i, false, now);
     return_to_pool(block.stage.value, worker.flights[i].ranks, block.range);
   }
-  file(id);
+  relist(id);
 }
 
 /// A block for a worker that is held for a team, if it is over before that begins.

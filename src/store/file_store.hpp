@@ -58,6 +58,7 @@ class FileStore final : public RunStore {
   void share_table();
   void move_earlier_journals(std::size_t output);
   // end
+  void require_places() const;
   void finish_folder();
 
   Communicator comm_;

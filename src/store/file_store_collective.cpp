@@ -266,8 +266,24 @@ void FileStore::finish(std::span<const PartialArray* const> arrays, bool complet
   agreement.agree();
 }
 
+/// Elements that were reported done and have no place in the file would be lost with the journals.
+void FileStore::require_places() const {
+  for (std::size_t k = 0; k < outputs_.size(); ++k) {
+    const Index stored = progress_[k].done().count();
+    if (layout_.outputs[k].shape_known() || stored == 0) continue;
+    throw Error(
+        Category::storage_failed,
+        fmt::format("{} elements of '{}' are stored in journals, and its shape is not known, so that they "
+                    "have no place in the results (the journals stay, and the run is not complete). "
+                    "Resume the run.",
+                    stored, layout_.outputs[k].name),
+        {Subject::Kind::output, layout_.outputs[k].name});
+  }
+}
+
 /// One complete file, and nothing beside it but checksums and the description.
 void FileStore::finish_folder() {
+  require_places();
   std::vector<Extent> extents;
   bool in_place = true;
   for (std::size_t k = 0; k < outputs_.size(); ++k) in_place = in_place && outputs_[k].complete_in_place();

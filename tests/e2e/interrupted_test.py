@@ -16,6 +16,14 @@ functions:
 inputs: {x: {arange: [0, 90, 1]}, seconds: 0.1}
 """
 ELEMENTS = 90
+# Neither extent is known before it is computed; each element of w takes about a tenth of a second.
+LATE = """
+mpipe: 1
+functions:
+  - {output: k, expr: "arange(n)", mapspec: "... -> k[i]"}
+  - {output: w, expr: "arange(m) * k + 0 * sum(arange(10000000))", mapspec: "k[i] -> w[i, t]"}
+inputs: {n: 40, m: 3}
+"""
 
 
 class Interrupted(AppTest):
@@ -64,6 +72,24 @@ class Interrupted(AppTest):
                 files[1].write_bytes(flipped)
                 self.app("verify", "run", expect=4)
                 self.assertEqual(self.resume(again, storage), ELEMENTS - len(files) + 2)
+                shutil.rmtree(self.folder / "run")
+
+    def test_what_was_told_of_shapes_that_come_late_is_in_the_results_in_the_end(self):
+        self.write("late.yaml", LATE)
+        for ranks, again in ((0, 0), (2, 3)):
+            with self.subTest(ranks=ranks):
+                process = self.start("map", "late.yaml", "--run-folder", "run", ranks=ranks)
+                path = self.folder / "run" / "status.json"
+                self.wait_until(lambda: path.exists() and self.status_file("run")["outputs"]["w"]["done"] >= 4, "some elements are done")
+                self.kill_9(process)
+                self.wait_until(lambda: self.app("status", "run", "--json").json["state"] == "stale", "the run is stale")
+                told = self.app("status", "run", "--json").json["outputs"]["w"]["done"]
+                result = self.app("map", "late.yaml", "--run-folder", "run", "--resume", "--json", ranks=again).json
+                self.assertLessEqual(result["functions"]["w"]["calls"], 40 - told)
+                self.assertEqual(result["outputs"]["w"]["data"], [[i * t for t in range(3)] for i in range(40)])
+                self.app("verify", "run")
+                shown = self.app("show", "run", "--json").json["outputs"]["w"]
+                self.assertEqual(shown["data"], [[i * t for t in range(3)] for i in range(40)])
                 shutil.rmtree(self.folder / "run")
 
     def test_kill_9_loses_nothing_that_was_told(self):

@@ -94,22 +94,19 @@ struct StageTally {
 ///
 /// Rules
 /// - Stages are handed out in the order in which they became ready; elements of a stage roughly in index
-/// order.
+///   order.
 /// - Breadth first: a worker gets a second block only when no worker without one could take it, when the
-/// blocks
-///   of the stage are measured and short, and not for the last 2 W elements, which had better not wait behind
-///   a long one.
+///   blocks of the stage are measured and short, and not for the last 2 W elements, which had better not wait
+///   behind a long one.
 /// - Block sizes: see BlockPolicy. W is the number of workers that are not lost.
-/// - When nothing is left and a worker is idle, a queued block is asked back from a worker that will not come
-/// to it
-///   soon, else the rest of a block that runs for long. What comes back is split anew.
+/// - When all is handed out and a worker is idle, a queued block is asked back from a worker that will not
+///   come to it soon, else the rest of a block that runs for long. What comes back is split anew.
 /// - Elements of teams are placed by `TeamPlanner`, before others are handed out. Workers that are held for a
-/// team get blocks that are expected to be over before it can begin, and no others. After 2 W teams in a row,
-/// others that wait have a turn: no team begins before them but one for which workers are held already. A
-/// team of which one worker is lost is lost as a whole: the others wait for it within the function.
-/// - After a failed block or a drain nothing is handed out any more, what is queued is asked back, and what
-/// runs
-///   is waited for; a drain also asks running blocks for their rest. No StageDone follows for what is not
+///   team get blocks that are expected to be over before it can begin, and no others. After 2 W teams in a
+///   row, others that wait have a turn: no team begins before them but one for which workers are held already.
+///   A team of which one worker is lost is lost as a whole: the others wait for it within the function.
+/// - After a failed block or a drain no block is handed out any more, what is queued is asked back, and what
+///   runs is waited for; a drain also asks running blocks for their rest. No StageDone follows for what is not
 ///   complete.
 ///
 /// Invariant: at any time each element of a stage is done, in exactly one block in flight, or in the pool. So
@@ -180,10 +177,10 @@ class Scheduler {
   /// What of the stage is in the pool or in flight.
   RangeSet unfinished(StageId stage) const;
   std::size_t worker_count() const { return workers_.size(); }
-  Index blocks_in_flight() const { return in_flight_; }
+  Index blocks_in_flight() const { return counts_.in_flight; }
   bool has_running_teams() const { return !running_teams_.empty(); }
   /// Events that were ignored.
-  Index late_events() const { return late_events_; }
+  Index late_events() const { return counts_.late_events; }
 
  private:
   enum class Stopping : std::uint8_t { no, queued, queued_and_running };
@@ -198,9 +195,9 @@ class Scheduler {
     bool aboard = false;
     bool was_done = false;  // how `id` ended, when it is not aboard any more
   };
-  static constexpr std::size_t depth = 2;
+  static constexpr std::size_t kDepth = 2;
   struct Worker {
-    std::array<Flight, depth> flights;
+    std::array<Flight, kDepth> flights;
     std::uint8_t running = 0;  // which of them; the other one waits behind it
     std::uint8_t load = 0;
     bool lost = false;
@@ -221,16 +218,26 @@ class Scheduler {
     Index size = 0;
   };
 
+  struct Counts {
+    Index workers_alive = 0;
+    Index in_flight = 0;   // blocks
+    Index asked = 0;       // retracts without an answer yet
+    Index splittable = 0;  // blocks in flight that could be asked for their rest, if they run for long
+    Index late_events = 0;
+  };
+
   // Blocks in flight
   std::size_t slot(BlockId block) const;
-  WorkerId worker_at(std::size_t place) const { return {static_cast<std::uint32_t>(place / depth)}; }
-  Flight& flight_at(std::size_t place) { return workers_[place / depth].flights[place % depth]; }
-  const Flight& flight_at(std::size_t place) const { return workers_[place / depth].flights[place % depth]; }
+  WorkerId worker_at(std::size_t place) const { return {static_cast<std::uint32_t>(place / kDepth)}; }
+  Flight& flight_at(std::size_t place) { return workers_[place / kDepth].flights[place % kDepth]; }
+  const Flight& flight_at(std::size_t place) const {
+    return workers_[place / kDepth].flights[place % kDepth];
+  }
   bool is_aboard(BlockId block) const {
     return flight_at(slot(block)).aboard && flight_at(slot(block)).id == block;
   }
   Block settle(std::size_t place, bool done, TimePoint now);
-  void file(WorkerId worker);
+  void relist(WorkerId worker);
   void return_to_pool(std::uint32_t stage, std::uint32_t ranks, IndexRange range);
   Stage& admit(StageId id, const RangeSet& todo, std::optional<Index> fixed_block);
   void close_if_done(StageId id);
@@ -249,7 +256,7 @@ class Scheduler {
   // Teams (scheduler_teams.cpp)
   std::optional<Action> start_team(TimePoint now);
   Action assign_team(NextTeam team, TimePoint now);
-  void file_held();
+  void relist_held();
   const std::vector<WorkerId>& team_of(WorkerId worker) const;
   void disband(WorkerId leader, TimePoint now);
   std::optional<Action> fill_in(TimePoint now);
@@ -278,13 +285,9 @@ class Scheduler {
   std::size_t done_position_ = 0;
   std::uint64_t next_order_ = 1;
   std::uint64_t next_sequence_ = 1;
-  unsigned slot_bits_ =
-      0;  // a BlockId is a sequence number and, in these low bits, a place among the flights
-  Index alive_ = 0;
-  Index in_flight_ = 0;
-  Index asked_ = 0;       // retracts without an answer yet
-  Index splittable_ = 0;  // blocks in flight that could be asked for their rest, if they run for long
-  Index late_events_ = 0;
+  // A BlockId is a sequence number and, in these low bits, a place among the flights.
+  unsigned slot_bits_ = 0;
+  Counts counts_;
   Stopping stopping_ = Stopping::no;
   std::size_t recall_position_ = 0;
   std::size_t split_position_ = 0;
