@@ -12,7 +12,7 @@
 namespace mpipe {
 namespace {
 
-/// What is thrown that is no `Error`, sorted by what the user can do about it.
+/// Sorts an exception of another type than `Error` by what the user can do about it.
 void sort_by_cause(Failure& failure) {
   try {
     throw;
@@ -39,6 +39,8 @@ bool names_rank(const Failure& failure, int rank) {
 
 }  // namespace
 
+/// A group of one rank throws its own `Error` again, as the type that it is. What has to travel to other
+/// ranks becomes a `Failure`.
 void CollectiveSteps::note_current_exception() {
   if (comm_.size() == 1) {
     try {
@@ -58,6 +60,8 @@ void CollectiveSteps::note_current_exception() {
     failure_->message = fmt::format("rank {} on {}: {}", failure_->rank, failure_->host, failure_->message);
 }
 
+/// Every rank makes the same calls, whether it failed or not. The lowest rank that failed speaks for all, so
+/// all throw the same error and take the same way from here.
 void CollectiveSteps::agree() {
   if (alone_) std::rethrow_exception(alone_);
   const std::int64_t nobody = comm_.size();
@@ -76,6 +80,8 @@ void together(const Communicator& comm, const std::function<void()>& step) {
   steps.agree();
 }
 
+/// The agreement comes before the broadcast: without it the others would wait for bytes that a failed rank 0
+/// never sends.
 Bytes on_root(const Communicator& comm, const std::function<Bytes()>& step) {
   CollectiveSteps steps(comm);
   Bytes result;

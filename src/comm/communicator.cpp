@@ -69,6 +69,8 @@ void Communicator::broadcast_into(std::span<std::byte> bytes, int root) const {
   state_->broadcast(bytes, root);
 }
 
+/// The size travels first, because the receivers do not know it. Both calls are collective, so nobody may
+/// leave between them.
 std::vector<std::byte> Communicator::broadcast(std::vector<std::byte> bytes, int root) const {
   bytes.resize(broadcast_value<std::uint64_t>(bytes.size(), root));
   broadcast_into(bytes, root);
@@ -125,8 +127,12 @@ Communicator Communicator::subgroup(std::span<const int> ranks) const {
 
 Communicator Communicator::duplicate() const { return Communicator(state_->duplicate()); }
 
+/// The flag is shared by all groups that came from one, so none of them frees or finalises anything from here
+/// on.
 void Communicator::abandon() const { *state_->facts().broken = true; }
 
+/// The other ranks are ended first: this one does not return, and runs no destructor that could wait for
+/// them.
 void Communicator::abort(int exit_code) const {
   state_->end_others(exit_code);
   std::_Exit(exit_code);

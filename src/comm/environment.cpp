@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Starts MPI where a launcher started this process, and ends it when that is safe.
 #include <mpipe/comm/environment.hpp>
 #include <mpipe/comm/native_comm.hpp>
 #include <mpipe/core/error.hpp>
@@ -40,7 +41,8 @@ void initialize(int& argc, char**& argv) {
       "MPI_THREAD_FUNNELED). Use an MPI library that was built with support for threads.");
 }
 
-/// Few programs need it: where there can be none they find out when they do.
+/// Few programs need a zygote, so an error is not told here: where it cannot be started, they find out when
+/// they need one.
 std::shared_ptr<Zygote> start_zygote(const EnvironmentOptions& options) {
   if (!options.zygote) return nullptr;
   try {

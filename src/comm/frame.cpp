@@ -34,6 +34,8 @@ std::span<const std::byte> Frame::content() const {
   return payload.empty() ? body : payload;
 }
 
+/// The payload is not part of the frame: the header announces its size, and it follows as a message of its
+/// own.
 void encode_frame(const FrameHeader& header, std::span<const std::byte> body, FrameBytes& frame) {
   if (body.size() > kMaxBodyBytes || header.payload_bytes > kMaxPayloadBytes) {
     throw Bug(
@@ -46,6 +48,9 @@ void encode_frame(const FrameHeader& header, std::span<const std::byte> body, Fr
   frame.size = sizeof wire + body.size();
 }
 
+/// The magic number comes first and the version next: a frame of another build may differ in everything that
+/// follows. Different builds are the one mistake here that a user can mend, so they are an `Error` and not a
+/// `Bug`.
 FrameHeader decode_header(std::span<const std::byte> frame, RunId run) {
   if (frame.size() < kFrameHeaderBytes || frame.size() > kMaxFrameBytes) {
     throw Bug(fmt::format("frame of {} bytes; frames have {} to {}", frame.size(), kFrameHeaderBytes,

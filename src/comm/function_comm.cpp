@@ -35,6 +35,8 @@ class FunctionGroup final : public RankGroup {
     return value;
   }
 
+  // MPI calls this from C code, so nothing may be thrown here. Only the first error is noted, since later
+  // ones mostly follow from it.
   static void note(MPI_Comm* comm, int* code, ...) {
     void* error = nullptr;
     int found = 0;
@@ -60,6 +62,7 @@ class FunctionGroup final : public RankGroup {
 
 Comm function_comm(const Communicator& group) { return Comm(std::make_shared<const FunctionGroup>(group)); }
 
+/// Asking takes the error away, so that the next call on the same group begins without one.
 std::optional<std::string> overlooked_error(const Comm& comm) {
   const auto* group = dynamic_cast<const FunctionGroup*>(comm.group());
   const int code = group != nullptr ? group->take_error() : MPI_SUCCESS;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Tells from the environment whether a launcher of MPI started this process.
 #include "comm/launcher.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -38,6 +39,8 @@ std::uint64_t slurm_step_tasks(const EnvironmentLookup& lookup) {
 
 }  // namespace
 
+/// The answer decides whether MPI is started at all: a program that runs alone saves the time, and works on
+/// hosts where MPI cannot start.
 bool has_mpi_launcher(const EnvironmentLookup& lookup) {
   // Open MPI's mpirun; PMIx under whatever started it; the PMI of MPICH and its kin.
   for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"}) {

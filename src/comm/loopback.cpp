@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Carries frames between threads of one process, and delays, repeats or reorders them on request.
 #include "comm/api/loopback.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -34,8 +35,11 @@ class Mailbox {
     size_.store(letters_.size(), std::memory_order_release);
   }
 
+  /// The oldest letter that may be seen. A letter that is held back holds back the later ones of its sender,
+  /// as on a real network, but for those that are to overtake.
   bool take(Letter& letter) {
     polls_.fetch_add(1, std::memory_order_relaxed);
+    // Most polls find nothing, and this way they do without the mutex.
     if (size_.load(std::memory_order_acquire) == 0) return false;
     const std::lock_guard lock(mutex_);
     for (auto candidate = letters_.begin(); candidate != letters_.end(); ++candidate) {
@@ -89,6 +93,7 @@ struct Wires {
 /// The receiving half of an end.
 class Receiver {
  public:
+  /// The frame refers to the letter of this receiver, so it is valid until the next call.
   const Frame* poll(Mailbox& mailbox, RunId run) {
     if (!mailbox.take(letter_)) return nullptr;
     const std::span<const std::byte> bytes =

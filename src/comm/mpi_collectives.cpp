@@ -16,7 +16,7 @@ namespace {
 
 /// Up to here a broadcast is one non-blocking call.
 constexpr std::size_t kSmallBytes = 64 * 1024;
-/// No single call of MPI carries more: counts are ints, and buffers inside MPI stay small.
+/// The most bytes of one call of MPI: counts are ints, and buffers inside MPI stay small.
 constexpr std::size_t kRoundBytes = 256 * 1024 * 1024;
 
 int count_of(std::size_t size) {
@@ -121,12 +121,16 @@ void MpiState::broadcast(std::span<std::byte> bytes, int root) const {
     wait(request, "MPI_Ibcast");
     return;
   }
+  // MPI_Bcast cannot be given up. Once everybody has passed the barrier, everybody is about to call it, so
+  // the wait in it is short.
   barrier();
   in_rounds(bytes, [&](std::byte* data, int count) {
     check(MPI_Bcast(data, count, MPI_BYTE, root, raw()), "MPI_Bcast");
   });
 }
 
+/// Sizes come first, so that the root can post receives of the right length. Every rank then sends at the
+/// same time, and the root takes them in whatever order they arrive.
 std::vector<Bytes> MpiState::gather(std::span<const std::byte> bytes, int root) const {
   const bool at_root = facts().rank == root;
   const std::uint64_t mine = bytes.size();
@@ -160,6 +164,7 @@ void MpiState::reduce(std::span<double> values, ReduceOp op) const {
   reduce_in_place(*this, values, MPI_DOUBLE, op);
 }
 
+/// Receives are posted before sends: what arrives has a place to go, and MPI need not buffer it.
 void MpiState::exchange(std::span<const SendPart> sends, std::span<const ReceivePart> receives) const {
   Transfers transfers(*this, CommTag::exchange);
   for (const ReceivePart& part : receives) transfers.receive(part.rank, part.bytes);
@@ -187,6 +192,7 @@ std::vector<Node> MpiState::nodes() const {
   for (int rank = 0; rank < facts().size; ++rank) {
     const Whereabouts where = decode(group.broadcast(std::move(all[static_cast<std::size_t>(rank)])));
     std::size_t& node = node_of_leader.at(static_cast<std::size_t>(where.leader));
+    // The leader is the lowest rank of its node, so its node exists before any other rank of it is looked at.
     if (where.leader == rank) {
       node = nodes.size();
       nodes.push_back({where.host, {}});

@@ -33,6 +33,7 @@ struct Question {
     int done = 0;
     state().check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
     if (!done) return false;
+    // All ranks see the same lowest number, so either all of them enter the broadcast or all of them leave.
     if (spreading || lowest == kNobody) {
       if (lowest == kNobody) objection.clear();
       over = true;
@@ -71,6 +72,8 @@ class MpiConsent final : public ConsentState {
                                           question.state().raw(), &question.request),
                            "MPI_Iallreduce");
   }
+  // MPI cannot cancel a collective call, and may write to the question until it is over. So the question is
+  // leaked on purpose, and the group is not used any more.
   ~MpiConsent() override {
     if (question_->over || question_->request == MPI_REQUEST_NULL) return;
     question_->state().set_broken();

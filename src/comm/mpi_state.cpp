@@ -75,6 +75,7 @@ void check_mpi(int code, const char* operation) {
                   operation, host_name(), text));
 }
 
+/// Errors are returned from here on. MPI's own way would end the whole job before anybody could tell why.
 MpiState::MpiState(MPI_Comm raw, Facts facts)
     : CommState(std::move(facts)), comm_(raw, boost::mpi::comm_attach) {
   check(MPI_Comm_set_errhandler(raw, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
@@ -96,6 +97,8 @@ void MpiState::check(int code, const char* operation) const {
   check_mpi(code, operation);
 }
 
+/// The request is still under way when this throws. The group is therefore marked, so that nothing frees what
+/// MPI may still use.
 void MpiState::give_up(const Waiter& waiter, const char* operation) const {
   set_broken();
   throw Error(
@@ -140,6 +143,8 @@ std::shared_ptr<const CommState> MpiState::split(std::optional<int> color, int k
   return std::make_shared<const MpiState>(part, facts_of_part(ranks_within(*this, part), 0));
 }
 
+/// Collective over `ranks` only: the others may be busy with a computation, so nothing here may involve the
+/// whole group, not even a barrier.
 std::shared_ptr<const CommState> MpiState::subgroup(std::span<const int> ranks) const {
   MPI_Group all = MPI_GROUP_NULL;
   MPI_Group some = MPI_GROUP_NULL;
@@ -147,6 +152,7 @@ std::shared_ptr<const CommState> MpiState::subgroup(std::span<const int> ranks) 
   check(MPI_Group_incl(all, static_cast<int>(ranks.size()), ranks.data(), &some), "MPI_Group_incl");
   MPI_Comm part = MPI_COMM_NULL;
   const int code = MPI_Comm_create_group(raw(), some, static_cast<int>(CommTag::subgroup), &part);
+  // The groups are freed before the result is checked, as a throw would leave them behind.
   MPI_Group_free(&some);
   MPI_Group_free(&all);
   check(code, "MPI_Comm_create_group");
@@ -166,6 +172,8 @@ void MpiState::end_others(int exit_code) const {
   if (!mpi_is_finalized()) MPI_Abort(raw(), exit_code);
 }
 
+/// Messages travel on a copy, which keeps them apart from those of the program on `comm`. The caller keeps
+/// `comm`, and frees it.
 Communicator communicator_with(std::shared_ptr<Zygote> zygote, MPI_Comm comm, const WaitOptions& options) {
   check_thread();
   MPI_Comm copy = MPI_COMM_NULL;

@@ -48,7 +48,8 @@ class Outbox {
     settle(slot);
   }
 
-  /// Frees the slots of what has left, oldest first; true when nothing is under way.
+  /// Frees the slots of frames that have left, oldest first; returns true when no frame is under way any
+  /// more.
   bool reclaim() {
     while (!busy_.empty() && is_sent(*busy_.front())) {
       free_.push_back(busy_.front());
@@ -260,6 +261,8 @@ class FrameLink {
     } catch (...) {
       state().set_broken();
     }
+    // Buffers of requests that MPI may still serve are leaked; freeing them would let it write into memory of
+    // others.
     if (state().broken()) return abandon();
     inbox_.close();
     for (Waiting& entry : waiting_) {
@@ -294,6 +297,7 @@ class FrameLink {
   Waiting delivered_;
 };
 
+/// Rank 0 hears of all workers and therefore keeps more receives posted; a worker hears of rank 0 alone.
 constexpr std::size_t root_depth = 32;
 constexpr std::size_t worker_depth = 4;
 

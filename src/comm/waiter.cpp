@@ -56,6 +56,8 @@ WaitOptions wait_options_from_environment() {
   return options;
 }
 
+/// The pause grows with the time waited so far, so that a wait is prolonged by a small part of its length
+/// only, and a long one leaves the core to others.
 Duration Waiter::look_at_clock() {
   const TimePoint now = SteadyClock().now();
   if (!waiting_) {
@@ -78,6 +80,7 @@ thread_local Sleeper* sleeper_of_thread = nullptr;
 
 ThreadSleeper::ThreadSleeper(Sleeper& sleeper) : before_(std::exchange(sleeper_of_thread, &sleeper)) {}
 
+/// Sleepers nest, so each of them puts back the one that it replaced.
 ThreadSleeper::~ThreadSleeper() { sleeper_of_thread = before_; }
 
 void sleep_for(Duration duration) {

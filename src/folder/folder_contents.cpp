@@ -48,6 +48,8 @@ bool is_run_file(std::string_view name) {
 enum class Format { ours, other, damaged };
 
 /// Whether `path` is a JSON file of that format. Readers of its content check the rest.
+/// A file that cannot be read, or is too large to be one of ours, counts as somebody else's, since that is
+/// the answer which destroys nothing.
 Format format_of(const fs::path& path, std::string_view format) {
   constexpr std::size_t kLimit = std::size_t{64} << 20;
   std::string text;
@@ -73,6 +75,8 @@ bool is_there(const fs::path& path) {
   return fs::exists(fs::symlink_status(path, ignored));
 }
 
+/// Removes the files that a run makes in this folder and leaves all others. Symbolic links are not followed:
+/// what they lead to lies outside of the run.
 void clear_subfolder(const fs::path& path, const RunSubfolder& folder, int depth) {
   std::error_code error;
   if (fs::symlink_status(path, error).type() != fs::file_type::directory) return;
@@ -90,8 +94,12 @@ void clear_subfolder(const fs::path& path, const RunSubfolder& folder, int depth
 
 }  // namespace
 
+/// Whether a folder may be used is decided by what is in it and not by its name: files of somebody else are
+/// never touched, even if the user names their folder by mistake.
 FolderKind classify_folder(const fs::path& path) {
   std::error_code error;
+  // A dangling symbolic link is `not_found` here although its name is taken, so it counts as a file; a folder
+  // could not be made in its place.
   const fs::file_status status = fs::status(path, error);
   if (status.type() == fs::file_type::not_found)
     return is_there(path) ? FolderKind::file : FolderKind::absent;
@@ -105,6 +113,8 @@ FolderKind classify_folder(const fs::path& path) {
   const bool claimed =
       (lock.exists && lock.ours) || format_of(path / kStatusName, "mpipe-status") == Format::ours;
   if (is_there(path / kDescriptionName)) {
+    // A damaged run.json alone does not make a run: it could be of another program. Where the lock or the
+    // status say that the folder is a run's, it is, and the user is told of the damage later on.
     const Format format = format_of(path / kDescriptionName, "mpipe-run");
     return format == Format::ours || (format == Format::damaged && claimed) ? FolderKind::run
                                                                             : FolderKind::foreign;
@@ -112,10 +122,14 @@ FolderKind classify_folder(const fs::path& path) {
   return claimed || only_beginnings_of_locks(path) ? FolderKind::begun : FolderKind::foreign;
 }
 
+/// To be called with the lock of the folder held, which stays: another process could otherwise claim the
+/// folder while it is being emptied.
 void remove_run_files(const fs::path& path) {
   // What makes it a run goes first: a folder that is half removed is never taken for a run that is whole.
   for (const std::string_view name : kFiles) remove_file(path / name);
   std::error_code error;
+  // The files that are left may have names that are not known beforehand: those that a writer was about to
+  // rename when it died.
   fs::directory_iterator entries(path, error);
   if (error) throw_file_error("read the run folder", path, error.value());
   for (const fs::directory_entry& entry : entries)

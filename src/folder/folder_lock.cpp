@@ -25,6 +25,8 @@ constexpr std::size_t kSizeLimit = 16 * 1024;
 constexpr auto kPause = std::chrono::milliseconds(20);
 constexpr int kMostAttempts = 250;  // 5 s: a takeover takes microseconds
 
+/// Text that is not UTF-8, say a strange host name, is replaced rather than refused, as a lock must not fail
+/// for its description.
 std::string lock_text(const FolderOwner& owner) {
   const json text = {{"format", kFormat},
                      {"version", 1},
@@ -48,7 +50,7 @@ std::optional<FolderOwner> parse_lock(const std::string& text) {
     owner.job_id = parsed.value("job_id", "");
     owner.job_restarts = detail::json_integer<std::int64_t>(parsed.value("job_restarts", json(0)));
     owner.since = parsed.value("since", "");
-    // Numbers that mean groups of processes to kill(2) are no owner.
+    // To kill(2), numbers below 1 mean groups of processes, so they cannot name an owner.
     return owner.pid > 0 && owner.pid <= INT32_MAX ? std::optional(owner) : std::nullopt;
   } catch (const std::exception&) {  // of the JSON library, or a number that is none
     return std::nullopt;
@@ -86,6 +88,8 @@ std::uint64_t inode_of(const File& file) {
 }
 
 /// The new lock, waiting beside its place; gone when this ends.
+/// It is complete before it is put into its place, because others read it there at any time and decide by its
+/// contents whether the owner lives.
 class Candidate {
  public:
   explicit Candidate(const fs::path& lock)
@@ -95,6 +99,8 @@ class Candidate {
   bool place() {
     if (file_system().link(file_.path(), lock_) == 0) return true;
     if (errno == EEXIST) return false;
+    // These are the answers of file systems that have no hard links, or allow no more of them. Everything
+    // else is a real error.
     if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
       throw_file_error("lock the run folder", lock_.parent_path(), errno);
     // A file system without hard links: readers may see the file before it has its contents.
@@ -109,7 +115,7 @@ class Candidate {
   std::uint64_t inode() const { return inode_; }
 
  private:
-  /// The inode of the new file; nothing when there is one of that name.
+  /// The inode of the new file; empty when a file of that name is there already.
   std::optional<std::uint64_t> write(const fs::path& path) const {
     std::optional<File> file = File::make_if_absent(path);
     if (!file) return std::nullopt;
@@ -131,11 +137,14 @@ bool take_over(const fs::path& lock, Candidate& candidate) {
   if (!old) return false;
   if (::flock(old->descriptor(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK || errno == EINTR) return false;
-    // No such locks here: the last one who renames wins, and the others see that it was not they.
+    // This file system has no such locks: the last process that renames wins, and the others see that another
+    // file is in the place.
     candidate.replace();
     std::this_thread::sleep_for(10 * kPause);
     return inode_of(lock) == candidate.inode();
   }
+  // The order matters: the owner is read anew and the inodes are compared only after the old file is locked.
+  // Before that, another process may have taken the place already, and its lock would be overwritten.
   const LockContent content = read_lock(lock);
   if (inode_of(*old) != inode_of(lock) || !content.owner || liveness(*content.owner) != Liveness::dead)
     return false;
@@ -145,6 +154,8 @@ bool take_over(const fs::path& lock, Candidate& candidate) {
 
 }  // namespace
 
+/// An empty file is taken for a lock of ours: on a file system without hard links it is visible before it has
+/// its contents.
 LockContent read_lock(const fs::path& path) {
   LockContent content;
   std::string text;
@@ -156,12 +167,15 @@ LockContent read_lock(const fs::path& path) {
   return content;
 }
 
+/// Tries until the lock is free, held by a process that lives, or unreadable for too long. A place that is
+/// taken by a lock without an owner is left alone for some time, as its owner may be about to write it.
 FolderLock FolderLock::acquire(const fs::path& folder) {
   const fs::path lock = folder / kLockName;
   Candidate candidate(lock);
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     if (candidate.place()) return {lock, candidate.inode()};
     const LockContent content = read_lock(lock);
+    // A file that is not a lock is refused at once: waiting would not turn it into one.
     if (content.exists && !content.ours) refuse_foreign(lock);
     if (content.owner) {
       const Liveness alive = liveness(*content.owner);
@@ -178,8 +192,10 @@ FolderLock FolderLock::acquire(const fs::path& folder) {
           lock.string()));
 }
 
+/// The inode tells this lock from another one of the same name. A user may have removed the file by hand, and
+/// another job may have locked the folder since.
 void FolderLock::release() noexcept {
-  // Not one that somebody else has put there since.
+  // A lock that somebody else has put there since stays.
   if (inode_ != 0 && inode_of(path_) == inode_) file_system().remove(path_);
   inode_ = 0;
 }

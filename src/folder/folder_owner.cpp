@@ -28,8 +28,8 @@ struct ProcessState {
   std::uint64_t start_time = 0;
 };
 
-/// From /proc/PID/stat: nothing where it cannot be read. The name of the program, in parentheses, may hold
-/// anything.
+/// Reads /proc/PID/stat; the result is empty where the file cannot be read. The name of the program, in
+/// parentheses, may hold any characters, so fields are counted from the last parenthesis.
 std::optional<ProcessState> process_state(std::int64_t pid) {
   std::ifstream file(fmt::format("/proc/{}/stat", pid));
   std::stringstream all;
@@ -52,6 +52,8 @@ std::string environment(const char* name) {
   return text != nullptr ? text : "";
 }
 
+/// A variable that is not set, or is not a number, counts as 0, which is the number of restarts of a job that
+/// was never restarted.
 std::int64_t environment_number(const char* name) {
   const std::string text = environment(name);
   std::int64_t number = 0;
@@ -59,11 +61,14 @@ std::int64_t environment_number(const char* name) {
   return number;
 }
 
+/// A number of a process is used again after its end, so the start time has to agree as well. Where it is
+/// unknown (0), the process counts as the owner: a folder in use must never be taken over.
 Liveness liveness_here(const FolderOwner& owner) {
   // Asked first: with hidepid other users' processes are not in /proc, but they are there.
   if (kill(static_cast<pid_t>(owner.pid), 0) != 0 && errno == ESRCH) return Liveness::dead;
   const std::optional<ProcessState> state = process_state(owner.pid);
   if (!state) return Liveness::alive;
+  // A process that has ended stays visible until its parent has asked for it. It writes nothing any more.
   if (state->state == 'Z' || state->state == 'X') return Liveness::dead;
   const bool same = owner.start_time == 0 || owner.start_time == state->start_time;
   return same ? Liveness::alive : Liveness::dead;
@@ -82,6 +87,8 @@ FolderOwner this_process() {
   return self;
 }
 
+/// Processes on other hosts cannot be asked. Only the batch system proves that they are gone, when it has
+/// restarted the very job that they were part of.
 Liveness liveness(const FolderOwner& owner) {
   if (owner.host == host_name()) return liveness_here(owner);
   // Slurm starts a job again only after all of its processes are gone.

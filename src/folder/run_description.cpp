@@ -22,6 +22,8 @@ constexpr const char* kFormat = "mpipe-run";
 constexpr int kVersion = 1;
 constexpr std::size_t kSizeLimit = std::size_t{64} << 20;
 
+/// An extent that is not known beforehand is written as "?", so that a reader can tell it from an axis
+/// without elements.
 json extents(const PartialShape& shape) {
   json list = json::array();
   for (const auto& extent : shape) list.push_back(extent ? json(*extent) : json("?"));
@@ -83,6 +85,8 @@ RunDescription::Input read_input(const json& value) {
           value.at("digest").get<std::string>()};
 }
 
+/// Any field that is missing or of another type throws, which the caller turns into the error that the file
+/// is damaged. Numbers are read with checks of their range, because the file may have been edited by hand.
 RunDescription read_fields(const json& root) {
   RunDescription run;
   run.run_id = root.at("run_id").get<std::string>();
@@ -205,6 +209,8 @@ void compare_lists(const std::string& what, const std::vector<T>& stored, const 
 
 }  // namespace
 
+/// Text that is not UTF-8 is replaced, since the description must be readable whatever a command line
+/// contained.
 std::string to_json(const RunDescription& run) {
   const json root = {{"format", kFormat},
                      {"version", kVersion},
@@ -221,6 +227,8 @@ std::string to_json(const RunDescription& run) {
   return root.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
+/// The format is checked before the version, and the version before the fields: a file of another program
+/// must not be called damaged, and neither must one of a later version.
 RunDescription read_description(const fs::path& run_folder) {
   const fs::path path = run_folder / detail::kDescriptionName;
   const json root = json::parse(read_text(run_folder), nullptr, false);
@@ -243,6 +251,8 @@ RunDescription read_description(const fs::path& run_folder) {
   }
 }
 
+/// What users can understand best is compared first. The digest of the pipeline comes last, because it only
+/// says that something differs.
 void check_same_run(const RunDescription& stored, const RunDescription& now) {
   require_equal("error_handling", stored.error_handling, now.error_handling, quoted);
   require_equal("the seed", stored.seed, now.seed, [](std::uint64_t seed) { return std::to_string(seed); });

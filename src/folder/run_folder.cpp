@@ -25,6 +25,7 @@ struct RunFolder::State {
 namespace {
 
 /// Removes folders that were made, unless something is in them by now.
+/// The innermost folder goes first, since a folder with contents cannot be removed.
 void remove_made(const std::vector<fs::path>& made) {
   std::error_code ignored;
   for (auto folder = made.rbegin(); folder != made.rend(); ++folder) fs::remove(*folder, ignored);
@@ -105,6 +106,8 @@ RunFolder::RunFolder(RunFolder&&) noexcept = default;
 RunFolder& RunFolder::operator=(RunFolder&&) noexcept = default;
 RunFolder::~RunFolder() = default;
 
+/// The folder is looked at twice. The first look refuses what may not be used before a lock is written into
+/// it; the second one happens under the lock, and only it is sure to hold.
 RunFolder RunFolder::claim(const fs::path& given, bool run_is_welcome, bool keep_run) {
   auto state = std::make_unique<State>();
   state->path = normal(given);
@@ -116,8 +119,10 @@ RunFolder RunFolder::claim(const fs::path& given, bool run_is_welcome, bool keep
     const FolderKind kind = detail::classify_folder(path);  // another job may have been here meanwhile
     require_usable(path, kind, run_is_welcome);
     state->has_run = keep_run && kind == FolderKind::run;
+    // Only under the lock, because another job could be writing those files.
     if (!state->has_run) detail::remove_run_files(path);
   } catch (...) {
+    // The lock is given up before the folders are removed, as it lies in one of them.
     state->lock.reset();
     remove_made(state->made);
     throw;
@@ -125,6 +130,8 @@ RunFolder RunFolder::claim(const fs::path& given, bool run_is_welcome, bool keep
   return RunFolder(std::move(state));
 }
 
+/// The folder is not claimed, and may change until it is. It lets a user know of a mistake before anything is
+/// started.
 void RunFolder::check(const fs::path& given, bool run_is_welcome) {
   const fs::path path = normal(given);
   require_usable(path, detail::classify_folder(path), run_is_welcome);
@@ -138,10 +145,13 @@ const fs::path& RunFolder::path() const { return state_->path; }
 
 bool RunFolder::has_run() const { return state_->has_run; }
 
+/// Atomically, because run.json is what makes a run of the folder: a reader finds all of it or none of it.
 void RunFolder::write_description(const RunDescription& description) const {
   write_file_atomically(path() / detail::kDescriptionName, to_json(description));
 }
 
+/// The files go while the lock is still held, then the lock, and the folder last, because it must be empty by
+/// then.
 void RunFolder::abandon() {
   if (state_->has_run) return;
   try {

@@ -20,6 +20,7 @@ using nlohmann::json;
 
 constexpr const char* kFormat = "mpipe-status";
 constexpr int kVersion = 1;
+/// In the order of `RunState`, whose values index this list.
 constexpr std::array<std::string_view, 7> kStates{"pending", "running",   "drained", "completed",
                                                   "failed",  "cancelled", "stale"};
 
@@ -94,6 +95,7 @@ RunStatus read_fields(const json& root) {
 
 std::string_view to_string(RunState state) { return kStates[static_cast<std::size_t>(state)]; }
 
+/// An output without elements is complete, and one whose number of elements is unknown has not begun.
 double OutputStatus::fraction() const {
   if (!elements) return 0;
   return *elements == 0 ? 1 : static_cast<double>(done + failed + blocked) / static_cast<double>(*elements);
@@ -112,6 +114,7 @@ double RunStatus::progress_fraction() const {
   return total == 0 ? 0 : std::min(1.0, done / total);
 }
 
+/// A run that goes on answers 75, the code by which batch scripts know that there is something left to do.
 int RunStatus::script_exit_code() const {
   switch (state) {
     case RunState::pending:
@@ -162,6 +165,8 @@ std::string to_json(const RunStatus& status) {
 
 namespace detail {
 
+/// Never throws: a status that cannot be read is treated like one that is not there, and the caller finds out
+/// from other files what is known.
 std::optional<RunStatus> parse_status(const std::string& text) {
   const json root = json::parse(text, nullptr, false);
   if (!root.is_object() || root.value("format", json()) != kFormat ||

@@ -9,13 +9,13 @@
 
 namespace mpipe::detail {
 
-/// Nothing when `text` is not a whole status.json of a version that is known.
+/// The result is empty when `text` is not a whole status.json of a version that is known.
 std::optional<RunStatus> parse_status(const std::string& text);
 
 /// Now, in UTC: `2026-01-31T12:00:00Z`.
 std::string utc_now();
 
-/// Seconds from an ISO 8601 time (UTC) until now, at least 0; nothing when it is no such time.
+/// Seconds from an ISO 8601 time (UTC) until now, at least 0; empty when `time` is not of that form.
 std::optional<double> seconds_since(const std::string& time);
 
 }  // namespace mpipe::detail

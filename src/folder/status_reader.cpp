@@ -53,6 +53,8 @@ RunStatus from_description(const fs::path& folder) {
 
 bool is_over(RunState state) { return state != RunState::pending && state != RunState::running; }
 
+/// The process itself is asked where that is possible. A heartbeat alone may be late for many reasons, so it
+/// only counts for hosts that cannot be asked.
 Liveness liveness_by_heartbeat(const FolderOwner& owner, double age) {
   const Liveness alive = liveness(owner);
   if (alive != Liveness::unknown) return alive;
@@ -61,6 +63,8 @@ Liveness liveness_by_heartbeat(const FolderOwner& owner, double age) {
 
 }  // namespace
 
+/// The file is believed in everything but whether its writer still lives: a process that was killed could not
+/// say so any more.
 RunStatus read_status(const std::string& folder) {
   const fs::path run_folder(folder);
   require_folder(run_folder);

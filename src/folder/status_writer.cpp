@@ -90,6 +90,8 @@ struct StatusWriter::Impl {
     return to_json(status);
   }
 
+  /// To be called with the mutex held, which is given up while the file is written: a slow file system must
+  /// not hold up the thread that tells of progress.
   void write(std::unique_lock<std::mutex>& lock, bool durable) {
     const std::string text = render();
     if (folder.empty()) return;
@@ -104,6 +106,8 @@ struct StatusWriter::Impl {
     problem = std::move(why);
   }
 
+  /// Writes when something has changed, at most once per interval, and otherwise every ten seconds as a sign
+  /// of life. Waiting ends at once when the run does.
   void keep_writing() {
     std::unique_lock lock(mutex);
     auto written = std::chrono::steady_clock::now();
@@ -116,6 +120,8 @@ struct StatusWriter::Impl {
     }
   }
 
+  /// To be called without the mutex, which the thread needs in order to end. After this nobody but the caller
+  /// writes the file.
   void stop_thread() {
     {
       const std::lock_guard lock(mutex);
@@ -132,6 +138,7 @@ StatusWriter::StatusWriter(std::string run_folder, std::chrono::milliseconds int
   impl_->interval = interval;
 }
 
+/// Waits for a `finish` that another thread may be in, because that call uses the members.
 StatusWriter::~StatusWriter() {
   const std::lock_guard alone(impl_->finishing);
   impl_->stop_thread();
@@ -160,6 +167,7 @@ void StatusWriter::on_start(const Plan& plan, const MachineInfo& machine,
   }
   impl_->begin = std::chrono::steady_clock::now();
   impl_->started = true;
+  // Written before the thread exists: who waits for the file sees the run as soon as it has started.
   impl_->write(lock, false);
   if (!impl_->thread.joinable()) impl_->thread = std::thread([impl = impl_.get()] { impl->keep_writing(); });
 }
@@ -190,11 +198,15 @@ void StatusWriter::on_end(const std::string& state, const std::string& message) 
   finish(state == "cancelled" ? RunState::cancelled : RunState::failed, 1, message);
 }
 
+/// The last word. The thread has to be gone before it is written, because a heartbeat that came later would
+/// overwrite it with a run that goes on. It may be said again with more detail; the time of the end stays the
+/// first one.
 void StatusWriter::finish(RunState state, int exit_code, const std::string& message) {
   if (!started()) return;
   const std::lock_guard alone(impl_->finishing);
   if (!impl_->folder.empty()) {
     const std::optional<FolderOwner> owner = folder_owner(impl_->folder);
+    // Another start has taken the folder since, and its status is not to be overwritten by this one.
     if (owner && !owner->same_process(impl_->status.owner)) return;
   }
   impl_->stop_thread();

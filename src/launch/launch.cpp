@@ -28,6 +28,8 @@ struct RunSpec {
 
 namespace {
 
+/// A run without a name is named after the last part of its run folder, because that is how its user knows
+/// it.
 std::string name_of(const MapOptions& options, const AsyncOptions& how) {
   if (!how.name.empty()) return how.name;
   const fs::path folder = fs::path(options.run_folder).lexically_normal();
@@ -41,6 +43,8 @@ std::uint64_t digest_of(const RunList& runs) {
   return fnv1a(text);
 }
 
+/// Collective. The runs travel by their numbers, so all ranks must have the same list of them; a rank with
+/// another one would compute something else under the same number.
 void require_same_pipelines(const Communicator& comm, const RunList& runs) {
   if (comm.all_agree(digest_of(runs))) return;
   throw Error(Category::bad_option,
@@ -60,10 +64,13 @@ fs::path real_path(const fs::path& folder) {
   return path.has_filename() ? path : path.parent_path();
 }
 
+/// Folders are compared by their real paths: two runs that reach one folder by different names would destroy
+/// each other's files just the same.
 void require_separate_folders(const RunList& runs) {
   std::vector<std::pair<fs::path, const RunData*>> folders;
   for (const auto& run : runs)
     if (!run->options.run_folder.empty()) folders.emplace_back(real_path(run->options.run_folder), run.get());
+  // Every ordered pair is looked at, as each of the two folders may be the outer one.
   for (std::size_t a = 0; a < folders.size(); ++a)
     for (std::size_t b = 0; b < folders.size(); ++b) {
       const auto& [outer, first] = folders[a];
@@ -102,6 +109,8 @@ int choose_subgroups(const LaunchOptions& options, std::size_t runs, int ranks) 
   if (ranks == 1) return 0;
   const int subgroups = static_cast<int>(std::min(
       {static_cast<std::size_t>(options.max_concurrent), runs, static_cast<std::size_t>(ranks - 1)}));
+  // A single subgroup leaves rank 0 without any work. That pays only where the caller wants this rank to stay
+  // free.
   return subgroups > 1 || options.keep_rank0_free ? subgroups : 0;
 }
 
@@ -111,7 +120,7 @@ NodeInventory find_inventory_for(const Communicator& comm, const RunList& runs) 
                                           [](const auto& run) { return needs_devices(run->pipeline); }));
 }
 
-/// Of each subgroup; of all ranks, where there are none.
+/// The inventory of each subgroup, or that of all ranks where they are not divided.
 std::vector<NodeInventory> inventories_of(const NodeInventory& all, int subgroups) {
   if (subgroups == 0) return {all};
   const LaunchSubgroups division = divide_ranks(all, subgroups);
@@ -175,7 +184,11 @@ void require_not_started(const std::vector<std::shared_ptr<RunSpec>>& specs) {
 
 std::shared_ptr<Launch> launch(const Communicator& comm, const std::vector<std::shared_ptr<RunSpec>>& specs,
                                const LaunchOptions& options) {
+  // Local, and before the first collective call: a rank that throws here has not let anybody wait in this
+  // launch.
   require_not_started(specs);
+  // Messages of the launch travel apart from those of the program, and from those of other launches that are
+  // under way on `comm`.
   const Communicator own = comm.size() > 1 ? comm.duplicate() : comm;
   RunList runs;
   for (const auto& spec : specs) runs.push_back(spec->data);
@@ -183,15 +196,20 @@ std::shared_ptr<Launch> launch(const Communicator& comm, const std::vector<std::
   const NodeInventory inventory = find_inventory_for(own, runs);
   int subgroups = 0;
   on_root(own, [&] {
+    // Rank 0 checks for all of them: it is the rank whose arguments count. What is wrong is thrown on every
+    // rank by `on_root`.
     subgroups = check_launch(specs, runs, options, own.size(), inventory);
     return Bytes{};
   });
   require_functions(own, runs);
+  // The division follows from this number and the inventory, which are now equal everywhere, so every rank
+  // finds its own subgroup without being told.
   subgroups = own.broadcast_value(subgroups);
   const auto launched = subgroups == 0 ? launch_in_turn(own, runs, inventory, options.on_lead)
                                        : launch_on_subgroups(own, runs, divide_ranks(inventory, subgroups),
                                                              inventory, options.on_lead);
   for (std::size_t k = 0; k < specs.size(); ++k) {
+    // Only now do the handles become started ones: where anything above threw, they can be started again.
     specs[k]->launch = launched;
     specs[k]->position = k;
   }
@@ -200,6 +218,8 @@ std::shared_ptr<Launch> launch(const Communicator& comm, const std::vector<std::
 
 }  // namespace
 
+/// The error is thrown by its own type, so that a caller who catches `FunctionError` gets the failures. Ranks
+/// other than 0 have no results.
 const Results& MapOutcome::get() const {
   if (const auto* of_function = dynamic_cast<const FunctionError*>(error.get()))
     throw FunctionError(*of_function);
@@ -217,6 +237,8 @@ bool AsyncMap::started() const { return spec_->launch != nullptr; }
 
 void AsyncMap::start() { launch(comm_, {spec_}, {.keep_rank0_free = true}); }
 
+/// A question also makes progress. Rank 0 has no thread that would take messages in the meantime, so a
+/// program that only asked for the state would wait for ever otherwise.
 bool AsyncMap::done() {
   if (!started()) return false;
   if (!spec_->launch->over(spec_->position)) spec_->launch->turn();
@@ -269,6 +291,8 @@ LaunchedMaps::LaunchedMaps(std::shared_ptr<Launch> launch) : launch_(std::move(l
 
 LaunchedMaps::LaunchedMaps(LaunchedMaps&&) noexcept = default;
 
+/// The launch that is given up is closed first: its other ranks wait for rank 0, and nobody would answer them
+/// any more.
 LaunchedMaps& LaunchedMaps::operator=(LaunchedMaps&& other) noexcept {
   if (launch_ && launch_ != other.launch_) launch_->close();
   launch_ = std::move(other.launch_);

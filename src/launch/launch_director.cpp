@@ -33,6 +33,7 @@ LaunchDirector::LaunchDirector(RootTransport& transport, std::uint32_t runs,
       assemblers_(transport.worker_count()),
       events_(events) {}
 
+/// Returns whether any message came in, which tells a waiter that the ranks are alive.
 bool LaunchDirector::turn() {
   // What follows from one message is done before the next is read: the queue must know who is free by then.
   act();
@@ -56,6 +57,8 @@ void LaunchDirector::act() {
                *action);
 }
 
+/// The leader is noted before anything is sent: its answers are checked against it. The request goes to the
+/// leader only, which broadcasts it within its subgroup, so rank 0 sends it once.
 void LaunchDirector::begin(const BeginRun& begin) {
   const std::vector<WorkerId>& subgroup = subgroups_[begin.subgroup.value];
   leader_of_[begin.run.value] = subgroup.front();
@@ -64,8 +67,8 @@ void LaunchDirector::begin(const BeginRun& begin) {
                   worker == subgroup.front() ? events_.request(begin.run) : Bytes{}});
 }
 
-/// The subgroup hears of the offer first, so that it waits already when the leader answers. The leader answers
-/// once, to the subgroup as well.
+/// The subgroup hears of the offer first, so that it waits already when the leader answers. The leader
+/// answers once, to the subgroup as well.
 void LaunchDirector::offer(const OfferSubgroup& offer) {
   const WorkerId leader = leader_of_[offer.run.value];
   for (const WorkerId worker : subgroups_[offer.subgroup.value])
@@ -74,6 +77,7 @@ void LaunchDirector::offer(const OfferSubgroup& offer) {
 }
 
 void LaunchDirector::take(WorkerId from, LaunchMessage message) {
+  // This one is taken from any rank at any time: a rank that broke down may lead no run at all.
   if (message.kind == LaunchKind::broken) throw Error(Category::rank_lost, to_text(message.payload));
   // An answer to an offer may come after the end of its run, all else only while the run goes on.
   const bool begun =
@@ -94,6 +98,8 @@ void LaunchDirector::take(WorkerId from, LaunchMessage message) {
 }
 
 void LaunchDirector::cancel(MapId run) {
+  // Asked before the queue changes its mind. A run that waited has no leader to report its end, so the
+  // director reports it.
   const bool waited = queue_.state(run) == RunQueue::State::waiting;
   queue_.cancel(run);
   if (waited) events_.on_dropped(run);
@@ -106,6 +112,7 @@ void LaunchDirector::send(WorkerId to, LaunchMessage message) {
   });
 }
 
+/// Nothing may be sent to a worker after this: it leaves its service when it reads the end.
 void LaunchDirector::send_end(const Bytes& summary) {
   for (std::uint32_t worker = 0; worker < transport_.worker_count(); ++worker)
     send({worker}, {LaunchKind::end, {}, 0, summary});

@@ -32,6 +32,8 @@ class LaunchInTurn final : public Launch {
   const MapOutcome& outcome(std::size_t run) const override { return runs_.at(run).outcome(); }
   RunStatus status(std::size_t run) const override { return runs_.at(run).status(); }
 
+  // A run that is being computed ends by its own question for `cancelled`. One that has not begun is dropped,
+  // and the other ranks learn that from the summary only.
   void cancel(std::size_t run) override {
     LaunchedRun& cancelled = runs_.at(run);
     if (run == running_)
@@ -53,6 +55,8 @@ class LaunchInTurn final : public Launch {
     return false;
   }
 
+  // The two broadcasts match those that begin a run, because the others cannot know beforehand which of the
+  // two comes.
   bool tell_end() override {
     comm_.broadcast_value(kAllOver);
     comm_.broadcast(encode_summary(*this));
@@ -63,6 +67,8 @@ class LaunchInTurn final : public Launch {
     const RunData& data = runs_[run].data();
     cancel_.set = false;
     running_ = run;
+    // `follow` reads in this order: the number of the run, then its request. Everything after that is
+    // collective within the run itself.
     comm_.broadcast_value(static_cast<std::int64_t>(run));
     comm_.broadcast(encode_request(data.inputs, data.options));
     MapOutcome outcome = outcome_of(data.name, [&] {
@@ -88,7 +94,9 @@ class LaunchInTurn final : public Launch {
   Flag cancel_;
 };
 
-/// The other ranks.
+/// What ranks other than 0 do. They wait in a broadcast until rank 0 takes its turn, so a rank 0 that never
+/// does so keeps them there. The outcome of a run is dropped here: all of them learn from the summary how it
+/// ended.
 std::vector<MapOutcome> follow(const Communicator& comm, const RunList& runs,
                                const NodeInventory& inventory) {
   for (;;) {

@@ -20,6 +20,9 @@ constexpr LaunchKind kKinds[] = {
 
 }  // namespace
 
+/// Parts carry no numbers of their own. That is enough, as the frames of one sender arrive in the order in
+/// which they were sent, and a sender ends one message before it begins the next; so each sender needs an
+/// assembler of its own.
 std::optional<LaunchMessage> MessageAssembler::take(const Frame& frame) {
   const auto kind = static_cast<LaunchKind>(frame.kind);
   if (std::find(std::begin(kKinds), std::end(kKinds), kind) == std::end(kKinds))

@@ -25,6 +25,8 @@ class LaunchOnSubgroups final : public Launch, private RunEvents {
       : comm_(comm),
         transport_(make_root_transport(comm, kLaunchId)),
         director_(*transport_, static_cast<std::uint32_t>(runs.size()), subgroups.workers, *this) {
+    // The first turn gives the first runs to the subgroups, which start to work before the caller asks for
+    // anything. It needs all runs to be there, because an event may name any of them.
     for (const auto& data : runs) runs_.emplace_back(data);
     turn();
   }
@@ -47,6 +49,8 @@ class LaunchOnSubgroups final : public Launch, private RunEvents {
       ticked_ = now;
       for (LaunchedRun& run : runs_) run.tick(now);
     }
+    // An observer that threw in this turn ends its run. Cancelling follows the messages and ticks, as both of
+    // them call observers.
     for (std::uint32_t run = 0; run < runs_.size(); ++run)
       if (runs_[run].wants_cancel()) director_.cancel({run});
     return any;
@@ -56,11 +60,15 @@ class LaunchOnSubgroups final : public Launch, private RunEvents {
   bool tell_end() override {
     if (!director_.finished()) return false;
     director_.send_end(encode_summary(*this));
+    // The transport is destroyed soon after, and what has not left by then may never arrive. A rank that is
+    // lost must not hold this one up for ever, hence the limit, where one is set.
     Waiter waiter(comm_.wait_options());
     while (!transport_->all_sent() && !waiter.expired()) waiter.idle();
     return true;
   }
 
+  /// The data of the launch are not touched: the choice for rank 0 of a subgroup is written into a copy of
+  /// the options.
   Bytes request(MapId run) override {
     const RunData& data = runs_.at(run.value).data();
     MapOptions options = data.options;
@@ -85,8 +93,12 @@ std::shared_ptr<Launch> launch_on_subgroups(const Communicator& comm, const RunL
                                             const LaunchSubgroups& subgroups, const NodeInventory& inventory,
                                             const LeadHook& hook) {
   const std::optional<int> number = subgroups.subgroup_of(comm.rank());
+  // Collective over all ranks. Rank 0 takes part without a subgroup. The place in the subgroup orders its
+  // ranks, so that its first rank, which `LaunchDirector` takes for the leader, becomes rank 0 of the part.
   const std::optional<Communicator> subgroup = comm.split(number, subgroups.place_of(comm.rank()));
   if (comm.is_root()) return std::make_shared<LaunchOnSubgroups>(comm, runs, subgroups);
+  // Making a transport is collective: this call meets that of rank 0 in the constructor of
+  // `LaunchOnSubgroups`.
   const auto transport = make_worker_transport(comm, kLaunchId);
   SubgroupLink link(*transport);
   const std::vector<int> ranks = subgroups.ranks_of(static_cast<std::size_t>(*number));

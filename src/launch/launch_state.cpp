@@ -16,9 +16,13 @@ bool Launch::turn() {
   if (ended_) return false;
   try {
     const bool any = do_turn();
+    // The end is told only when every run is over, and once: afterwards the others have left, and a further
+    // message would find nobody.
     ended_ = all_over() && tell_end();
     return any;
   } catch (...) {
+    // After an error nobody knows where the other ranks stand. Every later turn says so instead of waiting
+    // for them.
     broken_ = true;
     throw;
   }
@@ -30,6 +34,7 @@ bool Launch::all_over() const {
   return true;
 }
 
+/// The limit is on silence and not on the whole wait: each turn that brought news starts the time anew.
 void Launch::wait_until(const std::function<bool()>& done) {
   Waiter waiter(wait_options());
   while (!done()) {
@@ -49,6 +54,8 @@ void Launch::cancel_all() {
   for (std::size_t run = 0; run < size(); ++run) cancel(run);
 }
 
+/// Called by destructors, so it must not throw. It cancels before it waits, because nobody is interested in
+/// the results any more and the other ranks have to be let go.
 void Launch::close() noexcept {
   if (broken_) return;
   try {
@@ -95,6 +102,7 @@ Bytes encode_summary(const Launch& launch) {
   return std::move(out.bytes());
 }
 
+/// The names of the runs are not sent, as every rank has the list; the outcomes stand in its order.
 std::vector<MapOutcome> decode_summary(std::span<const std::byte> bytes, const RunList& runs) {
   ByteReader in(bytes, "the summary of a launch");
   std::vector<MapOutcome> outcomes;
@@ -103,6 +111,8 @@ std::vector<MapOutcome> decode_summary(std::span<const std::byte> bytes, const R
   return outcomes;
 }
 
+/// Executors of the program are replaced as a whole: the request holds only their names and whether they use
+/// threads.
 void take_functions(MapOptions& options, const MapOptions& own) {
   for (const auto& [output, size] : own.chunksizes)
     if (size.is_function()) options.chunksizes[output] = size;

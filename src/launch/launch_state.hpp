@@ -17,8 +17,8 @@ class Launch {
  public:
   virtual ~Launch() = default;
 
-  /// What has to be done now; false when there is nothing. May throw `Error` (rank_lost), after which
-  /// nothing goes on.
+  /// Does what has to be done now; returns false when there was no work. May throw `Error` (rank_lost), after
+  /// which nothing goes on.
   bool turn();
   virtual std::size_t size() const = 0;
   virtual const MapOutcome& outcome(std::size_t run) const = 0;
@@ -31,7 +31,7 @@ class Launch {
   bool ended() const { return ended_; }
   void wait_until(const std::function<bool()>& done);
   void cancel_all();
-  /// Cancels what is not over, and waits for the end. Throws nothing.
+  /// Cancels what is not over, and waits for the end. Does not throw.
   void close() noexcept;
 
  protected:

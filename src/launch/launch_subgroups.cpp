@@ -8,6 +8,8 @@
 
 namespace mpipe {
 
+/// Workers are listed node by node and cut into stretches whose sizes differ by one at most. Ranks of one
+/// node thus stay together as far as the sizes allow, and most messages of a subgroup stay within a node.
 LaunchSubgroups divide_ranks(const NodeInventory& inventory, int count) {
   std::vector<WorkerId> workers;
   for (const NodeResources& node : inventory.nodes)
@@ -30,6 +32,7 @@ std::optional<int> LaunchSubgroups::subgroup_of(int rank) const {
   return std::nullopt;
 }
 
+/// Rank 0 is in no subgroup and gets 0, which nobody reads: it has no color in the split.
 int LaunchSubgroups::place_of(int rank) const {
   for (const auto& subgroup : workers)
     for (std::size_t place = 0; place < subgroup.size(); ++place)

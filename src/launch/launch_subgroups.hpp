@@ -15,7 +15,7 @@ namespace mpipe {
 struct LaunchSubgroups {
   std::vector<std::vector<WorkerId>> workers;  ///< of each subgroup; worker i is rank i + 1
 
-  /// Empty for rank 0, which is in none.
+  /// Empty for rank 0, which is in no subgroup.
   std::optional<int> subgroup_of(int rank) const;
   int place_of(int rank) const;  ///< within its subgroup
   std::vector<int> ranks_of(std::size_t subgroup) const;

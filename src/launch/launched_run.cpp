@@ -32,12 +32,15 @@ MapOutcome outcome_of(const std::string& name, const std::function<Results()>& r
     outcome.exit_code = outcome.results->failed_elements > 0 ? exit_code(Category::function_raised) : 0;
     return outcome;
   } catch (const FunctionError& error) {
+    // The order matters, because the more special types come first: both of them carry the results that were
+    // computed before, which a plain `Error` does not.
     outcome.results = std::make_shared<const Results>(error.partial());
     outcome.error = std::make_shared<const FunctionError>(error);
   } catch (const RunStopped& error) {
     outcome.results = error.partial();
     outcome.error = std::make_shared<const Error>(error);
   } catch (const Error& error) {
+    // Without all of its ranks no other run can go on either, so this is not the outcome of one run.
     if (error.category() == Category::rank_lost) throw;
     outcome.error = std::make_shared<const Error>(error);
   }
@@ -66,6 +69,8 @@ void LaunchedRun::on_message(const LaunchMessage& message) {
   if (message.kind == LaunchKind::note)
     return tell([&](RunObserver& observer) { observer.on_note(to_text(message.payload)); });
   if (message.kind == LaunchKind::value) {
+    // Values come before the message that ends the run. They are kept until then, as only the results say
+    // which of them fit.
     values_[message.detail] = Value::from_wire(message.payload);
     return;
   }
@@ -113,6 +118,9 @@ void LaunchedRun::tell(const std::function<void(RunObserver&)>& call) {
   }
 }
 
+/// Plans the run here a second time, as its leader did: a plan is not sent, as it follows from the request
+/// and the number of ranks. Only the shapes that an earlier start found are new, and they come with the
+/// message.
 void LaunchedRun::begin(ByteReader& in) {
   if (plan_) throw Bug(fmt::format("the run '{}' has started twice", data_->name));
   const RunStart start = get_start(in);
@@ -135,6 +143,8 @@ void LaunchedRun::tell_progress(ByteReader& in) {
 }
 
 void LaunchedRun::tell_blocks(ByteReader& in) {
+  // Times of events are turned into those of this rank's clock by their age, because clocks of different
+  // ranks are not compared.
   const TimePoint now = SteadyClock().now();
   const BlockEvents blocks = get_block_events(in);
   blocks_left_out_ += blocks.left_out;
@@ -165,6 +175,7 @@ void LaunchedRun::take_over(ByteReader& in) {
     }
     values_.clear();
   }
+  // The results are complete before the outcome takes them: an error of a function holds them, too.
   MapOutcome outcome = get_outcome(in, data_->name, std::move(results));
   in.expect_end();
   if (outcome.completed() && !outcome.results)
@@ -187,6 +198,9 @@ void LaunchedRun::end(MapOutcome outcome) {
     if (outcome_.error) return outcome_.error->what();
     return outcome_.exit_code != 0 ? failures_text(*outcome_.results) : "";
   };
+  // The status says first how the run itself ended, so that an observer which reads it from `on_end` sees the
+  // end. It is written again below: the status itself is told of the end without the exit code, and an
+  // observer that throws turns the outcome into a failure.
   status_->finish(outcome_.state, outcome_.exit_code, message());
   // A run that fails has told its observers itself where this rank led it.
   const bool led_elsewhere = plan_.has_value();
@@ -210,6 +224,7 @@ void LaunchedRun::drop() {
   end(std::move(outcome));
 }
 
+/// A run that was dropped never started its status, so what the outcome says is put over it.
 RunStatus LaunchedRun::status() const {
   RunStatus status = status_->status();
   if (!over()) return status;

@@ -77,6 +77,8 @@ Failure failure_of(const Error& error) {
   return failure;
 }
 
+/// A state that cannot be that of a run which is over comes from damaged bytes, and is refused here rather
+/// than shown to a user.
 RunState get_end_state(ByteReader& in) {
   const auto state = in.get_enum(RunState::stale);
   if (state != RunState::completed && state != RunState::failed && state != RunState::cancelled)
@@ -124,6 +126,8 @@ BlockEvents get_block_events(ByteReader& in) {
   return events;
 }
 
+/// Sets are written per output in the order of the names, which is that of the plan; the reader goes through
+/// its own plan in the same order and needs no names.
 void put_results(ByteWriter& out, const Results& results) {
   for (const std::string& name : results.names) {
     const OutputResult& output = results.outputs.at(name);
@@ -233,6 +237,8 @@ void RunReporter::on_note(const std::string& text) {
   link_.send({LaunchKind::note, run_, 0, to_bytes(text)});
 }
 
+/// Called before every wave but the first, mostly without news. Shapes that did not change are not sent
+/// again.
 void RunReporter::on_resolved(const Plan& plan) {
   ByteWriter shapes;
   put_shapes(shapes, plan);
@@ -241,6 +247,7 @@ void RunReporter::on_resolved(const Plan& plan) {
   link_.send({LaunchKind::resolved, run_, 0, shapes_});
 }
 
+/// A failure is sent at once and does not wait for the period: it is what a user wants to hear of first.
 void RunReporter::on_failure(const Failure& failure) {
   send(LaunchKind::failure, [&](ByteWriter& out) { put_failure(out, failure); });
 }
@@ -254,6 +261,8 @@ void RunReporter::on_block_done(const BlockWorker& worker, const Block& block, I
   keep({worker, block, true, completed, busy}, now);
 }
 
+/// Events beyond the limit are counted instead of kept. The count is told, so that nobody takes the list for
+/// complete.
 void RunReporter::keep(BlockEvent event, TimePoint now) {
   if (blocks_.size() < kMostBlockEvents)
     blocks_.push_back({std::move(event), now});
@@ -296,6 +305,8 @@ void RunReporter::flush(TimePoint now) {
 }
 
 void RunReporter::send_over(const MapOutcome& outcome) {
+  // The rest of the news goes first, then values, and the end last: rank 0 gives the subgroup its next run as
+  // soon as it has read the end.
   flush(blocks_.empty() ? told_ : blocks_.back().at);
   std::vector<ArrayLayout> layouts;
   for (std::uint32_t k = 0; outcome.results && k < outcome.results->names.size(); ++k) {

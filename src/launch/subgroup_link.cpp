@@ -23,6 +23,9 @@ std::optional<LaunchMessage> SubgroupLink::poll() {
   return std::nullopt;
 }
 
+/// Reads everything that has arrived, because nobody else takes messages of rank 0 while a run goes on.
+/// Offers are put aside for the next `regroup`; a request to cancel an earlier run may still come in and is
+/// passed over.
 bool LeaderControl::cancelled() {
   while (const auto message = link_.poll()) {
     if (message->kind == LaunchKind::offer && message->run == run_)
@@ -37,6 +40,8 @@ bool LeaderControl::cancelled() {
 }
 
 std::vector<SubgroupId> LeaderControl::take_offers() {
+  // An offer that arrived since the last question counts as well. The call is qualified, since the override
+  // of a derived class may decline offers and come back here.
   LeaderControl::cancelled();
   return std::exchange(offers_, {});
 }
@@ -83,6 +88,8 @@ Bytes serve_subgroup(SubgroupLink& link, SubgroupWork& work, const WaitOptions& 
       }
     }
   } catch (const std::exception& error) {
+    // Rank 0 would otherwise wait for a rank that has left its service. It is told before the exception goes
+    // on, and gives up the launch.
     link.send({LaunchKind::broken, {}, 0, to_bytes(fmt::format("{} (on {})", error.what(), host_name()))});
     throw;
   }

@@ -37,6 +37,9 @@ SubgroupRun::SubgroupRun(const Communicator& world, const Communicator& subgroup
       runs_(runs),
       hook_(hook) {}
 
+/// The number goes first and the list follows only if there is one, because the receiver learns from the
+/// number whether and how much to receive. The parts travel on the communicator of the launch, as no other
+/// one has both sides in it.
 void SubgroupRun::answer(SubgroupId subgroup, const std::vector<int>& ranks) {
   const std::uint64_t count = ranks.size();
   const auto head = std::as_bytes(std::span(&count, 1));
@@ -49,6 +52,8 @@ void SubgroupRun::answer(SubgroupId subgroup, const std::vector<int>& ranks) {
   world_.exchange(parts, {});
 }
 
+/// Groups are kept: making one is collective and costs MPI a communicator, and the same subgroups meet again
+/// and again.
 const Communicator& SubgroupRun::group_of(const std::vector<int>& ranks) {
   const auto known = groups_.find(ranks);
   if (known != groups_.end()) return known->second;
@@ -64,14 +69,18 @@ class SubgroupRun::Regrouper {
   const std::vector<int>& ranks() const { return ranks_; }
   /// Why nobody joined when that was tried last.
   const std::string& refusal() const { return refusal_; }
-  /// Collective over `comm`. `more`: of rank 0. Nothing also where one of those cannot read what it needs
-  /// (see `join_request`, which fails there).
+  /// Collective over `comm`. `more` counts on rank 0. The result is empty where nobody joins, also because
+  /// one of the new ranks cannot read what it needs (see `join_request`, which fails there).
   std::optional<Communicator> regroup(const Communicator& comm, const std::vector<int>& more) {
+    // All ranks of the run hear from its rank 0 who joins. Only then do they make the group, which is
+    // collective over old and new ranks.
     const std::vector<int> joining = decode_ranks(comm.broadcast(encode_ranks(more)));
     if (joining.empty()) return std::nullopt;
     std::vector<int> ranks = ranks_;
     ranks.insert(ranks.end(), joining.begin(), joining.end());
     const Communicator& all = subgroup_.group_of(ranks);
+    // The new ranks get the request as it was when the run began, and plan it themselves. The agreement that
+    // follows meets the one in `join_request`.
     all.broadcast(comm.is_root() ? request_ : Bytes{});
     try {
       together(all, [] {});
@@ -131,9 +140,13 @@ class SubgroupRun::Leader final : public LeaderControl {
       const std::vector<int> of_subgroup = subgroup_.subgroups_.ranks_of(subgroup.value);
       ranks.insert(ranks.end(), of_subgroup.begin(), of_subgroup.end());
     }
+    // The subgroups on offer wait for this answer. They must have it before this rank enters the group, which
+    // is made by both sides together.
     for (const SubgroupId subgroup : subgroups) subgroup_.answer(subgroup, ranks);
     auto all = regrouper_.regroup(comm, {ranks.begin() + static_cast<long>(before), ranks.end()});
     const LaunchKind outcome = all ? LaunchKind::joined : LaunchKind::declined;
+    // Rank 0 hears of it last, when it is certain: until then the subgroup counts as offered and gets no
+    // other run.
     for (const SubgroupId subgroup : subgroups) link_.send({outcome, run_, subgroup.value, {}});
     if (!all && !subgroups.empty()) {
       last_ = true;
@@ -141,7 +154,7 @@ class SubgroupRun::Leader final : public LeaderControl {
     }
     return all;
   }
-  /// What is on offer is not taken any more.
+  /// Refuses all subgroups that are on offer.
   void decline() {
     for (const SubgroupId subgroup : take_offers()) subgroup_.decline(run_, subgroup, link_);
   }
@@ -181,6 +194,8 @@ void SubgroupRun::lead(MapId run, SubgroupId subgroup, Bytes bytes, SubgroupLink
   Leader control(*this, Regrouper(*this, subgroups_.ranks_of(subgroup.value), bytes), link, run, *reporter);
   const MapOutcome outcome = outcome_of(
       data.name, [&] { return execute_request(subgroup_, data.pipeline, take, inventory_, &control, hook); });
+  // An offer may have come in since the run looked for one last. Its subgroup waits for an answer, and rank 0
+  // takes the answer also after the end of the run.
   control.decline();
   reporter->send_over(outcome);
 }
@@ -190,6 +205,7 @@ void SubgroupRun::join(MapId run, int leader, SubgroupLink&) {
   const ReceivePart head{leader, std::as_writable_bytes(std::span(&count, 1))};
   world_.exchange({}, std::span(&head, 1));
   if (count == 0) return;
+  // Checked before memory is reserved for the list.
   if (count > static_cast<std::uint64_t>(world_.size())) throw Bug("more ranks for a run than there are");
   std::vector<int> ranks(count);
   const ReceivePart list{leader, std::as_writable_bytes(std::span(ranks))};

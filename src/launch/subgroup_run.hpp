@@ -29,7 +29,8 @@ class SubgroupRun final : public SubgroupWork {
   class Leader;
   class Member;
 
-  /// Tells the ranks of a subgroup who computes the run together with them; nobody: they do not.
+  /// Tells the ranks of a subgroup who computes the run together with them; an empty list means that they do
+  /// not join.
   void answer(SubgroupId subgroup, const std::vector<int>& ranks);
   void lead(MapId run, SubgroupId subgroup, Bytes bytes, SubgroupLink& link);
   /// The group of these ranks, which all of them make at the same time, unless they had it before.

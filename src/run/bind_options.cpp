@@ -27,6 +27,8 @@ std::optional<Index> slice_end(std::string_view text, const std::string& entry) 
   return number;
 }
 
+/// Reads `3` as a position and `0:10:2` as a slice. A text with a colon is always a slice, also `:`, which
+/// selects the whole axis; an empty text is refused, because it would otherwise count as a slice, too.
 std::variant<Index, Slice> read_position(std::string_view text, const std::string& entry) {
   std::array<std::optional<Index>, 3> parts;
   std::size_t count = 0;
@@ -45,11 +47,14 @@ std::variant<Index, Slice> read_position(std::string_view text, const std::strin
   return Slice{parts[0], parts[1], parts[2]};
 }
 
-/// Visits the members of `MapOptions`: each of them that the table of options has, and somebody gave, is read.
+/// Visits the members of `MapOptions`: each of them that the table of options has, and somebody gave, is
+/// read.
 class OptionBinder {
  public:
   explicit OptionBinder(const OptionValues& values) : values_(values) {}
 
+  /// Names come from `visit_options`, which knows all members, while the table of options has only those that
+  /// can be written as text. A member that nobody gave keeps its default.
   template <class T>
   void operator()(std::string_view name, T& member) {
     name_ = name;

@@ -23,6 +23,7 @@ void for_each_function(const Plan& plan, const Settings& settings, Visitor visit
       visit(plan.pipeline().function(id), settings.executor_of(stage.id));
 }
 
+/// A memory of 0 means that the node does not tell how much it has, so there is nothing to compare with.
 void check_on_node(const FunctionNode& function, const NodeResources& node) {
   const Resources& needs = function.function.resources();
   if (needs.threads > node.cores)
@@ -42,7 +43,7 @@ void check_on_node(const FunctionNode& function, const NodeResources& node) {
         function.name(), needs.gpus, node.host, node.devices.size()));
 }
 
-/// The most gpus that a call needs, by the ranks that make such calls; 0: none.
+/// The most gpus that a call needs, by the ranks that make such calls; 0 where no call needs any.
 struct DeviceNeeds {
   int everywhere = 0;  ///< any rank
   int in_teams = 0;    ///< any but rank 0, which schedules
@@ -53,6 +54,7 @@ DeviceNeeds device_needs(const Plan& plan, const Settings& settings) {
   DeviceNeeds needs;
   for_each_function(plan, settings, [&](const FunctionNode& function, const ExecutorChoice& executor) {
     const Resources& call = function.function.resources();
+    // Executors other than mpi work in the process of rank 0, so only that rank has to find the devices.
     int& most = executor.kind != ExecutorKind::mpi ? needs.on_root
                 : call.ranks > 1                   ? needs.in_teams
                                                    : needs.everywhere;
@@ -78,6 +80,9 @@ DeviceUsers users_on(const NodeResources& node, const DeviceNeeds& needs, bool r
   return users;
 }
 
+/// Gives the ranks of a node that need devices equal shares of them, which do not overlap. What is left over
+/// after the division stays unused: a rank with one more than the others could not be relied upon, as any
+/// rank may get any call.
 void share_node(const NodeResources& node, const DeviceNeeds& needs, DeviceShares& shares) {
   const auto [ranks, needed] = users_on(node, needs, shares.rank0_computes);
   if (ranks.empty()) return;
@@ -113,6 +118,8 @@ bool any_function(const Plan& plan, Predicate&& holds) {
   return false;
 }
 
+/// Whether the rule for the number of ranks reads inputs of the run only. Such a rule can be asked before the
+/// run starts; one that reads outputs has to wait until they are computed.
 bool takes_constants_only(const Plan& plan, FunctionId id) {
   const PlannedFunction& planned = *plan.function(id);
   for (const std::size_t k : plan.pipeline().function(id).function.rank_rule_positions())
@@ -159,6 +166,7 @@ void check_resources(const Plan& plan, const Settings& settings, const NodeInven
                      Rank0 rank0) {
   for_each_function(plan, settings, [&](const FunctionNode& function, const ExecutorChoice& executor) {
     const bool on_all = executor.kind == ExecutorKind::mpi;
+    // The first node is the one of rank 0, where all executors but mpi do their work.
     const auto first = inventory.nodes.begin();
     std::for_each(first, on_all ? inventory.nodes.end() : first + 1,
                   [&](const NodeResources& node) { check_on_node(function, node); });
@@ -168,6 +176,7 @@ void check_resources(const Plan& plan, const Settings& settings, const NodeInven
           "at a time. Use mpi or sequential for it.",
           function.name(), executor.to_string()));
   });
+  // Called for its check alone: it refuses nodes whose devices are too few for the ranks on them.
   share_devices(plan, settings, inventory, rank0);
 }
 
@@ -195,6 +204,8 @@ void check_teams(const Plan& plan, const Settings& settings, int ranks) {
     if (!node.function.rank_rule() || !is_known(plan.external_shape(stage.id)) ||
         !takes_constants_only(plan, id))
       continue;
+    // The rule is asked here with the values that it will be asked with in the run, so that a team that is
+    // too large is refused before anything is computed. No values of outputs are needed for that.
     RunArrays none(plan);
     BlockRunner(plan, none, nullptr, {}).teams_of(id, plan.selected(stage.id), most);
   }

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A whole text as a number from 0; -1 when it is none.
+/// A whole text as a number from 0; -1 when the text is not such a number.
 int number_in(std::string_view text) {
   int number = -1;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -40,6 +40,8 @@ std::vector<int> counted(const char* name, std::string_view text) {
   return first_devices(count);
 }
 
+/// Devices that a variable lists by number. They are sorted and named once, so that all ranks of a node
+/// divide the same list.
 std::vector<int> listed(const char* name, std::string_view text) {
   std::vector<int> devices;
   while (!text.empty()) {
@@ -58,7 +60,7 @@ std::vector<int> listed(const char* name, std::string_view text) {
   return devices;
 }
 
-/// Paths of what is in a directory; none when it cannot be read.
+/// Paths of what is in a directory; the list is empty when the directory cannot be read.
 std::vector<fs::path> entries_of(const fs::path& directory) {
   std::vector<fs::path> paths;
   std::error_code problem;
@@ -93,6 +95,8 @@ int amd_devices(const fs::path& root) {
 
 }  // namespace
 
+/// What a user says counts more than what a batch system says, and that more than what the machine has: a job
+/// must not use devices of its node that were given to another one.
 std::vector<int> find_devices(const fs::path& root) {
   if (const char* text = std::getenv("MPIPE_GPUS")) return counted("MPIPE_GPUS", text);
   for (const char* name : {"CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"})

@@ -10,6 +10,7 @@
 namespace mpipe {
 namespace {
 
+/// Small ranges are packed until they fill a round, which bounds the buffer on every rank.
 constexpr std::size_t kRoundBytes = std::size_t{4} << 20;
 
 Bytes encode_ranges(const RangeSet& set) {
@@ -98,6 +99,8 @@ class RoundTrip {
   template <class Copy>
   void copy(const std::vector<IndexRange>& ranges, const Copy& copy_range) {
     std::size_t at = 0;
+    // All ranks walk through the ranges in this order, so the place of a range in the buffer follows from the
+    // ranges alone and is never sent.
     for (const IndexRange& range : ranges) {
       const std::size_t size = static_cast<std::size_t>(range.size()) * array_.element_bytes();
       if (size == 0) continue;  // elements without values have no place either
@@ -124,6 +127,7 @@ Bytes pack(const PartialArray& array, const RangeSet& ranges) {
   return bytes;
 }
 
+/// The inverse of `pack`: the ranges are known on both sides, so only the sizes of the values travel.
 void unpack(PartialArray& array, const RangeSet& ranges, std::span<const std::byte> bytes) {
   ByteReader reader = detail::element_reader(bytes, array.type());
   for (const IndexRange& range : ranges.ranges()) {
@@ -164,7 +168,10 @@ void share_with_all(const Communicator& comm, PartialArray& array) {
   const RangeSet everything = united(elements);
   bool complete_everywhere = true;
   for (const RangeSet& of_rank : elements) complete_everywhere = complete_everywhere && of_rank == everything;
+  // All ranks decide this from the same table, so either all of them return here or all go on.
   if (complete_everywhere) return;
+  // Every rank computes from the same table who sends what. All therefore make the same collective calls in
+  // the same order without another word about it.
   const auto owned = owned_elements(elements);
   const Transfer transfer = [&](std::span<std::byte> bytes, int from) { comm.broadcast_into(bytes, from); };
   for (int from = 0; from < comm.size(); ++from) {
@@ -178,6 +185,8 @@ void share_with_all(const Communicator& comm, PartialArray& array) {
       if (!is_source) unpack(array, ranges, bytes);
     }
   }
+  // Elements of fixed size are marked only when all of them have arrived: an error on the way leaves an array
+  // that claims no more than it holds.
   for (const IndexRange& range : everything.ranges()) array.mark(range);
 }
 
@@ -191,6 +200,8 @@ void gather_at_root(const Communicator& comm, PartialArray& array) {
     comm.exchange(comm.rank() == from ? std::span(&send, 1) : std::span<const SendPart>{},
                   comm.is_root() ? std::span(&receive, 1) : std::span<const ReceivePart>{});
   };
+  // One sender at a time, so that rank 0 needs one buffer. The other ranks make the same calls with empty
+  // lists.
   for (int from = 1; from < comm.size(); ++from) {
     const RangeSet& ranges = owned[static_cast<std::size_t>(from)];
     if (!array.type().fixed_size()) continue;

@@ -22,6 +22,8 @@ class KeptStatus {
     options.observer = all;
     if (hook_) hook_(writer_);
   }
+  /// The hook forgets the writer before it goes: whoever got it could otherwise write to a folder that the
+  /// run has left already.
   ~KeptStatus() {
     if (writer_ && hook_) hook_(nullptr);
   }
@@ -89,6 +91,8 @@ Results execute_request(const Communicator& comm, const Pipeline& pipeline,
                         RunControl* control, const StatusHook& hook) {
   const SteadyClock clock;
   Request request;
+  // The bytes may be unreadable on one rank only, for instance where an input file is missing there. All
+  // ranks then fail alike, before any of them waits in a later call.
   together(comm, [&] { request = take(); });
   std::unique_ptr<RunSetup> setup = plan_request(comm, pipeline, request, inventory);
   std::optional<KeptStatus> status;  // rank 0
@@ -96,6 +100,8 @@ Results execute_request(const Communicator& comm, const Pipeline& pipeline,
     if (comm.is_root()) status.emplace(setup->options, hook);
   });
   if (!status) return MapRun(comm, std::move(setup), inventory, control, clock).run();
+  // Only rank 0 gets here. Its status is the last thing that changes: it says how the run ended, so the run
+  // must have ended.
   try {
     Results results = MapRun(comm, std::move(setup), inventory, control, clock).run();
     status->finish(results);
@@ -110,6 +116,8 @@ Results join_request(const Communicator& comm, const Pipeline& pipeline, std::sp
                      RunControl* control) {
   const SteadyClock clock;
   std::unique_ptr<RunSetup> setup;
+  // The ranks that compute the run already make the same agreement when they let others join: where one of
+  // the new ranks fails here, the others go on without them.
   together(comm, [&] { setup = std::make_unique<RunSetup>(pipeline, decode_request(bytes), comm.size()); });
   return MapRun(comm, std::move(setup), control, clock).run();
 }

@@ -74,6 +74,8 @@ LocalWorkers::LocalWorkers(const Communicator& comm, const RunSetup& setup, cons
   // The zygote is asked by each rank for itself, so one that fails must not go on alone.
   std::vector<CalledBody> bodies;
   together(comm, [&] { bodies = isolate_functions(); });
+  // The runner comes last: it takes the shares of devices, the communicator and the isolated bodies that were
+  // made above. Where other threads compute, it gets no sink, as only this thread may use the store.
   runner_ = std::make_unique<BlockRunner>(
       setup.plan, arrays, appends_late_ ? nullptr : sink,
       BlockRunnerOptions{.seed = setup.options.seed,
@@ -87,6 +89,8 @@ LocalWorkers::LocalWorkers(const Communicator& comm, const RunSetup& setup, cons
                          .bodies = std::move(bodies)});
 }
 
+/// Rank 0 works beside its scheduling where it has nobody to schedule, or where the options and the devices
+/// allow it. It does so in a thread of its own if both the functions and MPI permit one.
 void LocalWorkers::choose_rank0(bool computes) {
   const bool with_others = setup_.settings.uses(ExecutorKind::mpi) && comm_.size() > 1;
   rank0_computes_ = !with_others || (setup_.options.rank0 != Rank0::schedule && computes);
@@ -97,12 +101,16 @@ void LocalWorkers::choose_rank0(bool computes) {
 /// Collective. Gets ready for functions that take communicators. Returns the one of this rank alone.
 Comm LocalWorkers::form_teams(const NodeInventory& inventory) {
   if (wants_teams(setup_.plan) && comm_.size() > 1) {
+    // Teams are made on a communicator of their own: their messages cannot be taken for those of the
+    // scheduler, which are under way at the same time.
     team_maker_ = make_team_maker(comm_.duplicate());
     node_of_rank_.resize(static_cast<std::size_t>(comm_.size()));
     for (std::uint32_t node = 0; node < inventory.nodes.size(); ++node)
       for (const int rank : inventory.nodes[node].ranks) node_of_rank_[static_cast<std::size_t>(rank)] = node;
   }
   if (!takes_communicators(setup_.plan) || !comm_.uses_mpi()) return {};
+  // A function that takes a communicator also gets one where it is called by a single rank; it holds that
+  // rank alone, so nothing it does there can disturb the messages of the run.
   const int self = comm_.rank();
   return function_comm(comm_.subgroup(std::span(&self, 1)));
 }
@@ -116,6 +124,7 @@ std::vector<CalledBody> LocalWorkers::isolate_functions() {
     const Function& function = setup_.pipeline.function({id}).function;
     const bool alone = function.isolation() == Isolation::process;
     const bool by_executor = setup_.settings.executor_of(planned->stage).kind == ExecutorKind::processes;
+    // The executor `processes` works on rank 0 only, so other ranks need no children for it.
     if (!alone && (!by_executor || !comm_.is_root())) continue;
     if (!isolated_) isolated_ = std::make_unique<IsolatedBodies>(comm_.zygote());
     bodies[id] = {isolated_->isolate(function, alone ? ChildLife::one_call : ChildLife::many), alone};
@@ -155,6 +164,8 @@ std::unique_ptr<Pool> LocalWorkers::local_pool(const ExecutorChoice& executor) {
   return std::make_unique<InlinePool>(*runner_, clock_, place_);
 }
 
+/// Workers are numbered as traits are: the other ranks come first, and the worker of rank 0, if there is one,
+/// is the last. `WorkerGroup` and the pools rely on that order.
 std::unique_ptr<WorkerGroup> LocalWorkers::make_group(const ExecutorChoice& executor, RemotePool* others) {
   std::unique_ptr<Pool> local;
   std::vector<WorkerTraits> traits;

@@ -39,6 +39,8 @@ FunctionError::FunctionError(const std::string& text, std::vector<Failure> failu
                              std::shared_ptr<const Results> partial)
     : Error(failures.front().category, text), failures_(std::move(failures)), partial_(std::move(partial)) {}
 
+/// By value, in the order of the array: the element that it belongs to. One element has several values where
+/// the function returns an array, whose axes are the internal ones.
 std::vector<Index> OutputResult::elements_of_values() const {
   Shape outer;
   Shape shape;
@@ -73,6 +75,8 @@ std::vector<bool> OutputResult::mask() const {
 ValueState OutputResult::state(Index element) const {
   if (done.contains(element)) return ValueState::done;
   if (failed.contains(element)) return ValueState::failed;
+  // The order matters: an element that is blocked by an array is in `blocked`, too, and the more precise word
+  // is the one to return.
   if (blocked_by_array.contains(element)) return ValueState::blocked_by_array;
   return blocked.contains(element) ? ValueState::blocked_by_value : ValueState::missing;
 }
@@ -92,6 +96,7 @@ const OutputResult& Results::at(const std::string& output) const {
               fmt::format("this run has no output '{}'.{}", output, did_you_mean(output, known)));
 }
 
+/// Only an element that is blocked has causes elsewhere; one that failed is its own cause.
 std::vector<RootCause> Results::root_causes(const std::string& output, Index element,
                                             std::size_t most) const {
   std::vector<RootCause> causes;
@@ -149,7 +154,10 @@ Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& in
 
 Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,
             const MapOptions& options) {
+  // The messages of the run travel apart from those of the program, which may have some under way on `comm`.
   const Communicator own = comm.size() > 1 ? comm.duplicate() : comm;
+  // Checked before anything is planned: ranks with different plans would make different collective calls and
+  // wait for each other for ever.
   if (!own.all_agree(fnv1a(pipeline.digest_text())))
     throw Error(Category::bad_option,
                 "the ranks brought different pipelines to one map (functions, mapspecs, defaults or bound "

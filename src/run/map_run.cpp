@@ -27,6 +27,9 @@ std::shared_ptr<RunObserver> observer_of(const Communicator& comm, const MapOpti
 
 }  // namespace
 
+/// The store comes first, because what it has kept decides what is left to compute and which shapes are
+/// known. The workers follow, as their runner appends to the store. Observers are told last, with numbers
+/// that are right then.
 MapRun::MapRun(const Communicator& comm, std::unique_ptr<RunSetup> setup, const NodeInventory& inventory,
                RunControl* control, const Clock& clock)
     : comm_(comm),
@@ -47,6 +50,8 @@ MapRun::MapRun(const Communicator& comm, std::unique_ptr<RunSetup> setup, const 
   together(comm_, [&] { tell_start(); });
 }
 
+/// A rank that joins: everything that the others know of the run comes by `attach_ranks`, in which they take
+/// part at the same time.
 MapRun::MapRun(const Communicator& comm, std::unique_ptr<RunSetup> setup, RunControl* control,
                const Clock& clock)
     : comm_(comm),
@@ -77,11 +82,15 @@ Results MapRun::run() {
       lead();
     else
       follow();
+    // `lead` and `follow` return at the end of the run, or because ranks join. In that case the pools and
+    // transports of the old ranks are gone already, which `detach_ranks` relies on.
     if (!next_comm_) break;
     end_of_ranks();
     detach_ranks();
     attach_ranks();
   }
+  // The store is closed before results are gathered: what was computed is safe then, whatever happens while
+  // values travel.
   store_.finish(arrays_, !outcome_.stopped());
   Results results = collect_results(comm_, *setup_, progress_, arrays_);
   end_of_ranks();
@@ -109,11 +118,14 @@ void MapRun::lead() {
     WaveDirector director(
         {comm_, clock_, *setup_, progress_, store_, *workers_, arrays_, observer_, control_}, groups, others);
     outcome_ = director.direct(wave_);
+    // The others are in `serve` and enter the collective calls of `finish_wave` when they read the barrier,
+    // so it must be sent before rank 0 enters them itself.
     if (others != nullptr) others->send_barrier(static_cast<std::uint32_t>(wave_));
     more = finish_wave();
     if (more) begin_wave();
   }
   for (const auto& group : groups) times_.add_busy(group->busy());
+  // Without this the others would wait in `serve` for ever. No message may follow it.
   if (others != nullptr) others->send_stop();
 }
 
@@ -131,6 +143,8 @@ void MapRun::on_barrier(std::uint32_t) {
 
 /// An error of a commit is that of all ranks: rank 0 ends the wave with it.
 void MapRun::on_commit(std::uint32_t) {
+  // Rank 0 meets the same error in its own commit, and tells all ranks with the outcome of the wave. Only the
+  // loss of a rank is thrown on: there is nobody left to tell it.
   try {
     store_.commit(arrays_);
   } catch (const Error& error) {
@@ -149,6 +163,7 @@ void MapRun::begin_wave() {
     for (const OutputId output : outputs_of_wave(plan_, wave_))
       if (is_sized(plan_, output)) arrays_.prepare(output);
   });
+  // Arrays that are prepared take what earlier starts have computed, before any block reads them.
   for (const OutputId output : outputs_of_wave(plan_, wave_))
     if (is_sized(plan_, output)) load_stored(output);
   together(comm_,
@@ -221,7 +236,7 @@ void MapRun::apply_shapes() {
     if (is_sized(plan_, output)) arrays_.adopt(output);
 }
 
-/// None of the output's elements was selected, so none of those that depend on them. Another start may
+/// No element of the output was selected, and so no element that depends on them either. Another start may
 /// compute some: their shapes count as empty in this one, and the store is not told.
 void MapRun::assume_shape(OutputId output) {
   assumed_[output.value] = true;
@@ -234,6 +249,8 @@ void MapRun::assume_shape(OutputId output) {
   }
 }
 
+/// Collective. Values that a later wave reads are brought to all ranks, as any rank may get any block of it.
+/// What only this wave reads stays where it was computed.
 void MapRun::share(std::size_t wave) {
   for (const OutputId output : outputs_of_wave(plan_, wave))
     if (PartialArray* array = arrays_.find(output); array && plan_.output(output).crosses_waves)
@@ -246,12 +263,15 @@ bool MapRun::grow() {
   return next_comm_.has_value();
 }
 
+/// To be called while the workers still exist: the costs of their calls are theirs.
 void MapRun::end_of_ranks() {
   times_.end_of_ranks(clock_.now(), comm_.size(), worker_count_, workers_->runner().costs());
 }
 
 /// Gives up what depends on the ranks so far. The arrays stay.
 void MapRun::detach_ranks() {
+  // The workers refer to the sink of the store, which ends here; no block is computed between the two calls.
+  // The communicator changes last, because leaving the store still needs the old ranks.
   store_.leave(arrays_);
   workers_.reset();
   comm_ = *next_comm_;
@@ -265,6 +285,8 @@ void MapRun::attach_ranks() {
     if (!comm_.is_root()) take_state(state);
     setup_->settings = make_settings(plan_, setup_->options, comm_.size());
   });
+  // From here on both old and new ranks have the same plan and progress. They open the store together before
+  // workers are made, as these append to it; earlier values are shared at the end.
   const NodeInventory inventory = find_inventory(comm_, needs_devices(setup_->pipeline));
   store_.reopen(comm_);
   workers_ = std::make_unique<LocalWorkers>(comm_, *setup_, inventory, arrays_, store_.sink(), clock_);
@@ -321,6 +343,8 @@ void MapRun::throw_outcome(Results partial) {
     tell_end("cancelled", text);
     throw RunStopped(Error(Category::cancelled, text), results);
   }
+  // Failures arrived in the order in which ranks reported them. Sorted, the same run fails with the same
+  // message.
   progress_.sort(outcome_.failures);
   const bool too_many = outcome_.failures.empty();
   const FunctionError error =

@@ -17,12 +17,12 @@
 
 namespace mpipe {
 
-/// A loop over the waves of a run, which its ranks walk through together: `begin_wave`, blocks, `finish_wave`.
-/// The parts of the run are objects of their own; this class knows in which order they meet.
+/// A loop over the waves of a run, which its ranks walk through together: `begin_wave`, blocks,
+/// `finish_wave`. The parts of the run are objects of their own; this class knows in which order they meet.
 class MapRun final : private WorkerEvents {
  public:
-  /// Collective. Opens the store and gets the workers ready. `setup` is equal everywhere but for the observer,
-  /// which counts on rank 0, as `control` does; `control` and `clock` must outlive the run.
+  /// Collective. Opens the store and gets the workers ready. `setup` is equal everywhere but for the
+  /// observer, which counts on rank 0, as `control` does; `control` and `clock` must outlive the run.
   MapRun(const Communicator& comm, std::unique_ptr<RunSetup> setup, const NodeInventory& inventory,
          RunControl* control, const Clock& clock);
   /// Collective with the ranks whose `RunControl::regroup` gave them `comm`: this rank takes part in the rest

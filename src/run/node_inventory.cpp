@@ -49,6 +49,8 @@ NodeResources resources_of(const Node& node, const std::vector<Sight>& sights) {
 
 }  // namespace
 
+/// Every rank writes into its own place of a vector of zeros, and the maximum over all ranks joins them: one
+/// collective call instead of a gather and a broadcast.
 NodeInventory find_inventory(const Communicator& comm, bool with_devices) {
   std::vector<std::int64_t> all(4 * static_cast<std::size_t>(comm.size()), 0);
   together(comm, [&] {
@@ -69,6 +71,9 @@ NodeInventory find_inventory(const Communicator& comm, bool with_devices) {
   return inventory;
 }
 
+/// The part of an inventory that some of its ranks have. Rank 0 of the whole directs and computes nothing, so
+/// the devices of its node are divided among the other ranks there. Ranks are numbered anew by their places
+/// in `ranks`.
 NodeInventory inventory_of(const NodeInventory& whole, std::span<const int> ranks) {
   NodeInventory part{{}, whole.bound};
   for (const NodeResources& node : whole.nodes) {
@@ -86,6 +91,7 @@ NodeInventory inventory_of(const NodeInventory& whole, std::span<const int> rank
     std::sort(ours.devices.begin(), ours.devices.end());
     if (!ours.ranks.empty()) part.nodes.push_back(std::move(ours));
   }
+  // The first node of an inventory is that of rank 0, and checks rely on it.
   std::sort(part.nodes.begin(), part.nodes.end(),
             [](const NodeResources& a, const NodeResources& b) { return a.ranks.front() < b.ranks.front(); });
   return part;

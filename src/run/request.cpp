@@ -211,6 +211,8 @@ Value get_input_in_file(ByteReader& in) {
 
 }  // namespace
 
+/// Encodes options only to throw the result away: what cannot be sent is refused before a run starts. Of the
+/// inputs only the paths of their files are looked at, as values may be large.
 void check_texts(const Inputs& inputs, const MapOptions& options) {
   ByteWriter out;
   detail::visit_options(options, OptionWriter(out));
@@ -218,6 +220,7 @@ void check_texts(const Inputs& inputs, const MapOptions& options) {
     if (const auto place = place_of(value)) OptionWriter(out).put(place->file->path);
 }
 
+/// Options come first and inputs follow until the bytes end, so their number is not written.
 Bytes encode_request(const Inputs& inputs, const MapOptions& options) {
   ByteWriter out;
   detail::visit_options(options, OptionWriter(out));

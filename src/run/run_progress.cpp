@@ -36,6 +36,9 @@ void RunProgress::take_stored(std::span<const ElementStates> stored, bool keeps_
 void RunProgress::find_blocked(std::size_t wave) {
   const auto is_empty = [](const RangeSet& elements) { return elements.empty(); };
   if (std::all_of(without_value_.begin(), without_value_.end(), is_empty)) return;
+  // Functions are visited in an order in which a function comes after those that it reads:
+  // `note_without_value` makes what is blocked by one visible to the next, so that blocks spread through the
+  // whole wave in one pass.
   for (const StageId stage : plan_.stages_of_wave(wave)) {
     const bool sized = is_known(plan_.external_shape(stage));
     const RangeSet selected = sized ? plan_.selected(stage) : RangeSet{{0, 1}};
@@ -50,6 +53,7 @@ void RunProgress::find_blocked(std::size_t wave) {
   }
 }
 
+/// All ranks get here with the same outcome. That keeps their states equal without another message.
 void RunProgress::take_failed(WaveOutcome& outcome) {
   for (const FailedElements& failed : outcome.failed) {
     new_failures_ += failed.elements.count();
@@ -58,7 +62,7 @@ void RunProgress::take_failed(WaveOutcome& outcome) {
       note_without_value(output);
     }
   }
-  // Those that end the run block nothing: a resume tries them again.
+  // Failures that end the run block no other elements, because a resume tries them again.
   for (const Failure& failure : outcome.failures) {
     if (exit_code(failure.category) != exit_code(Category::function_raised)) continue;
     ++new_failures_;
@@ -80,6 +84,8 @@ std::vector<RangeSet> RunProgress::done() const {
   return done;
 }
 
+/// A call yields all outputs of its function or none of them, so an element without one of its values is not
+/// called for the others either.
 std::vector<RangeSet> RunProgress::never_called() const {
   std::vector<RangeSet> elements = without_value_;
   for (std::uint32_t id = 0; id < plan_.pipeline().functions().size(); ++id) {
@@ -127,6 +133,7 @@ void RunProgress::put(ByteWriter& out) const {
   out.put(new_failures_);
 }
 
+/// `without_value_` is derived from the states and not sent; it must be found anew for each of them.
 void RunProgress::get(ByteReader& in) {
   for (std::uint32_t k = 0; k < states_.size(); ++k) {
     states_[k] = ElementStates::get(in);

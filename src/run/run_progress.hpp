@@ -15,8 +15,8 @@
 namespace mpipe {
 
 /// The states of all elements at the end of the last wave, the same on every rank. Of an output without a
-/// known number of elements the one element 0 stands for all (see Lineage). Local: ranks learn from each other
-/// by `WaveOutcome`, and those that join by `put` and `get`.
+/// known number of elements the one element 0 stands for all (see Lineage). Local: ranks learn from each
+/// other by `WaveOutcome`, and those that join by `put` and `get`.
 class RunProgress {
  public:
   /// `plan` must outlive this, and may get to know shapes meanwhile.

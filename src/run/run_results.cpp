@@ -37,9 +37,12 @@ Results collect_results(const Communicator& comm, const RunSetup& setup, const R
     OutputResult result = result_of({k}, setup, progress);
     PartialArray* array = arrays.find({k});
     if (setup.options.return_results && array != nullptr && array->internal_known()) {
+      // Collective: all ranks must come here for the same outputs in the same order. The conditions above
+      // hold on all of them or on no one, as options and shapes are equal everywhere.
       gather_at_root(comm, *array);
       if (comm.is_root()) result.value = in_mapspec_order(*array, result.layout.external);
     }
+    // A call with several outputs fails once, so it is counted with its first output only.
     if (setup.plan.outputs()[k].position == 0) results.failed_elements += result.failed.count();
     results.names.push_back(result.name);
     results.outputs.emplace(result.name, std::move(result));

@@ -8,6 +8,8 @@ namespace mpipe {
 
 void RunTimes::end_of_ranks(TimePoint now, int ranks, std::uint32_t workers,
                             std::span<const FunctionCost> costs) {
+  // The ranks of a run may change. Each stretch of time is therefore weighted with the workers that were
+  // there in it, and the next one begins where this one ends.
   const Duration elapsed = now - std::exchange(regrouped_, now);
   worker_time_ += elapsed * std::max(1u, workers);
   rank_time_ += elapsed * std::max(static_cast<std::uint32_t>(ranks), workers);
@@ -28,6 +30,7 @@ void RunTimes::report(const Communicator& comm, const Plan& plan, Results& resul
     times.push_back(seconds(cost.busy));
     longest.push_back(seconds(cost.longest));
   }
+  // All ranks have the same functions in the same order, so the numbers are joined place by place.
   comm.all_reduce(calls, ReduceOp::sum);
   comm.all_reduce(times, ReduceOp::sum);
   comm.all_reduce(longest, ReduceOp::max);

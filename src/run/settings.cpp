@@ -38,7 +38,7 @@ class PerFunction {
                     {Subject::Kind::option, what});
     }
   }
-  /// nullptr when nothing is said for this function.
+  /// The entry that speaks for this function, or else the default; null when there is neither.
   const T* of(FunctionId id) const {
     const auto found = values_.find(id.value);
     return found == values_.end() ? default_ : found->second;
@@ -96,6 +96,8 @@ void check_user_executors(const MapOptions& options) {
 
 void choose_executors(const Plan& plan, const MapOptions& options, int ranks, Settings& settings) {
   check_user_executors(options);
+  // Entries of outputs that this run does not compute are checked as well: a misspelt executor is an error
+  // wherever it stands.
   for (const auto& [unused, executor] : options.executor) resolve(executor, options);
   const std::vector<std::string> names = executor_names(plan.pipeline(), options, ranks);
   for (const Stage& stage : plan.stages()) {
@@ -126,6 +128,8 @@ void require_folder(StorageKind storage, const MapOptions& options) {
               {Subject::Kind::option, "storage"});
 }
 
+/// Without any entry the kind follows from whether there is a run folder. As soon as there is one entry, all
+/// outputs need theirs or a default: a forgotten output would be lost silently at the end of the run.
 std::vector<StorageKind> choose_storage(const Plan& plan, const MapOptions& options) {
   const StorageKind fallback = options.run_folder.empty() ? StorageKind::memory : StorageKind::hdf5;
   const PerFunction<Named<StorageKind>> entries(plan.pipeline(), options.storage, "storage");

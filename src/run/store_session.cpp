@@ -111,6 +111,8 @@ bool StoreSession::claim_folder(const Communicator& comm) {
                                    : RunFolder::create(options.run_folder, options.overwrite));
     if (folder_->has_run()) {
       const RunDescription earlier = read_description(folder_->path());
+      // The comparison comes before the store is opened: a run that differs must not write a single byte to
+      // it.
       check_same_run(earlier, description_);
       description_.run_id = earlier.run_id;
       description_.created = earlier.created;
@@ -140,6 +142,8 @@ void StoreSession::open(const Communicator& comm) {
       return Bytes{};
     });
   } catch (...) {
+    // Only a folder that this start began is given up. What an earlier start left in it stays for the next
+    // resume.
     if (folder_ && !goes_on) folder_->abandon();
     throw;
   }
@@ -153,6 +157,7 @@ void StoreSession::leave(const RunArrays& arrays) noexcept {
   } catch (...) {
     trouble_ = failure_from_current_exception();
   }
+  // The sink refers to the store, so it goes first.
   sink_.reset();
   store_.reset();
 }
@@ -217,6 +222,8 @@ void StoreSession::append_late(const BlockRunner& runner, const Block& block, Bl
 }
 
 void StoreSession::maintain(TimePoint now) noexcept {
+  // After the first trouble the store is left alone until `check` has told the others; a second error would
+  // hide the first.
   if (!usable() || trouble_) return;
   try {
     store_->maintain(now);
@@ -234,6 +241,8 @@ void StoreSession::commit(const RunArrays& arrays) {
   try {
     store_->commit(arrays.all());
   } catch (...) {
+    // A collective call fails on all ranks, so all of them stop using the store from here on, and later calls
+    // match.
     broken_ = true;
     throw;
   }

@@ -21,6 +21,8 @@ constexpr Duration kDefaultGrace = std::chrono::seconds(30);
 void TeamTimeout::on_news(TeamNews& news, TimePoint now) {
   Watched& team = teams_[news.block];
   if (!news.failure) {
+    // News without a failure say that all members have come back from this try, and so from all tries before
+    // it. The time starts anew for failures of later ones.
     team.back_from = std::max(team.back_from, news.attempt + 1);
     team.failures.erase(team.failures.begin(), team.failures.lower_bound(team.back_from));
     if (!team.failures.empty()) team.since = now;
@@ -29,6 +31,7 @@ void TeamTimeout::on_news(TeamNews& news, TimePoint now) {
   if (news.attempt < team.back_from) return;
   if (team.failures.empty()) team.since = now;
   const auto [known, inserted] = team.failures.try_emplace(news.attempt, *news.failure);
+  // Several members of a team may throw. The failure of the lowest rank is told, whichever news came first.
   if (!inserted && news.failure->rank < known->second.rank) known->second = std::move(*news.failure);
 }
 

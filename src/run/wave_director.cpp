@@ -64,6 +64,8 @@ WaveOutcome WaveDirector::direct(std::size_t wave) {
     hand_out(wave);
   } catch (const Error& error) {
     if (error.category() == Category::rank_lost) {
+      // Whoever unwinds from here must not wait for the lost rank, neither in a destructor nor in
+      // MPI_Finalize.
       parts_.comm.abandon();
       throw;
     }
@@ -73,7 +75,7 @@ WaveOutcome WaveDirector::direct(std::size_t wave) {
     outcome_.error->category = Category::internal_error;
     outcome_.error->message = "while blocks were handed out: " + outcome_.error->message;
   }
-  // What there is, is stored next, and nobody may change it meanwhile.
+  // What has been computed is stored next, and no worker may change it meanwhile.
   if (outcome_.error)
     for (const auto& group : groups_) group->pool->quiesce();
   for (const Failure& failure : outcome_.failures) {
@@ -90,6 +92,7 @@ void WaveDirector::hand_out(std::size_t wave) {
     begin_stage(setup.plan.stages()[stage.value],
                 groups_[setup.settings.executor_of_stage[stage.value]]->scheduler);
   std::deque<GroupListener> listeners;  // which the dispatchers point to
+  // The stages are ready before the first dispatcher turns: a scheduler without work would be over at once.
   std::vector<Dispatcher> dispatchers;
   for (const auto& group : groups_)
     dispatchers.emplace_back(group->scheduler, *group->pool, parts_.clock,
@@ -121,6 +124,7 @@ void WaveDirector::begin_stage(const Stage& stage, Scheduler& scheduler) {
 
 void WaveDirector::on_block_done(WorkerGroup& group, WorkerId worker, const Block& block, BlockReport& report,
                                  TimePoint now) {
+  // A block that is over has no member left that could stay away, so its time limit is lifted.
   team_timeout_.on_over(block.id);
   note(group, worker, block, report, block.range.size(), now);
   if (!report.failed.empty()) note_failed(report, now);
@@ -132,6 +136,8 @@ void WaveDirector::on_block_failed(WorkerGroup& group, WorkerId worker, const Bl
   note(group, worker, block, report, report.completed, now);
   if (!report.failed.empty()) note_failed(report, now);
   for (const auto& other : groups_)
+    // The scheduler of the failed block knows already that no further block is to be handed out; the others
+    // have to be told.
     if (other.get() != &group) other->scheduler.on_drain(now);
   Failure& failure = *report.failure;
   // Noted before the observer hears of it, which may throw.
@@ -144,7 +150,9 @@ void WaveDirector::on_block_failed(WorkerGroup& group, WorkerId worker, const Bl
   parts_.observer.on_failure(failure);
 }
 
+/// Observers may cancel from within a tick, so the question whether the run is cancelled follows it.
 void WaveDirector::on_turn(TimePoint now) {
+  // A lost team comes first, because a commit waits for teams to end and this one never does.
   team_timeout_.check(now);
   if (wants_commit_ && may_commit()) commit();
   parts_.store.maintain(now);
@@ -161,6 +169,7 @@ void WaveDirector::on_turn(TimePoint now) {
 void WaveDirector::note(WorkerGroup& group, WorkerId worker, const Block& block, BlockReport& report,
                         Index handled, TimePoint now) {
   if (parts_.workers.appends_late() && group.is_local(worker))
+    // Before the size of the journal is looked at below: appending is what makes it grow.
     parts_.store.append_late(parts_.workers.runner(), block, report);
   for (LateShape& late : report.late_shapes) note_shape(block, std::move(late), now);
   parts_.observer.on_block_done(group.workers[worker.value], block, handled, report.busy, now);
@@ -254,6 +263,8 @@ bool WaveDirector::may_commit() const {
 void WaveDirector::commit() {
   wants_commit_ = false;
   for (const auto& group : groups_) group->pool->quiesce();
+  // The others enter the collective commit when they read this. It follows `quiesce`, after which no block
+  // changes an array, and precedes rank 0's own commit, which waits for theirs.
   if (remote_ != nullptr) remote_->send_commit(parts_.store.next_commit());
   parts_.store.commit(parts_.arrays);
   for (const auto& group : groups_) group->pool->resume();

@@ -51,6 +51,8 @@ WaveOutcome decode(std::span<const std::byte> bytes) {
 
 }  // namespace
 
+/// Only rank 0 knows how a wave ended. Afterwards all ranks have equal outcomes, from which each of them
+/// derives states, shapes and errors without asking again.
 WaveOutcome agree_on_outcome(const Communicator& comm, WaveOutcome outcome) {
   if (comm.size() == 1) return outcome;
   return decode(comm.broadcast(comm.is_root() ? encode(outcome) : Bytes{}));

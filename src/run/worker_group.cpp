@@ -31,6 +31,8 @@ Duration WorkerGroup::busy() const {
 bool WorkerGroup::wants_commit(WorkerId worker, std::uint64_t journal_bytes) {
   std::uint64_t& due = commit_at[worker.value];
   const bool wants = journal_bytes > due;
+  // The next commit is due when the journal has grown by the limit again. A journal that a commit has emptied
+  // lowers the mark; otherwise it could grow to the old mark and the limit together.
   if (wants || journal_bytes + journal_limit < due) due = journal_bytes + journal_limit;
   return wants;
 }

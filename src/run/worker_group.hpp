@@ -17,8 +17,8 @@ namespace mpipe {
 
 /// The workers of one executor, on rank 0. Those of `mpi` are the other ranks, then this one.
 struct WorkerGroup {
-  /// `others`: the other ranks, for an executor that works on all; else null. `here`: workers of this process,
-  /// may be null where there are others.
+  /// `others`: the other ranks, for an executor that works on all; else null. `here`: workers of this
+  /// process, may be null where there are others.
   WorkerGroup(const std::string& executor, const Communicator& comm, RemotePool* others,
               std::unique_ptr<Pool> here, std::vector<WorkerTraits> traits, SchedulerOptions options = {});
 

@@ -41,9 +41,9 @@ class CollectiveSteps {
     failure_ = other.failure_;
     alone_ = other.alone_;
   }
-  /// Collective. Throws an `Error` on all ranks when a step failed on any: that of the lowest such rank, whose
-  /// rank and host it carries. Where several ranks take part, the text names them for what happened at a
-  /// machine (storage, memory, a bug), and for what happened on any rank but 0.
+  /// Collective. Throws an `Error` on all ranks when a step failed on any: that of the lowest such rank,
+  /// whose rank and host it carries. Where several ranks take part, the text names them for what happened at
+  /// a machine (storage, memory, a bug), and for what happened on any rank but 0.
   void agree();
 
  private:
@@ -57,8 +57,8 @@ class CollectiveSteps {
 /// Collective. Runs `step` on every rank; throws as `CollectiveSteps::agree` does.
 void together(const Communicator& comm, const std::function<void()>& step);
 
-/// Collective. Runs `step` on rank 0 and returns its bytes everywhere; what it throws there is thrown on every
-/// rank, as above.
+/// Collective. Runs `step` on rank 0 and returns its bytes everywhere; what it throws there is thrown on
+/// every rank, as above.
 Bytes on_root(const Communicator& comm, const std::function<Bytes()>& step);
 
 }  // namespace mpipe

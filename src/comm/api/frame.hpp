@@ -3,9 +3,10 @@
 /// Frames: the messages between rank 0 and the workers, as bytes. What they mean is not known here.
 ///
 /// A frame is one message of at most 256 bytes: a header of 16 bytes and a body. Larger ones would make the
-/// sender wait until the receiver calls MPI again, which a computing worker does not. The content of a message
-/// is the body where it fits; otherwise the body is empty, and the content travels as a second message, the
-/// payload, whose size the header tells. All numbers are little-endian, as the machines are that this runs on.
+/// sender wait until the receiver calls MPI again, which a computing worker does not. The content of a
+/// message is the body where it fits; otherwise the body is empty, and the content travels as a second
+/// message, the payload, whose size the header tells. All numbers are little-endian, as the machines are that
+/// this runs on.
 ///
 ///     offset  bytes  what
 ///          0      2  magic number 0x706d ("mp")

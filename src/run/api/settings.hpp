@@ -37,7 +37,7 @@ inline bool runs_in_threads(const Function& function) {
   return function.is_thread_safe() || function.isolation() == Isolation::process;
 }
 
-/// Throws `Error` (bad_chunksize) where `size` is none.
+/// Throws `Error` (bad_chunksize) where `size` is less than 1.
 void require_chunk(Index size, const std::string& output);
 
 /// The executor of each function, by FunctionId, as the options have it; empty where they have none. Throws
