@@ -17,6 +17,8 @@ TimePoint SteadyClock::now() const {
 
 ThreadClock::ThreadClock(const Clock& clock) : before_(std::exchange(clock_of_thread, &clock)) {}
 
+/// The guards of a thread nest: each one gives back the clock that it found, so the last one that was made
+/// has to go first, in the thread that made it.
 ThreadClock::~ThreadClock() { clock_of_thread = before_; }
 
 }  // namespace mpipe

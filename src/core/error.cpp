@@ -7,6 +7,10 @@
 namespace mpipe {
 namespace {
 
+/// What scripts and other processes see of a category. The exit code tells a script what to do: 2 says that
+/// the request has to be mended, 1 that a function failed or returned another shape, 3 that the run folder
+/// was refused, 4 that storage failed, 5 that a rank was lost or mpipe itself is wrong, and 75 (EX_TEMPFAIL
+/// of sysexits.h) that the run was cancelled and may be started again.
 struct CategoryInfo {
   Category category;
   std::string_view slug;
@@ -69,6 +73,8 @@ constexpr std::array kCategories{
     CategoryInfo{Category::storage_failed, "storage_failed", 4},
 };
 
+// The table has as many entries as there are categories. One that is added to the enumeration without an
+// entry stops the compiler here, and not a user whose error could not be named.
 static_assert(kCategories.back().category == Category::storage_failed &&
               kCategories.size() == static_cast<std::size_t>(Category::storage_failed) + 1);
 
@@ -88,6 +94,7 @@ Category category_from_string(std::string_view slug) {
   throw Bug("no error category named '" + std::string(slug) + "'");
 }
 
+/// The number is not trusted: one that is too large is an answer and no bug of the caller.
 std::optional<Category> category_from_number(std::uint32_t number) {
   if (number >= kCategories.size()) return std::nullopt;
   return static_cast<Category>(number);

@@ -16,10 +16,12 @@
 namespace mpipe {
 namespace {
 
+// A chain of nested exceptions may be of any length, and each of them adds its text.
 constexpr int kMaxCauses = 16;
 constexpr std::size_t kLongestMessage = 16 * 1024;
 
-/// `message`, then what is nested in the exception, each behind "; caused by: ".
+/// The message of the exception and those of the exceptions that are nested in it, from the outer to the
+/// inner.
 std::string with_causes(const std::exception& error) {
   std::string text = error.what();
   const std::exception* outer = &error;
@@ -41,7 +43,8 @@ std::string with_causes(const std::exception& error) {
   return text;
 }
 
-/// The value of a thrown number, which is all that it says.
+/// Writes the value of the number that was thrown into `text`, which is all that such an exception says. It
+/// returns false when what was thrown is of a type that is not among `Numbers`.
 template <class... Numbers>
 bool read_number(std::string& text) {
   const auto read = [&](auto sample) {
@@ -73,12 +76,16 @@ std::string type_name(const std::type_info& type) {
   return name ? name.get() : type.name();
 }
 
+/// The handlers stand in the order from the special to the general: one for `std::exception` before that for
+/// `Error` would take every `Error` and lose its category, its subject and its place.
 Failure failure_from_current_exception() {
   Failure failure;
   if (const std::type_info* type = abi::__cxa_current_exception_type()) failure.type = type_name(*type);
   try {
     throw;
   } catch (const ReportedError& error) {
+    // Another process described this failure already. Its own words stay, with the type that was thrown there
+    // and not that of the exception that carries it here.
     failure = error.failure();
   } catch (const Error& error) {
     failure.category = error.category();
@@ -99,6 +106,7 @@ Failure failure_from_current_exception() {
             failure.message))
       failure.message = "an exception without a message";
   }
+  // Every message passes here, whoever wrote it, before it is told to others.
   shorten(failure.message);
   return failure;
 }
@@ -109,6 +117,7 @@ Error error_of(const Failure& failure) {
 
 void rethrow_of_user_code(std::string_view what, Category category, const Subject& subject) {
   try {
+    // An `Error` was written for the user already, so its text stays as it is.
     throw;
   } catch (const Error&) {
     throw;

@@ -9,8 +9,9 @@ namespace {
 
 using Ranges = std::vector<IndexRange>::const_iterator;
 
-/// The first range from `from` on that ends behind `index`. By steps that double, so that it costs the
-/// logarithm of how many are skipped: a small set against a large one costs little more than the small one.
+/// The first range from `from` on that ends behind `index`. The search takes steps that double, so that it
+/// costs the logarithm of how many ranges are skipped: a small set against a large one costs little more than
+/// the small one.
 Ranges first_behind(Ranges from, Ranges end, Index index) {
   std::ptrdiff_t step = 1;
   while (step < end - from && (from + step)->end <= index) {
@@ -27,6 +28,8 @@ RangeSet::RangeSet(std::initializer_list<IndexRange> ranges) {
   for (const IndexRange& range : ranges) insert(range);
 }
 
+/// The ranges of a set are sorted, not empty, and neither overlap nor touch. Equal sets therefore have equal
+/// ranges, and every search here may be a binary one.
 void RangeSet::insert(IndexRange range) {
   if (range.empty()) return;
   // First range that touches or follows `range`; everything that touches is merged into it.
@@ -55,6 +58,7 @@ void RangeSet::erase(IndexRange range) {
   if (first == last) return;
   const IndexRange left{first->begin, std::min(range.begin, first->end)};
   const IndexRange right{std::max(range.end, (last - 1)->begin), (last - 1)->end};
+  // The right rest goes in first: `at` then points to it, and the left one is inserted before it.
   auto at = ranges_.erase(first, last);
   if (!right.empty()) at = ranges_.insert(at, right);
   if (!left.empty()) ranges_.insert(at, left);
@@ -95,6 +99,7 @@ RangeSet RangeSet::intersection(const RangeSet& with) const {
       b = first_behind(b, with.ranges_.end(), a->begin);
     } else {
       result.insert({std::max(a->begin, b->begin), std::min(a->end, b->end)});
+      // Only the range that ends first is used up; the other one may meet the next range as well.
       ++(a->end < b->end ? a : b);
     }
   }
@@ -118,6 +123,7 @@ RangeSet RangeSet::difference(const RangeSet& without) const {
   auto cut = without.ranges_.begin();
   for (IndexRange rest : ranges_) {
     cut = first_behind(cut, without.ranges_.end(), rest.begin);
+    // `cut` itself stays where it is: a range that is taken away may reach into the next range of this set.
     for (auto c = cut; c != without.ranges_.end() && c->begin < rest.end; ++c) {
       result.insert({rest.begin, c->begin});
       rest.begin = std::max(rest.begin, c->end);

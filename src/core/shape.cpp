@@ -20,6 +20,7 @@ std::string join(const Items& items, const Print& print) {
   return text;
 }
 
+/// Shapes are written as tuples of Python are, in which `(3,)` has one item and `(3)` is a number.
 std::string as_tuple(std::string text, std::size_t rank) {
   if (rank == 1) text += ",";
   return "(" + text + ")";
@@ -28,6 +29,8 @@ std::string as_tuple(std::string text, std::size_t rank) {
 }  // namespace
 
 Index element_count(const Shape& shape) {
+  // Extents of 0 are looked for first: an array without elements is never too large, however long its other
+  // axes are, and the division below needs extents that are not 0.
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
   Index count = 1;
   for (const Index extent : shape) {
@@ -46,6 +49,7 @@ Strides c_strides(const Shape& shape) {
   Index step = 1;
   for (std::size_t axis = shape.size(); axis-- > 0;) {
     strides[axis] = step;
+    // An axis without positions counts as one of length 1, so that the strides before it do not become 0.
     step *= std::max<Index>(shape[axis], 1);
   }
   return strides;

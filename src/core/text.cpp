@@ -4,8 +4,11 @@
 
 namespace mpipe {
 
+/// The length of the character at `at` in bytes, or 0 when it is no valid UTF-8. Only the shortest form of a
+/// character counts, and surrogates do not: a strict reader, as those of JSON are, would refuse the text.
 std::size_t character_length(std::string_view text, std::size_t at) {
   const auto byte = [&](std::size_t k) -> unsigned {
+    // Behind the end stands a 0, which continues no character: one that is cut off is found invalid.
     return at + k < text.size() ? static_cast<unsigned char>(text[at + k]) : 0;
   };
   const auto continues = [&](std::size_t k) { return (byte(k) & 0xC0U) == 0x80U; };
@@ -37,6 +40,7 @@ bool is_utf8(std::string_view text) {
 std::string printable(std::string_view text, std::size_t longest) {
   std::string shown;
   for (const char c : text) {
+    // One character becomes one byte, so that columns of the original text are columns of the shown one.
     if (continues_character(c)) continue;
     if (shown.size() >= longest) return shown + "..";
     const bool is_space = c == '\t' || c == '\n' || c == '\r';

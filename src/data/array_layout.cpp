@@ -26,6 +26,8 @@ void ArrayLayout::set_internal_shape(const PartialShape& internal) {
     if (!external[axis]) shape[axis] = internal[next++];
 }
 
+/// Gives axes to an array whose rank was not known, which therefore has no axes so far: all of them lie
+/// inside the one element, and their names are made up from that of the array.
 void ArrayLayout::set_internal_rank(const std::string& name, std::size_t rank) {
   for (std::size_t axis = 0; axis < rank; ++axis) axes.push_back(fmt::format("{}_dim{}", name, axis));
   external.assign(rank, false);

@@ -29,12 +29,16 @@ void throw_bad_encoding(const ElementType& type, const char* what) {
                                             " (the value is damaged, or was written for another type).");
 }
 
+/// C++ leaves undefined what a `bool` does whose byte is neither 0 nor 1, so such a byte must not get into
+/// one.
 void check_booleans(std::span<const std::byte> bytes, const ElementType& type) {
   const bool valid =
       std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return std::to_integer<int>(byte) <= 1; });
   if (!valid) throw_bad_encoding(type, "a bool is neither 0 nor 1");
 }
 
+/// The bytes may be damaged or come from elsewhere. Each number is therefore checked before it decides how
+/// much memory is asked for, and the number of items is held against the bytes that are really there.
 Shape read_shape(ByteReader& reader, std::size_t item_bytes) {
   constexpr std::uint64_t kMaxRank = 64;
   const std::uint64_t rank = reader.get<std::uint64_t>();

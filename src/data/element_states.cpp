@@ -5,7 +5,8 @@
 namespace mpipe {
 namespace {
 
-/// `range` without what is in `set`, at the cost of what both have in common.
+/// `range` without what is in `set`. What this costs goes with what both have in common, not with all of
+/// `set`.
 RangeSet outside(IndexRange range, const RangeSet& set) {
   return RangeSet{range}.difference(set.intersection(range));
 }
@@ -18,6 +19,7 @@ ElementStatus ElementStates::status(Index element) const {
   return blocked_.contains(element) ? ElementStatus::blocked : ElementStatus::pending;
 }
 
+/// As long as no element failed, this ends after its first step: the other sets are empty.
 void ElementStates::add_done(const RangeSet& elements) {
   done_ = done_.united(elements);
   if (all_fine()) return;
@@ -28,6 +30,8 @@ void ElementStates::add_done(const RangeSet& elements) {
 
 void ElementStates::add_failed(const RangeSet& elements) {
   if (elements.empty()) return;
+  // What is done is left out before the failures are taken in, as `blocked_` gives way to all of `failed_`
+  // below and the sets have to stay apart.
   failed_ = failed_.united(elements.difference(done_));
   blocked_ = blocked_.difference(failed_);
   blocked_by_array_ = blocked_by_array_.difference(failed_);
@@ -47,6 +51,7 @@ void ElementStates::add(IndexRange range, ElementStatus status) {
       done_.insert(range);
       break;
     case ElementStatus::failed:
+      // An element that was computed keeps its value, whatever is told of it afterwards.
       for (const IndexRange& part : outside(range, done_).ranges()) {
         failed_.insert(part);
         blocked_.erase(part);
@@ -58,12 +63,14 @@ void ElementStates::add(IndexRange range, ElementStatus status) {
         for (const IndexRange& part : outside(undone, failed_).ranges()) blocked_.insert(part);
       return;
   }
+  // Only `done` gets here: a value wins over whatever was known of the element before.
   failed_.erase(range);
   blocked_.erase(range);
   blocked_by_array_.erase(range);
 }
 
 void ElementStates::add(const ElementStates& other) {
+  // What is blocked is found last, as it depends on what is done or failed by the knowledge of either side.
   add_done(other.done_);
   add_failed(other.failed_);
   const RangeSet by_value =
@@ -96,6 +103,8 @@ void ElementStates::put(ByteWriter& out) const {
   for (const RangeSet* set : {&done_, &failed_, &blocked_, &blocked_by_array_}) out.put_ranges(*set);
 }
 
+/// The sets come from another rank or from a file. If they overlapped, an element would be counted twice and
+/// a run could end with elements that nobody computes, so they are refused here.
 ElementStates ElementStates::get(ByteReader& in) {
   ElementStates states;
   for (RangeSet* set : {&states.done_, &states.failed_, &states.blocked_, &states.blocked_by_array_})

@@ -9,6 +9,7 @@
 namespace mpipe {
 namespace {
 
+/// The table has the order of `Kind`, by which `element_type` looks into it.
 const std::array<ElementType, 14>& basic_types() {
   static const std::array<ElementType, 14> types{{
       {Kind::boolean, "bool", 1, nullptr},
@@ -79,6 +80,8 @@ const ElementType* find_element_type(std::string_view dtype) {
   return nullptr;
 }
 
+/// Types are told apart by their names and handed out by reference for as long as the process lives: the
+/// nodes of a map never move, and nobody removes one.
 const ElementType& array_type(const ElementType& item) {
   static std::mutex mutex;
   static std::map<std::string, ElementType> types;
@@ -92,6 +95,9 @@ const ElementType& array_type(const ElementType& item) {
 bool widens(const ElementType& from, const ElementType& to) {
   if (from == to) return true;
   if (!from.is_numeric() || !to.is_numeric() || to.kind == Kind::boolean) return false;
+  // The questions stand in this order because each one settles a family: complex numbers first, then what
+  // every number fits into, then fractions. What remains behind them are integers and booleans, which fit
+  // where no bit is lost and no sign.
   if (is_complex(from.kind)) return to.kind == Kind::complex128;
   if (to.kind == Kind::float64 || to.kind == Kind::complex128) return true;
   if (!from.is_real() || from.kind == Kind::float32 || from.kind == Kind::float64)

@@ -54,6 +54,8 @@ FileStretch stretch_of(const struct stat& status, const std::string& path, std::
           status.st_mtim.tv_sec * kNanoseconds + status.st_mtim.tv_nsec};
 }
 
+/// Compares the open file, not whatever its path leads to a moment later, so that the file that was checked
+/// is the one that gets mapped.
 void check_same(const OpenFile& file, const FileStretch& stretch) {
   if (stretch_of(file.status(), stretch.path, stretch.offset, stretch.size) != stretch)
     refuse(
@@ -68,6 +70,8 @@ FileStretch FileStretch::of(const std::string& path, std::uint64_t offset, std::
   const OpenFile file(path);
   // Other ranks may have another working directory.
   FileStretch stretch = stretch_of(file.status(), std::filesystem::absolute(path).string(), offset, size);
+  // In this order neither the sum of offset and size nor the difference can wrap around, whatever a damaged
+  // file claims.
   if (size > stretch.file_bytes || offset > stretch.file_bytes - size)
     refuse(path, fmt::format("has {} bytes, but {} of them from {} on are wanted (it is damaged or cut).",
                              stretch.file_bytes, size, offset));
@@ -80,6 +84,8 @@ std::shared_ptr<const std::byte[]> FileStretch::map() const {
   const OpenFile file(path);
   mpipe::check_same(file, *this);
   const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  // A mapping begins at a page, and so perhaps before the stretch; it is unmapped as a whole. It outlives the
+  // descriptor, which is closed at the end of this function.
   const std::uint64_t before = offset % page;
   const std::size_t length = before + size;
   void* const memory =

@@ -35,7 +35,8 @@ const ElementType* integer_type(std::size_t size, bool is_signed) {
   }
 }
 
-/// HDF5's name of a real number in memory, or none.
+/// What HDF5 calls a real number in the memory of this machine; H5I_INVALID_HID for kinds that are no real
+/// numbers.
 hid_t native_type(Kind kind) {
   switch (kind) {
     case Kind::int8:
@@ -69,6 +70,8 @@ std::string variable_text(const char* raw) {
   return text == nullptr ? std::string() : std::string(text);
 }
 
+/// A text of fixed length ends at its first zero byte or at its last byte; those that Fortran writes are
+/// filled up with spaces instead.
 std::string fixed_text(const char* raw, std::size_t size, H5T_str_t padding) {
   std::string text(raw, strnlen(raw, size));
   if (padding == H5T_STR_SPACEPAD) text.erase(text.find_last_not_of(' ') + 1);
@@ -77,6 +80,7 @@ std::string fixed_text(const char* raw, std::size_t size, H5T_str_t padding) {
 
 }  // namespace
 
+/// The file is opened before the dataset and, as members are destroyed in reverse order, closed after it.
 Hdf5Dataset::Hdf5Dataset(std::filesystem::path file, std::string name)
     : path_(std::move(file)),
       name_(std::move(name)),
@@ -84,6 +88,8 @@ Hdf5Dataset::Hdf5Dataset(std::filesystem::path file, std::string name)
       id_(open_dataset(), H5Dclose) {}
 
 hid_t Hdf5Dataset::open_file() const {
+  // HDF5 would describe a missing file or a directory in terms of its own drivers. This says what is wrong
+  // and how to mend it, as for every other input; the stream is closed again before HDF5 opens the file.
   { open_input_file(path_); }
   const H5Handle access(check(H5Pcreate(H5P_FILE_ACCESS)), H5Pclose);
   // Readers never disturb a run that writes the file, nor are disturbed by it.
@@ -109,6 +115,8 @@ void Hdf5Dataset::refuse_unread() const { refuse(fmt::format("cannot be read: {}
 
 Shape Hdf5Dataset::shape() const {
   const H5Handle space(check(H5Dget_space(id_)), H5Sclose);
+  // A null space has no extents to ask for. It would pass for a single value, and reading it would leave that
+  // value unset.
   if (check(H5Sget_simple_extent_type(space)) == H5S_NULL) refuse("is empty (a null space). Store an array.");
   const int rank = check(H5Sget_simple_extent_ndims(space));
   std::vector<hsize_t> extents(static_cast<std::size_t>(rank));
@@ -141,7 +149,7 @@ const ElementType* Hdf5Dataset::number_type() const {
   }
 }
 
-/// h5py's booleans: an enumeration of FALSE and TRUE over int8.
+/// Whether the type is that of booleans as h5py writes them: an enumeration of FALSE and TRUE over int8.
 bool Hdf5Dataset::is_boolean(hid_t type) const {
   if (check(H5Tget_nmembers(type)) != 2 || H5Tget_size(type) != 1) return false;
   std::int8_t no = -1;
@@ -150,7 +158,8 @@ bool Hdf5Dataset::is_boolean(hid_t type) const {
          yes == 1;
 }
 
-/// h5py's complex numbers: a compound of r and i.
+/// The type of complex numbers as h5py writes them, which is a compound of r and i; nullptr for other
+/// compounds.
 const ElementType* Hdf5Dataset::complex_type(hid_t type) const {
   if (check(H5Tget_nmembers(type)) != 2) return nullptr;
   const int r = H5Tget_member_index(type, "r");
@@ -178,12 +187,16 @@ H5Handle Hdf5Dataset::complex_memory_type(hid_t part) const {
   return type;
 }
 
+/// Only what lies in the file as it would lie in memory can be mapped: in one piece, in this file, in the
+/// byte order and type of this machine, and aligned for the type. Booleans are left out, as each of their
+/// bytes has to be checked.
 std::optional<FileStretch> Hdf5Dataset::stretch(const ElementType& element, const Shape& shape) const {
   if (element.kind == Kind::boolean) return std::nullopt;
   const H5Handle creation(check(H5Dget_create_plist(id_)), H5Pclose);
   if (H5Pget_layout(creation) != H5D_CONTIGUOUS || H5Pget_external_count(creation) != 0 ||
       check(H5Tequal(type(), memory_type(element))) == 0)
     return std::nullopt;
+  // A dataset that was created and never written has no place in the file yet.
   const haddr_t offset = H5Dget_offset(id_);
   if (offset == HADDR_UNDEF || offset % element.size != 0) return std::nullopt;
   return FileStretch::of(path_, offset, array_bytes(shape, element.size));
@@ -212,6 +225,7 @@ void Hdf5Dataset::read_rows(IndexRange rows, const Shape& shape, const ElementTy
 void Hdf5Dataset::read_numbers(const ElementType& element, std::byte* to, Index count) const {
   check(H5Dread(id_, memory_type(element), H5S_ALL, H5S_ALL, H5P_DEFAULT, to));
   if (element.kind != Kind::boolean) return;
+  // HDF5 hands over the bytes of an enumeration without looking at them.
   for (Index k = 0; k < count; ++k)
     if (to[k] > std::byte{1}) refuse("has a boolean that is neither 0 nor 1.");
 }
@@ -233,6 +247,8 @@ std::vector<std::string> Hdf5Dataset::read_texts(std::size_t count) const {
   texts.reserve(count);
   for (std::size_t k = 0; k < count; ++k)
     texts.push_back(variable ? variable_text(&raw[k * size]) : fixed_text(&raw[k * size], size, padding));
+  // Texts of varying length lie in memory of HDF5, to which `raw` points. It is given back only now that all
+  // of them were copied.
   if (variable) {
     const H5Handle space(check(H5Dget_space(id_)), H5Sclose);
     check(H5Dvlen_reclaim(type, space, H5P_DEFAULT, raw.data()));

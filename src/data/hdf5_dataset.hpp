@@ -23,7 +23,7 @@ class Hdf5Dataset {
 
   /// Throws `Error` (too_large) for an axis that no array has.
   Shape shape() const;
-  /// What the numbers in it are; nullptr when they are none that are read.
+  /// The type of the numbers in it; nullptr when this program does not read values of their type.
   const ElementType* number_type() const;
   H5Handle type() const { return {check(H5Dget_type(id_)), H5Tclose}; }
   /// Where the numbers lie, when they lie in the file as they would in memory.

@@ -34,6 +34,7 @@ Value read_numbers(const Hdf5Dataset& dataset, const ElementType& element, const
 
 Value read_hdf5(const std::string& file, const std::string& dataset) {
   const H5Turn turn;
+  // The turn is taken before the dataset is opened and, being declared first, ends after it was closed.
   const Hdf5Dataset open(file, dataset);
   const Shape shape = open.shape();
   if (open.has_texts()) return read_texts(open, shape);
@@ -41,9 +42,10 @@ Value read_hdf5(const std::string& file, const std::string& dataset) {
   if (element == nullptr)
     open.refuse("has values of a type that is not read. Use numbers, true and false, or texts.");
   const std::uint64_t bytes = detail::array_bytes(shape, element->size);
-  // Each boolean is looked at whether it is one.
+  // Booleans are read at once, however many there are: each byte has to be checked before it is used as one.
   if (element->kind == Kind::boolean || bytes < detail::smallest_lazy_input)
     return read_numbers(open, *element, shape);
+  // Mapping comes before reading piece by piece: it needs neither HDF5 nor a lock when the values are used.
   if (auto stretch = open.stretch(*element, shape))
     return Value::from_file(*element, shape, std::move(*stretch));
   // No packed numbers become this many: what the file does not have of them is all the same number.
@@ -57,12 +59,16 @@ Value read_hdf5(const std::string& file, const std::string& dataset) {
 DatasetSource::DatasetSource(Place place, const ElementType& type, const Shape& shape)
     : place_(std::move(place)), type_(type), shape_(shape) {
   const H5Turn turn;
+  // This may be another host or a later moment than those of `read_hdf5`. A file that has changed is refused
+  // before HDF5 reads it, else the elements of one array would stem from two files.
   place_.file.check_same();
   dataset_ = std::make_unique<const Hdf5Dataset>(place_.file.path, place_.dataset);
   if (shape_.empty() || dataset_->shape() != shape_)
     dataset_->refuse(fmt::format("has another shape here than {}.", to_string(shape_)));
   constexpr Index kPieceBytes = Index{1} << 20;
   row_ = std::max<Index>(1, element_count({shape_.begin() + 1, shape_.end()}));
+  // A piece has whole chunks, as HDF5 would unpack a chunk again for each piece that has a part of it, and
+  // about a megabyte, so that many small chunks do not become many small reads.
   const Index chunks =
       row_ * std::clamp<Index>(dataset_->chunk_rows(), 1, std::max<Index>(1, shape_.front()));
   piece_ = chunks * std::max<Index>(1, kPieceBytes / static_cast<Index>(type_.size) / chunks);
@@ -71,6 +77,8 @@ DatasetSource::DatasetSource(Place place, const ElementType& type, const Shape& 
 
 DatasetSource::~DatasetSource() {
   const H5Turn turn;
+  // The dataset is closed here, while this thread has its turn: members are destroyed after the body, when
+  // the turn is over.
   dataset_.reset();
 }
 

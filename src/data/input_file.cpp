@@ -28,6 +28,8 @@ void refuse_file(const fs::path& file, const std::string& problem) {
   throw Error(Category::bad_input_file, fmt::format("the file '{}' {}", file.string(), problem));
 }
 
+/// A stream opens a directory without complaint and only fails to read from it, so that the kind of the file
+/// is asked for first.
 std::ifstream open_input_file(const fs::path& file) {
   std::error_code ignored;
   const fs::file_status status = fs::status(file, ignored);
@@ -43,6 +45,7 @@ std::ifstream open_input_file(const fs::path& file) {
 std::uint64_t array_bytes(const Shape& shape, std::size_t bytes_per_value) {
   constexpr std::uint64_t kMost = std::uint64_t{1} << 62U;
   const auto count = static_cast<std::uint64_t>(element_count(shape));
+  // The division keeps the product from wrapping around before it can be compared.
   if (count > kMost / bytes_per_value)
     throw Error(Category::too_large,
                 fmt::format("an array of shape {} has {} values (no file could hold them). Make it smaller.",

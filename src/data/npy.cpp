@@ -28,6 +28,8 @@ std::string type_code(const ElementType& type) {
 
 }  // namespace
 
+/// The header is padded so that the values behind it begin at a multiple of 64 bytes and can be mapped into
+/// memory as they are. Its length has 16 bits, which a header of any rank that mpipe has fits into.
 std::string npy_header(const ElementType& type, const Shape& shape) {
   std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}",
                                    type_code(type), to_string(shape));

@@ -13,6 +13,8 @@ namespace mpipe::detail {
 
 std::shared_ptr<void> reserve_pages(std::size_t size) {
   if (size == 0) return nullptr;
+  // MAP_NORESERVE: an array may be declared far larger than the machine's memory, as a rank writes only the
+  // elements that it computes.
   void* address =
       ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (address == MAP_FAILED)
@@ -21,6 +23,7 @@ std::shared_ptr<void> reserve_pages(std::size_t size) {
                                          "). Use smaller axes or a selection (--fixed).");
 #ifdef MADV_HUGEPAGE
   constexpr std::size_t kWorthHugePages = std::size_t{64} << 20;
+  // This is a wish that only makes things faster, so a refusal of it is no error.
   if (size >= kWorthHugePages) ::madvise(address, size, MADV_HUGEPAGE);
 #endif
   return {address, [size](void* mapped) { ::munmap(mapped, size); }};

@@ -9,7 +9,7 @@
 namespace mpipe::detail {
 
 /// Address space for `size` bytes that read as zero; pages cost memory when they are first written. Throws
-/// `Error` (too_large) when there is none. `size` 0: nothing.
+/// `Error` (too_large) when the process has no room for them. For a `size` of 0 the result is a null pointer.
 std::shared_ptr<void> reserve_pages(std::size_t size);
 
 }  // namespace mpipe::detail

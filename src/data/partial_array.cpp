@@ -44,16 +44,20 @@ void PartialArray::map_memory() {
   data_ = static_cast<std::byte*>(memory_.get());
 }
 
+/// The elements are forgotten before their memory goes: pages that were given back read as zeros, which must
+/// not pass for values.
 void PartialArray::release(IndexRange range) {
   have_.erase(range);
   if (!type_->fixed_size()) return cut_blocks(range);
   if (data_ == nullptr || range.empty()) return;
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  // The range is narrowed to whole pages, because the pages at its ends hold neighbours that stay.
   const auto first = (reinterpret_cast<std::uintptr_t>(data(range.begin)) + page - 1) / page * page;
   const auto last = reinterpret_cast<std::uintptr_t>(data(range.end)) / page * page;
   if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
 }
 
+/// All that could be wrong is refused before anything is changed.
 void PartialArray::put(IndexRange range, std::span<const std::byte> bytes,
                        std::span<const std::uint64_t> offsets) {
   if (range.begin < 0 || range.size() < 0 || range.end > total_)
@@ -65,12 +69,14 @@ void PartialArray::put(IndexRange range, std::span<const std::byte> bytes,
     throw Bug("PartialArray::put: the offsets do not fit the bytes");
   if (range.empty()) return;
   cut_blocks(range);
+  // The blocks stay disjoint, so that every element is found in one block only.
   blocks_[range.begin] = Block{range, {bytes.begin(), bytes.end()}, {offsets.begin(), offsets.end()}};
   have_.insert(range);
 }
 
 void PartialArray::cut_blocks(IndexRange range) {
   auto at = blocks_.upper_bound(range.begin);
+  // The block that begins before the range may reach into it.
   if (at != blocks_.begin()) --at;
   while (at != blocks_.end() && at->second.range.begin < range.end) {
     if (at->second.range.end <= range.begin) {
@@ -116,6 +122,7 @@ PartialArray::Piece PartialArray::piece(IndexRange range) const {
     const auto begin = static_cast<std::size_t>((first - block.range.begin) * per_element_);
     const auto end = static_cast<std::size_t>((last - block.range.begin) * per_element_);
     const std::uint64_t shift = block.offsets[begin] - piece.owned.size();
+    // `shift` may have wrapped around below zero. The subtraction here wraps back, as both are modulo 2^64.
     for (std::size_t k = begin + 1; k <= end; ++k) piece.offsets.push_back(block.offsets[k] - shift);
     piece.owned.insert(piece.owned.end(),
                        block.bytes.begin() + static_cast<std::ptrdiff_t>(block.offsets[begin]),
@@ -123,6 +130,7 @@ PartialArray::Piece PartialArray::piece(IndexRange range) const {
     next = last;
   }
   if (next < range.end) throw Bug("PartialArray::piece of elements that are not here");
+  // The span is taken last, as the bytes moved each time that their vector grew.
   piece.bytes = piece.owned;
   return piece;
 }
@@ -138,6 +146,7 @@ Value PartialArray::to_value() const {
   Bytes bytes;
   std::vector<std::uint64_t> offsets{0};
   Index next = 0;
+  // Elements that are not here become empty values: they have offsets, all of them the same, and no bytes.
   const auto skip_to = [&](Index element) {
     offsets.insert(offsets.end(), static_cast<std::size_t>((element - next) * per_element_), bytes.size());
     next = element;

@@ -55,6 +55,8 @@ template <class T>
 constexpr bool is_complex_v =
     std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>;
 
+/// Converts one number, and says whether this may be done: a number has to come out exactly as it went in,
+/// and a fraction never goes into a narrower type or an integer, even where this one happens to fit.
 template <class To, class From>
 bool convert_one(From from, To& to) {
   if constexpr (is_complex_v<To> && is_complex_v<From>) {
@@ -129,6 +131,8 @@ void Value::swap(Value& other) noexcept {
   std::swap(lazy_, other.lazy_);
 }
 
+/// The bytes are those of one element of type array<T>: its shape, for items of varying size their lengths,
+/// and the items. They may come from a file, so that every number in them is checked against what is there.
 Value Value::open_array(const ElementType& type, std::span<const std::byte> bytes) {
   if (type.kind != Kind::array) throw Bug("Value::open_array of an element that is no array");
   const ElementType& item = *type.item;
@@ -140,6 +144,7 @@ Value Value::open_array(const ElementType& type, std::span<const std::byte> byte
     ByteReader lengths = detail::element_reader(reader.take(count * sizeof(std::uint64_t)), type);
     offsets.push_back(0);
     while (!lengths.at_end()) offsets.push_back(offsets.back() + lengths.get<std::uint64_t>());
+    // Lengths whose sum wraps around would make the offsets fall, and so give an item a length below zero.
     const bool grows = std::is_sorted(offsets.begin(), offsets.end());
     if (!grows || offsets.back() != reader.remaining())
       detail::throw_bad_encoding(type, "its lengths are wrong");
@@ -206,6 +211,7 @@ Value Value::copy_of(const ElementType& type, Shape shape, std::span<const std::
 
 std::span<const std::byte> Value::element(Index k) const {
   const auto at = static_cast<std::size_t>(k);
+  // The element has to be read before anybody looks at its address: until then its pages hold zeros.
   fetch({k, k + 1});
   if (!offsets_) return {address() + at * type_->size, type_->size};
   return {address() + (*offsets_)[at], static_cast<std::size_t>((*offsets_)[at + 1] - (*offsets_)[at])};
@@ -254,6 +260,8 @@ Value Value::converted(const ElementType& type) const {
     throw Error(Category::type_mismatch,
                 fmt::format("{} was given where {} is wanted. Give a value of that type.", describe(*this),
                             type.name));
+  // An array that is not in memory stays out of it when it is converted, but only if no value can be refused:
+  // else the error would come up in the middle of a run, far from the input that is wrong.
   if (count_ > 0 && (file_ || lazy_) && always_fits(*type_, type))
     return from_source(type, shape_, std::make_shared<ConvertedSource>(*this, type));
   return visit_numeric(type_->kind, [&](auto* from) {
@@ -292,6 +300,8 @@ Bytes Value::to_wire() const {
 std::uint64_t Value::digest() const {
   std::uint64_t digest = fnv1a(std::span<const std::byte>(wire_header()));
   if (!lazy_) return fnv1a({data(), byte_size_}, digest);
+  // The pieces are read past the array's own memory, so that asking for the digest of a file does not fill
+  // the memory with it. The hash goes on from piece to piece and is that of the values in one piece.
   const Index piece = std::min(lazy_->source().piece(), count_);
   Bytes bytes(static_cast<std::size_t>(piece) * type_->size);
   for (IndexRange range{0, piece}; !range.empty(); range = {range.end, std::min(range.end + piece, count_)}) {
@@ -333,6 +343,8 @@ const ElementType& wire_type(Kind kind, const std::string& name, const ElementTy
 Value Value::from_wire(std::span<const std::byte> bytes) {
   static const ElementType unknown{Kind::object, "value", 0, nullptr};
   ByteReader reader = detail::element_reader(bytes, unknown);
+  // The wire is not trusted: each length is taken from the reader, which fails when there are fewer bytes,
+  // and the type is looked up before it decides how the rest is read.
   const auto name_bytes = reader.take(reader.get<std::uint64_t>());
   const std::string name(reinterpret_cast<const char*>(name_bytes.data()), name_bytes.size());
   const auto kind = static_cast<Kind>(reader.take(1)[0]);
@@ -350,12 +362,14 @@ Value Value::from_wire(std::span<const std::byte> bytes) {
   offsets.reserve(count + 1);
   while (!numbers.at_end()) offsets.push_back(numbers.get<std::uint64_t>());
   const auto values = reader.take(reader.remaining());
+  // Offsets that fall or point behind the end would let elements reach into foreign memory.
   if (offsets.front() != 0 || offsets.back() != values.size() ||
       !std::is_sorted(offsets.begin(), offsets.end()))
     detail::throw_bad_encoding(type, "its offsets are wrong");
   return copy_of(type, shape, values, offsets);
 }
 
+/// Compares bytes, as digests do: a NaN equals itself, and 0.0 and -0.0 differ.
 bool operator==(const Value& a, const Value& b) {
   if (!a.has_value() || !b.has_value()) return a.has_value() == b.has_value();
   return a.type() == b.type() && a.shape_ == b.shape_ && a.byte_size_ == b.byte_size_ &&
@@ -367,6 +381,7 @@ Value linspace(double first, double last, Index count) {
   if (count < 0) throw Error(Category::too_large, "linspace cannot have a negative number of points.");
   Array<double> points(Shape{count});
   for (Index k = 0; k < count; ++k)
+    // The last point is `last` itself, and not what rounding made of it.
     points[k] = k == count - 1 && k > 0 ? last
                                         : first + static_cast<double>(k) * (last - first) /
                                                       static_cast<double>(std::max<Index>(count - 1, 1));

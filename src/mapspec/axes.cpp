@@ -35,6 +35,8 @@ struct ArrayUses {
               {Subject::Kind::parameter, one.array->name});
 }
 
+/// Merges one use into what is known. Every complaint names two uses that contradict each other, and not the
+/// last one alone, as a user can mend either of them.
 void add_use(ArrayUses& uses, const Use& use) {
   if (uses.first.array == nullptr) {
     uses.first = use;
@@ -51,6 +53,8 @@ void add_use(ArrayUses& uses, const Use& use) {
       refuse_uses(
           *uses.named_by[k], use,
           "(each axis of an array has one name everywhere). Use the same name at the same position, or ':'.");
+    // This looks from the name to its position, where the check above looked from the position to its name:
+    // 'x[i, :]' and 'x[:, i]' contradict each other only here.
     const std::size_t position = uses.positions.try_emplace(*use.array->axes[k], k).first->second;
     if (position != k)
       refuse_uses(*uses.named_by[position], use,
@@ -97,6 +101,7 @@ std::optional<ArraySpec> merged_outputs(std::span<const std::string> outputs,
     if (at == axes.end()) continue;
     if (!merged) merged = ArraySpec{output, at->second};
     AxisNames names = merged->axes;
+    // The merging is done on a copy, as the message has to show the axes as they were before.
     if (!merge_names(names, at->second) || repeats_a_name(names))
       throw Error(Category::axes_inconsistent,
                   "the outputs of one function are indexed as '" + merged->to_string() + "' and '" +
@@ -109,6 +114,8 @@ std::optional<ArraySpec> merged_outputs(std::span<const std::string> outputs,
   return merged;
 }
 
+/// Axes that everybody takes whole get names as well, since a generated mapspec has outputs and these have no
+/// ':'. A name that some array has already would tie the two axes together.
 void name_unnamed(AxisNames& names, const std::map<std::string, AxisNames>& axes) {
   std::set<std::string> taken;
   for (const auto& [array, array_axes] : axes)

@@ -84,6 +84,7 @@ class Checker {
                  "same order, or split the function.");
   }
 
+  /// The outputs have been checked: there is one, all have the same axes, and each axis has a name.
   void check_axes_are_used() const {
     std::set<std::string_view> used;
     for (const auto& axis : outputs_.front().axes) used.insert(*axis);

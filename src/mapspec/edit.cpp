@@ -18,6 +18,7 @@ void rename_axes(std::vector<ArraySpec>& arrays, const std::map<std::string, std
     std::set<std::string> seen;
     for (auto& axis : array.axes) {
       if (!axis) continue;
+      // Each axis is looked up once, by its old name, so that two axes may swap their names.
       const auto renamed = names.find(*axis);
       if (renamed != names.end()) axis = renamed->second;
       if (!seen.insert(*axis).second)
@@ -28,7 +29,8 @@ void rename_axes(std::vector<ArraySpec>& arrays, const std::map<std::string, std
   }
 }
 
-/// The axes that all of `specs` have, with none of their own making.
+/// The axes that all of `specs` have in common. It throws when one of them makes an axis itself, or has other
+/// axes than the first one; at least one of `specs` has a value.
 const std::vector<std::string>& common_axes(std::span<const std::optional<MapSpec>> specs) {
   const std::optional<MapSpec>* first = nullptr;
   for (const auto& spec : specs) {
@@ -76,6 +78,8 @@ MapSpec with_axis(const std::optional<MapSpec>& spec, std::span<const std::strin
   } else {
     for (const std::string& name : output_names) outputs.push_back({name, {}});
   }
+  // An array that was mapped over already keeps its place, so that the text of the mapspec changes as little
+  // as can be.
   const auto same = std::find_if(inputs.begin(), inputs.end(),
                                  [&](const ArraySpec& array) { return array.name == input.name; });
   if (same == inputs.end())
@@ -108,6 +112,7 @@ std::optional<MapSpec> nested_mapspec(std::span<const std::optional<MapSpec>> sp
       std::count_if(specs.begin(), specs.end(), [](const auto& spec) { return spec.has_value(); });
   if (mapped == 0) return std::nullopt;
   const std::vector<std::string>& axes = common_axes(specs);
+  // Behind this check each function has a mapspec, on which `common_input` relies.
   if (static_cast<std::size_t>(mapped) != specs.size())
     throw Error(Category::nest_mapspec,
                 "cannot nest functions with and without a mapspec (a nested function is called either for "

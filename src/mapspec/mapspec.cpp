@@ -41,6 +41,8 @@ MapSpec MapSpec::parse(std::string_view text) {
 MapSpec::MapSpec(std::vector<ArraySpec> inputs, std::vector<ArraySpec> outputs)
     : inputs_(std::move(inputs)), outputs_(std::move(outputs)) {
   detail::check_invariants(inputs_, outputs_, detail::canonical_text(inputs_, outputs_));
+  // An axis of the outputs that an input has as well is external: it numbers the calls. The others are
+  // internal, and a single call returns all of their positions.
   std::set<std::string_view> mapped;
   for (const ArraySpec& input : inputs_)
     for (const auto& axis : input.axes)
@@ -70,6 +72,8 @@ std::vector<std::string> MapSpec::internal_axes() const {
 
 std::string MapSpec::to_string() const { return detail::canonical_text(inputs_, outputs_).text; }
 
+/// All names change at once, so that two arrays may swap theirs. The result is checked like any other
+/// mapspec: two arrays could have got one name.
 MapSpec MapSpec::renamed(const std::map<std::string, std::string>& names) const {
   const auto rename = [&](std::vector<ArraySpec> arrays) {
     for (ArraySpec& array : arrays)

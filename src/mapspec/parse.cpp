@@ -26,6 +26,8 @@ class Parser {
     if (next_is("->"))
       fail("nothing stands before '->'. Name the inputs to map over, or write '...' when there are none.");
     if (next_is("..."))
+      // The dots stand for inputs over which nobody maps, so they take the place of all arrays and are not
+      // one of several.
       parse_dots();
     else
       parse_arrays(result_.inputs, result_.source.inputs);
@@ -114,6 +116,7 @@ class Parser {
     return std::string(name);
   }
 
+  /// For use where the text goes on: it looks at the next character.
   [[noreturn]] void fail_behind_array() const {
     if (is_name_character(text_[at_])) fail("',' is missing between two arrays. Write 'x[i], y[i]'.");
     fail("',' or '->' is expected here, but " + found() + ".");

@@ -56,6 +56,8 @@ std::optional<Index> common_length(const MapSpec& spec, const std::string& axis,
     const auto position = input.position(axis);
     if (!position) continue;
     const std::optional<Index> length = shape_of(input, shapes)[*position];
+    // A length that is not known yet contradicts no other. It is compared when it is known, as shapes are
+    // then computed again.
     if (common && length && *common != *length) refuse_lengths(spec, axis, shapes);
     if (!common) common = length;
   }
@@ -65,6 +67,8 @@ std::optional<Index> common_length(const MapSpec& spec, const std::string& axis,
 }  // namespace
 
 PartialShape external_shape(const MapSpec& spec, const Shapes& input_shapes) {
+  // All ranks are checked before any length, since lengths are looked up by the position of an axis in the
+  // mapspec.
   for (const ArraySpec& input : spec.inputs()) check_rank(spec, input, shape_of(input, input_shapes));
   PartialShape shape;
   for (const std::string& axis : spec.external_axes())

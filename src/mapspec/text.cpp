@@ -27,6 +27,8 @@ std::vector<ArrayPlace> append_arrays(std::string& text, const std::vector<Array
 
 /// The part of `text` around `column` (from 1) and below it a caret.
 std::string marked(std::string_view text, std::size_t column) {
+  // From here on each character is one byte, whatever it was before, so that the caret stands below the right
+  // one.
   const std::string all = printable(text);
   const std::size_t at = std::min(column - 1, all.size());
   const std::size_t begin = at > kQuoteBefore ? at - kQuoteBefore : 0;
@@ -38,6 +40,8 @@ std::string marked(std::string_view text, std::size_t column) {
 
 }  // namespace
 
+/// Writes an array in its canonical form and remembers where each part of it begins, so that arrays which no
+/// text was parsed for have places to point to in messages.
 ArrayPlace append_array(std::string& text, const ArraySpec& array) {
   ArrayPlace place{text.size(), {}};
   text += array.name + "[";

@@ -9,6 +9,8 @@ IndexRange ArgumentPart::span() const {
   for (std::size_t axis = 0; axis < extents.size(); ++axis) {
     if (extents[axis] == 0) return {first, first};
     const Index reach = (extents[axis] - 1) * strides[axis];
+    // Along an axis of negative stride the values lie before the first one, so each axis widens the span at
+    // one of its two ends.
     (reach < 0 ? span.begin : span.end) += reach;
   }
   return span;
@@ -22,6 +24,8 @@ ArgumentPart part_of(const ArgumentView& view, const Shape& external, IndexRange
   for (std::size_t axis = 0; axis < external.size(); ++axis) {
     const Index stride = view.strides[axis];
     part.first += box.begin[axis] * stride;
+    // An axis along which the argument does not change has a single position, however many elements the range
+    // has there.
     part.extents.push_back(stride == 0 ? 1 : shape[axis]);
     part.strides.push_back(stride);
     part.low.push_back(stride == 0 ? 0 : box.begin[axis]);

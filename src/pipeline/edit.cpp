@@ -14,7 +14,8 @@
 namespace mpipe {
 namespace {
 
-/// Refuses what no function took of `names`.
+/// Refuses the names that no function took: a misspelt one would otherwise change nothing, and nobody would
+/// notice.
 void refuse_unused(const std::set<std::string>& unused, const char* what,
                    const std::vector<std::string>& known) {
   if (unused.empty()) return;
@@ -55,6 +56,8 @@ std::vector<Function> Pipeline::functions_where(const std::vector<bool>& mask) c
   for (std::size_t k = 0; k < nodes_.size(); ++k) {
     if (!mask[k]) continue;
     functions.push_back(nodes_[k].function);
+    // A mapspec that was generated because somebody indexed the outputs is handed on, as that somebody may be
+    // missing from the new pipeline.
     if (nodes_[k].generated) functions.back().generated_ = nodes_[k].mapspec;
   }
   return functions;
@@ -114,6 +117,8 @@ std::vector<Pipeline> Pipeline::split_disconnected() const {
     if (!first) first = k;
     const std::size_t a = find(*first);
     const std::size_t b = find(k);
+    // The smaller number wins, so that the groups come in the order of their first functions, however they
+    // were joined.
     group[std::max(a, b)] = std::min(a, b);
   };
   for (std::size_t k = 0; k < nodes_.size(); ++k) {
@@ -134,8 +139,10 @@ Pipeline Pipeline::update_defaults(const Inputs& values, bool overwrite) const {
   auto unused = keys(values);
   for (Function& function : functions) {
     auto free = function.parameter_names();
+    // A bound parameter is no input of this function: a default for it could never be used.
     std::erase_if(free, [&](const std::string& name) { return function.bound_values().contains(name); });
     const auto part = part_for(values, free, unused);
+    // With `overwrite` functions that no value is for lose their defaults too, as the given ones replace all.
     if (overwrite || !part.empty()) function.update_defaults(part, overwrite);
   }
   refuse_unused(unused, "these defaults cannot be set", root_args());

@@ -92,6 +92,8 @@ class AxisAdder {
     return found == consumers_.end() ? kNone : found->second;
   }
 
+  /// Goes on to an array, unless it got this axis before: many ways may lead to one array, and walking on
+  /// from it each time would take exponential time.
   void enter(const std::string& array, const std::string& axis, std::vector<Step>& path) {
     if (!done_.emplace(array, axis).second) return;
     AxisNames& axes = arrays_[array];
@@ -104,6 +106,7 @@ class AxisAdder {
     const AxisNames& axes = arrays_[array];
     ArraySpec input{array, {}};
     if (const ArraySpec* now = spec ? spec->find_input(array) : nullptr) input = *now;
+    // Axes that this function did not mention stay whole, which is what an empty name says.
     input.axes.resize(axes.size());
     input.axes[static_cast<std::size_t>(std::find(axes.begin(), axes.end(), axis) - axes.begin())] = axis;
     spec = with_axis(spec, pipeline_.function(id).outputs, input, axis);

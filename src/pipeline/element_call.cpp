@@ -40,6 +40,8 @@ std::vector<ElementOutput> call_element(const FunctionBody& body, const BlockCal
     fixed[k].resize(output.type->size);
     column.fixed = fixed[k].data();
   }
+  // The body sees a block of one element with columns of its own. What it writes reaches the columns of the
+  // real call only by `put_element`, once the caller is content with it.
   BlockCall single = call;
   single.range = {element, element + 1};
   single.outputs = columns;
@@ -68,6 +70,8 @@ void put_element(const std::vector<ElementOutput>& outputs, BlockCall& call, Ind
       column.push_items(*output.shape, output.bytes.data());
       continue;
     }
+    // The shape is checked before the first item is pushed, so that a column never holds a part of an element
+    // that was refused.
     if (output.shape) column.check_items(*output.shape);
     for (std::size_t value = 0; value + 1 < output.offsets.size(); ++value)
       column.push_encoded(

@@ -32,6 +32,8 @@ void check_known(const Inputs& values, const std::vector<std::string>& parameter
 
 }  // namespace
 
+/// The callable is kept beside the body, so that a hook can be put around it anew whenever names or the hook
+/// change.
 Function::Function(std::vector<std::string> outputs, std::shared_ptr<const FunctionBody> body)
     : outputs_(std::move(outputs)), callable_(std::move(body)), body_(callable_) {
   if (outputs_.empty()) throw Error(Category::unknown_name, "a function needs the name of an output.");
@@ -49,8 +51,9 @@ Function& Function::post_execution_hook(PostExecutionHook hook) {
   return *this;
 }
 
-/// The hook is told names, and the chain of calls may name the parameters after it. As many as the callable
-/// has: `check` refuses others.
+/// Puts the hook around the callable. The chain of calls may name the parameters before or after the hook, so
+/// both of them end here, and a hook waits until there is a name for each parameter of the callable; `check`
+/// refuses functions that never get that far.
 void Function::wrap_body() {
   body_ = callable_;
   if (hook_ && parameters_.size() == callable_->parameters().size())
@@ -145,6 +148,8 @@ std::vector<std::string> Function::parameter_names() const {
   return names;
 }
 
+/// Names come first: the checks behind them look parameters up by name, and count on as many names as the
+/// callable has parameters.
 void Function::check() const {
   check_names();
   check_values();
@@ -209,6 +214,8 @@ void Function::check_parameters() const {
   }
 }
 
+/// A name that occurs twice among the function's own outputs is a mistake of its own; one that only occurs
+/// twice after renames is a collision, which another rename mends.
 void Function::check_outputs() const {
   std::set<std::string> seen;
   for (const std::string& name : output_names()) {
@@ -250,6 +257,7 @@ void Function::check_mapspec() const {
               "the mapspec '{}' has the input '{}', which is not a parameter of function '{}' ({}). Mapspecs "
               "use the names after renames.",
               mapspec_->to_string(), input.name, outputs.front(), fmt::join(parameters, ", ")));
+    // A bound value is handed over whole in every call, so an index of it could not be obeyed.
     if (bound_.contains(input.name))
       throw Error(
           Category::bound_in_mapspec,

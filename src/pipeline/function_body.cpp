@@ -15,6 +15,7 @@ std::string ValueType::to_string() const {
   return "array of " + name + (rank ? " (rank " + std::to_string(*rank) + ")" : "");
 }
 
+/// An axis of one position may have any stride, as no step is ever made along it.
 bool ArgumentView::slice_is_dense() const {
   Index step = 1;
   for (std::size_t axis = slice_shape.size(); axis-- > 0;) {
@@ -68,6 +69,8 @@ void OutputColumn::check_items(const Shape& shape) {
                     " (all elements of an output have one shape). Return arrays of that shape, or correct "
                     "the declared "
                     "internal_shape.");
+  // The first element decides for all that follow, but only after it was held against what the mapspec and
+  // the declaration say.
   if (!internal) internal = shape;
 }
 
@@ -97,6 +100,8 @@ bool RowWalker::next() {
     for (std::size_t a = 0; a < positions_.size(); ++a)
       positions_[a] -= index_[axis] * call_.arguments[a].strides[axis];
     index_[axis] = 0;
+    // This counts as an odometer does: an axis that has reached its end goes back to 0 and moves the one
+    // before it. The positions are moved along, as computing them anew would cost a product per axis.
     while (axis-- > 0) {
       for (std::size_t a = 0; a < positions_.size(); ++a) positions_[a] += call_.arguments[a].strides[axis];
       if (++index_[axis] < (*call_.external)[axis]) break;

@@ -56,6 +56,8 @@ Function& Function::update_renames(const std::map<std::string, std::string>& nam
                                    bool overwrite) {
   std::set<std::string> unknown;
   for (const auto& [name, unused] : names) unknown.insert(name);
+  // Names are looked up as they are before the change, also with `overwrite`: the list is applied as a whole,
+  // so that two names may be exchanged.
   auto renames = overwrite ? std::map<std::string, std::string>{} : renames_;
   for (const auto* own_names : {&parameters_, &outputs_}) {
     for (const std::string& own : *own_names) {
@@ -78,8 +80,11 @@ Function& Function::update_renames(const std::map<std::string, std::string>& nam
 
 void Function::set_renames(std::map<std::string, std::string> renames) {
   std::map<std::string, std::string> changes;
+  // The old renames are needed below, to find the current name of everything that moves to a new one.
   const Function before = *this;
   renames_ = std::move(renames);
+  // Two names that would become one are refused before values move to new names, where one of them would get
+  // lost.
   check_names();
   for (const auto* own_names : {&parameters_, &outputs_})
     for (const std::string& own : *own_names) changes.emplace(before.renamed(own), renamed(own));
@@ -105,6 +110,8 @@ Function& Function::update_bound(const Inputs& values, bool overwrite) {
   return *this;
 }
 
+/// Connects each function to the one before it. A connection by name is left as it is; else the first
+/// parameter that is not bound takes the first output.
 std::vector<Function> chain(std::vector<Function> functions) {
   for (std::size_t k = 1; k < functions.size(); ++k) {
     const auto outputs = functions[k - 1].output_names();

@@ -13,7 +13,8 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& text) { throw Error(Category::bad_option, text); }
 
-/// A rule sees the arguments as the function does.
+/// Whether the rule can take an argument in the form in which the function gets it, since nobody converts it
+/// in between.
 bool fits(const ValueType& wanted, const ValueType& given) {
   const bool element =
       wanted.element == nullptr || (given.element != nullptr && *wanted.element == *given.element);
@@ -48,6 +49,7 @@ void Function::check_ranks() const {
         fmt::format("function '{}' asks for several ranks for one call, but takes no mpipe::Comm (each of "
                     "them would compute the same). Give it a parameter of that type, or leave out ranks.",
                     name()));
+  // What follows concerns functions with a communicator only; the others are computed by one rank each time.
   if (!body_->takes_communicator()) return;
   if (cache_entries_ > 0)
     refuse(
@@ -59,6 +61,8 @@ void Function::check_ranks() const {
         fmt::format("function '{}' takes a communicator, so it cannot be isolated: a child process has no "
                     "MPI. Remove one of the two.",
                     name()));
+  // A rule counts as asking for several ranks, so a function that has one but takes no communicator was
+  // refused above.
   if (rank_rule_) check_rank_rule();
 }
 

@@ -63,7 +63,8 @@ Graph graph_of(const Pipeline& pipeline) {
   return graph;
 }
 
-/// `text` with what `replacements` has for single characters.
+/// `text` with some of its characters replaced. Each of them is looked at once, so that what replaces one is
+/// not replaced again.
 std::string escaped(const std::string& text, const std::map<char, std::string>& replacements) {
   std::string result;
   for (const char c : text) {
@@ -77,6 +78,8 @@ std::string dot_text(const std::string& text) {
   return escaped(text, {{'"', "\\\""}, {'\\', "\\\\"}, {'\n', " "}});
 }
 
+/// Mermaid has no escapes by backslash but its own entities, which begin with '#', so that this sign is
+/// replaced as well.
 std::string mermaid_text(const std::string& text) {
   return escaped(text, {{'"', "#quot;"}, {'<', "#lt;"}, {'>', "#gt;"}, {'#', "#35;"}, {'\n', " "}});
 }

@@ -23,6 +23,8 @@ void HookedBody::call(BlockCall& call) const {
   call.completed = 0;
   for (Index element = call.range.begin; element < call.range.end; ++element) {
     const std::vector<ElementOutput> outputs = call_element(inner(), call, element);
+    // The hook comes before the element is put into its column: when it throws, the element has failed, and
+    // no value of it must be there.
     hook_(describe(call, element, outputs));
     put_element(outputs, call, element - call.range.begin);
     ++call.completed;

@@ -25,6 +25,7 @@ class Nester {
       : pipeline_(pipeline), chosen_(std::move(chosen)), position_(chosen_.size(), 0) {
     for (const FunctionId id : pipeline.topological_order()) {
       if (!chosen_[id.value]) continue;
+      // In topological order, a function inside only ever takes from positions before its own.
       position_[id.value] = members_.size();
       members_.push_back(id);
     }
@@ -55,6 +56,8 @@ class Nester {
     return parameter.source == Source::output && chosen_[parameter.producer.value];
   }
 
+  /// The inputs of the nested function are those that no function inside makes. They are sorted, so that
+  /// `part` and `add_values` can search them and the order of the chosen functions does not matter.
   void find_parameters() {
     std::set<std::string> names;
     for (const FunctionId id : members_)
@@ -72,7 +75,7 @@ class Nester {
     return names;
   }
 
-  /// The arguments of the rule may be made inside.
+  /// A rule is asked before the call, when arguments that are made inside do not exist yet.
   void check_ranks() const {
     for (const FunctionId id : members_)
       if (const FunctionNode& node = pipeline_.function(id); node.function.rank_rule())
@@ -109,6 +112,8 @@ class Nester {
       if (parameter.source == Source::bound) continue;
       const ArraySpec* input = node.mapspec->find_input(parameter.name);
       const bool whole = input == nullptr;
+      // Inside, the values for one element are all that there is. From outside, a whole array is fine, unless
+      // another function inside indexes it.
       const bool reduced = is_inside(parameter) ? whole || std::find(input->axes.begin(), input->axes.end(),
                                                                      std::nullopt) != input->axes.end()
                                                 : whole && nested.find_input(parameter.name) != nullptr;
@@ -121,6 +126,8 @@ class Nester {
   }
 
   NestedBody::Part part(const FunctionNode& node, const Names& outputs) const {
+    // The stream is that of the function's own name, so that nesting does not change the random numbers that
+    // it draws.
     NestedBody::Part part{node, stream_of(node.name().c_str()), {}, {}};
     for (const ParameterNode& parameter : node.parameters) {
       NestedBody::Argument& argument = part.arguments.emplace_back();
@@ -145,8 +152,8 @@ class Nester {
     return part;
   }
 
-  /// Of each resource the most that one of the functions needs, as they are called one after the other; of
-  /// time the sum, unless one has no limit.
+  /// The functions are called one after the other: of each resource the nested function needs the most that
+  /// one of them needs, and of time the sum of all, unless one has no limit.
   Resources resources() const {
     Resources most;
     bool limited = true;
@@ -156,6 +163,7 @@ class Nester {
       most.threads = std::max(most.threads, needs.threads);
       most.gpus = std::max(most.gpus, needs.gpus);
       most.memory = std::max(most.memory, needs.memory);
+      // The sum stops at the longest time there is and does not wrap around.
       most.time += std::min(needs.time, Duration::max() - most.time);
       limited = limited && needs.time > Duration::zero();
     }
@@ -163,6 +171,7 @@ class Nester {
     return most;
   }
 
+  /// One function that has to be kept apart is enough: all of them run in one process.
   Isolation isolation() const {
     const bool isolated = std::any_of(members_.begin(), members_.end(), [&](FunctionId id) {
       return pipeline_.function(id).function.isolation() == Isolation::process;
@@ -185,6 +194,8 @@ class Nester {
     }
     function.defaults(std::move(defaults)).resources(resources()).isolation(isolation());
     const FunctionBody& body = function.body();
+    // A single function inside may be the reason why equal arguments give different results; the cache of the
+    // others is then given up, and not refused as it would be for a function by itself.
     if (!body.draws_random_numbers() && !body.takes_communicator()) function.cache(cache_entries);
   }
 

@@ -15,9 +15,9 @@
 namespace mpipe::detail {
 namespace {
 
-/// Elements at a time, when `done` are complete: more and more, so that little is computed in vain behind an
-/// element that fails (at most a sixteenth of what is done), but not more than stay in the cache on their way
-/// from function to function.
+/// How many elements are computed at a time when `done` of them are complete. The number grows, so that
+/// little is computed in vain behind an element that fails (at most a sixteenth of what is done), but only as
+/// far as the values stay in the cache on their way from function to function.
 Index chunk_after(Index done) { return std::clamp<Index>(done / 16, 1, 256); }
 
 using From = NestedBody::Argument::From;
@@ -35,6 +35,8 @@ NestedBody::NestedBody(std::vector<Part> parts, const std::vector<std::string>& 
       Argument& argument = part.arguments[k];
       if (argument.from == From::outside)
         merge_parameter(parameters[argument.number], argument.number, wanted[k]);
+      // Bound values are converted here, once for all calls. Values whose elements are arrays stay as they
+      // are.
       if (argument.from == From::bound && wanted[k].element != nullptr &&
           argument.bound.type().kind != Kind::array)
         argument.bound = argument.bound.converted(*wanted[k].element);
@@ -42,6 +44,8 @@ NestedBody::NestedBody(std::vector<Part> parts, const std::vector<std::string>& 
   }
 }
 
+/// Makes the type of a parameter the narrower of what it was and what another function wants. Two types of
+/// which neither holds the other cannot both be met by one value.
 void NestedBody::merge_parameter(const std::string& name, std::size_t number, const ValueType& wanted) {
   ValueType& merged = parameters_[number];
   const bool elements_fit =
@@ -75,6 +79,8 @@ std::vector<std::vector<ValueType>> NestedBody::infer(std::span<const ValueType>
                                                        : types[argument.number][argument.output]);
       given.back() = opened(given.back());
       if (argument.from == From::inside)
+        // An edge inside is held to the same rule as one between functions of a pipeline, which no longer
+        // sees it.
         check_argument(part.node, part.node.parameters[k].name, given.back(),
                        part.node.function.body().parameters()[k]);
     }
@@ -124,6 +130,8 @@ class NestedCall {
   NestedCall(const NestedBody& body, BlockCall& call) : body_(body), call_(call), types_(argument_types()) {
     for (std::size_t p = 0; p < body.parts().size(); ++p) make_columns(p);
   }
+  /// Gives the columns of kept outputs back to the caller, also when an element has failed: the elements
+  /// before it are complete, and the caller takes them from there.
   ~NestedCall() {
     for (std::size_t p = 0; p < columns_.size(); ++p)
       for (std::size_t k = 0; k < columns_[p].size(); ++k)
@@ -147,7 +155,8 @@ class NestedCall {
       try {
         body_.parts()[p].node.function.body().call(inner);
       } catch (...) {
-        // Behind a failed element nothing can be complete; before it the next functions may still fail.
+        // No element behind a failed one counts as complete, but those before it may: the later functions get
+        // only these, and a failure of theirs, which lies further in front, replaces this one.
         failure = std::current_exception();
         range.end = range.begin + inner.completed;
       }
@@ -173,6 +182,8 @@ class NestedCall {
     buffers_.emplace_back(columns.size());
     for (std::size_t k = 0; k < columns.size(); ++k) {
       if (part.kept[k]) {
+        // An output that is kept goes straight to the caller's column, without a copy; `~NestedCall` moves
+        // the column back.
         columns[k] = std::move(call_.outputs[*part.kept[k]]);
         fixed_[p][k] = columns[k].fixed;
         continue;
@@ -195,9 +206,12 @@ class NestedCall {
       if (body_.parts()[p].kept[k]) {
         if (is_fixed)
           column.fixed = fixed_[p][k] + static_cast<std::size_t>(range.begin - call_.range.begin) * size;
+        // Kept columns grow from chunk to chunk. What the functions behind this one take begins behind the
+        // values of the chunks before.
         values_before_[p][k] = values_in(column);
         continue;
       }
+      // A value that nobody keeps is needed for this chunk only.
       column.clear();
       if (!is_fixed) continue;
       buffers_[p][k].resize(static_cast<std::size_t>(range.size()) * size);
@@ -216,6 +230,8 @@ class NestedCall {
     const NestedBody::Part& part = body_.parts()[p];
     views_.clear();
     converted_.clear();
+    // The views point into these values, and a small value has its bytes inside of it: the vector must not
+    // move them.
     converted_.reserve(part.arguments.size());
     for (std::size_t k = 0; k < part.arguments.size(); ++k) {
       const NestedBody::Argument& argument = part.arguments[k];
@@ -257,6 +273,8 @@ class NestedCall {
     view.offsets = column.type->fixed_size() ? nullptr : column.offsets.data();
     view.strides = c_strides(*call_.external);
     for (Index& stride : view.strides) stride *= per_element;
+    // Bodies number elements as the run does, while the column begins with the first of the chunk. The origin
+    // makes up for the difference, and may be below zero.
     view.origin = values_before_[p][k] - range.begin * per_element;
     if (wanted == nullptr || *wanted == *column.type || column.type->kind == Kind::array) return view;
     const auto first = static_cast<std::size_t>(values_before_[p][k]) * column.type->size;
@@ -292,6 +310,7 @@ void NestedBody::call(BlockCall& call) const {
     const Index begin = call.range.begin + call.completed;
     const Index end = std::min(call.range.end, begin + chunk_after(call.completed));
     call.completed += nested.compute({begin, end});
+    // It is thrown only now, when `completed` says which element has failed.
     if (nested.failure) std::rethrow_exception(nested.failure);
   }
 }

@@ -27,6 +27,10 @@ Pipeline::Pipeline(std::vector<Function> functions, const std::string& scope) {
     node.mapspec = node.function.mapspec();
     nodes_.push_back(std::move(node));
   }
+  // Each step needs what those before it found out. All producers are known before parameters are connected,
+  // else one that is listed later would be taken for an input. Cycles are refused before anything walks in
+  // topological order, as the inference of types does. The scope comes last, since it is an edit of a
+  // complete pipeline.
   number_names();
   connect();
   check_scopes();
@@ -38,6 +42,7 @@ Pipeline::Pipeline(std::vector<Function> functions, const std::string& scope) {
 }
 
 std::uint32_t Pipeline::slot_of(const std::string& name) {
+  // Every name has a number, which is its place in both lists.
   const auto [at, inserted] = slots_.try_emplace(name, static_cast<std::uint32_t>(slots_.size()));
   if (inserted) {
     producers_.emplace_back();
@@ -97,6 +102,7 @@ void Pipeline::order() {
   std::vector<std::size_t> waiting(nodes_.size(), 0);
   for (std::uint32_t id = 0; id < nodes_.size(); ++id)
     for (const ParameterNode& parameter : nodes_[id].parameters)
+      // A function that takes several outputs of one producer waits for it once.
       if (parameter.source == Source::output && consumers[parameter.producer.value].insert(id).second)
         ++waiting[id];
   std::vector<FunctionId> ready;
@@ -104,6 +110,8 @@ void Pipeline::order() {
     if (waiting[id] == 0) ready.push_back({id});
   std::size_t ordered = 0;
   while (!ready.empty()) {
+    // Within a generation the order is that of the names, so that what is planned and shown does not depend
+    // on how the functions were listed.
     std::sort(ready.begin(), ready.end(),
               [&](FunctionId a, FunctionId b) { return function(a).outputs < function(b).outputs; });
     ordered += ready.size();
@@ -161,11 +169,14 @@ void Pipeline::complete_mapspecs() {
   std::vector<MapSpec> specs;
   for (const FunctionNode& node : nodes_)
     if (node.mapspec) specs.push_back(*node.mapspec);
+  // Contradictions between mapspecs that users wrote are refused before others are generated from them.
   check_consistent_axes(specs);
   const auto axes = axes_of_arrays(specs);
   for (FunctionNode& node : nodes_) {
     if (node.mapspec) continue;
     node.mapspec = generated_mapspec(node.outputs, axes);
+    // Nobody indexes this output any more, but somebody did before an edit: its axes keep the names that it
+    // got then.
     if (!node.mapspec) node.mapspec = node.function.generated_;
     node.generated = node.mapspec.has_value();
   }
@@ -247,6 +258,8 @@ std::vector<bool> Pipeline::needed_for(const std::vector<std::string>& outputs) 
   while (!todo.empty()) {
     const FunctionId id = todo.back();
     todo.pop_back();
+    // Each function is looked at once, else pipelines with many ways between two functions would take
+    // exponential time.
     if (needed[id.value]) continue;
     needed[id.value] = true;
     for (const ParameterNode& parameter : function(id).parameters)
@@ -259,6 +272,7 @@ std::string Pipeline::digest_text() const {
   const auto values = [](const Inputs& inputs) {
     std::string text;
     for (const auto& [name, value] : inputs) {
+      // Values go in as bytes: the text of a value is shortened, and two values may share it.
       const Bytes bytes = value.to_wire();
       text += name + "=" + std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()) + ";";
     }

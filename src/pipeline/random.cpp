@@ -25,8 +25,10 @@ double Random::normal() {
     has_spare_ = false;
     return spare_;
   }
+  // `uniform` may give 0, which has no logarithm; 1 minus it is never 0.
   const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform()));
   const double angle = 2.0 * std::numbers::pi * uniform();
+  // Two uniform numbers give two normal ones (Box and Muller); the second is kept for the next call.
   spare_ = radius * std::sin(angle);
   has_spare_ = true;
   return radius * std::cos(angle);

@@ -43,6 +43,8 @@ std::string time_text(Duration time) {
                                     {60'000'000'000, "min"},
                                     {1'000'000'000, "s"},
                                     {1'000'000, "ms"}};
+  // A time that is no whole number of the smallest unit is written as a fraction of seconds, so that it reads
+  // back as it was.
   if (time % std::chrono::milliseconds(1) != Duration::zero()) return fmt::format("{}s", seconds(time));
   return in_units(time.count(), kUnits);
 }

@@ -74,6 +74,8 @@ class Evaluation {
                               missing_.size() == 1 ? "the argument" : "the arguments",
                               fmt::join(missing_, ", "), missing_.size() == 1 ? "it" : "them"),
                   {Subject::Kind::parameter, missing_.front()});
+    // What is missing is told before what is unused: a misspelt argument is both, and its absence is what
+    // stops the run.
     if (options.allow_unused) return;
     auto unused = unknown_;
     for (const auto& [slot, name] : given_)
@@ -89,6 +91,7 @@ class Evaluation {
   void compute() {
     std::size_t outputs = 0;
     for (const FunctionId id : order_) outputs += pipeline_.function(id).outputs.size();
+    // `values_` points into the results, which therefore must not move when more are added.
     results_.reserve(outputs);
     for (const FunctionId id : order_) call(pipeline_.function(id));
   }
@@ -141,6 +144,7 @@ void Evaluation::bind(const FunctionNode& node) {
   const std::size_t count = node.parameters.size();
   bound_.clear();
   converted_.clear();
+  // The views point into converted values, and a small one has its bytes inside of it.
   converted_.reserve(count);
   views_.resize(count);
   for (std::size_t k = 0; k < count; ++k) {
@@ -180,6 +184,8 @@ void Evaluation::call(const FunctionNode& node) {
   for (std::size_t k = 0; k < columns.size(); ++k) {
     columns[k].type = types[k].element;
     columns[k].collects_items = types[k].rank != std::size_t{0};
+    // Where scalars are written; a body that returns arrays or texts pushes them into the column and leaves
+    // this alone.
     columns[k].fixed = reinterpret_cast<std::byte*>(&scalars[2 * k]);
   }
   BlockCall block{{0, 1}, &kNoAxes,
@@ -259,6 +265,8 @@ Inputs Pipeline::run_full(const std::vector<std::string>& outputs, const Inputs&
                   {Subject::Kind::parameter, output});
     const FunctionId id = producer_of(output);
     refuse_mapped_upstream(*this, id);
+    // All that is asked for is gathered first, then checked, then computed: no function of the user is called
+    // when an argument of another one is missing.
     evaluation.need(id, slots_.at(output));
   }
   evaluation.check_arguments(options);

@@ -64,6 +64,7 @@ Pipeline Pipeline::update_scope(const std::string& scope, const Names& inputs, c
 Inputs flatten(const NestedInputs& nested) {
   Inputs flat;
   const auto add = [&](const std::string& name, const Value& value) {
+    // Neither of two values is preferred: which one was meant cannot be told.
     if (!flat.emplace(name, value).second)
       throw Error(
           Category::scope_conflict,

@@ -34,6 +34,7 @@ std::vector<bool> reachable_from(const Pipeline& pipeline, const std::vector<std
   while (!open.empty()) {
     const std::uint32_t id = open.back();
     open.pop_back();
+    // Each function is looked at once, however many ways lead to it.
     if (reached[id]) continue;
     reached[id] = true;
     open.insert(open.end(), consumers[id].begin(), consumers[id].end());
@@ -74,6 +75,8 @@ Pipeline Pipeline::subpipeline(const std::optional<std::vector<std::string>>& in
                                                       did_you_mean(name, root_args())));
   const std::vector<bool> reached = reachable_from(*this, *inputs);
   for (std::size_t k = 0; k < kept.size(); ++k) kept[k] = kept[k] && reached[k];
+  // What was asked for by name stays, even if no input leads to it: it may need no inputs at all, and if it
+  // does need others, the message below can name them.
   for (const std::string& output : outputs) kept[producer_of(output).value] = true;
   add_needed(*this, *inputs, kept);
   Pipeline part(functions_where(kept));
@@ -121,6 +124,7 @@ class AxisTracer {
       if (has_axis && (input == nullptr || !input->position(axis_))) reduced = true;
       if (parameter.source != Source::output) continue;
       if (reduced_[parameter.producer.value]) reduced = true;
+      // Producers were traced before, as functions come in topological order.
       if (has_axis && !independent_[parameter.producer.value]) from_inputs = false;
     }
     reduced_[id.value] = reduced;

@@ -34,6 +34,8 @@ Sweep& Sweep::zip(std::map<std::string, std::vector<Value>> values) {
                   fmt::format("'{}' has {} values and '{}' has {}, but they change together. Give as many.",
                               first, first_list.size(), parameter, list.size()));
   }
+  // The lengths were checked before the names are claimed, so that a call that is refused for them leaves the
+  // sweep as it was.
   for (const auto& [parameter, unused] : values) claim(parameter);
   if (!values.empty()) dimensions_.push_back(std::move(values));
   return *this;
@@ -71,6 +73,7 @@ std::size_t Sweep::count() const {
   std::size_t count = 1;
   for (const Dimension& dimension : dimensions_) {
     const std::size_t length = dimension.begin()->second.size();
+    // The division keeps the product from wrapping around before it can be compared.
     if (length != 0 && count > kMostCombinations / length)
       throw Error(Category::too_large,
                   fmt::format("the sweep has more than {} combinations, which would all be held in memory. "
@@ -83,11 +86,13 @@ std::size_t Sweep::count() const {
 
 Inputs Sweep::combination(std::size_t number) const {
   Inputs values = constants_;
+  // The last dimension changes fastest, as the innermost of nested loops does.
   for (auto dimension = dimensions_.rbegin(); dimension != dimensions_.rend(); ++dimension) {
     const std::size_t length = dimension->begin()->second.size();
     for (const auto& [parameter, list] : *dimension) values.emplace(parameter, list[number % length]);
     number /= length;
   }
+  // Derivations come last and in the order in which they were given, so that each sees all values before it.
   for (const auto& [parameter, derivation] : derivers_) values.emplace(parameter, derivation(values));
   return values;
 }
@@ -97,6 +102,7 @@ std::vector<Inputs> Sweep::combinations() const {
   const std::size_t number = count();
   for (std::size_t k = 0; k < number; ++k) {
     Inputs values = combination(k);
+    // Exclusions are asked last, as they may look at derived values too.
     const bool excluded = std::any_of(exclusions_.begin(), exclusions_.end(),
                                       [&](const auto& is_excluded) { return is_excluded(values); });
     if (!excluded) all.push_back(std::move(values));

@@ -38,6 +38,7 @@ bool element_fits(const ElementType& given, const ValueType& wanted) {
 /// a number.
 bool rank_fits(const ValueType& given, const ValueType& wanted) {
   if (wanted.any_rank) return true;
+  // An unknown type fits every parameter. It is checked again when a run knows its inputs.
   if (!given.rank) return given.element == nullptr || given.any_rank || wanted.rank != std::size_t{0};
   return wanted.rank ? *given.rank == *wanted.rank : *given.rank >= 1;
 }
@@ -91,6 +92,8 @@ void detail::check_argument(const FunctionNode& node, const std::string& name, c
 
 std::map<std::string, ValueType> Pipeline::infer_types(const std::map<std::string, ValueType>& roots) const {
   const ValueType unknown{nullptr, kUnknownRank, false};
+  // Functions come in topological order, so that the types of all arguments that can be known are known when
+  // a function is asked what it returns.
   Types types = roots;
   for (const FunctionId id : topological_order()) {
     const FunctionNode& node = function(id);

@@ -62,6 +62,7 @@ VariantPipeline VariantPipeline::with_variant(const Variants& chosen) const {
   check_known(chosen);
   VariantPipeline narrowed(*this);
   narrowed.functions_ = chosen_functions(chosen);
+  // What was chosen becomes the default too: an older default may name a variant that is gone now.
   for (const auto& [group, variant] : chosen) narrowed.defaults_[group] = variant;
   return narrowed;
 }
@@ -89,6 +90,7 @@ Pipeline VariantPipeline::pipeline() const {
   std::map<std::string, std::set<std::string>> open;
   for (const Function& function : functions)
     for (const auto& [group, variant] : function.variants()) open[group].insert(variant);
+  // A group of which a single variant is left needs no choice, whether it was chosen or had only one.
   for (const auto& [group, names] : open)
     if (names.size() > 1)
       throw Error(

@@ -25,7 +25,10 @@ class BoxCutter {
         element_count(Shape(shape_.begin() + static_cast<std::ptrdiff_t>(axis) + 1, shape_.end()));
     const Index first = (range.begin + tail - 1) / tail;  // whole rows are first .. last
     const Index last = range.end / tail;
+    // The range lies strictly within one row.
     if (first > last) return cut_row(axis, last, range, tail);
+    // The part before the first whole row; it is empty when the range begins with that row, also when this is
+    // row 0 and there is no row before it.
     cut_row(axis, first - 1, {range.begin, first * tail}, tail);
     if (first < last) {
       box_[axis] = {first, last};
@@ -85,6 +88,8 @@ RangeSet carry(const RangeSet& elements, const Shape& from, const Shape& to,
     else
       add_ranges(box, to, 0, 0, ranges);
   }
+  // Boxes come in no order of their elements. Sorted ranges are appended to the set one by one, where others
+  // would move all those behind them.
   std::sort(ranges.begin(), ranges.end());
   RangeSet carried;
   for (const IndexRange& range : ranges) carried.insert(range);
@@ -96,6 +101,7 @@ RangeSet carry(const RangeSet& elements, const Shape& from, const Shape& to,
 Lineage::Lineage(const Plan& plan)
     : functions_(plan.pipeline().functions().size()), made_by_(plan.outputs().size()) {
   for (std::size_t k = 0; k < plan.outputs().size(); ++k) made_by_[k] = plan.outputs()[k].function;
+  // The topological order makes `order_` one in which producers come first, on which `root_causes` relies.
   for (const FunctionId id : plan.pipeline().topological_order()) {
     const auto& planned = plan.function(id);
     if (!planned) continue;
@@ -123,8 +129,11 @@ Lineage::Lineage(const Plan& plan)
 
 RangeSet Lineage::needing(const Function& function, const Argument& argument, const RangeSet& bad) const {
   if (bad.empty()) return {};
+  // The elements of the function cannot be numbered yet: element 0 stands for all of them.
   if (!function.sized) return {{0, 1}};
   const Function& source = functions_[made_by_[argument.output.value].value];
+  // Which elements of the source are bad cannot be told apart, so every element that reads it counts as in
+  // need of one.
   if (!source.sized) return {{0, element_count(function.external)}};
   std::vector<std::pair<std::size_t, std::size_t>> ties;
   for (std::size_t axis = 0; axis < argument.indexed_by.size(); ++axis)
@@ -132,6 +141,7 @@ RangeSet Lineage::needing(const Function& function, const Argument& argument, co
   return carry(bad, source.external, function.external, ties);
 }
 
+/// The way back: the elements of the argument that the given elements of the function take.
 RangeSet Lineage::needed(const Function& function, const Argument& argument, const RangeSet& elements) const {
   const Function& source = functions_[made_by_[argument.output.value].value];
   if (!source.sized) return {{0, 1}};
@@ -151,6 +161,8 @@ Lineage::Blocked Lineage::blocked(FunctionId id, const std::vector<RangeSet>& ba
     RangeSet& set = argument.is_value ? blocked.by_value : blocked.by_array;
     set = set.united(needing(function, argument, missing));
   }
+  // An element may be blocked in both ways, by two of its arguments; the stronger reason is the one that
+  // counts.
   blocked.by_array = blocked.by_array.difference(blocked.by_value);
   return blocked;
 }
@@ -161,6 +173,8 @@ std::vector<RangeSet> Lineage::root_causes(OutputId output, Index element,
   std::vector<RangeSet> causes(made_by_.size());
   std::vector<RangeSet> asked(functions_.size());  // blocked elements on the way, by function
   asked[made_by_[output.value].value].insert({element, element + 1});
+  // Consumers come before their producers here, so that all who ask a function for elements have done so when
+  // its turn comes, and each function is looked at once.
   for (auto id = order_.rbegin(); id != order_.rend(); ++id) {
     const RangeSet& elements = asked[id->value];
     if (elements.empty()) continue;

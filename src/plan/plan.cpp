@@ -32,6 +32,8 @@ Positions positions_of(const std::variant<Index, Slice>& fixed, const std::strin
   }
   const Slice& slice = std::get<Slice>(fixed);
   const Index step = slice.step.value_or(1);
+  // As in Python, a slice that goes backwards may end before position 0, and so its bounds lie one lower than
+  // those of a slice that goes forwards.
   const Index lowest = step > 0 ? 0 : -1;
   const Index highest = step > 0 ? extent : extent - 1;
   const auto clamp = [&](Index at) { return std::clamp(at < 0 ? at + extent : at, lowest, highest); };
@@ -102,6 +104,8 @@ RangeSet Plan::selected(StageId stage) const {
     axes.push_back(fixed == request_fixed_.end() ? all_of(shape[axis])
                                                  : positions_of(fixed->second, names[axis], shape[axis]));
   }
+  // Behind the last fixed axis all positions are selected, so they form one range for each selected position
+  // before it; without a fixed axis that is one range for all.
   if (!last_fixed) return RangeSet{{0, element_count(shape)}};
   RangeSet selected;
   const Index tail =
@@ -119,6 +123,8 @@ std::optional<PartialShape> Plan::shape_of(const PlannedArgument& argument) cons
   return partial(constant(argument.constant).shape());
 }
 
+/// Goes through the functions in topological order: the shape of an output is known as far as possible before
+/// those who map over it ask for it, so that one pass is enough.
 void Plan::update_shapes() {
   for (const FunctionId id : pipeline_->topological_order()) {
     const auto& planned = functions_[id.value];
@@ -144,6 +150,8 @@ void Plan::resolve(OutputId id, const Shape& internal) {
   ArrayLayout& layout = output.layout;
   if (!layout.rank_known) {
     layout.set_internal_rank(output.name, internal.size());
+    // Those who take this output could not say how many axes it has when they were planned. They take it
+    // whole, as only arrays of known rank are indexed, so that the new entries are empty.
     for (auto& function : functions_) {
       if (!function) continue;
       for (PlannedArgument& argument : function->arguments)
@@ -151,6 +159,8 @@ void Plan::resolve(OutputId id, const Shape& internal) {
     }
   }
   const PartialShape expected = layout.internal_shape();
+  // Extents that were declared stay binding: only those that were not known may come from what the function
+  // returned.
   bool fits = expected.size() == internal.size();
   for (std::size_t axis = 0; fits && axis < internal.size(); ++axis)
     fits = !expected[axis] || *expected[axis] == internal[axis];
@@ -161,6 +171,7 @@ void Plan::resolve(OutputId id, const Shape& internal) {
                             "have one shape). Return arrays of that shape, or correct the declared one.",
                             to_string(internal), output.name, to_string(expected)));
   layout.set_internal_shape(partial(internal));
+  // What is computed from this output may have its shape now as well.
   update_shapes();
 }
 

@@ -19,6 +19,10 @@ PlanBuilder::PlanBuilder(Plan& plan, PlanRequest request)
       request_(std::move(request)),
       needed_(pipeline_.needed_for(request_.outputs)) {}
 
+/// Each step relies on those before it. Missing inputs are refused before anybody looks at values; ranks of
+/// inputs before types are inferred, which would complain of them in less helpful words. Outputs are planned
+/// before arguments, which refer to them by number. What crosses waves is known when every function has its
+/// stage, and `check_fixed` comes last as it indexes shapes whose ranks have to be right.
 void PlanBuilder::build() {
   check_inputs();
   check_internal_shapes();
@@ -94,6 +98,8 @@ void PlanBuilder::check_arrays() const {
   }
 }
 
+/// The types are those of the whole pipeline, also of functions that are not needed: their inputs may be
+/// missing here, and then are of unknown type.
 void PlanBuilder::infer_types() {
   std::map<std::string, ValueType> roots;
   for (const std::string& name : pipeline_.root_args()) {
@@ -124,6 +130,8 @@ void PlanBuilder::plan_output(const FunctionNode& node, FunctionId id, std::size
   output.position = position;
   output.mapped = node.is_mapped();
   const ValueType& type = types_.at(output.name);
+  // Memory and files are laid out before the first call, which needs the type of every output and, where
+  // there are many elements, their rank.
   if (type.element == nullptr || (output.mapped && !type.rank))
     throw Error(
         Category::type_mismatch,
@@ -165,6 +173,8 @@ void PlanBuilder::check_internal_shapes() const {
 /// What the call says of the internal shape of a function's outputs, else what the function says.
 std::optional<PartialShape> PlanBuilder::declared_internal_shape(const FunctionNode& node) const {
   std::optional<PartialShape> declared;
+  // Any output of the function may speak for all of them, as they have the same axes, but two of them must
+  // not contradict each other.
   for (const std::string& output : node.outputs) {
     const auto given = request_.internal_shapes.find(output);
     if (given == request_.internal_shapes.end()) continue;
@@ -227,6 +237,9 @@ PlannedArgument PlanBuilder::plan_argument(const FunctionNode& node, std::size_t
   return argument;
 }
 
+/// Returns the number of the constant that the parameter takes. An input that several functions take as
+/// different types becomes one constant for each type, converted once and not at each call; equal wishes
+/// share one, by the key.
 std::size_t PlanBuilder::constant_for(const FunctionNode& node, const ParameterNode& parameter,
                                       const ValueType& wanted) {
   const bool bound = parameter.source == Source::bound;
@@ -252,6 +265,8 @@ std::size_t PlanBuilder::constant_for(const FunctionNode& node, const ParameterN
   return at->second;
 }
 
+/// Whether element k of the function takes just element k of the argument: only then can both be computed in
+/// one block, without waiting for elements of other blocks.
 bool PlanBuilder::reads_same_elements(const PlannedFunction& function,
                                       const PlannedArgument& argument) const {
   const PlannedOutput& source = plan_.output(*argument.output);
@@ -267,6 +282,9 @@ bool PlanBuilder::reads_same_elements(const PlannedFunction& function,
   return true;
 }
 
+/// Whether the function can be computed block by block together with those of the stage. What it takes from
+/// elsewhere must be complete before that stage begins, thus of an earlier wave, else the stage could wait
+/// for something that waits for it.
 bool PlanBuilder::may_join(const PlannedFunction& function, const Stage& stage) const {
   if (stage.axes != function.axes) return false;
   // An element that a team computes is a block by itself.
@@ -285,6 +303,8 @@ bool PlanBuilder::may_join(const PlannedFunction& function, const Stage& stage) 
   return true;
 }
 
+/// Functions come here with their producers first, so each producer has its stage already. A function that
+/// joins none of their stages begins one of its own, in the wave after the last of them.
 void PlanBuilder::assign_stage(PlannedFunction& function) {
   std::size_t wave = 0;
   std::optional<StageId> joined;
@@ -325,6 +345,8 @@ void PlanBuilder::check_fixed() const {
           if (axis) axes.insert(*axis);
     }
   for (const auto& [axis, position] : request_.fixed) {
+    // The name is checked first: the checks below ask arrays for the axis and would pass over one that does
+    // not exist.
     if (!axes.contains(axis))
       throw Error(Category::unknown_axis,
                   fmt::format("no array has the axis '{}' that a position was fixed for.{}", axis,
