@@ -56,6 +56,8 @@ void ByteReader::expect_end() const {
   if (!at_end()) fail("more bytes than belong there");
 }
 
+// Other processes of a job run this same program, so that wrong bytes from them are a mistake in it. A file
+// may be damaged without anybody's mistake, and its owner can do something about that.
 void ByteReader::fail(std::string_view problem) const {
   const std::string text = fmt::format("the bytes of {} cannot be read: {}", what_, problem);
   if (origin_ == ByteOrigin::process) throw Bug(text);
@@ -65,6 +67,8 @@ void ByteReader::fail(std::string_view problem) const {
 std::uint64_t ByteReader::checked_length(std::uint64_t most, std::size_t item_bytes) {
   const auto length = get<std::uint64_t>();
   if (length > most) fail("a list or a text is longer than it may be");
+  // Checked before anything is allocated: a damaged length must not make the program ask for all memory. The
+  // division cannot wrap, as the product of length and size could.
   if (length > rest_.size() / item_bytes) fail("it ends too early");
   return length;
 }

@@ -12,10 +12,13 @@ constexpr std::string_view kCutMark = " .. (cut)";
 std::string cut_text(std::string_view text, std::size_t most) {
   if (text.size() <= most) return std::string(text);
   std::size_t length = most - kCutMark.size();
+  // Bytes 10xxxxxx continue a character of UTF-8: the cut moves back to where a character begins.
   while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xc0) == 0x80) --length;
   return std::string(text.substr(0, length)).append(kCutMark);
 }
 
+// The order of the fields is the format, and `get_failure` reads them in the same order. Texts are cut before
+// they are sent, as the receiver refuses longer ones.
 void put_failure(ByteWriter& out, const Failure& failure) {
   out.put(failure.element);
   out.put(static_cast<std::int32_t>(failure.rank));

@@ -44,13 +44,16 @@ int flags_of(File::Mode mode) {
     case File::Mode::create:
       return O_RDWR | O_CREAT | O_TRUNC;
     case File::Mode::make:
+      // The file is new for certain: a link that somebody put there is never written through.
       return O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
     case File::Mode::inspect:
+      // Opening a pipe that nobody writes to would wait forever without O_NONBLOCK.
       return O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
   }
   throw Bug("a mode of files that does not exist");
 }
 
+// A signal may interrupt the opening on a network file system, which is no fault of the file.
 int open_descriptor(const fs::path& path, File::Mode mode) {
   int descriptor = -1;
   do descriptor = file_system().open(path, flags_of(mode));
@@ -82,6 +85,7 @@ std::optional<File> File::make_if_absent(const fs::path& path) {
 File::File(File&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)) {}
 
+// The file that this one had before is closed by the destructor of `other`.
 File& File::operator=(File&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
   std::swap(path_, other.path_);
@@ -98,6 +102,8 @@ void File::write_at(std::uint64_t position, std::span<const std::byte> bytes) {
 
 void File::write_at(std::uint64_t position, std::span<const std::byte> first,
                     std::span<const std::byte> second) {
+  // A call may take less than it was given, and the loop goes on behind what it took. A call that takes no
+  // byte and reports no error would repeat forever, so that it counts as an error.
   while (!first.empty() || !second.empty()) {
     const ssize_t written = file_system().write(descriptor_, position, first, second);
     if (written < 0 && errno == EINTR) continue;
@@ -148,6 +154,7 @@ void File::resize(std::uint64_t size) {
 void File::reserve(std::uint64_t size) {
   if (size == 0) return;
   int code = 0;
+  // posix_fallocate returns its error, and leaves errno alone.
   do code = file_system().reserve(descriptor_, size);
   while (code == EINTR);
   if (code == 0) return;
@@ -178,6 +185,7 @@ void sync_folder(const fs::path& folder) {
   if (descriptor < 0) throw_file_error("open", path, errno);
   // A folder is synced as a file is: its contents are the names.
   const int result = file_system().sync(descriptor, false);
+  // Taken before the folder is closed, as closing may set errno anew.
   const int code = errno;
   file_system().close(descriptor);
   // Some file systems cannot sync a folder, say so by one of these, and then need not.
@@ -198,6 +206,7 @@ void remove_folder(const fs::path& path) {
     throw_file_error("remove", path, errno);
 }
 
+// A folder that is there already will do. A file in its place is noticed when something is opened below it.
 void make_folder(const fs::path& path) {
   if (file_system().make_folder(path) != 0 && errno != EEXIST) throw_file_error("make", path, errno);
 }
@@ -208,6 +217,7 @@ std::vector<std::string> list_folder(const fs::path& folder) {
   for (fs::directory_iterator at(folder, code), end; !code && at != end; at.increment(code))
     names.push_back(at->path().filename().string());
   if (code && code != std::errc::no_such_file_or_directory) throw_file_error("list", folder, code.value());
+  // File systems list names in any order; sorted, they are the same list for every rank and every run.
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -235,6 +245,8 @@ TemporaryFile::~TemporaryFile() {
 }
 
 void TemporaryFile::keep(bool sync) {
+  // With `sync`, the caller has synced the contents before. The folder is synced after the rename, since it
+  // is the new name that has to survive a power failure.
   rename_file(path_, target_);
   kept_ = true;
   if (sync) sync_folder(target_.parent_path());
@@ -263,6 +275,7 @@ ReadResult read_small_file(const fs::path& path, std::size_t limit, std::string&
     throw_file_error("open", path, errno);
   }
   const File file(descriptor, path);
+  // The open file is asked, and not its name, which may belong to another file by now.
   if (!file.is_regular()) return ReadResult::not_a_file;
   // One byte more than it may have: the file may grow meanwhile.
   text.resize(static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), limit)) + 1);

@@ -14,6 +14,7 @@
 namespace mpipe {
 namespace {
 
+// Made at the first use, so that code that runs before `main` may open files, too.
 std::atomic<FileSystem*>& in_use() {
   static FileSystem of_the_system;
   static std::atomic<FileSystem*> current{&of_the_system};
@@ -24,6 +25,7 @@ std::atomic<FileSystem*>& in_use() {
 
 int FileSystem::open(const fs::path& path, int flags) {
   constexpr mode_t kAllThatUmaskLeaves = 0666;
+  // O_CLOEXEC: a program that the user's code starts must not inherit the files of a run and keep them open.
   return ::open(path.c_str(), flags | O_CLOEXEC, kAllThatUmaskLeaves);
 }
 
@@ -67,6 +69,7 @@ int FileSystem::remove_folder(const fs::path& path) { return ::rmdir(path.c_str(
 
 FileSystem& file_system() { return *in_use().load(); }
 
+// Places nest: each puts back the file system that it found, so that the last one to come is the first to go.
 FileSystemInPlace::FileSystemInPlace(FileSystem& other) : before_(*in_use().exchange(&other)) {}
 
 FileSystemInPlace::~FileSystemInPlace() { in_use().store(&before_); }

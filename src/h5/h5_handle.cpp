@@ -13,11 +13,14 @@ std::recursive_mutex& h5_mutex() {
   return mutex;
 }
 
+// The lock is a member and thus taken before the body: looking at a setting of the library is a use of it,
+// too.
 H5Turn::H5Turn() : lock_(h5_mutex()) {
   H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }
 
+// The program's setting is back before the lock is given up, as members end after the body.
 H5Turn::~H5Turn() { H5Eset_auto2(H5E_DEFAULT, function_, data_); }
 
 std::string h5_reason(std::size_t most) {
@@ -39,6 +42,7 @@ std::string h5_reason(std::size_t most) {
 
 void throw_h5_error(std::string_view action) {
   constexpr std::size_t kMostReasons = 3;
+  // The reasons are read before any other call of HDF5, which would forget them.
   const std::string cause = h5_reason(kMostReasons);
   H5Eclear2(H5E_DEFAULT);
   // The numbers are ENOSPC and EDQUOT; HDF5 passes on no more than a text.
@@ -49,6 +53,7 @@ void throw_h5_error(std::string_view action) {
                           is_full ? " Make room, then start again." : ""));
 }
 
+// A failure to close is not reported here; where it matters, `close` was called before and has checked it.
 H5Handle::~H5Handle() {
   if (id_ < 0) return;
   const H5Turn turn;  // owners end where nobody thinks of HDF5, on any thread
@@ -56,6 +61,7 @@ H5Handle::~H5Handle() {
 }
 
 void H5Handle::close(std::string_view action) {
+  // The id is given up first: after a failure the destructor must not try to close it again.
   const hid_t id = std::exchange(id_, H5I_INVALID_HID);
   if (id >= 0) h5_check(close_(id), action);
 }

@@ -10,6 +10,7 @@ std::uint64_t checksum(std::span<const std::byte> bytes, std::uint64_t seed) {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }
 
+// A run id may have any length, and the headers of files have room for 16 bytes.
 RunKey run_key(std::string_view run_id) {
   const XXH128_hash_t hash = XXH3_128bits(run_id.data(), run_id.size());
   return {{hash.low64, hash.high64}};

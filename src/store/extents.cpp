@@ -40,6 +40,8 @@ struct Record {
 };
 static_assert(sizeof(Record) == 48);
 
+// The check is the last field and covers all bytes before it. The sizes asserted above leave no room for
+// padding, whose bytes would be arbitrary.
 template <class T>
 std::uint64_t check_of(const T& value) {
   return checksum(std::as_bytes(std::span(&value, 1)).first(sizeof(T) - sizeof(std::uint64_t)));
@@ -76,12 +78,15 @@ void encode(std::span<const Extent> extents, std::vector<std::byte>& out) {
   }
 }
 
+// A torn record fails its checksum. The bounds keep later sums of indices from overflowing.
 bool plausible(const Record& record) {
   constexpr std::int64_t kMaxIndex = std::int64_t{1} << 62;
   return record.magic == kRecordMagic && record.check == check_of(record) && record.kind >= 1 &&
          record.kind <= 4 && 0 <= record.begin && record.begin < record.end && record.end <= kMaxIndex;
 }
 
+// A header that is not whole belongs to a file that was just begun, which counts as empty. A whole header of
+// another version or run is refused: the records behind it would be taken for facts about these files.
 bool check_header(const File& file, const RunKey& key) {
   Header header{};
   if (file.read_some_at(0, std::as_writable_bytes(std::span(&header, 1))) != sizeof header) return false;
@@ -110,6 +115,8 @@ void ExtentWriter::append(std::span<const Extent> extents) {
   if (extents.empty()) return;
   buffer_.clear();
   encode(extents, buffer_);
+  // All records go out by one call: after a crash the file ends with a whole record, or with a torn one that
+  // readers leave out.
   file_.write_at(end_, buffer_);
   end_ += buffer_.size();
   dirty_ = true;
@@ -132,6 +139,8 @@ std::vector<Extent> read_extents(const fs::path& path, const RunKey& key) {
         file->read_some_at(position, std::as_writable_bytes(std::span(records))) / sizeof(Record);
     for (std::size_t k = 0; k < got; ++k) {
       const Record& record = records[k];
+      // The first record that is not whole is the end: a writer died there, and bytes behind it are
+      // no proof.
       if (!plausible(record)) return extents;
       extents.push_back(
           {static_cast<ExtentKind>(record.kind), record.output, {record.begin, record.end}, record.hash});

@@ -41,7 +41,7 @@ FileStore::FileStore(const Communicator& comm, fs::path folder, StoreStart start
   steps.attempt([&] {
     for (const int rank : writers_.served) {
       std::optional<JournalReader> reader = JournalReader::open(journal_path(folder_, rank), key_);
-      // Without it the commit does the same, only later.
+      // A journal that cannot be read is left out: the commit moves its elements from memory, only later.
       if (reader) served_.push_back(std::move(*reader));
     }
   });
@@ -61,6 +61,7 @@ std::uint64_t FileStore::journal_bytes() const { return logs_ ? logs_->journal_b
 
 void FileStore::append(std::size_t output, IndexRange range, const PartialArray& array) {
   check_usable();
+  // Outputs that are not durable stay in memory only, until a commit collects them.
   if (range.empty() || !layout_.outputs[output].durable()) return;
   if (!fits_shape(array.internal(), layout_.outputs[output]))
     throw Error(Category::internal_shape_mismatch,
@@ -82,6 +83,8 @@ void FileStore::mark(std::size_t output, IndexRange range, ElementStatus status)
   frame.output = output;
   frame.range = range;
   frame.status = status;
+  // The frame comes before the note in memory: should appending throw, the next commit must not be told of
+  // marks that no journal holds.
   logs_->journal().append(frame);
   UncommittedElements& uncommitted = outputs_[output].uncommitted();
   (status == ElementStatus::failed ? uncommitted.failed : uncommitted.blocked).insert(range);
@@ -89,6 +92,8 @@ void FileStore::mark(std::size_t output, IndexRange range, ElementStatus status)
 
 void FileStore::maintain(TimePoint now) {
   check_usable();
+  // The first call starts the clocks. Moving comes before syncing, so that one sync covers what was just
+  // moved.
   if (!last_move_) last_move_ = last_sync_ = now;
   if (writers_.is_writer() && now - *last_move_ >= options_.local_commit_interval) {
     move_journals();
@@ -111,9 +116,12 @@ void FileStore::move_journals() {
   JournalMover mover(layout_, outputs_.files(), options_.read_back);
   mover.skip(progress_);
   for (JournalReader& reader : served_) {
+    // A commit may have emptied the journal since: frames then begin at its front again.
     reader.refresh();
     mover.take(reader);
   }
+  // The elements are remembered as placed by this rank: the next commit tells all ranks of them, and no rank
+  // moves them again.
   const CommitDelta moved = mover.finish(logs_->extents());
   for (std::size_t k = 0; k < moved.size(); ++k) {
     UncommittedElements& mine = outputs_[k].uncommitted();
@@ -124,6 +132,9 @@ void FileStore::move_journals() {
 }
 
 void FileStore::sync_all() {
+  // The order holds against power failures: files of elements reach the disk before the frames that name
+  // them, and values before the extents that vouch for them. A mark that survives without its extent is taken
+  // back by recovery.
   outputs_.elements().sync();
   logs_->sync_journals();
   outputs_.files().sync();

@@ -23,6 +23,8 @@ std::vector<OutputGeometry> geometry_of(RunOutputs& outputs) {
   for (std::size_t k = 0; k < geometry.size(); ++k) {
     const DatasetLocation* location = outputs[k].location();
     if (location == nullptr) continue;
+    // Writers open results.h5 together, and no segment: slabs are for values that lie there in one stretch
+    // and in element order.
     const bool in_results = !outputs.files().table().outputs[k]->in_segment;
     geometry[k] = {true, in_results && location->order.in_file_order() && location->values.contiguous(),
                    location->values.value_bytes, &location->order};
@@ -91,6 +93,8 @@ CommitDelta FileStore::collect_delta(std::span<const PartialArray* const> arrays
 
 CommitPlan FileStore::plan_together(const CommitDelta& mine) {
   CollectiveSteps agreement(comm_);
+  // Gathering and broadcasting stay outside of `attempt`: every rank takes part in them, whatever happened to
+  // it. The agreement between the two ends the commit on all ranks when rank 0 has no plan to send.
   const std::vector<std::vector<std::byte>> packed = comm_.gather(pack_delta(mine));
   std::vector<std::byte> bytes;
   agreement.attempt([&] {
@@ -105,6 +109,7 @@ CommitPlan FileStore::plan_together(const CommitDelta& mine) {
 }
 
 void FileStore::keep_extents(const CommitPlan& plan, std::vector<Extent> written) {
+  // Marks, and elements without values, belong to no window and so to no writer: rank 0 writes their extents.
   if (comm_.is_root()) {
     for (std::size_t k = 0; k < plan.total.size(); ++k) {
       add_mark_extents(k, plan.total[k], written);
@@ -120,7 +125,8 @@ void FileStore::keep_extents(const CommitPlan& plan, std::vector<Extent> written
   if (options_.sync) logs_->sync_extents();
 }
 
-/// Each writer marks some of the elements.
+/// Each writer marks some of the elements: all writers count the same ranges of the same plan in the same
+/// order, so that every range is marked by exactly one of them.
 void FileStore::write_marks_together(const CommitPlan& plan) {
   if (!writers_.is_writer()) return;
   std::size_t turn = 0;
@@ -145,6 +151,8 @@ void FileStore::forget_moved(const CommitPlan& plan) {
   for (std::size_t k = 0; k < outputs_.size(); ++k) {
     const RangeSet moved = plan.total[k].to_move.united(plan.total[k].placed);
     UncommittedElements& mine = outputs_[k].uncommitted();
+    // All ranks have applied the plan, which has the marks and what was placed. Only elements in journals
+    // that this commit could not move are kept for the next one.
     mine = {mine.unmoved.difference(moved), {}, {}, {}, {}};
     in_files_[k] = in_files_[k].united(moved);
   }
@@ -183,6 +191,8 @@ void FileStore::resolve(std::size_t output, const Shape& shape) {
   usable_ = true;
 }
 
+// One process asks HDF5 where datasets lie, and the others are told: thousands of processes that open one
+// file at once would burden the file system for the same answer.
 void FileStore::share_table() {
   CollectiveSteps agreement(comm_);
   std::vector<std::byte> bytes;
@@ -228,6 +238,7 @@ void FileStore::load(std::size_t output, const RangeSet& wanted, PartialArray& a
     ArraySink sink(array);
     outputs_[output].read(
         fresh, in_files_[output],
+        // The journals are read when the first element turns out to be there only: they may be long.
         [&]() -> JournalIndex& {
           if (!journals) journals.emplace(find_retained(folder_), key_, layout_);
           return *journals;
@@ -259,6 +270,7 @@ void FileStore::finish(std::span<const PartialArray* const> arrays, bool complet
     outputs_.files().close();
   });
   agreement.agree();
+  // A run that is not complete keeps its journals and segments, from which a later start goes on.
   if (!complete) return;
   agreement.attempt([&] {
     if (comm_.is_root()) finish_folder();
@@ -281,7 +293,7 @@ void FileStore::require_places() const {
   }
 }
 
-/// One complete file, and nothing beside it but checksums and the description.
+/// Leaves one complete file, with the checksums and the description beside it, and removes all working files.
 void FileStore::finish_folder() {
   require_places();
   std::vector<Extent> extents;
@@ -291,9 +303,12 @@ void FileStore::finish_folder() {
     extents = rewrite_results({folder_, layout_, progress_, in_files_});
   } else {
     extents = read_all_extents(folder_, key_);
+    // Marks of old extents may be outdated, as an element that failed may have been computed since.
     std::erase_if(extents, is_mark);
     add_mark_extents(progress_, extents);
   }
+  // The checksums are under their final name before the folder of the others is removed. A crash in between
+  // leaves files to clean up, and never values without a checksum.
   write_extents(extents_path(folder_), key_, extents, options_.sync);
   remove_working_files(folder_);
 }

@@ -9,12 +9,14 @@
 namespace mpipe {
 namespace {
 
+// The file has a temporary name until all its room is taken: one with its final name is whole.
 void make_at_once(const fs::path& path, const FileContents& contents) {
   TemporaryFile temporary(path);
   make_result_file(temporary.path(), contents);
   temporary.keep(true);
 }
 
+// Only names that the store itself gives are removed, as a folder may hold files of the user as well.
 bool is_journal_file(const std::string& name) {
   return (name.starts_with("rank-") || name.starts_with("extents-")) && name.ends_with(".log");
 }
@@ -62,6 +64,8 @@ void remove_all_files(const fs::path& folder) {
   remove_working_files(folder);
   remove_element_files(folder);
   remove_folder_temporaries(folder, 0);
+  // The manifest goes last: a removal that is cut short leaves a folder that still tells whose files these
+  // are.
   for (const fs::path& path : {results_path(folder), extents_path(folder), manifest_path(folder)})
     remove_file(path);
 }

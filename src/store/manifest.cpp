@@ -42,6 +42,7 @@ Json to_json(const PartialShape& shape) {
 }
 
 Json to_json(const OutputLayout& output) {
+  // What depends on the axes is null until they are known; then the manifest is written again.
   const auto if_known = [&](Json json) { return output.rank_known ? json : Json(); };
   return {{"name", output.name},
           {"type", output.type->name},
@@ -176,6 +177,7 @@ RunLayout layout_from_text(std::string_view text, const fs::path& path) {
     for (const Json& input : json.at("inputs")) layout.inputs.push_back(input_from(input, path));
     return layout;
   } catch (const Error&) {
+    // These errors say what is wrong already; those of the JSON library do not know what the file is for.
     throw;
   } catch (const std::exception& error) {  // of the JSON library, or a number that is none
     throw_bad(path, error.what());
@@ -189,6 +191,7 @@ void write_manifest(const fs::path& folder, const RunLayout& layout) {
 std::optional<RunLayout> read_manifest(const fs::path& folder) {
   const fs::path path = manifest_path(folder);
   std::string text;
+  // The folder may be anybody's and the file anything: it is read with a limit, and links are not followed.
   switch (read_small_file(path, kMaxBytes, text)) {
     case ReadResult::ok:
       return layout_from_text(text, path);
@@ -210,6 +213,7 @@ void check_same_layout(const RunLayout& wanted, const RunLayout& found) {
             "the results in the run folder are of another run: {}. Choose another run folder, or start anew.",
             what));
   };
+  // The run id comes first: where it differs, the other differences follow from it and would mislead.
   if (wanted.run_id != found.run_id) refuse("the run id differs");
   if (wanted.outputs.size() != found.outputs.size()) refuse("the number of outputs differs");
   for (std::size_t k = 0; k < wanted.outputs.size(); ++k) {
@@ -223,7 +227,8 @@ void check_same_layout(const RunLayout& wanted, const RunLayout& found) {
     if (a.in_own_files() != b.in_own_files())
       refuse(fmt::format("the storage of '{}' is {} and was {}", a.name, to_string(a.storage),
                          to_string(b.storage)));
-    // Nothing to compare where only one of them knows the axes.
+    // Axes are compared where both sides know them; otherwise the side that does not know them adopts them
+    // later.
     if (!a.rank_known || !b.rank_known) continue;
     if (a.external != b.external || a.dims != b.dims) refuse(fmt::format("the axes of '{}' differ", a.name));
     if (!compatible(a.shape, b.shape))

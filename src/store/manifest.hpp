@@ -19,7 +19,7 @@ RunLayout layout_from_text(std::string_view text, const fs::path& path);
 /// Replaces store.json in `folder` at once.
 void write_manifest(const fs::path& folder, const RunLayout& layout);
 
-/// Reads it; nothing when it is not there. Throws as `layout_from_text`.
+/// Reads the manifest, or returns nullopt when it is not there. Throws as `layout_from_text`.
 std::optional<RunLayout> read_manifest(const fs::path& folder);
 
 /// Throws `Error` (resume_mismatch), naming the difference, unless `found` describes the same outputs as

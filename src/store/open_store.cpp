@@ -11,12 +11,16 @@
 namespace mpipe {
 namespace {
 
-/// By one process. Makes all files of a new run; leaves none behind when it throws.
+/// Makes all files of a new run, on one rank; when it throws, the files that it made are removed again.
 StoreStart make_new_files(const fs::path& folder, const RunLayout& layout) {
+  // Names are checked before anything is removed: a layout that cannot be stored must not cost the old
+  // results.
   all_variable_names(layout);  // refuses names that collide
   remove_all_files(folder);
   try {
     make_folder(journal_folder(folder));
+    // The manifest comes before results.h5: a start after a crash in between reads it, and makes what is
+    // missing.
     write_manifest(folder, layout);
     make_results(folder, layout);
     StoreStart start;
@@ -54,6 +58,7 @@ StoreStart begin_together(const Communicator& comm, const Step& step) {
 
 std::vector<std::byte> pack_start(const StoreStart& start) {
   ByteWriter packer;
+  // The layout comes first, as the receiver needs it to read the rest.
   packer.put_text(layout_to_text(start.layout));
   packer.put<std::int32_t>(start.number);
   const std::vector<std::byte> table = pack_file_table(start.table);
@@ -91,6 +96,8 @@ std::unique_ptr<RunStore> resume_run_store(const Communicator& comm, const std::
     found.in_files.resize(layout.outputs.size());
     return found;
   });
+  // All ranks recover before any of them opens its store, which begins the journal of the rank anew: what an
+  // earlier start left there would be lost.
   recover(comm, folder, options, start);
   return std::make_unique<FileStore>(comm, folder, std::move(start), options);
 }

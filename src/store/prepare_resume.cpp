@@ -17,7 +17,7 @@
 namespace mpipe {
 namespace {
 
-/// Extents that only the files know.
+/// Takes over axes and extents that this start does not know yet, and an earlier one found out.
 void adopt_shapes(const RunLayout& found, RunLayout& layout) {
   for (std::size_t k = 0; k < layout.outputs.size(); ++k) {
     OutputLayout& output = layout.outputs[k];
@@ -35,6 +35,7 @@ void adopt_shapes(const RunLayout& found, RunLayout& layout) {
 }
 
 bool has_room(const DataMap& map, const ElementOrder& order, const RangeSet& selected) {
+  // A contiguous dataset has room for all values, a chunked one for those whose chunks were made.
   if (map.contiguous()) return true;
   constexpr auto kNoLimit = std::numeric_limits<std::size_t>::max() / 8;
   const std::vector<Index> needed = chunks_of(order, map.chunk, selected, kNoLimit).value();
@@ -74,6 +75,9 @@ RunLayout with_journalled(RunLayout layout, const fs::path& folder) {
   return layout;
 }
 
+// The extents are compared with the bytes before anything is copied, so that only proven values get into the
+// new file. A crash after its rename does no harm: extents name values and not places, so that the old ones
+// are true of the new file as well.
 void make_room(const fs::path& folder, const RunLayout& layout, const FileTable& table) {
   const RunKey key = run_key(layout.run_id);
   const std::vector<Extent> all = read_all_extents(folder, key);
@@ -91,13 +95,18 @@ StoreStart prepare_resume(const fs::path& folder, const RunLayout& layout) {
   StoreStart start;
   start.layout = layout;
   all_variable_names(layout);
+  // What a dead process left under temporary names goes first, as it takes room that the next steps may need.
   remove_folder_temporaries(folder, layout.outputs.size());
   if (const std::optional<RunLayout> found = read_manifest(folder)) {
     check_same_layout(layout, *found);
     adopt_shapes(*found, start.layout);
   }
   make_folder(journal_folder(folder));
+  // The number is new among all starts of the run: retained journals of earlier ones are read, and never
+  // written.
   start.number = next_start(folder);
+  // Journals and files of elements tell shapes that a killed run had no time to write down. The manifest
+  // follows, so that it has them, and the files after it, which are made as the manifest says.
   adopt_internal_shapes(JournalIndex(find_retained(folder), run_key(layout.run_id), start.layout),
                         start.layout);
   adopt_internal_shapes(ElementFiles(folder, start.layout), start.layout);
@@ -112,6 +121,7 @@ StoreStart prepare_resume(const fs::path& folder, const RunLayout& layout) {
     for (std::size_t k = 0; k < roomy.outputs.size(); ++k)
       if (!start.table.outputs[k] && has_location(roomy.outputs[k])) make_segment_file(folder, roomy, k);
   }
+  // Read again, since files may have been replaced, and segments added.
   start.table = read_file_table(folder, start.layout);
   return start;
 }

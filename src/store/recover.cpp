@@ -34,6 +34,8 @@ class Recovery {
     correct_marks();
     CollectiveSteps agreement(comm_);
     agreement.attempt([&] {
+      // All ranks agreed by now that everything is in the files. After a crash before this point the journals
+      // are there for the next start.
       if (comm_.is_root()) remove_moved();
     });
     agreement.agree();
@@ -77,6 +79,7 @@ class Recovery {
     std::vector<Extent> mine;
     agreement.attempt([&] { mine = matching_extents(extents_to_check(), outputs_); });
     agreement.agree();
+    // Gathering is outside of `attempt`, so that no rank waits in it for one that failed.
     const auto gathered = comm_.gather(std::as_bytes(std::span(mine)));
     agreement.attempt([&] {
       if (!comm_.is_root()) return;
@@ -86,10 +89,13 @@ class Recovery {
         if (!part.empty()) std::memcpy(part.data(), bytes.data(), part.size() * sizeof(Extent));
         trusted.insert(trusted.end(), part.begin(), part.end());
       }
+      // Without their marks, elements that failed or were blocked are pending, and thus computed again.
       if (!options_.keep_failed) std::erase_if(trusted, is_mark);
       start_.progress = states_of(trusted, start_.layout);
       start_.in_files.clear();
       for (const ElementStates& progress : start_.progress) start_.in_files.push_back(progress.done());
+      // The base is there before the extents of the writers go: a crash in between leaves a proof twice,
+      // instead of losing it.
       write_extents(extents_path(folder_), key_, trusted);
       for (const fs::path& path : find_writer_extents(folder_)) remove_file(path);
     });
@@ -101,17 +107,22 @@ class Recovery {
     CollectiveSteps agreement(comm_);
     CommitDelta mine(start_.layout.outputs.size());
     agreement.attempt([&] {
+      // Retained journals are moved as well, since an output may have got its dataset after they were
+      // written.
       std::vector<fs::path> journals = find_journals(folder_);
       const std::vector<fs::path> kept = find_retained(folder_);
       journals.insert(journals.end(), kept.begin(), kept.end());
       JournalMover mover(start_.layout, outputs_.files(), options_.read_back);
       mover.skip(start_.progress);
       if (!options_.keep_failed) mover.ignore_marks();
+      // The list is sorted and thus the same on all ranks, so that each journal is read by exactly one of
+      // them.
       for (std::size_t k = rank(); k < journals.size(); k += ranks())
         if (std::optional<JournalReader> reader = JournalReader::open(journals[k], key_)) mover.take(*reader);
       // The store that opens next begins this file anew: what is in it then is in the base already.
       ExtentWriter extents(writer_extents_path(folder_, comm_.rank()), key_);
       mine = mover.finish(extents);
+      // Values reach the disk before the extents that vouch for them.
       outputs_.files().sync();
       extents.sync();
     });
@@ -149,6 +160,7 @@ class Recovery {
     CollectiveSteps agreement(comm_);
     ByteWriter mine;
     agreement.attempt([&] {
+      // Outputs in retained journals report on rank 0 alone, so that the others need not read these journals.
       const auto journals = comm_.is_root() ? find_retained(folder_) : std::vector<fs::path>{};
       const JournalIndex retained(journals, key_, start_.layout);
       for (std::size_t k = 0; k < outputs_.size(); ++k)
@@ -194,6 +206,8 @@ class Recovery {
     constexpr Index kAtATime = Index{1} << 20;
     const ElementOrder& order = outputs_[output].location()->order;
     const IndexRange share = share_of(static_cast<std::size_t>(order.elements()));
+    // Marks come before values: whoever reads in between sees pending elements that still have values, and
+    // never a mark on a value that was taken away.
     for (Index begin = share.begin; begin < share.end; begin += kAtATime)
       correct_some(output, {begin, std::min(share.end, begin + kAtATime)});
     const RangeSet pending = RangeSet{share}.difference(known(output).done());
@@ -209,10 +223,12 @@ class Recovery {
         std::fill(expected.begin() + (range.begin - elements.begin),
                   expected.begin() + (range.end - elements.begin), static_cast<std::uint8_t>(status));
     };
+    // What counts most is filled in last: an element that is done is neither failed nor blocked.
     fill(known(output).blocked(), ElementStatus::blocked);
     fill(known(output).failed(), ElementStatus::failed);
     fill(known(output).done(), ElementStatus::done);
     outputs_.files().read_status(output, elements, found.data());
+    // Only stretches whose marks differ are written, so that a resume of an intact run writes no marks.
     for (std::size_t k = 0; k < found.size();) {
       std::size_t end = k + 1;
       while (end < found.size() && expected[end] == expected[k]) ++end;

@@ -37,6 +37,7 @@ void copy_output(const Rewriting& rewriting, std::size_t output, RunFiles& from,
       const IndexRange part{begin, std::min(values.end, begin + longest)};
       buffer.resize(static_cast<std::size_t>(part.size()) * size);
       from.read(output, part, buffer.data());
+      // Copies are read back (`true`) whatever the options say, as this file is about to replace the old one.
       to.write(output, part, buffer.data(), true, extents);
     }
     to.write_status(output, elements, ElementStatus::done);
@@ -47,7 +48,8 @@ void copy_output(const Rewriting& rewriting, std::size_t output, RunFiles& from,
     to.write_status(output, range, ElementStatus::blocked);
 }
 
-/// What was copied was right when it was written first.
+/// Compares the copies with the checksums that were taken when the values were first written: a value that
+/// has changed on the disk since must not get a new checksum that vouches for it.
 void check_copies(const Rewriting& rewriting, const RunOutputs& to) {
   std::vector<Extent> old = read_all_extents(rewriting.folder, run_key(rewriting.layout.run_id));
   std::erase_if(old, [&](const Extent& extent) {
@@ -84,11 +86,14 @@ void fill_new_file(const Rewriting& rewriting, const fs::path& temporary, std::v
     for (std::size_t k = 0; k < from.size(); ++k)
       from[k].finish(file, rewriting.progress[k], rewriting.in_results[k], retained, extents);
   };
+  // HDF5 makes the file with all its room and closes it. Values follow by plain writes, since two ways of
+  // writing at the same time would not know of each other.
   make_result_file(temporary, contents);
   RunOutputs to(rewriting.folder, temporary, layout, {}, true);
   to.locate(read_table_of_file(temporary, layout));
   for (const std::size_t k : contents.outputs)
     if (from[k].location() != nullptr) copy_output(rewriting, k, from.files(), to.files(), extents);
+  // The check comes before the sync, and both before the rename: until then the old file is the truth.
   check_copies(rewriting, to);
   to.files().sync();
 }
@@ -98,6 +103,7 @@ void fill_new_file(const Rewriting& rewriting, const fs::path& temporary, std::v
 std::vector<Extent> rewrite_results(const Rewriting& rewriting) {
   TemporaryFile temporary(results_path(rewriting.folder));
   std::vector<Extent> extents;
+  // Whatever is thrown here leaves the old file in its place, and the destructor removes the new one.
   fill_new_file(rewriting, temporary.path(), extents);
   temporary.keep(true);
   add_mark_extents(rewriting.progress, extents);

@@ -11,6 +11,7 @@ namespace mpipe {
 namespace {
 
 std::vector<fs::path> find(const fs::path& folder, const std::string& before, const std::string& within) {
+  // Names of retained journals have a part that the others lack; `within` tells which of the two are wanted.
   std::vector<fs::path> found;
   const fs::path journals = journal_folder(folder);
   for (const std::string& name : list_folder(journals))
@@ -38,6 +39,7 @@ fs::path element_folder(const fs::path& folder, const std::string& output) {
 }
 
 fs::path element_path(const fs::path& output_folder, Index element) {
+  // Folders with very many files are slow on many file systems, so that elements are spread over several.
   constexpr Index kPerFolder = 10'000;
   return output_folder / fmt::format("{:04}", element / kPerFolder) / fmt::format("{}.npy", element);
 }

@@ -18,6 +18,7 @@ std::vector<Extent> read_all_extents(const fs::path& folder, const RunKey& key) 
 }
 
 std::vector<Extent> matching_extents(std::span<const Extent> extents, const RunOutputs& outputs) {
+  // Numbers of outputs come from a file and are checked before they are used. Marks have no bytes to compare.
   std::vector<Extent> matching;
   for (const Extent& extent : extents)
     if (extent.output < outputs.size() && (is_mark(extent) || outputs[extent.output].holds(extent)))
@@ -31,7 +32,7 @@ ElementStates states_of_marks(std::span<const std::uint8_t> marks, Index first) 
     std::size_t end = k + 1;
     while (end < marks.size() && marks[end] == marks[k]) ++end;
     const IndexRange range{first + static_cast<Index>(k), first + static_cast<Index>(end)};
-    // Others mean nothing; verification reports them.
+    // The element of a byte that is no mark counts as pending; verification reports it.
     if (marks[k] <= static_cast<std::uint8_t>(ElementStatus::blocked))
       states.add(range, static_cast<ElementStatus>(marks[k]));
     k = end;
@@ -40,6 +41,8 @@ ElementStates states_of_marks(std::span<const std::uint8_t> marks, Index first) 
 }
 
 std::vector<ElementStates> states_of(std::span<const Extent> extents, const RunLayout& layout) {
+  // Ranges are collected and united at the end, since extents come in any order and each insertion into the
+  // middle of a set moves what lies behind it.
   struct Ranges {
     std::vector<IndexRange> values, done, failed, blocked;
   };
@@ -55,6 +58,7 @@ std::vector<ElementStates> states_of(std::span<const Extent> extents, const RunL
   std::vector<ElementStates> states(found.size());
   for (std::size_t k = 0; k < found.size(); ++k) {
     states[k].add_done(union_of(std::move(found[k].done)));
+    // Values can be told to be elements only when the shape says how many of them an element has.
     if (layout.outputs[k].shape_known())
       states[k].add_done(element_order(layout.outputs[k]).elements_in(union_of(std::move(found[k].values))));
     states[k].add_failed(union_of(std::move(found[k].failed)));

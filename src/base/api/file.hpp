@@ -30,9 +30,9 @@ class File {
   File(const fs::path& path, Mode mode);
   /// Owns a descriptor that `file_system()` gave.
   File(int descriptor, fs::path path) : descriptor_(descriptor), path_(std::move(path)) {}
-  /// Nothing when there is no such file.
+  /// Returns nullopt when there is no such file.
   static std::optional<File> open_existing(const fs::path& path, Mode mode);
-  /// Nothing when there is something of that name, a symbolic link included.
+  /// Returns nullopt when something has that name, be it a symbolic link.
   static std::optional<File> make_if_absent(const fs::path& path);
   File(File&& other) noexcept;
   File& operator=(File&& other) noexcept;
@@ -68,7 +68,7 @@ class File {
 void sync_folder(const fs::path& folder);
 /// Atomically; replaces what is there.
 void rename_file(const fs::path& from, const fs::path& to);
-/// Nothing happens when it is not there. Symbolic links are removed, not followed.
+/// A file that is not there is no error. Symbolic links are removed, not followed.
 void remove_file(const fs::path& path);
 /// Removes an empty folder, if it is there.
 void remove_folder(const fs::path& path);

@@ -30,7 +30,7 @@ class H5Turn {
   void* data_ = nullptr;
 };
 
-/// What HDF5 says of its last error: the innermost reasons, at most so many, or nothing.
+/// What HDF5 says of its last error: the innermost reasons, at most so many; may be empty.
 std::string h5_reason(std::size_t most);
 
 /// Throws `Error` (storage_failed) with HDF5's own account of what went wrong.

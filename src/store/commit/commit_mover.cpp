@@ -53,6 +53,8 @@ CommitMover::Pieces CommitMover::pieces_in(const Window& window) const {
 void CommitMover::announce() {
   const std::size_t writers = set_.writers.ranks.size();
   std::vector<ByteWriter> lists(writers);
+  // The lists have no headers: windows are announced in the order of the plan, in which the writer unpacks
+  // them.
   for (const Window& window : plan_.windows) lists[window.writer].put_list(pieces_in(window));
   std::vector<std::uint64_t> sizes(writers);
   std::vector<std::uint64_t> coming(set_.writers.is_writer() ? static_cast<std::size_t>(set_.comm.size())
@@ -88,7 +90,8 @@ void CommitMover::announce() {
   }
 }
 
-/// All writers hold the file together, or none does.
+/// All writers open the file together, or no writer keeps it open: in a collective write, the others would
+/// wait forever for one that cannot take part. All count before anyone decides, so that all decide alike.
 void CommitMover::open_files(CollectiveSteps& agreement) {
   if (!slab_rounds_are_collective() || !set_.writers.is_writer()) return;
   agreement.attempt(
@@ -119,6 +122,8 @@ void CommitMover::run_round(std::uint32_t round, CollectiveSteps& agreement) {
   const std::size_t number = next_window_;
   std::vector<SendPart> sends;
   std::vector<ReceivePart> receives;
+  // Every rank exchanges in every round, also when a step failed on it before: the writers count on its
+  // parts, and would wait for them.
   pack_sends(windows, sends);
   if (writes) prepare_receives(my_windows_[number], number, receives);
   set_.comm.exchange(sends, receives);
@@ -178,6 +183,8 @@ void CommitMover::pack_sends(std::span<const Window> windows, std::vector<SendPa
   }
 }
 
+// Parts are asked for in the order in which `pack_sends` sends them, and both sides compute all lengths from
+// the announced pieces. Long pieces arrive where they belong in the slab, so that they are never copied.
 void CommitMover::prepare_receives(const Window& window, std::size_t number,
                                    std::vector<ReceivePart>& receives) {
   const std::size_t size = value_bytes(window.output);
@@ -225,7 +232,7 @@ const std::byte* CommitMover::assemble_own(const Window& window, std::size_t num
   const auto own = std::find_if(incoming.begin(), incoming.end(),
                                 [&](const Incoming& from) { return from.rank == set_.comm.rank(); });
   if (own == incoming.end()) return buffers_.slab.data();
-  // Nothing came from elsewhere: the values are written from where they were computed.
+  // All values are of this rank: they are written from where they were computed.
   if (incoming.size() == 1) return value(window.output, window.values.begin);
   const std::size_t size = value_bytes(window.output);
   for (const IndexRange& piece : own->pieces)
@@ -242,6 +249,7 @@ RangeSet CommitMover::coverage(std::size_t number) const {
 }
 
 void CommitMover::write_stretch(const Window& window, std::size_t number, const std::byte* data) {
+  // Only what came is written: what lies between belongs to elements that are no part of this commit.
   const RangeSet covered = coverage(number);
   const std::size_t size = value_bytes(window.output);
   // Many small stretches cost more calls than reading and writing what lies between them.

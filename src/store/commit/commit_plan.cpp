@@ -22,6 +22,8 @@ RangeSet sum_of(const std::vector<CommitDelta>& by_rank, std::size_t output, Ran
 }
 
 CommitDelta total_of(const std::vector<CommitDelta>& by_rank, const std::vector<ElementStates>& before) {
+  // Each element counts once, by the best that any rank knows of it: in its place rather than to be moved,
+  // done rather than failed, failed rather than blocked.
   CommitDelta total(before.size());
   for (std::size_t k = 0; k < total.size(); ++k) {
     OutputDelta& sum = total[k];
@@ -35,8 +37,8 @@ CommitDelta total_of(const std::vector<CommitDelta>& by_rank, const std::vector<
   return total;
 }
 
-/// Who leaves out what, where several ranks computed the same: rare, and nothing is looked at closely where
-/// it is not so.
+/// Finds elements that several ranks computed, which all but the lowest of these ranks leave out. Mostly
+/// there are no such elements; that is seen from the counts alone, before any sets are intersected.
 std::vector<DuplicateElements> find_duplicates(const std::vector<CommitDelta>& by_rank, std::size_t outputs) {
   std::vector<DuplicateElements> duplicates;
   for (std::size_t k = 0; k < outputs; ++k) {
@@ -70,6 +72,8 @@ Cut cut_output(const RangeSet& values, const OutputGeometry& geometry, Index rou
       continue;
     }
     for (Index begin = range.begin; begin < range.end;) {
+      // A stretch may span gaps but no slab. The writer of a stretch may read the gaps and write them back,
+      // which would undo what the writer of the slab puts there meanwhile.
       const bool joins = !cut.stretches.empty() && begin < cut.stretches.back().begin + round_values &&
                          (cut.slabs.empty() || cut.slabs.back().begin < cut.stretches.back().begin);
       if (!joins) cut.stretches.push_back({begin, begin});
@@ -91,6 +95,7 @@ void deal_slabs(const std::vector<IndexRange>& slabs, std::uint32_t output, std:
   for (const IndexRange& slab : slabs) {
     const auto writer = static_cast<std::size_t>(static_cast<double>(before) / static_cast<double>(total) *
                                                  static_cast<double>(writers));
+    // Rounding may reach the number of writers itself.
     const std::size_t to = std::min(writer, writers - 1);
     plan.windows.push_back({output, static_cast<std::uint32_t>(to), plan.slab_rounds + given[to]++, 1, slab});
     before += slab.size();
@@ -114,13 +119,15 @@ CommitPlan plan_commit(const std::vector<CommitDelta>& by_rank, const std::vecto
     const auto output = static_cast<std::uint32_t>(k);
     const auto round_values = std::max<Index>(1, static_cast<Index>(round_bytes / geometry[k].value_bytes));
     Cut cut = cut_output(geometry[k].order->values_of(elements), geometry[k], round_values);
+    // Slabs of one output fill rounds in which all writers call HDF5 together. A single slab or a single
+    // writer gains nothing by that, and is written like a stretch.
     if (cut.slabs.size() > 1 && writers > 1)
       deal_slabs(cut.slabs, output, writers, plan);
     else
       cut.stretches.insert(cut.stretches.end(), cut.slabs.begin(), cut.slabs.end());
     for (const IndexRange& values : cut.stretches) others.push_back({output, 0, 0, 0, values});
   }
-  // What is left goes to whoever has least, a window per round.
+  // What is left is dealt out in turn, a window per writer and round, after the rounds of slabs.
   plan.rounds = plan.slab_rounds;
   for (std::size_t k = 0; k < others.size(); ++k) {
     others[k].writer = static_cast<std::uint32_t>(k % writers);
@@ -128,6 +135,8 @@ CommitPlan plan_commit(const std::vector<CommitDelta>& by_rank, const std::vecto
     plan.rounds = others[k].round + 1;
     plan.windows.push_back(others[k]);
   }
+  // By round and then by writer: the windows of a round are found by a binary search, and all ranks must go
+  // through them in the same order, as messages carry no labels.
   std::stable_sort(plan.windows.begin(), plan.windows.end(), [](const Window& a, const Window& b) {
     return std::pair(a.round, a.writer) < std::pair(b.round, b.writer);
   });

@@ -7,6 +7,7 @@
 namespace mpipe {
 
 std::size_t serving_writer(std::size_t rank_in_node, std::size_t node_size, std::size_t writer_count) {
+  // Neighbours share a writer, and all writers serve about the same number of ranks.
   return rank_in_node * std::min(writer_count, node_size) / node_size;
 }
 
@@ -38,6 +39,7 @@ Writers choose_writers(const Communicator& comm, int per_node) {
   const bool writes = mine != writers.ranks.end();
   if (writes) writers.mine = static_cast<std::size_t>(mine - writers.ranks.begin());
   constexpr int kWriters = 0;
+  // Collective: ranks that do not write call it, too, and get no communicator.
   writers.comm = comm.split(writes ? std::optional<int>(kWriters) : std::nullopt, comm.rank());
   return writers;
 }

@@ -41,6 +41,7 @@ void CollectiveFile::write(const std::string& name, const ElementType& type, con
   Dataset& at = dataset(name, type);
   const H5Handle in_file{H5Dget_space(at.dataset.get()), &H5Sclose, "read the shape of '" + name + "'"};
   H5Handle in_memory;
+  // A rank without data takes part with an empty selection, as the others wait for it in the write.
   if (box == nullptr) {
     h5_check(H5Sselect_none(in_file.get()), "select nothing");
     in_memory = H5Handle{H5Scopy(in_file.get()), &H5Sclose, "select nothing"};
@@ -53,7 +54,7 @@ void CollectiveFile::write(const std::string& name, const ElementType& type, con
              "select a part of '" + name + "'");
     in_memory = h5_space(box->extent);
   }
-  // HDF5 wants a pointer even where nothing is selected.
+  // HDF5 wants a pointer even for an empty selection.
   const std::byte nothing{};
   h5_check(H5Dwrite(at.dataset.get(), at.type.get(), in_memory.get(), in_file.get(), transfer_.get(),
                     data == nullptr ? &nothing : data),
@@ -62,6 +63,7 @@ void CollectiveFile::write(const std::string& name, const ElementType& type, con
 
 void CollectiveFile::close() {
   const H5Turn turn;
+  // Datasets go before their file: closing the file makes the ids of what is open in it invalid.
   datasets_.clear();
   file_.close("close '" + path_ + "'");
 }

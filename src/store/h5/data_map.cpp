@@ -252,6 +252,8 @@ void read_chunk_addresses(hid_t dataset, DataMap& map) {
   const Shape grid = map.grid();
   const auto places = static_cast<hsize_t>(element_count(grid));
   if (count > places) throw_bad_map("has more chunks than fit into it");
+  // Asking by place costs a look-up for each place of the grid, and counting costs the square of the number
+  // of chunks. So a dataset that is filled for an eighth or more is asked by place.
   if (places / 8 <= count)
     look_up_chunks(dataset, map, grid);
   else if (count <= kMaxEnumerated)
@@ -291,6 +293,8 @@ DataMap read_data_map(hid_t dataset, std::size_t value_bytes, std::uint64_t file
   read_layout(dataset, map);
   if (element_count(map.chunk) > static_cast<Index>(file_size / value_bytes) && !map.chunks.empty())
     throw_bad_map("is longer than its file");
+  // Addresses are checked against the length of the file once, here: later writes go there without asking
+  // HDF5, and would destroy other parts of the file or lengthen it.
   for (const DataMap::Chunk& chunk : map.chunks)
     if (chunk.address > file_size || map.chunk_bytes() > file_size - chunk.address)
       throw_bad_map("ends beyond its file");

@@ -30,7 +30,7 @@ struct DataMap {
   std::uint64_t chunk_bytes() const { return static_cast<std::uint64_t>(element_count(chunk)) * value_bytes; }
   /// Chunks along each axis.
   Shape grid() const;
-  /// Where a chunk is; nothing when it is not allocated.
+  /// Where a chunk is, or nullopt when it is not allocated.
   std::optional<std::uint64_t> address(Index chunk_number) const;
 };
 

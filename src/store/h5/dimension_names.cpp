@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Chooses names of dimensions that collide with nothing else in the file.
+// Chooses names of dimensions that differ from all other names in the file.
 #include "store/h5/dimension_names.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -14,6 +14,7 @@ namespace mpipe {
 Dimension DimensionNames::dimension(const std::string& axis, Index length) {
   const auto [known, is_new] = by_axis_.try_emplace({axis, length}, dimensions_.size());
   if (!is_new) return dimensions_[known->second];
+  // A dimension is an object of the file like a variable, so that the two must not share a name.
   std::string base = axis;
   while (variables_.contains(base)) base += "_dim";
   const auto taken = [&](const std::string& name) {

@@ -56,6 +56,7 @@ H5Handle h5_file_access() {
   // The sieve buffer would write back bytes around those that were asked for, which another rank may have
   // changed.
   h5_check(H5Pset_sieve_buf_size(access.get(), 0), "switch the sieve buffer off");
+  // Closing the file also closes what is open in it; otherwise it would stay open until the last id ends.
   h5_check(H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG), "set how files are closed");
   return access;
 }
@@ -95,6 +96,7 @@ Shape h5_shape_of(hid_t dataset) {
                   "a dataset has an extent that is too large (the file is damaged).");
     shape.push_back(static_cast<Index>(extent));
   }
+  // Throws when the product of the extents is too large to count with.
   element_count(shape);
   return shape;
 }

@@ -20,13 +20,13 @@ constexpr hsize_t kAlignFrom = 65536;
 constexpr hsize_t kPage = 4096;
 
 /// A file that HDF5 cannot create, or cannot write to any more, stays half-open in it and ends the program
-/// with a crash. So there is some room before it begins, ..
+/// with a crash. So the file gets some room before HDF5 begins, and `write_into_nothing` helps later.
 void check_for_room(const std::filesystem::path& path) {
   constexpr std::uint64_t kRoom = 65536;
   File(path, File::Mode::create).reserve(kRoom);
 }
 
-/// .. and one that is given up writes what it still has into memory that nobody reads.
+/// A file that is given up writes what HDF5 still has for it into memory, which is thrown away.
 void write_into_nothing(hid_t file) {
   void* descriptor = nullptr;
   if (H5Fget_vfd_handle(file, H5P_DEFAULT, &descriptor) < 0 || descriptor == nullptr) return;
@@ -167,6 +167,8 @@ void LabelledFile::write_users(const Scale& scale) {
 }
 
 void LabelledFile::close() {
+  // An axis knows all its users only now. The flush comes before the closing: when the disk is full, the
+  // flush fails while the destructor can still give the file up.
   for (const Scale& scale : scales_) write_users(scale);
   h5_check(H5Fflush(file_.get(), H5F_SCOPE_LOCAL), "write '" + path_ + "'");
   file_.close("close '" + path_ + "'");

@@ -5,7 +5,7 @@
 namespace mpipe {
 namespace {
 
-/// Bytes of the character that begins with `first`, 0 when none does.
+/// Bytes of the character that begins with `first`, or 0 when no character of UTF-8 begins so.
 std::size_t sequence_length(std::uint8_t first) {
   if (first < 0x80) return 1;
   if (first >= 0xC2 && first < 0xE0) return 2;

@@ -114,12 +114,15 @@ void JournalWriter::append(const JournalFrame& frame) {
   header.end = frame.range.end;
   header.offset_count = frame.offsets.size();
   header.byte_count = frame.bytes.size();
+  // The check of the body is a part of the head, so that it is computed first.
   header.body_check = body_check(std::span(head_).subspan(sizeof header), frame.bytes);
   header.head_check = check_of(header);
   std::memcpy(head_.data(), &header, sizeof header);
 
   // One call: a frame that is cut short fails its checksum, and the next one is written over it.
   file_.write_at(end_, head_, frame.bytes);
+  // Only after the write: when it throws, the journal still ends before this frame, and the next one goes
+  // there.
   end_ += head_.size() + frame.bytes.size();
   dirty_ = true;
 }
@@ -181,6 +184,7 @@ void JournalReader::refresh() {
 const std::byte* JournalReader::look(std::uint64_t position, std::uint64_t size) {
   if (position >= window_begin_ && position + size <= window_begin_ + window_size_)
     return window_.data() + (position - window_begin_);
+  // The size is asked for each time, as the journal of a running job grows.
   const std::uint64_t length = file_.size();
   if (position > length || size > length - position) return nullptr;
   const auto wanted = static_cast<std::size_t>(
@@ -207,6 +211,7 @@ const JournalFrame* JournalReader::next() {
       header.internal_rank * sizeof(Index) + header.offset_count * sizeof(std::uint64_t);
   const std::uint64_t body = front + header.byte_count;
   at = look(position_ + sizeof header, body);
+  // A whole head without its whole body is a frame that is being written: a later call reads it again.
   if (at == nullptr || body_check({at, front}, {at + front, header.byte_count}) != header.body_check) {
     window_size_ = 0;
     return nullptr;
@@ -227,6 +232,7 @@ const JournalFrame* JournalReader::next() {
   if (std::any_of(frame_.internal.begin(), frame_.internal.end(), [](Index extent) { return extent < 0; }) ||
       !ascending_to(offsets_, header.byte_count))
     return nullptr;
+  // Only now, so that a frame that was refused is looked at again in the same place.
   position_ += sizeof header + body;
   return &frame_;
 }

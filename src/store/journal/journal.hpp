@@ -70,8 +70,8 @@ class JournalWriter {
 /// allocated.
 class JournalReader {
  public:
-  /// Nothing when there is no such file, or no header. Throws `Error`: resume_mismatch when it is of another
-  /// run, storage_failed when it is of another version of the format.
+  /// Returns nullopt when there is no such file, or no whole header. Throws `Error`: resume_mismatch when it
+  /// is of another run, storage_failed when it is of another version of the format.
   static std::optional<JournalReader> open(const fs::path& path, const RunKey& key);
 
   /// The next frame, or null when there is none (yet).
@@ -86,7 +86,7 @@ class JournalReader {
  private:
   JournalReader(File file, const RunKey& key) : file_(std::move(file)), key_(key) {}
   bool read_header();
-  /// `size` bytes at `position`, or nothing when the file ends before.
+  /// `size` bytes at `position`, or null when the file ends before.
   const std::byte* look(std::uint64_t position, std::uint64_t size);
 
   File file_;

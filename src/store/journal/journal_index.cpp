@@ -14,6 +14,7 @@ JournalIndex::JournalIndex(std::span<const fs::path> journals, const RunKey& key
   for (const fs::path& path : journals) {
     std::optional<JournalReader> reader = JournalReader::open(path, key);
     if (!reader) continue;
+    // The position of each frame is taken before the frame is read, since `read` finds it there again.
     std::uint64_t position = reader->position();
     while (const JournalFrame* frame = reader->next()) {
       if (frame->output < outputs_.size() && fits(*frame, layout.outputs[frame->output]))
@@ -32,6 +33,7 @@ void JournalIndex::add(const JournalFrame& frame, std::size_t journal, std::uint
   }
   if (!output.internal) output.internal = frame.internal;
   if (*output.internal != frame.internal) return;  // the run refuses such elements, too
+  // Elements that are known already keep their first place, so that places never overlap.
   const RangeSet added = RangeSet{frame.range}.difference(output.values);
   for (const IndexRange& range : added.ranges()) output.places[range.begin] = {range.end, journal, position};
   output.values.insert(frame.range);
@@ -41,12 +43,15 @@ void JournalIndex::read(std::size_t output, IndexRange elements,
                         const std::function<void(IndexRange, std::span<const std::byte>,
                                                  std::span<const std::uint64_t>)>& visit) {
   const std::map<Index, Place>& places = outputs_[output].places;
+  // The place that has the first element may begin before it.
   auto at = places.upper_bound(elements.begin);
   if (at != places.begin()) --at;
   for (; at != places.end() && at->first < elements.end; ++at) {
     const IndexRange part{std::max(elements.begin, at->first), std::min(elements.end, at->second.end)};
     if (part.empty()) continue;
     const JournalFrame* frame = journals_[at->second.journal].at(at->second.position);
+    // A commit may have emptied the journal since it was indexed: then the frame is gone or written over, and
+    // its elements are left out.
     if (frame == nullptr || frame->output != output ||
         !(frame->range.begin <= part.begin && part.end <= frame->range.end))
       continue;

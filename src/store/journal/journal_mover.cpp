@@ -69,6 +69,7 @@ void JournalMover::take(JournalReader& reader) {
 
 void JournalMover::take_values(const JournalFrame& frame) {
   if (files_.location(frame.output) == nullptr) return;
+  // Elements that are in the file are not written again: their extent vouches for the bytes that are there.
   RangeSet rest = RangeSet{frame.range}.difference(delta_[frame.output].placed);
   if (known_ != nullptr) rest = rest.difference((*known_)[frame.output].done());
   const std::size_t element = frame.bytes.size() / static_cast<std::size_t>(frame.range.size());
@@ -108,11 +109,15 @@ void JournalMover::write_joined(std::span<const Taken> joined) {
   const std::size_t output = joined.front().output;
   const IndexRange elements{joined.front().range.begin, joined.back().range.end};
   const ElementOrder& order = files_.location(output)->order;
+  // Elements without values leave no bytes that a checksum could vouch for; the extent says that they are
+  // done.
   if (order.values_per_element() == 0) {
     extents_.push_back({ExtentKind::done, output, elements, 0});
     return;
   }
   const std::byte* data = arena_.data() + joined.front().at;
+  // Parts lie in the arena in the order in which they were read, and are brought into file order for one
+  // write.
   if (joined.size() > 1) {
     joined_.clear();
     for (const Taken& part : joined)
@@ -126,6 +131,7 @@ CommitDelta JournalMover::finish(ExtentWriter& extents) {
   write_taken();
   for (std::size_t k = 0; k < delta_.size(); ++k) {
     OutputDelta& delta = delta_[k];
+    // An element that was done in the end is not failed, whatever an older frame says.
     RangeSet done = delta.placed;
     if (known_ != nullptr) done = done.united((*known_)[k].done());
     delta.failed = delta.failed.difference(done);

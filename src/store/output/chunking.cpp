@@ -52,6 +52,8 @@ std::optional<Shape> choose_chunk(const ElementOrder& order, std::size_t value_b
                                   const RangeSet& selected) {
   const auto bytes = static_cast<Index>(value_bytes);
   const Index total = order.values();
+  // Chunks save room where less than half of the array is computed. Otherwise one stretch serves as well,
+  // and small arrays are not worth the search.
   if (total <= kSmallBytes / bytes || selected.count() > order.elements() / 2) return std::nullopt;
   const Shape& shape = order.shape();
   const Shape runs = typical_runs(order, selected);
@@ -64,6 +66,8 @@ std::optional<Shape> choose_chunk(const ElementOrder& order, std::size_t value_b
   while (true) {
     const auto needed = chunks_of(order, chunk, selected, kMaxChunks);
     const Index in_chunk = element_count(chunk);
+    // Chunks grow until there are few enough of them. When those that are needed take more than half of the
+    // array by then, they no longer pay.
     if (in_chunk > total / 2) return std::nullopt;
     if (needed) {
       if (static_cast<Index>(needed->size()) > total / 2 / in_chunk) return std::nullopt;
@@ -91,6 +95,7 @@ std::optional<std::vector<Index>> chunks_of(const ElementOrder& order, const Sha
     }
     const Index inside = element_count(count);
     steps += inside;
+    // Given up early: a selection may have far more boxes than there may be chunks.
     if (inside > static_cast<Index>(limit) || steps > kMaxSteps) {
       too_many = true;
       return;

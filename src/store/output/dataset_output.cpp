@@ -23,6 +23,8 @@ class DatasetOutput final : public OutputStore {
 
   void collect(const PartialArray*, const RangeSet& here, const RangeSet& done, RankLogs& logs,
                OutputDelta& delta) override {
+    // What this rank placed itself needs no move. Outputs that are not durable were never appended, and are
+    // taken from memory as they are.
     RangeSet wanted = uncommitted_.unmoved.difference(uncommitted_.placed);
     if (!layout().durable()) wanted = wanted.united(here.difference(done));
     delta.to_move = wanted.intersection(here);
@@ -55,6 +57,8 @@ class DatasetOutput final : public OutputStore {
     const ElementOrder& order = location()->order;
     if (extent.kind == ExtentKind::done)
       return order.values_per_element() == 0 && extent.range.end <= order.elements();
+    // An extent is at most one piece long: a longer one was not written by this program, and its check would
+    // take memory without bounds.
     return extent.range.end <= order.values() && extent.range.size() <= shared_.files.piece_values(output_) &&
            shared_.files.hash(output_, extent.range) == extent.hash &&
            shared_.files.parts_match(output_, extent.range);

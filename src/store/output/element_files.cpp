@@ -49,6 +49,7 @@ std::uint64_t check_of(const Footer& footer) {
 
 std::uint64_t body_check(std::span<const std::byte> header, std::span<const std::byte> data,
                          std::span<const std::byte> tail) {
+  // Each part seeds the next, so that parts that changed places are noticed as well.
   return checksum(tail, checksum(data, checksum(header)));
 }
 
@@ -74,7 +75,7 @@ std::uint64_t tail_bytes(const Footer& footer) {
          footer.prefix_bytes;
 }
 
-/// Whether the lengths add up to the size of the file. None of them can wrap after the first line.
+/// Whether the lengths add up to the size of the file. The sum cannot wrap, as each part is limited first.
 bool lengths_fit(const Footer& footer, std::uint64_t size) {
   if (footer.header_bytes > kMaxHeaderBytes || footer.data_bytes > size || footer.prefix_bytes > size ||
       footer.offset_count > size / sizeof(std::uint64_t) || footer.internal_rank > kMaxRank)
@@ -93,6 +94,7 @@ bool fits(const Footer& footer, const Shape& internal, const OutputLayout& outpu
          static_cast<long double>(footer.data_bytes) == values * static_cast<long double>(output.type->size);
 }
 
+// Links do not count: whatever writes or removes files by these names must not leave the run folder.
 bool is_real_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::symlink_status(path, ignored).type() == fs::file_type::directory;
@@ -213,6 +215,8 @@ void ElementFiles::write_one(std::size_t output, Index element, const PartialArr
   footer.check = check_of(footer);
   tail.put(footer);
 
+  // The file gets its name when it is whole. After a power failure it may be there without all of its bytes,
+  // as it is synced later, with many others; its checksums tell then.
   make_folders(output, element);
   TemporaryFile temporary(path_of(output, element));
   {
@@ -225,6 +229,8 @@ void ElementFiles::write_one(std::size_t output, Index element, const PartialArr
 
 void ElementFiles::sync() {
   for (std::size_t k = 0; k < unsynced_.size(); ++k) {
+    // Files are synced before the folders that have their names, and those before the folders that contain
+    // them.
     const RangeSet written = std::exchange(unsynced_[k], {});
     std::set<fs::path> folders;
     for (const IndexRange& range : written.ranges())
@@ -243,6 +249,8 @@ std::optional<StoredElement> ElementFiles::read(std::size_t output, Index elemen
   if (!is_real_file(path)) return std::nullopt;
   const auto file = File::open_existing(path, File::Mode::read);
   if (!file) return std::nullopt;
+  // The footer is read first, as it tells how long all other parts are. No length is used before all of them
+  // were compared with the size of the file.
   const std::uint64_t size = file->size();
   Footer footer{};
   if (size < sizeof footer ||
@@ -317,6 +325,7 @@ RangeSet ElementFiles::keep_trusted(std::size_t output, Index rank, Index ranks)
   const OutputLayout& at = layout_.outputs[output];
   std::vector<IndexRange> trusted;
   for_each_entry(element_folder(folder_, at.name), [&](const Entry& entry) {
+    // Ranks divide the elements by their numbers, so that no file is checked, or removed, by two of them.
     if (entry.element % ranks != rank) return;
     const bool there = !has_location(at) || entry.element < location_order(at).elements();
     if (!entry.temporary && there && read(output, entry.element))

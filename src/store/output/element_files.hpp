@@ -33,7 +33,7 @@ class ElementFiles {
   /// Has the disk take what was written since the last time.
   void sync();
 
-  /// Nothing when there is no such file, or it is not what this run wrote for this element.
+  /// Returns nullopt when there is no such file, or it is not what this run wrote for this element.
   std::optional<StoredElement> read(std::size_t output, Index element) const;
   /// Calls `visit` for each element in order. Throws `Error` (storage_failed) when one cannot be read.
   using Visit = std::function<void(IndexRange, const StoredElement&)>;

@@ -11,7 +11,7 @@ class ElementFilesOutput final : public OutputStore {
  public:
   using OutputStore::OutputStore;
 
-  /// The files come first: a frame without its file would promise what nobody has.
+  /// The files come first: a frame without its file would promise values that are not stored.
   void append(IndexRange elements, const PartialArray& array, RankLogs& logs) override {
     shared_.elements.write(output_, elements, array);
     append_done(location() != nullptr ? logs.journal() : logs.retained(), elements, array);

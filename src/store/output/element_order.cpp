@@ -32,6 +32,7 @@ void cut_rows(std::size_t axis, Index begin, Index end, Index offset, const Stri
 }  // namespace
 
 RangeSet union_of(std::vector<IndexRange> ranges) {
+  // Sorted and joined first, so that each insertion is at the end of the set, where it costs least.
   std::sort(ranges.begin(), ranges.end());
   RangeSet set;
   IndexRange open{0, 0};
@@ -59,6 +60,7 @@ ElementOrder::ElementOrder(Shape shape, std::vector<bool> external) : shape_(std
       file_axis_.push_back(axis);
     }
   }
+  // Throws when the product of all extents is too large, before any of the products below could wrap.
   element_count(shape_);
   elements_ = element_count(outer_);
   per_element_ = element_count(inner_);
@@ -94,6 +96,7 @@ RangeSet ElementOrder::elements_in(const RangeSet& values) const {
   RangeSet elements;
   if (per_element_ == 0) return elements;
   for (const IndexRange& range : values.ranges()) {
+    // An element is there when all its values are: a range that begins or ends within one does not count it.
     const IndexRange whole{(range.begin + per_element_ - 1) / per_element_, range.end / per_element_};
     if (!whole.empty()) elements.insert(whole);
   }

@@ -15,6 +15,7 @@ namespace {
 
 /// The type of the values of a variable that has no description but itself.
 const ElementType& type_of_variable(hid_t dataset, const std::string& name) {
+  // Truth values are stored as bytes, so that only this attribute tells them from numbers.
   if (h5_read_text_attribute(dataset, "dtype") == "bool") return element_type(Kind::boolean);
   for (auto kind = static_cast<int>(Kind::int8); kind <= static_cast<int>(Kind::string); ++kind)
     if (h5_has_type(dataset, element_type(static_cast<Kind>(kind))))

@@ -17,6 +17,7 @@ namespace {
 constexpr Index kMarksAtATime = Index{1} << 20;
 
 std::unique_ptr<OutputStore> make_output(SharedFiles& shared, std::size_t output) {
+  // Asked first, since outputs with files of their own have a location as well, for their marks.
   if (shared.layout.outputs[output].in_own_files()) return make_element_files_output(shared, output);
   if (shared.files.location(output) != nullptr) return make_dataset_output(shared, output);
   return make_retained_output(shared, output);
@@ -109,6 +110,8 @@ RunOutputs::RunOutputs(const fs::path& folder, const fs::path& results, const Ru
 
 void RunOutputs::locate(FileTable table) {
   shared_->files.set_table(std::move(table));
+  // An output that gets its location changes its storage; what no commit has moved yet goes along to the new
+  // one.
   std::vector<std::unique_ptr<OutputStore>> located;
   for (std::size_t k = 0; k < shared_->layout.outputs.size(); ++k) {
     located.push_back(make_output(*shared_, k));

@@ -173,6 +173,8 @@ std::vector<std::byte> pattern_of(const ElementType& type) {
 void reserve_and_fill(const fs::path& path, const FileContents& contents) {
   File file(path, File::Mode::update);
   const std::uint64_t size = file.size();
+  // For contiguous datasets HDF5 has only made the file longer. A full disk is found here, before the run,
+  // and costs no result.
   file.reserve(size);
   // The room is there: from here on a full disk is no matter any more. Values are filled in by plain writes.
   const H5Handle h5 = h5_open_for_reading(path);
@@ -209,6 +211,7 @@ DataMap find_dataset(hid_t file, const std::string& name, const OutputLayout& ou
 }  // namespace
 
 bool has_location(const OutputLayout& output) {
+  // A dataset cannot be made before its whole shape is known. Marks need the external extents only.
   if (!output.in_own_files()) return output.type->fixed_size() && output.shape_known();
   for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
     if (output.external[axis] && !output.shape[axis]) return false;
@@ -221,6 +224,7 @@ ElementOrder location_order(const OutputLayout& output) {
   for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
     if (output.external[axis]) shape.push_back(output.shape[axis].value());
   std::vector<bool> external(shape.size(), true);
+  // An internal axis of length 0 makes elements without values: such outputs have marks in the file only.
   shape.push_back(0);
   external.push_back(false);
   return {std::move(shape), std::move(external)};
@@ -299,6 +303,8 @@ DatasetLocation unpack_location(ByteReader& unpacker, const OutputLayout& output
 
 void make_result_file(const fs::path& path, const FileContents& contents) {
   const H5Turn turn;
+  // The file is told all names at the start, so that no dimension takes one that a variable added later
+  // needs.
   LabelledFile file(path, all_variable_names(*contents.layout));
   file.write_run_attributes(contents.layout->run_id);
   if (contents.inputs)

@@ -30,7 +30,7 @@ bool has_location(const OutputLayout& output);
 /// `has_location`.
 ElementOrder location_order(const OutputLayout& output);
 ElementOrder element_order(const OutputLayout& output);
-/// The shape of each element; nothing when it is not known.
+/// The shape of each element, or nullopt while it is not known.
 std::optional<Shape> internal_shape(const OutputLayout& output);
 /// The shape of each element became known. Precondition: of as many axes as are inside of elements, where the
 /// rank is known.
@@ -56,8 +56,8 @@ void make_result_file(const fs::path& path, const FileContents& contents);
 
 /// Throws `Error` (resume_mismatch) when the file is of another run.
 void check_run_id(hid_t file, const fs::path& path, const std::string& run_id);
-/// Finds an output in a file; nothing when it is not in it. Throws `Error` (resume_mismatch) when it has
-/// another shape or type there, (storage_failed) when it is laid out in a way that mpipe does not make.
+/// Finds an output in a file, or returns nullopt when it is not there. Throws `Error` (resume_mismatch) when
+/// it has another shape or type there, (storage_failed) when its layout is one that mpipe does not make.
 std::optional<DatasetLocation> find_location(hid_t file, const OutputLayout& output, std::uint64_t file_size);
 
 /// `mapspec`, `coordinates` and the other attributes of an output.

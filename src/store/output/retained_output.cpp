@@ -91,6 +91,7 @@ class RetainedOutput final : public OutputStore {
     const RangeSet in_journals = elements.difference(in_results);
     if (!in_journals.empty() && journals().internal(output_))
       sink.set_internal(*journals().internal(output_));
+    // The sink takes elements in order: what is in journals is read in between what is in the results.
     auto next = in_journals.ranges().begin();
     const auto read_before = [&](Index end) {
       for (; next != in_journals.ranges().end() && next->begin < end; ++next)
@@ -147,6 +148,7 @@ class RetainedOutput final : public OutputStore {
     const ElementOrder order = element_order(layout());
     GatheringSink all(layout().name, order.values_per_element());
     read(progress.done(), in_files.intersection(progress.done()), journals, all);
+    // Complete or an error: a value that is missing must not look like an empty one.
     const EncodedValues values = all.finish(progress.done(), order.elements());
     add_variable_output(file, shared_.layout, output_, values, progress);
     add_variable_extents(output_, order, values, progress.done(), extents);
@@ -164,6 +166,7 @@ class RetainedOutput final : public OutputStore {
 
   /// The values in results.h5 of the elements `in_files`; others are without bytes.
   const EncodedValues& results(const RangeSet& in_files) {
+    // What is kept serves the same elements only, as the values of others were left out of it.
     if (results_ && results_of_ == in_files) return *results_;
     const H5Turn turn;
     const std::optional<OpenResults> open = open_results();

@@ -60,6 +60,8 @@ FileTable read_table_of_file(const fs::path& results, const RunLayout& layout) {
 }
 
 FileTable read_file_table(const fs::path& folder, const RunLayout& layout) {
+  // results.h5 is asked first. An output has a segment only when its shape became known after results.h5 was
+  // made; once that is written anew, it has the output, and the segment is outdated.
   FileTable table = read_table_of_file(results_path(folder), layout);
   for (std::size_t k = 0; k < layout.outputs.size(); ++k)
     if (!table.outputs[k] && has_location(layout.outputs[k]))
@@ -141,6 +143,7 @@ void RunFiles::write(std::size_t output, IndexRange values, const std::byte* dat
   const std::size_t size = at.values.value_bytes;
   in_parts(values, piece_values(output), [&](IndexRange part) {
     const std::byte* bytes = data + static_cast<std::size_t>(part.begin - values.begin) * size;
+    // Each piece is written, hashed and read back before the next one, while it is in the cache.
     access_.write(file(output), at.values, at.order, part, bytes);
     complete(output, part, bytes, read_back, extents);
   });
@@ -265,7 +268,7 @@ void RunFiles::clear_part(std::size_t output, IndexRange values) {
   const ElementType& type = *layout_.outputs[output].type;
   std::vector<std::byte> bytes(static_cast<std::size_t>(values.size()) * type.size);
   read(output, values, bytes.data());
-  // Nothing is written where nothing is wrong: a resume of a large run reads it only.
+  // Values that look pending already are left alone, so that a resume of a large run mostly reads.
   if (all_pending(type, bytes) && parts_match(output, values)) return;
   const std::vector<std::byte> pending = pending_value(type);
   for (std::size_t k = 0; k < bytes.size(); k += type.size)

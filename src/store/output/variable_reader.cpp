@@ -223,6 +223,7 @@ class Reader {
       if (values.bytes.size() + length <= 2 * file_size_) detail::append(values.bytes, text, length);
       values.offsets.push_back(values.bytes.size());
     }
+    // HDF5 allocated the texts and has to free them; so that happens before anything is thrown about them.
     H5Dvlen_reclaim(type.get(), memory.get(), H5P_DEFAULT, texts.data());
     if (values.bytes.size() > file_size_) bad("have more text than the file has bytes");
   }

@@ -8,6 +8,8 @@ void append_values(EncodedValues& all, std::span<const std::byte> bytes,
                    std::span<const std::uint64_t> offsets) {
   if (!offsets.empty()) {
     if (all.offsets.empty()) all.offsets.push_back(0);
+    // The offsets may begin anywhere, as those of a part of a frame do; here they go on where the last value
+    // ended.
     const std::uint64_t shift = all.offsets.back() - offsets.front();
     for (std::size_t k = 1; k < offsets.size(); ++k) all.offsets.push_back(offsets[k] + shift);
     bytes = bytes.subspan(static_cast<std::size_t>(offsets.front()),
@@ -22,6 +24,7 @@ void append_nothing(EncodedValues& all, Index count) {
 }
 
 std::uint64_t hash_of(const EncodedValues& all, IndexRange values) {
+  // The lengths are hashed as well: otherwise values whose bytes moved to a neighbour would look unchanged.
   std::vector<std::uint64_t> lengths;
   for (Index k = values.begin; k < values.end; ++k)
     lengths.push_back(all.value(static_cast<std::size_t>(k)).size());

@@ -77,6 +77,8 @@ class Writer {
 
   void write() {
     const ElementType& type = *output_.type;
+    // The form that tools read best comes first; each that follows takes more values than those before it,
+    // and bytes take any.
     const Survey found = survey(type, values_);
     if (type.kind == Kind::string && found.text)
       return add_texts(spec(output_.name), values_.bytes, values_.offsets, file_order());
@@ -116,6 +118,8 @@ class Writer {
     if (!item.fixed_size()) append_nothing(pending, element_count(inner));
     for (const std::size_t number : file_order()) {
       const auto bytes = values_.value(number);
+      // Elements that are not done fill their places with pending values, as all elements have the same shape
+      // here.
       if (bytes.empty()) {
         append_values(all, pending.bytes, pending.offsets);
       } else {
@@ -234,6 +238,7 @@ void add_variable_output(LabelledFile& file, const RunLayout& layout, std::size_
   const H5Handle creation = LabelledFile::variable_creation();
   const H5Handle status = add_status_variable(file, at, creation.get());
   std::vector<std::uint8_t> marks(static_cast<std::size_t>(element_order(at).elements()));
+  // What counts most is filled in last: an element that is done is neither failed nor blocked.
   fill_marks(progress.blocked(), ElementStatus::blocked, marks);
   fill_marks(progress.failed(), ElementStatus::failed, marks);
   fill_marks(progress.done(), ElementStatus::done, marks);

@@ -69,6 +69,7 @@ OpenedRun::OpenedRun(const fs::path& folder)
 }
 
 bool OpenedRun::complete() const {
+  // The end of a run removes both folders last, after everything else is in its final place.
   if (is_there(journal_folder(folder_)) || is_there(segment_folder(folder_))) return false;
   for (std::size_t k = 0; k < layout_.outputs.size(); ++k)
     if (has_location(layout_.outputs[k]) && outputs_[k].location() == nullptr) return false;
@@ -192,6 +193,7 @@ Value OpenedRun::read(std::size_t output, IndexRange elements, std::uint64_t max
   Shape shape{elements.size()};
   shape.insert(shape.end(), internal->begin(), internal->end());
   const Index values = element_count(shape);
+  // The size is checked before memory is asked for, as the shape comes from a file.
   const std::uint64_t each = layout.type->fixed_size() ? layout.type->size : sizeof(std::uint64_t);
   if (static_cast<std::uint64_t>(values) > max_bytes / each) throw_too_large(layout, max_bytes);
   const Index per_element = element_count(*internal);

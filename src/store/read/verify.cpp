@@ -22,6 +22,8 @@ class Verification {
 
   std::vector<std::string> run() {
     try {
+      // Whatever cannot even be read ends the checks and is a fault itself; those found before are still
+      // reported.
       run_.emplace(folder_);
       check_bytes();
       for (std::size_t k = 0; k < outputs().size(); ++k) check_output(k);
@@ -68,7 +70,7 @@ class Verification {
             input.name);
   }
 
-  /// What programs that know nothing of mpipe find their way by.
+  /// Checks the labels by which programs that do not know mpipe find their way in the file.
   void check_labels() {
     const H5Turn turn;
     const H5Handle file = h5_open_for_reading(results_path(folder_));
