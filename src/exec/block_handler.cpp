@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The guarded call of a block handler: what it throws or reports wrongly becomes a failure of the block.
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/element_type.hpp>
 #include <mpipe/exec/pool.hpp>
@@ -26,9 +27,12 @@ void check_report(const BlockReport& report, const Block& block) {
 BlockReport compute_guarded(BlockHandler& handler, const Block& block, const ProcessPlace& place) {
   try {
     BlockReport report = handler.compute(block);
+    // The check stands inside of the `try`: rank 0 refuses an impossible report as damage, whereas a
+    // failure tells the user which block it was.
     check_report(report, block);
     return report;
   } catch (...) {
+    // It is unknown how far the handler came, so no element counts as done, and the first one is blamed.
     BlockReport report;
     report.block = block;
     report.failure = failure_from_current_exception();

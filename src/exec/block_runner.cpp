@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Runs the functions of a stage over the elements of a block, keeps their values, tells failures and costs.
 #include <mpipe/core/error.hpp>
 
 #include "exec/block_runner_parts.hpp"
@@ -38,6 +39,8 @@ BlockRunner::BlockRunner(const Plan& plan, RunArrays& arrays, BlockSink* sink, B
 
 BlockRunner::~BlockRunner() = default;
 
+/// Guards the arrays, the costs and the free buffers; with a single thread it is an empty guard. Nobody may
+/// hold it while calling `describes_failures`, `failure_of` or `note_failed`, which take it themselves.
 std::unique_lock<std::mutex> BlockRunner::lock() const {
   return options_.single_thread ? std::unique_lock<std::mutex>() : std::unique_lock(mutex_);
 }
@@ -60,6 +63,8 @@ void BlockRunner::prepare_wave(std::size_t wave, const std::vector<RangeSet>& st
   for (auto& function : functions_) function.reset();
   for (const StageId stage : plan_.stages_of_wave(wave)) {
     if (!is_known(plan_.external_shape(stage))) continue;
+    // The arrays of the whole stage come before the first argument is prepared: arguments from the same
+    // block look into arrays of other functions of this stage.
     for (const FunctionId id : plan_.stages()[stage.value].functions)
       for (const OutputId output : plan_.function(id)->outputs) {
         arrays_.prepare(output);
@@ -82,10 +87,13 @@ std::unique_ptr<BlockRunner::PreparedFunction> BlockRunner::settle_function(
   prepared->planned = &*plan_.function(id);
   prepared->node = &plan_.pipeline().function(id);
   const auto& outputs = prepared->planned->outputs;
+  // A call makes all outputs of an element at once. Where one of them is missing, as after a crash between
+  // two writes, the element is not stored and is called again.
   if (!stored.empty()) prepared->stored = stored[outputs.front().value];
   for (const OutputId output : outputs)
     if (!stored.empty()) prepared->stored = prepared->stored.intersection(stored[output.value]);
   prepared->settled = prepared->stored;
+  // A call that failed left none of its outputs, so the first output speaks for all.
   if (!lost.empty()) prepared->settled = prepared->stored.united(lost[outputs.front().value]);
   return prepared;
 }
@@ -94,7 +102,7 @@ void BlockRunner::prepare_function(PreparedFunction& prepared) {
   prepared.external = known_shape(plan_.external_shape(prepared.planned->stage));
   prepared.stream = stream_of(prepared.node->name().c_str());
   prepared.resources = prepared.node->function.resources();
-  // Ranks that do not compute have none.
+  // A rank has at most the devices that it was given, which may be fewer than the function asks for.
   const auto gpus = std::min(static_cast<std::size_t>(prepared.resources.gpus), options_.devices.size());
   prepared.resources.devices.assign(options_.devices.begin(),
                                     options_.devices.begin() + static_cast<std::ptrdiff_t>(gpus));
@@ -102,7 +110,7 @@ void BlockRunner::prepare_function(PreparedFunction& prepared) {
   prepared.body = other != nullptr ? other->body.get() : &prepared.node->function.body();
   if (const Index entries = prepared.node->function.cache_entries(); entries > 0)
     prepared.cache = std::make_unique<ResultCache>(entries);
-  // They stay where they are from here on: views point into them.
+  // The arguments stay where they are from here on, as views point into them.
   prepared.arguments.resize(prepared.planned->arguments.size());
   for (std::size_t k = 0; k < prepared.arguments.size(); ++k) {
     prepare_argument(*prepared.planned, k, prepared.arguments[k]);
@@ -139,6 +147,7 @@ BlockReport BlockRunner::compute(const Block& block) {
     const IndexRange range{block.range.begin, block.range.begin + report.completed};
     RangeSet lost = losses.empty() ? RangeSet{} : lost_arguments(function, losses);
     const Index calls = run_function(function, range, lost, report);
+    // Functions behind this one must skip what failed here as well as what could not be called here.
     if (!report.failed.empty() && report.failed.back().function == id)
       lost = lost.united(report.failed.back().elements);
     if (!lost.empty()) losses.push_back({id, std::move(lost)});
@@ -166,7 +175,7 @@ void BlockRunner::note_cost(FunctionId id, Index calls, Duration took) {
   cost.busy += took;
 }
 
-/// The elements whose arguments from this block have no value. Those that have values of their own are none.
+/// The elements whose arguments from this block have no value, without those that are stored already.
 RangeSet BlockRunner::lost_arguments(const PreparedFunction& function,
                                      const std::vector<FailedElements>& losses) const {
   RangeSet lost;
@@ -194,11 +203,14 @@ void BlockRunner::append(const Block& block, BlockSink& sink) const {
 /// Returns how often the function was called.
 Index BlockRunner::run_function(const PreparedFunction& function, IndexRange range, const RangeSet& lost,
                                 BlockReport& report) {
+  // A fresh run in which nothing has failed is the common case, and does without sets of ranges.
   if (function.settled.empty() && lost.empty())
     return range.empty() ? 0 : call_function(function, range, report);
   const RangeSet missing = RangeSet{range}.difference(function.settled).difference(lost);
   Index calls = 0;
   for (const IndexRange& part : missing.ranges()) {
+    // Elements behind the one that ends the run are not begun; all in front of it are, since the report
+    // promises its first `completed` elements.
     if (report.failure && report.block.range.begin + report.completed <= part.begin) break;
     calls += call_function(function, part, report);
   }
@@ -216,6 +228,7 @@ Index BlockRunner::call_function(const PreparedFunction& function, IndexRange ra
     calls += tried.calls;
     range.begin += tried.completed;
     if (!tried.failure) continue;
+    // Tries count for one element: if the range has moved since the last failure, this is another one.
     if (failing != range.begin) tries = 0;
     failing = range.begin;
     if (tries++ < options_.retries) continue;
@@ -238,6 +251,8 @@ BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, Inde
     bind_arguments(function, range, scratch);
   } catch (const Error& error) {
     // What cannot be read, or is no value of the parameter's type, costs the elements that need it.
+    // Halving finds the element in few steps. Only the first half is tried here: the caller comes back for
+    // whatever was not completed.
     if (range.size() > 1)
       return attempt(function, {range.begin, range.begin + range.size() / 2}, scratch, report);
     return {0, 0, argument_failure(function, range.begin, error)};
@@ -254,6 +269,7 @@ BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, Inde
   }
   try {
     const auto guard = lock();
+    // What was complete before a failure is kept now, because the caller goes on behind it.
     keep(function, {range.begin, range.begin + call.completed}, scratch, report);
   } catch (const Error& error) {
     if (error.category() != Category::internal_shape_mismatch) throw;
@@ -271,10 +287,12 @@ void BlockRunner::call_body(const PreparedFunction& function, BlockCall& call, I
   if (ResourceScope::changes_anything(function.resources))
     scope.emplace(function.resources,
                   options_.single_thread ? ResourceScope::Sets::process : ResourceScope::Sets::thread);
+  // The cache counts by itself, as a result that is found there does not count as a call.
   if (function.cache) return function.cache->call(body, call, calls);
   try {
     body.call(call);
   } catch (...) {
+    // The call that threw has cost time as well, so it counts.
     calls = call.completed + 1;
     throw;
   }
@@ -301,6 +319,7 @@ void BlockRunner::note_failed(const PreparedFunction& function, Failure failure,
     report.failed.push_back({function.planned->id, {}});
   report.failed.back().elements.insert({failure.element, failure.element + 1});
   const auto guard = lock();
+  // The number of details is bounded, since a report must stay a small message even if every element fails.
   if (details_left_ == 0) return;
   --details_left_;
   report.details.push_back(std::move(failure));
@@ -325,6 +344,8 @@ void BlockRunner::bind_outputs(const PreparedFunction& function, IndexRange rang
         column.item_rank = column.declared.size();
       }
     } else if (column.type->fixed_size()) {
+      // Scalars of a fixed size go straight to their place in the array, where they count only once
+      // `keep_output` marks them. Everything else is collected in the column, and copied after the call.
       column.fixed = array.destination(range.begin);
     }
   }
@@ -339,6 +360,8 @@ void BlockRunner::keep(const PreparedFunction& function, IndexRange range, Scrat
 
 void BlockRunner::keep_output(OutputId id, IndexRange range, OutputColumn& column, BlockReport& report) {
   PartialArray& array = *arrays_.find(id);
+  // `set_internal` throws if another block has brought another shape, and does so before any value of this
+  // one is kept. Rank 0 is told only of shapes that were unknown when the wave began.
   if (column.internal && !shape_was_known_[id.value]) {
     array.set_internal(*column.internal);
     report.late_shapes.push_back({id, *column.internal});
@@ -357,6 +380,7 @@ void BlockRunner::keep_output(OutputId id, IndexRange range, OutputColumn& colum
                   static_cast<std::size_t>(range.size()) * array.element_bytes());
     array.mark(range);
   }
+  // The sink reads the values from the array, so it comes when they are all there.
   if (sink_ != nullptr) sink_->append(id, range, array);
 }
 

@@ -85,12 +85,16 @@ void BlockRunner::prepare_argument(const PlannedFunction& function, std::size_t 
   const std::vector<bool>& external = plan_.output(*planned.output).layout.external;
   const bool convert = wanted != nullptr && array.type() != *wanted && array.type().kind != Kind::array;
   if (convert) argument.wanted = wanted;
+  // Values of the same block are made only while it is computed. They can be looked at in place if they
+  // need no conversion and have a fixed size and a known shape; otherwise each block looks for them anew.
   if (planned.same_block && (convert || !array.type().fixed_size() || !array.internal_known())) {
     argument.per_block = true;
     return;
   }
   argument.view.type = &array.type();
   argument.view.data = array.data(0);
+  // An array of an earlier wave is complete, so it is converted, or its pieces are joined, once for all
+  // blocks.
   if (!planned.same_block && (convert || !array.type().fixed_size())) {
     argument.owner = convert ? array.to_value().converted(*wanted) : array.to_value();
     argument.view.type = &argument.owner.type();
@@ -106,6 +110,7 @@ void BlockRunner::PreparedArgument::fetch(const Shape& external, IndexRange bloc
 }
 
 void BlockRunner::bind_arguments(const PreparedFunction& function, IndexRange range, Scratch& scratch) const {
+  // Sources are read before the lock is taken: reading may be slow, and other threads would wait for it.
   for (const PreparedArgument& argument : function.arguments) argument.fetch(function.external, range);
   if (!function.per_block) {
     scratch.bound = function.views;
@@ -115,6 +120,7 @@ void BlockRunner::bind_arguments(const PreparedFunction& function, IndexRange ra
   scratch.views = function.views;
   scratch.pieces.clear();
   scratch.converted.clear();
+  // The views below point into these two lists, which therefore must not grow beyond their capacity.
   scratch.converted.reserve(function.arguments.size());
   scratch.pieces.reserve(function.arguments.size());
   for (std::size_t k = 0; k < function.arguments.size(); ++k) {
@@ -129,6 +135,7 @@ void BlockRunner::bind_arguments(const PreparedFunction& function, IndexRange ra
     view.type = &array.type();
     view.data = piece.bytes.data();
     view.offsets = piece.offsets.empty() ? nullptr : piece.offsets.data();
+    // Elements keep their numbers, while the piece begins with the first element of the block.
     view.origin = -range.begin * array.values_per_element();
     if (argument.wanted != nullptr) {
       const Shape flat{range.size() * array.values_per_element()};

@@ -23,6 +23,7 @@ std::optional<Failure> BlockRunner::try_element(const Block& block, const Comm& 
   if (stage.functions.size() != 1 || !functions_[stage.functions.front().value] || block.range.size() != 1)
     throw Bug(fmt::format("a block of stage {} is none for a team", block.stage.value));
   const PreparedFunction& function = *functions_[stage.functions.front().value];
+  // The buffers stay from the first try to `end_element`, which keeps what the last try has left in them.
   if (!team_try_) team_try_ = std::make_unique<TeamTry>(TeamTry{take_scratch(), {}, 0, {}, false});
   Scratch& scratch = *team_try_->scratch;
   team_try_->leads = comm.rank() == 0;
@@ -61,6 +62,7 @@ void BlockRunner::put_apart(Scratch& scratch) {
   team_try_->apart.assign(scratch.columns.size(), {});
   for (std::size_t k = 0; k < scratch.columns.size(); ++k) {
     if (scratch.columns[k].fixed == nullptr) continue;
+    // Columns that collect values are apart already; only those that write straight into the array are not.
     team_try_->apart[k].resize(scratch.columns[k].type->size);
     scratch.columns[k].fixed = team_try_->apart[k].data();
   }
@@ -85,6 +87,7 @@ BlockReport BlockRunner::end_element(const Block& block, std::optional<Failure> 
     } else if (failure) {
       note_failed(function, std::move(*failure), report);
     }
+    // The leader alone notes the cost, so that a call counts once and not once per member.
     note_cost(function.planned->id, last->calls, last->took);
     if (sink_ != nullptr) report.journal_bytes = sink_->journal_bytes();
   }
@@ -113,6 +116,7 @@ std::vector<TeamElements> BlockRunner::teams_of(FunctionId id, const RangeSet& e
   std::vector<PreparedArgument> arguments(planned.arguments.size());
   std::vector<ArgumentView> views;
   for (const std::size_t k : function.rank_rule_positions()) {
+    // Only the arguments that the rule takes are prepared, as preparing may convert or join a whole array.
     prepare_argument(planned, k, arguments[k]);
     views.push_back(arguments[k].view);
   }
@@ -157,6 +161,7 @@ void BlockRunner::ask_rule(FunctionId id, const Shape& external, IndexRange rang
   const auto* ranks = reinterpret_cast<const double*>(values.data());
   for (Index k = 0; k < range.size(); ++k) {
     const Index element = range.begin + k;
+    // The comparison is negated so that it refuses a NaN, too.
     if (!(ranks[k] >= 1 && ranks[k] <= most) || ranks[k] != std::floor(ranks[k]))
       throw Error(
           Category::bad_option,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The loop between schedulers and pools: events go in, actions come out, and it waits if there is neither.
 #include "exec/api/dispatch.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -25,6 +26,7 @@ struct Actor {
   }
   void operator()(const AssignTeam& assign) const {
     pool.start_team(assign.members, assign.block);
+    // The first member leads the team and reports, so the block counts as its own.
     observer.on_assigned(assign.members.front(), assign.block, now);
   }
   void operator()(const Retract& retract) const { pool.retract(retract.worker, retract.block); }
@@ -48,6 +50,8 @@ bool Dispatcher::turn() {
   std::optional<PoolEvent> event = pool_.poll();
   if (!event) return false;
   const TimePoint now = clock_.now();
+  // The scheduler is told before it acts, and observers hear of the event in between: they may still tell
+  // it things that change what it does next.
   tell(*event, now);
   observer_.on_turn(now);
   act(now);
@@ -71,6 +75,8 @@ void Dispatcher::tell(PoolEvent& event, TimePoint now) {
     return;
   }
   BlockReport& report = std::get<BlockReport>(event.what);
+  // The scheduler knows whether the block still counts. If it was over already, the observer hears nothing
+  // of the report, or its elements would be counted twice.
   if (report.failure) {
     if (const auto block = scheduler_.on_block_failed(report.block.id, now)) {
       observer_.on_block_failed(event.worker, *block, report, now);
@@ -140,6 +146,8 @@ void dispatch(std::span<Dispatcher> dispatchers, const WaitOptions& wait) {
       look_around(dispatchers);
       continue;
     }
+    // Looked at before the pause: a scheduler that is stuck would otherwise wait for the limit, or for ever
+    // without one.
     require_progress(dispatchers);
     const Duration pause = waiter.next_pause();
     if (pause > Duration::zero()) pool_to_wait_for(dispatchers).pause(pause);

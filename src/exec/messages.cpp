@@ -56,6 +56,7 @@ void put_late_shapes(ByteWriter& out, const std::vector<LateShape>& late_shapes)
 std::vector<LateShape> get_late_shapes(ByteReader& in) {
   std::vector<LateShape> late_shapes;
   const auto count = in.get<std::uint64_t>();
+  // No memory is set aside for a count that may be wrong: the reader refuses it at the end of the frame.
   for (std::uint64_t k = 0; k < count; ++k) {
     LateShape& late = late_shapes.emplace_back();
     late.output.value = in.get<std::uint32_t>();
@@ -88,6 +89,7 @@ void get_failed(ByteReader& in, BlockReport& report) {
       in.fail("failed elements that are not in the block");
   }
   const auto count = in.get<std::uint64_t>();
+  // A block runner describes no more failures than that in a whole run, so more of them are damage.
   if (count > kMaxFailureDetails) in.fail("more failures than are ever told");
   for (std::uint64_t k = 0; k < count; ++k) report.details.push_back(get_failure(in));
 }
@@ -99,6 +101,7 @@ BlockReport get_report(ByteReader& in) {
   report.busy = Duration(in.get_index());
   report.journal_bytes = in.get<std::uint64_t>();
   const auto flags = in.get<std::uint8_t>();
+  // Behind an unknown flag there may be parts of unknown length, so nothing could be read after it.
   if ((flags & ~(kHasFailure | kHasLateShapes | kHasFailed)) != 0) in.fail("unknown flags");
   if (flags & kHasFailure) report.failure = get_failure(in);
   if (flags & kHasLateShapes) report.late_shapes = get_late_shapes(in);
@@ -118,6 +121,8 @@ TeamMessage get_team(ByteReader& in) {
   message.members = in.get_list<WorkerId>();
   if (message.members.size() < 2) in.fail("a team of less than two");
   const auto not_before = [](WorkerId a, WorkerId b) { return a >= b; };
+  // Rank 0 names members in ascending order and no other: the directory would take the same members in
+  // another order for another team.
   if (std::adjacent_find(message.members.begin(), message.members.end(), not_before) != message.members.end())
     in.fail("members that are not in order");
   return message;
@@ -241,6 +246,7 @@ ToWorker decode_to_worker(const Frame& frame) {
       return whole<TeamMessage>(in, get_team);
     case MessageKind::release_team:
       return whole<ReleaseTeamMessage>(in, number);
+    // These are listed instead of a `default`, so that the compiler warns of a kind that is new.
     case MessageKind::done:
     case MessageKind::retracted:
     case MessageKind::team_news:

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Keeps results of calls by the bytes of their arguments, and forgets the least recently used one first.
 #include "exec/result_cache.hpp"
 
 namespace mpipe {
@@ -17,6 +18,8 @@ void ResultCache::call(const FunctionBody& body, BlockCall& call, Index& evaluat
     std::string key = key_of(call, element);
     std::shared_ptr<const Result> result = find(key);
     if (!result) {
+      // The function runs without the lock: two threads may evaluate the same arguments, but no thread
+      // waits for the function of another.
       ++evaluated;
       result = std::make_shared<const Result>(call_element(body, call, element));
       insert(std::move(key), result);
@@ -30,7 +33,9 @@ std::shared_ptr<const ResultCache::Result> ResultCache::find(const std::string& 
   const std::lock_guard lock(mutex_);
   const auto found = by_key_.find(key);
   if (found == by_key_.end()) return nullptr;
+  // A node of the list never moves, so the keys in `by_key_`, which look into the nodes, stay valid.
   used_.splice(used_.begin(), used_, found->second);
+  // The caller shares the result, which may leave the cache while it is still being copied.
   return found->second->result;
 }
 
@@ -38,6 +43,7 @@ void ResultCache::insert(std::string key, std::shared_ptr<const Result> result) 
   const std::lock_guard lock(mutex_);
   if (by_key_.contains(key)) return;  // another thread was faster
   if (used_.size() == entries_) {
+    // The map forgets the entry first, since its key looks into the text that `pop_back` frees.
     by_key_.erase(used_.back().key);
     used_.pop_back();
   }
@@ -52,6 +58,7 @@ std::string ResultCache::key_of(const BlockCall& call, Index element) {
   for (const ArgumentView& argument : call.arguments) {
     Index position = argument.origin;
     for (std::size_t axis = 0; axis < index.size(); ++axis) position += index[axis] * argument.strides[axis];
+    // Extents and lengths are part of the key: without them ("ab", "c") and ("a", "bc") would be the same.
     for (const Index extent : argument.slice_shape) append(key, extent);
     argument.for_each_in_slice(position, [&](Index at) {
       const std::span<const std::byte> value = argument.value(at);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The arrays of a run on this rank, by output, and their values in the order of the mapspec.
 #include "exec/api/run_arrays.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -12,6 +13,7 @@ void RunArrays::prepare(OutputId output) {
   auto& array = arrays_[output.value];
   std::optional<Shape> internal;
   if (layout.rank_known && is_known(layout.internal_shape())) internal = known_shape(layout.internal_shape());
+  // An array that is there already stays, as it may hold values that will not be computed again.
   if (!array)
     array = std::make_unique<PartialArray>(*layout.type, known_shape(layout.external_shape()), internal);
   else if (internal)
@@ -23,6 +25,8 @@ void RunArrays::adopt(OutputId output) {
   auto& array = arrays_[output.value];
   const bool known = layout.rank_known && is_known(layout.internal_shape());
   if (array && known && array->internal_known() && array->internal() != known_shape(layout.internal_shape()))
+    // Values of another shape than the plan's cannot be used, so `prepare` makes an empty array in their
+    // place.
     array.reset();
   prepare(output);
 }
@@ -45,6 +49,7 @@ bool internal_axes_are_last(const std::vector<bool>& external) {
 
 Value in_mapspec_order(const PartialArray& array, const std::vector<bool>& external) {
   const Value stored = array.to_value();
+  // With the internal axes last, the order of elements is that of the mapspec, and nothing is copied again.
   if (internal_axes_are_last(external) || external.size() != stored.rank()) return stored;
   // Shape and strides per axis in mapspec order, of values that lie in element-major order.
   const Strides strides = c_strides(stored.shape());

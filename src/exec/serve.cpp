@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The loop of a worker: it looks at frames from rank 0, then computes a slice, or takes a turn in a team.
 #include "exec/api/serve.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -40,6 +41,9 @@ struct WorkerLoop::Impl {
   void operator()(const ComputeMessage& message) { queue.push(message.block); }
   void operator()(const RetractMessage& message) {
     if (current.active() && current.id() == message.block) {
+      // Rank 0 takes a report for all that it counts to the block. It must therefore hear first that the
+      // rest was given back, or elements that nobody has computed would count as done. A block that is not
+      // here any more needs no answer: its report is on the way.
       give_back({message.block, current.give_back()});
       if (current.report().completed > 0) send_report();
     } else if (const auto retracted = queue.retract(message.block)) {
@@ -48,12 +52,14 @@ struct WorkerLoop::Impl {
   }
   void operator()(const BarrierMessage& message) { events.on_barrier(message.wave); }
   void operator()(const CommitMessage& message) { events.on_commit(message.number); }
+  /// The blocks that wait are dropped, and one that is half done stays so: rank 0 waits for none of them.
   void operator()(const StopMessage&) {
     queue.clear();
     stopped = true;
     events.on_stop();
   }
 
+  /// Rank 0 puts only idle workers in a team, as a member that comes late keeps all others waiting.
   void operator()(const TeamMessage& message) {
     if (has_work()) throw Bug(fmt::format("block {} is for a team, and one of it is busy", message.block.id));
     member.begin(message);
@@ -71,6 +77,8 @@ struct WorkerLoop::Impl {
   void compute() {
     if (!current.active()) current.begin(queue.pop());
     if (current.step()) {
+      // The report goes first: if rank 0 got the waiting blocks back before it knew of the failure, it
+      // would hand them out again.
       send_report();
       // The run ends: nobody needs what waits here.
       if (current.report().failure)
@@ -98,6 +106,8 @@ WorkerLoop::~WorkerLoop() = default;
 WorkerLoop::Turn WorkerLoop::turn() {
   // A frame per slice is enough while there is work: not more than that arrives, and every poll costs.
   bool worked = false;
+  // Behind the message for a team no frame is looked at until the element is over: the next one may release
+  // that team, or stop this worker, while others wait for it in the function.
   while (!impl_->stopped && !impl_->member.active() && impl_->receive()) {
     worked = true;
     if (impl_->has_work()) break;
@@ -116,6 +126,7 @@ void serve(WorkerTransport& transport, BlockHandler& handler, WorkerEvents& even
   WorkerLoop loop(transport, handler, events, clock, place, teams);
   Waiter waiter(wait);
   for (;;) {
+    // The limit is one of silence: a turn that worked starts the wait anew, however long the block took.
     switch (loop.turn()) {
       case WorkerLoop::Turn::stopped:
         return;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Finds the modules that are loaded, and names functions by their place in one, as other ranks can, too.
 #include "futures/code_map.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -132,6 +133,8 @@ CodeMap::CodeMap() {
 CodeMap::CodeMap(const Communicator& comm) {
   const std::vector<CodeModule> here = loaded_modules();
   const std::vector<CodeModule> at_root = decode_modules(comm.broadcast(encode_modules(here)));
+  // All ranks learn what one of them finds out: if only that one threw, the others would wait for it in the
+  // next collective step.
   together(comm, [&] { check_same_program(comm, here.front(), at_root.front()); });
 
   std::vector<std::int64_t> has(at_root.size(), 0);
@@ -140,7 +143,9 @@ CodeMap::CodeMap(const Communicator& comm) {
       return module.identity == at_root[k].identity && file_name(module.name) == file_name(at_root[k].name);
     });
     Entry& entry = entries_.emplace_back();
+    // Entries are numbered as on rank 0 even if the module is missing here, or numbers would differ.
     entry.module = same != here.end() ? *same : at_root[k];
+    // Without an identity nobody can tell whether two ranks have the same code, so it is not shared.
     has[k] = same != here.end() && !same->identity.empty() ? 1 : 0;
   }
   comm.all_reduce(std::span<std::int64_t>(has), ReduceOp::min);
@@ -170,6 +175,7 @@ const void* CodeMap::resolve(CodeAddress address) const {
   if (address.module < entries_.size()) {
     const CodeModule& module = entries_[address.module].module;
     const std::uintptr_t at = module.base + address.offset;
+    // The address will be called, and it comes from a message: it must at least be that of code.
     if (module.contains(at)) return reinterpret_cast<const void*>(at);
   }
   throw Bug(fmt::format("a task names no code: module {}, offset {:#x}", address.module, address.offset));

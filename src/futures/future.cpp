@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The states of futures, and waiting for one or several of them, which drives those that bring them about.
 #include <mpipe/futures/future.hpp>
 
 #include "comm/api/waiter.hpp"
@@ -55,6 +56,7 @@ class Patience {
     }
     if (pause > Duration::zero()) sleep_for(pause);
     if (waiter_.expired()) {
+      // Whether silence is an error is for the driver to say. For this wait the silence starts anew.
       driver.on_silence(waiter_.waited());
       waiter_.reset();
     }
@@ -70,6 +72,8 @@ class Patience {
   std::optional<TimePoint> deadline_;
 };
 
+/// A callback runs in whatever call happens to drive its future. Its exception would come out of a wait for
+/// something else, so it is printed instead.
 void run_callback(const std::function<void(FutureState&)>& callback, FutureState& state) {
   try {
     callback(state);
@@ -97,6 +101,7 @@ std::optional<TimePoint> deadline_after(std::optional<Duration> timeout) {
 
 void FutureState::fail(std::exception_ptr error) {
   if (done()) return;
+  // The error is there before anybody is told that the future has failed.
   error_ = std::move(error);
   complete(FutureStatus::failed);
 }
@@ -128,6 +133,8 @@ void FutureState::set_source(std::shared_ptr<FutureState> source) {
 
 bool FutureState::cancel() {
   if (status_ == FutureStatus::pending) {
+    // The driver comes first: it may refuse by throwing, before anything has changed, and `complete`
+    // forgets it.
     if (driver_ != nullptr) driver_->on_cancelled();
     complete(FutureStatus::cancelled);
   }
@@ -147,6 +154,7 @@ void FutureState::poll() {
 
 bool FutureState::wait_until(std::optional<TimePoint> deadline) {
   if (done()) return true;
+  // While this waits, a callback may drop the last other owner of the state.
   const auto alive = shared_from_this();
   FutureDriver* by = driver();
   if (by == nullptr) throw Bug("nobody brings this future about");
@@ -154,6 +162,7 @@ bool FutureState::wait_until(std::optional<TimePoint> deadline) {
   while (!done()) {
     if (by == nullptr) throw Bug("nobody brings this future about any more");
     if (!patience.step(*by)) return done();
+    // Another future may have taken the place of the one that this was waiting for.
     if (source_) by = driver();
   }
   return true;
@@ -179,10 +188,13 @@ void FutureState::unwatch(FutureWatcher& watcher) {
 }
 
 void FutureState::complete(FutureStatus status) {
+  // The state is final before anybody hears of it, so a callback that asks finds it done.
   status_ = status;
   driver_ = nullptr;
   if (watchers_.empty() && callbacks_.empty()) return;
   const auto alive = shared_from_this();
+  // The lists are taken out first, as those who are told may change them. Watchers only take note;
+  // callbacks, which may do anything, come after them.
   for (FutureWatcher* const watcher : std::exchange(watchers_, {})) watcher->on_done(*this);
   for (const auto& callback : std::exchange(callbacks_, {})) run_callback(callback, *this);
 }
@@ -207,6 +219,7 @@ class CountingWatcher final : public FutureWatcher {
     }
   }
   ~CountingWatcher() {
+    // The states may outlive this watcher, and must not call it any more.
     for (FutureState* const state : waiting_) state->unwatch(*this);
   }
   CountingWatcher(const CountingWatcher&) = delete;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Executors as users see them: who submits, who serves, and how both come to an end.
 #include <mpipe/core/error.hpp>
 #include <mpipe/futures/mpi_pool_executor.hpp>
 
@@ -27,6 +28,7 @@ class PoolHandle {
   /// The scope ended, or the executor: the channel is gone.
   bool released() const { return channel_ == nullptr || scope_->finished(); }
   void release() {
+    // A hub that has finished sends nothing more, and need not know which channels are gone.
     if (!released()) hub().close(*channel_);
     channel_ = nullptr;
   }
@@ -60,7 +62,7 @@ namespace {
 int rank_in_group(int rank, int root, int size) { return (rank - root + size) % size; }
 int rank_from_group(int rank, int root, int size) { return (rank + root) % size; }
 
-/// Collective. The same everywhere, or an error everywhere.
+/// Collective. All ranks name the same root, or all throw.
 void check_root(const Communicator& comm, int root) {
   if (!comm.all_agree(static_cast<std::uint64_t>(root))) {
     throw Error(Category::bad_option,
@@ -103,6 +105,7 @@ MPICommExecutor::MPICommExecutor(const Communicator& comm, int root)
   }
   // Rank 0 of the group is the root, as transports want it.
   const Communicator group = *comm.split(0, detail::rank_in_group(comm.rank(), root, comm.size()));
+  // Gathering is collective, so it comes before any rank begins to serve.
   std::vector<ProcessPlace> places = detail::places_of_workers(group, root);
   if (group.is_root()) {
     scope_ = detail::TaskScope::on_ranks(group, std::move(places));
@@ -114,9 +117,11 @@ MPICommExecutor::MPICommExecutor(const Communicator& comm, int root)
 MPICommExecutor::~MPICommExecutor() {
   if (!scope_) return;
   try {
+    // If an exception is passing, nobody will ask for the results of tasks that wait: they are cancelled.
     scope_->finish(std::uncaught_exceptions() > exceptions_before_);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "mpipe: the workers of executors cannot be told to end: %s\n", error.what());
+    // Workers that were not told to end would wait for ever, and the whole program with them.
     scope_->group().abort(exit_code(Category::rank_lost));
   }
 }
@@ -186,6 +191,7 @@ void MPIPoolExecutor::bootup(bool wait) {
 }
 
 void MPIPoolExecutor::shutdown(bool wait, bool cancel_futures) {
+  // This comes first, so that callbacks that run in the wait below cannot submit more tasks.
   handle_->shut_down();
   if (handle_->released()) return;
   handle_->hub().check_thread();

@@ -26,6 +26,7 @@ void put_results(Bytes& out, std::uint32_t count, const std::function<void(ByteW
   ByteWriter writer(out);
   const std::size_t at = writer.size();
   std::uint32_t completed = 0;
+  // How many results follow is known only at the end, and is filled in then.
   writer.put(completed);
   std::optional<Failure> failure;
   std::size_t end = writer.size();
@@ -53,6 +54,7 @@ std::optional<Failure> get_failure_behind(ByteReader& in, std::uint32_t count, s
   std::optional<Failure> failure;
   if (in.get<bool>()) failure = get_failure(in);
   in.expect_end();
+  // A failure is that of the first element without a result: there is one exactly if results are missing.
   if ((count == sent) == failure.has_value())
     in.fail("the results are not those of the elements that were sent");
   return failure;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The tasks of one executor: its queue on the root, and the workers that may take from it.
 #include "futures/task_hub.hpp"
 
 #include <algorithm>
@@ -22,6 +23,8 @@ TaskChannel::TaskChannel(TaskHub& hub, std::vector<WorkerId> workers, std::optio
 }
 
 TaskChannel::Call TaskChannel::prepare(Task& task, std::shared_ptr<FutureState> state) const {
+  // Looking up the code may throw, so it precedes everything else: a task that cannot be sent gets no
+  // number, and no place in the queue.
   const CodeAddress invoker = hub_.code_.locate(reinterpret_cast<const void*>(task.invoker()));
   CodeAddress target;
   if (task.target() != nullptr) target = hub_.code_.locate(reinterpret_cast<const void*>(task.target()));
@@ -31,10 +34,12 @@ TaskChannel::Call TaskChannel::prepare(Task& task, std::shared_ptr<FutureState> 
 
 void TaskChannel::submit(Task task, std::shared_ptr<FutureState> state) {
   hub_.check_thread();
+  // An answer that has arrived may make a worker idle, or tell that the executor is broken.
   hub_.turn();
   if (broken_) std::rethrow_exception(broken_);
   Call call = prepare(task, std::move(state));
   const std::optional<WorkerId> idle = hub_.find_idle(*this);
+  // A task goes past the queue only where it overtakes no other task of this executor.
   if (idle && waiting_ == 0 && readiness_[idle->value] == Readiness::ready) {
     hub_.send(*idle, *this, std::move(call));
     return;
@@ -45,6 +50,7 @@ void TaskChannel::submit(Task task, std::shared_ptr<FutureState> state) {
 }
 
 bool TaskChannel::next_is_small() {
+  // Tasks that were cancelled are in the queue still, but not in `waiting_` any more.
   while (!queue_.empty() && queue_.front().state->done()) queue_.pop_front();
   return !queue_.empty() && queue_.front().message.fits_frame();
 }
@@ -61,12 +67,14 @@ std::optional<TaskChannel::Call> TaskChannel::take() {
 }
 
 void TaskChannel::cancel_pending() {
+  // The queue is taken out first: each cancellation comes back to `on_cancelled`, and runs callbacks.
   for (const Call& call : std::exchange(queue_, {})) call.state->cancel();
 }
 
 void TaskChannel::on_cancelled() {
   hub_.check_thread();
   --waiting_;
+  // The state is not done yet, so this task leaves the queue at a later look.
   drop_cancelled();
 }
 
@@ -94,6 +102,7 @@ void TaskChannel::note_busy(Duration busy) {
 }
 
 void TaskChannel::break_with(const std::exception_ptr& error) {
+  // Callbacks of the futures that fail below may submit again, and must find the executor broken and empty.
   if (!broken_) broken_ = error;
   waiting_ = 0;
   for (const Call& call : std::exchange(queue_, {})) call.state->fail(error);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The root's side of all executors: which worker is sent which task, and what becomes of the answers.
 #include "futures/task_hub.hpp"
 
 #include "futures/task_server.hpp"
@@ -56,12 +57,14 @@ TaskChannel& TaskHub::open(std::uint32_t most, std::optional<Task> initializer) 
 }
 
 void TaskHub::close(TaskChannel& channel) {
+  // The workers are free for new executors at once, although the last answers to this one may be missing.
   for (const WorkerId worker : channel.workers()) --slots_[worker.value].users;
   channel.closed_ = true;
   forget_closed();
 }
 
 void TaskHub::forget_closed() {
+  // Tasks at workers point to their channel, so one that is closed stays until the last answer is there.
   std::erase_if(channels_, [](const auto& channel) { return channel->closed_ && channel->idle(); });
 }
 
@@ -69,6 +72,9 @@ void TaskHub::forget_closed() {
 
 bool TaskHub::turn() {
   if (finished_) return false;
+  // Errors of the transport, and of what it brings, do not leave this function: whoever drives may be
+  // waiting for a future of another executor. They become the failures of all futures, each of which is
+  // told where it is asked for.
   const Frame* frame = nullptr;
   try {
     frame = transport_.poll();
@@ -104,6 +110,7 @@ void TaskHub::handle(const Frame& frame) {
 
 TaskHub::Sent TaskHub::take_answered(WorkerId worker, TaskId task) {
   Slot& slot = slots_[worker.value];
+  // A worker answers in the order in which it was sent tasks, so its answer is to the first of them.
   if (slot.count == 0 || slot.sent[0].task != task)
     throw Bug(fmt::format("an answer to task {}, which it was not asked for", task));
   Sent sent = std::move(slot.sent[0]);
@@ -142,6 +149,7 @@ void TaskHub::on_initialized(WorkerId worker, TaskChannel& channel, const Failur
             "so all that waited have failed). Make another executor when that is mended.",
             failure->type, failure->rank, failure->host, failure->message))));
   }
+  // The worker itself is in order, whatever its initializer did: tasks of other executors can go there.
   refill(worker);
 }
 
@@ -149,6 +157,8 @@ void TaskHub::break_all(const std::string& message) {
   if (broken_) return;
   const auto error = std::make_exception_ptr(BrokenPool(Category::rank_lost, message));
   broken_ = error;
+  // All books are closed before the first future fails: its callbacks may use executors, and must find them
+  // broken, with no task under way.
   std::vector<std::shared_ptr<FutureState>> under_way;
   for (Slot& slot : slots_) {
     for (std::size_t k = 0; k < slot.count; ++k) {
@@ -213,6 +223,7 @@ void TaskHub::send(WorkerId worker, TaskChannel& channel, TaskChannel::Call call
 
 void TaskHub::send_initializer(WorkerId worker, TaskChannel& channel) {
   channel.readiness_[worker.value] = TaskChannel::Readiness::preparing;
+  // A copy, as the message takes the bytes over, and every worker needs them.
   Task task = *channel.initializer_;
   send(worker, channel, channel.prepare(task, nullptr));
 }
@@ -221,6 +232,7 @@ std::optional<WorkerId> TaskHub::find_idle(TaskChannel& channel) {
   if (idle_workers_ == 0) return std::nullopt;
   const std::size_t count = channel.workers_.size();
   for (std::size_t k = 0; k < count; ++k) {
+    // The search goes on behind the last worker that was found, so that all of them get their share.
     const std::size_t at = channel.cursor_ + k < count ? channel.cursor_ + k : channel.cursor_ + k - count;
     const WorkerId worker = channel.workers_[at];
     if (slots_[worker.value].count > 0) continue;
@@ -239,6 +251,7 @@ void TaskHub::finish(bool cancel) {
     return std::all_of(channels_.begin(), channels_.end(),
                        [](const auto& channel) { return channel->idle(); });
   });
+  // A worker that stops looks at no later message and sends no more, so all answers are in before this.
   finished_ = true;
   const EncodedMessage stop = encode_stop();
   for (std::uint32_t worker = 0; worker < worker_count(); ++worker)

@@ -31,7 +31,7 @@ class TaskChannel final : public FutureDriver {
   void cancel_pending();
   /// Lets every worker run the initializer, if there is one and it did not run there.
   void initialize();
-  /// No task of it is anywhere.
+  /// All its tasks are over: the queue is empty, and no worker has one.
   bool idle() const { return waiting_ == 0 && under_way_ == 0; }
   bool initialized() const;
   const std::vector<WorkerId>& workers() const { return workers_; }

@@ -60,6 +60,7 @@ FailureMessage get_task_failure(ByteReader& in) {
 
 EncodedMessage encode_call(TaskId task, CodeAddress invoker, CodeAddress target, Bytes message) {
   const CallHeader header{task, invoker.offset, target.offset, invoker.module, target.module};
+  // The task has left room for the header, so the arguments need not be moved.
   ByteWriter(message).put_at(0, header);
   return message_of(TaskMessageKind::call, std::move(message));
 }
@@ -71,6 +72,7 @@ void begin_result(EncodedMessage& message, TaskId task) {
   message.content.clear();
   ByteWriter out(message.content);
   out.put(task);
+  // The time is filled in by `end_result`, when the function has returned.
   out.put(Duration::rep{0});
 }
 
@@ -95,6 +97,7 @@ EncodedMessage encode(const FailureMessage& failure) {
 
 EncodedMessage encode(const LostMessage& lost) {
   ByteWriter out;
+  // Longer text would be refused by the root, which would then never learn the reason.
   out.put_text(cut_text(lost.why, kMaxFailureText));
   return message_of(TaskMessageKind::lost, std::move(out.bytes()));
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// What the executors of a communicator share on its root, and the thread that serves one rank alone.
 #include "futures/task_scope.hpp"
 
 #include "futures/task_server.hpp"
@@ -7,7 +8,7 @@ namespace mpipe::detail {
 
 namespace {
 
-/// On a communicator of their own: nothing else can be meant.
+/// Executors have a communicator of their own, so one number serves all of them.
 constexpr RunId run_of_tasks = 0x7461736b;
 
 /// For two threads that may have one core between them.
@@ -41,12 +42,14 @@ std::shared_ptr<TaskScope> TaskScope::on_a_thread(const Communicator& comm) {
   const ProcessPlace place{comm.rank(), host_name()};
   scope->hub_ = std::make_unique<TaskHub>(scope->network_->root(), scope->code_,
                                           std::vector<ProcessPlace>{place}, thread_options(comm));
+  // The thread starts last, as it uses the network and the code map from its first step on.
   scope->thread_ = std::thread(serve_on_thread, std::ref(scope->network_->worker({0})),
                                std::cref(scope->code_), place, thread_options(comm));
   return scope;
 }
 
 std::shared_ptr<TaskScope> TaskScope::on_ranks(const Communicator& group, std::vector<ProcessPlace> places) {
+  // These are the steps of `serve_root` in the same order, as making a code map is collective.
   std::shared_ptr<TaskScope> scope(new TaskScope(group, CodeMap(group)));
   scope->transport_ = make_root_transport(group, run_of_tasks);
   scope->hub_ =
@@ -54,14 +57,18 @@ std::shared_ptr<TaskScope> TaskScope::on_ranks(const Communicator& group, std::v
   return scope;
 }
 
+/// The thread ends when `finish` tells it to: without that call this would wait for ever.
 TaskScope::~TaskScope() {
   if (thread_.joinable()) thread_.join();
 }
 
 void TaskScope::finish(bool cancel) {
+  // Callbacks that run while the hub finishes must not submit more tasks.
   finished_ = true;
   hub_->finish(cancel);
   if (thread_.joinable()) thread_.join();
+  // Executors that were not destroyed yet may keep this object for longer than MPI lasts, so the transport
+  // does not wait for the destructor.
   transport_.reset();
 }
 

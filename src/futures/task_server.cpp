@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// A worker of executors: it takes a call, makes it, and sends the result or the failure.
 #include "futures/task_server.hpp"
 
 #include "comm/api/waiter.hpp"
@@ -46,6 +47,7 @@ TaskServer::Turn TaskServer::turn() {
     run(std::get<CallMessage>(message));
     return Turn::worked;
   } catch (const Bug& bug) {
+    // The root is told before this rank gives up, or it would wait for the answer until its limit.
     send(encode(LostMessage{bug.what()}));
     throw;
   }
@@ -66,6 +68,7 @@ void TaskServer::run(const CallMessage& message) {
   const RunningTask running(place_);
   try {
     invoker(input, result_.content);
+    // A value that no message can carry is a failure of the task, after which the worker goes on.
     check_result_size(result_);
   } catch (...) {
     failure = failure_of_task();

@@ -132,9 +132,12 @@ EncodedCall::EncodedCall(const BodyPlace& body, std::uint64_t memory, const Bloc
   header_ = std::move(text);
   gathered_.reserve(2 * call.arguments.size());  // pieces point into them
   for (const ArgumentView& view : call.arguments) add_argument(call, view, range);
+  // Adding the arguments has written to the header as well, so the outputs follow behind them.
   ByteWriter end(header_);
   for (const OutputColumn& column : call.outputs) put_output(end, column);
 
+  // The length is known only now. The pieces come last, as they point into the header, which must not grow
+  // after that.
   const std::uint64_t length = header_.size();
   Bytes framed;
   detail::append(framed, &length, sizeof length);
@@ -179,6 +182,7 @@ void EncodedCall::add_argument(const BlockCall& call, const ArgumentView& view, 
     const std::size_t rank = view.strides.size();
     sent.origin = 0;
     for (std::size_t axis = 0; axis < rank; ++axis) {
+      // An axis on which the argument does not depend was not gathered, and keeps its stride of 0.
       sent.strides[axis] = view.strides[axis] == 0 ? 0 : dense[axis];
       sent.origin -= part.low[axis] * sent.strides[axis];
     }
@@ -202,6 +206,7 @@ namespace {
 Index count_offsets(std::span<const std::byte> offsets, std::uint64_t bytes) {
   ByteReader numbers(offsets, kCallMessage);
   std::uint64_t last = 0;
+  // There is one offset more than values. Without any the count is -1, so every position is refused.
   Index count = -1;
   for (; !numbers.at_end(); ++count) {
     const auto offset = numbers.get<std::uint64_t>();
@@ -261,6 +266,7 @@ ArgumentView get_argument(ByteReader& in, std::span<const std::byte> data, const
   Index count = 0;
   if (view.type->fixed_size()) {
     count = static_cast<Index>(bytes.size() / view.type->size);
+    // A function that meets a boolean other than 0 and 1 behaves in undefined ways, so it must not get one.
     if (view.type->kind == Kind::boolean) detail::check_booleans(bytes, *view.type);
   } else {
     view.offsets = reinterpret_cast<const std::uint64_t*>(offsets.data());
@@ -295,6 +301,7 @@ CallRequest decode_call(std::span<const std::byte> bytes) {
   request.resources = get_resources(in);
   const auto arguments = in.get<std::uint64_t>();
   const auto outputs = in.get<std::uint64_t>();
+  // This must be known before the arguments are read, as their positions are computed from the range.
   if (request.range.empty() || request.range.begin < 0 || request.range.end > element_count(request.external))
     throw Bug("a call is for elements that there are not");
   for (std::uint64_t k = 0; k < arguments; ++k) request.arguments.push_back(get_argument(in, data, request));

@@ -21,6 +21,7 @@ std::uint64_t count_values(const Shape& shape, std::uint64_t most) {
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
   std::uint64_t count = 1;
   for (const Index extent : shape) {
+    // The division cannot overflow, as the product of extents that were made up could.
     if (static_cast<std::uint64_t>(extent) > most / count) wrong("it has fewer values than its shape");
     count *= static_cast<std::uint64_t>(extent);
   }
@@ -73,6 +74,7 @@ void absorb_offsets(const ReadOutput& output, OutputColumn& column, std::uint64_
   if (values > 0 && offsets.get<std::uint64_t>() != 0) wrong("its offsets do not begin at 0");
   if (column.offsets.empty()) column.offsets.push_back(0);
   const std::uint64_t base = column.offsets.back();
+  // Bytes behind the last offset belong to no value, and would shift all that are appended.
   column.bytes.resize(static_cast<std::size_t>(base));
   for (std::uint64_t k = 0; k < values; ++k) {
     const auto end = offsets.get<std::uint64_t>();
@@ -147,6 +149,8 @@ CallResult absorb_result(std::span<const std::byte> bytes, BlockCall& call, Inde
     for (OutputColumn& column : call.outputs)
       absorb_output(read_output(in), column, call.completed, result.completed);
   if (!in.at_end()) wrong("it has more outputs than the function");
+  // The count comes last: if an output is refused, what others have appended lies behind the completed
+  // elements, where nobody looks.
   call.completed += result.completed;
   return result;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The loop of a child that calls bodies: it receives a call, makes it, and sends back the result.
 #include "isolation/call_server.hpp"
 
 #include <mpipe/core/failure.hpp>
@@ -17,7 +18,7 @@
 namespace mpipe {
 namespace {
 
-/// Pages of data of this process: the sixth number of /proc/self/statm; 0 when it is not told.
+/// The size of this process's data: the sixth number of /proc/self/statm, in bytes; 0 if it cannot be read.
 std::uint64_t data_bytes() {
   std::FILE* const file = std::fopen("/proc/self/statm", "re");
   if (file == nullptr) return 0;
@@ -54,6 +55,8 @@ class MemoryLimit {
   explicit MemoryLimit(std::uint64_t bytes) {
     if (bytes == 0 || ::getrlimit(RLIMIT_DATA, &before_) != 0) return;
     rlimit limit = before_;
+    // Only the soft limit changes: a process may raise that again without privileges, as the destructor
+    // does.
     limit.rlim_cur = std::min<rlim_t>(before_.rlim_max, data_bytes() + bytes);
     set_ = ::setrlimit(RLIMIT_DATA, &limit) == 0;
   }
@@ -87,6 +90,8 @@ class CallServer {
     CallResult result;
     try {
       request = decode_call(bytes);
+      // The room for results is made outside of the limit, which is meant for what the function itself
+      // uses.
       values.emplace(request);
       result = call(request);
     } catch (...) {
@@ -113,6 +118,7 @@ class CallServer {
     } catch (...) {
       fail(result, request.memory > 0);
     }
+    // Elements before the one that failed are complete, and travel with the failure.
     result.completed = call.completed;
     return result;
   }
@@ -131,7 +137,10 @@ class CallServer {
 
   std::shared_ptr<const FunctionBody> find_body(const BodyPlace& place) {
     if (place.how == BodyPlace::How::object)
+      // The object lies in memory that was there at the fork and stays until this process ends, so the
+      // pointer owns nothing.
       return {std::shared_ptr<void>(), reinterpret_cast<const FunctionBody*>(place.address)};
+    // A body is made once per recipe: each block of its function comes with the same one.
     auto& body = made_[{place.address, place.bytes}];
     if (!body) body = reinterpret_cast<BodyRecipe::Maker>(place.address)(place.bytes);
     return body;

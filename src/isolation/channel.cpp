@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Messages between two processes over a socket; large ones travel as sealed memory.
 #include "isolation/api/channel.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -41,6 +42,8 @@ bool write_all(int file, std::span<const std::span<const std::byte>> pieces) {
   return true;
 }
 
+/// The seals are set after the bytes are written, as they forbid writing. From then on not even the sender
+/// can change what the receiver has checked.
 FileDescriptor sealed_memory(std::span<const std::span<const std::byte>> pieces, std::uint64_t size) {
   FileDescriptor memory(::memfd_create("mpipe", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (memory && write_all(memory.get(), pieces) && ::fcntl(memory.get(), F_ADD_SEALS, seals) == 0)
@@ -69,6 +72,7 @@ bool send_all(int socket, std::span<const std::byte> bytes, std::span<const int>
       header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
       std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
     }
+    // The end of the other process shall be a return value: SIGPIPE would end this one, too.
     const ssize_t sent = ::sendmsg(socket, &message, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent <= 0) return false;
@@ -157,11 +161,14 @@ bool Channel::send(std::uint16_t kind, std::span<const std::span<const std::byte
   if (header.size > most_inline_bytes) {
     memory = sealed_memory(pieces, header.size);
     header.in_memory = 1;
+    // The memory is the first descriptor: this is where the receiver expects it.
     all.push_back(memory.get());
   }
   all.insert(all.end(), descriptors.begin(), descriptors.end());
   if (all.size() > most_descriptors) throw Bug("Channel::send of too many descriptors");
   header.descriptors = static_cast<std::uint32_t>(all.size());
+  // Header and small contents go in one write. Descriptors go with its first byte: the receiver takes
+  // descriptors only while it reads the header.
   std::vector<std::byte> text(sizeof header + (memory ? 0 : static_cast<std::size_t>(header.size)));
   std::memcpy(text.data(), &header, sizeof header);
   std::size_t at = sizeof header;
@@ -192,6 +199,8 @@ Arrival Channel::read(std::span<std::byte> bytes, std::vector<FileDescriptor>* d
     }
     if (count < 0 && errno == EINTR) continue;
     if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK) || over) return Arrival::closed;
+    // The end of the process is watched apart from the socket, which its own children may hold open after
+    // it.
     pollfd waits[2] = {{socket_.get(), POLLIN, 0}, {ended, POLLIN, 0}};
     const int ready = ::poll(waits, 2, poll_time(deadline));
     // Its last words may have come just before its end: one more look.
@@ -225,6 +234,7 @@ void Channel::take_memory(Message& message, std::uint64_t size) {
 }
 
 Arrival Channel::receive(Message& message, TimePoint deadline, int ended) {
+  // What the last message held is given up before the next is mapped, so that there is one at a time.
   message = Message();
   Header header;
   Arrival arrival =

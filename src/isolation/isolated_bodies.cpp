@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Bodies that are called in children of a zygote, and what is made of a child that dies.
 #include "isolation/api/isolated_bodies.hpp"
 
 #include "core/api/hash.hpp"
@@ -51,7 +52,7 @@ std::string end_text(std::optional<int> status, std::uint64_t memory) {
   return fmt::format("ended by exit({})", WEXITSTATUS(*status));
 }
 
-/// Children of one zygote, those without work too.
+/// Makes the children of one zygote, and keeps those that wait for their next call.
 class Children {
  public:
   explicit Children(std::shared_ptr<Zygote> zygote) : zygote_(std::move(zygote)) {}
@@ -95,6 +96,8 @@ class Lease {
   ChildProcess& child() { return *child_; }
   /// It has computed nothing yet.
   bool is_fresh() const { return is_fresh_; }
+  /// From here to `answered` nobody knows the state of the child. A lease that ends in between, as by an
+  /// exception, does not give it back, and the destructor of the child kills it.
   void begin() { waits_ = false; }
   void answered() {
     waits_ = true;
@@ -137,6 +140,9 @@ class IsolatedBody final : public FunctionBody {
       const bool alone = step == 1 && lease.is_fresh();
       const std::optional<Death> death = ask(lease, call, step);
       if (!death) continue;
+      // A child that computed other elements before may have died of those, e.g. by memory that they
+      // overwrote. The rest is therefore computed one by one, each in a fresh process, to find the one to
+      // blame.
       if (alone || death->timed_out) throw ProcessDied(death->text);
       return call_one_by_one(call);
     }
@@ -172,6 +178,7 @@ class IsolatedBody final : public FunctionBody {
         arrival = child.receive(answer, deadline);
       if (arrival == Arrival::message) {
         const CallResult result = absorb_result(answer.bytes(), call, count);
+        // A function that threw has left its child in order, so this comes before the exception.
         lease.answered();
         if (result.failure) raise(std::move(result));
         return std::nullopt;
@@ -181,6 +188,8 @@ class IsolatedBody final : public FunctionBody {
     }
     if (arrival == Arrival::expired) {
       child.kill();
+      // The end of the child is waited for, so that it takes neither memory nor a processor from the next
+      // one.
       child.status();
       return Death{fmt::format("timed out after {:g} s", seconds(needs_.time)), true};
     }
@@ -227,6 +236,7 @@ namespace {
 std::optional<BodyPlace> place_in(const Zygote& zygote, const FunctionBody& body) {
   if (const auto twin = zygote.find_twin(&body)) return BodyPlace{BodyPlace::How::object, *twin, {}};
   const std::optional<BodyRecipe> recipe = body.recipe();
+  // Code that was loaded after the fork is not in the zygote, or something else is at its address.
   if (!recipe || !zygote.has_code(reinterpret_cast<const void*>(recipe->maker)) ||
       (recipe->code != nullptr && !zygote.has_code(recipe->code)))
     return std::nullopt;
@@ -240,6 +250,7 @@ std::shared_ptr<const FunctionBody> IsolatedBodies::isolate(const Function& func
   if (state_->early)
     if (auto place = place_in(state_->early->zygote(), body))
       return std::make_shared<const IsolatedBody>(function, std::move(*place), *state_->early, life);
+  // A zygote that is forked late has the objects of this process, as they were then, at the same addresses.
   const auto address = reinterpret_cast<std::uintptr_t>(&body);
   return std::make_shared<const IsolatedBody>(function, BodyPlace{BodyPlace::How::object, address, {}},
                                               state_->late_children(), life);
@@ -253,6 +264,7 @@ using MakePipeline = Pipeline (*)(std::span<const std::byte>);
 
 /// In the zygote: makes a pipeline that its children find. Tells where its bodies are.
 std::vector<std::byte> make_pipeline(std::span<const std::byte> argument) {
+  // The owner keeps the addresses of the bodies: pipelines stay for good, and a deque does not move them.
   static std::deque<Pipeline> made;
   ByteReader in(argument, kCallMessage);
   const auto make = reinterpret_cast<MakePipeline>(in.get<std::uint64_t>());
@@ -275,6 +287,7 @@ void make_in_zygote(Zygote& zygote, const Pipeline& pipeline, MakePipeline make,
   out.put_bytes(argument);
   const std::vector<std::byte> answer = zygote.run(make_pipeline, bytes);
   ByteReader in(answer, kCallMessage);
+  // Functions are paired by position below, which means something only for equal pipelines.
   if (in.get<std::uint64_t>() != fnv1a(pipeline.digest_text()))
     throw Error(Category::internal_error,
                 "the process for isolated functions has made another pipeline (a plugin registers other "

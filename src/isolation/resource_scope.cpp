@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Sets the threads and devices that a function may use, and puts back what was there before.
 #include "isolation/api/resource_scope.hpp"
 
 #include <fmt/format.h>
@@ -56,6 +57,8 @@ void ResourceScope::set_threads(int threads) {
   for_each_openmp([&](void* library) {
     const auto set = reinterpret_cast<SetThreads>(dlsym(library, "omp_set_num_threads"));
     const auto get = reinterpret_cast<GetThreads>(dlsym(library, "omp_get_max_threads"));
+    // The names that all libraries share may lead to a runtime that is also found by its name. Noted twice,
+    // it would be put back to the number that was set here.
     const bool known = std::any_of(runtimes_.begin(), runtimes_.end(),
                                    [&](const Runtime& runtime) { return runtime.set_threads == set; });
     if (set == nullptr || get == nullptr || known) return;
@@ -66,6 +69,7 @@ void ResourceScope::set_threads(int threads) {
 
 void ResourceScope::set_variable(const char* name, const std::string& text) {
   const char* const before = std::getenv(name);
+  // The old text is copied, as it is gone once the variable has another.
   variables_.push_back({name, before == nullptr ? std::nullopt : std::optional<std::string>(before)});
   ::setenv(name, text.c_str(), 1);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The owner's side of a zygote: forking it, asking it for children, and noticing when these end.
 #include "isolation/api/zygote.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -82,6 +83,7 @@ std::vector<Zygote::Module> Zygote::loaded_code() {
 
 std::shared_ptr<Zygote> Zygote::start(Moment moment) {
   auto [ours, its] = Channel::make();
+  // Listed before the fork: what is loaded after that is not in the zygote.
   std::vector<Module> modules = loaded_code();
   std::cout.flush();  // what is not written yet would be written twice
   std::fflush(nullptr);
@@ -89,6 +91,7 @@ std::shared_ptr<Zygote> Zygote::start(Moment moment) {
   const pid_t pid = ::fork();
   if (pid < 0) no_process(std::strerror(errno));
   if (pid == 0) {
+    // A zygote that held its owner's end itself would never see it closed.
     ours.release().close();
     detail::run_zygote(std::move(its), self, moment);
   }
@@ -103,6 +106,7 @@ Zygote::~Zygote() { end(); }
 void Zygote::end() {
   const std::lock_guard lock(mutex_);
   if (std::exchange(ended_, true)) return;
+  // The closed channel is what tells it to end, and its end kills its children.
   control_.shut_down();
   collect(pid_);
 }
@@ -122,6 +126,7 @@ bool Zygote::has_code(const void* address) const {
 Channel::Message Zygote::ask(std::uint16_t kind, std::span<const std::byte> bytes,
                              std::span<const int> descriptors) {
   Channel::Message answer;
+  // Question and answer belong together under the lock, or threads would read each other's answers.
   if (!control_.send(kind, bytes, descriptors) ||
       control_.receive(answer, now() + longest_answer) != Arrival::message)
     no_process(fmt::format("process {}, which forks them, has ended or does not answer", pid_));
@@ -134,6 +139,8 @@ ChildProcess Zygote::spawn(Entry entry) {
   auto [ours, its] = Channel::make();
   int pipe[2];
   if (::pipe2(pipe, O_CLOEXEC) != 0) no_process(std::strerror(errno));
+  // The child's ends of the channel and of the pipe are closed here on return. A copy that stayed would
+  // keep them open after the end of the child and of the zygote.
   FileDescriptor ended(pipe[0]);
   const FileDescriptor status(pipe[1]);
   const std::lock_guard lock(mutex_);
@@ -158,6 +165,7 @@ std::vector<std::byte> Zygote::run(Task task, std::span<const std::byte> argumen
 }
 
 void Zygote::kill(pid_t pid, std::uint64_t serial) {
+  // There is no answer to wait for. If the zygote has ended, its children have ended with it.
   const KillRequest request{serial, pid};
   const std::lock_guard lock(mutex_);
   control_.send(static_cast<std::uint16_t>(ZygoteRequest::kill), std::as_bytes(std::span(&request, 1)));
@@ -196,6 +204,7 @@ std::optional<int> ChildProcess::status(Duration limit) {
   while (::poll(&wait, 1, static_cast<int>(milliseconds)) < 0 && errno == EINTR) {
   }
   int status = 0;
+  // The status can be read once. A pipe that ends without one tells that the zygote has ended.
   if (wait.revents == 0 ||
       ::read(ended_.get(), &status, sizeof status) != static_cast<ssize_t>(sizeof status))
     return std::nullopt;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The process that forks others: what it changes of itself once it is forked, and the loop in which it
+// serves.
 #include "isolation/zygote_process.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -27,13 +29,14 @@ namespace {
 
 constexpr int first_own_descriptor = 3;
 
-/// Ends this process with its parent. Nobody is told when that has ended meanwhile.
+/// Ends this process with its parent. A parent that ended before the first call sends no signal any more,
+/// so the second one looks whether it is still there.
 void end_with(pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(0);
 }
 
-/// As in a program that has just been started.
+/// Puts all signals in the state that a program finds when it has just been started.
 void reset_signals() {
   struct sigaction action {};
   action.sa_handler = SIG_DFL;
@@ -71,6 +74,8 @@ class ZygoteServer {
  public:
   explicit ZygoteServer(Channel control) : control_(std::move(control)) {
     ::signal(SIGPIPE, SIG_IGN);
+    // SIGCHLD is blocked before there is a child, so that no end is missed; it is read from a descriptor,
+    // and the loop can wait for it and for requests at the same time.
     sigset_t children;
     ::sigemptyset(&children);
     ::sigaddset(&children, SIGCHLD);
@@ -101,6 +106,7 @@ class ZygoteServer {
     while (::read(ends_.get(), &ignored, sizeof ignored) == static_cast<ssize_t>(sizeof ignored)) {
     }
     int status = 0;
+    // Signals of the same kind merge, so one of them may stand for several children.
     for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
       const auto child = children_.find(pid);
       if (child == children_.end()) continue;  // started by a task
@@ -155,6 +161,8 @@ class ZygoteServer {
   }
 
   [[noreturn]] void become_child(FileDescriptor socket, std::uint64_t entry, pid_t zygote) {
+    // This comes first, as the zygote may end at any time and its children with it. Then everything goes
+    // that would keep the zygote's own channel and pipes open after its end.
     end_with(zygote);
     control_.release().close();
     ends_.close();
@@ -187,6 +195,7 @@ class ZygoteServer {
   /// Only a child that has not been collected: its process id may be another's since.
   void kill(std::span<const std::byte> bytes) {
     const auto request = read<KillRequest>(bytes);
+    // Nobody else waits for these children, so an id in the map is still that of the child.
     const auto child = children_.find(static_cast<pid_t>(request.pid));
     if (child != children_.end() && child->second.serial == request.serial) ::kill(child->first, SIGKILL);
   }
@@ -209,6 +218,7 @@ void run_zygote(Channel control, pid_t owner, Zygote::Moment moment) {
   ::setsid();
   reset_signals();
   leave_standard_streams();
+  // A late one keeps its descriptors: its children call functions that may use files of the program.
   if (moment == Zygote::Moment::early) close_all_but(control.descriptor());
   ::prctl(PR_SET_NAME, "mpipe-zygote");
   try {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Chooses how many elements a block gets, by the time that the last blocks took.
 #include "schedule/api/block_policy.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -31,8 +32,10 @@ void BlockPolicy::on_measured(Index elements, Duration busy) {
   const double busy_ns = std::max(0.0, static_cast<double>(busy.count()));
   recent_ns_ = recent_ns_ * fading + busy_ns;
   recent_elements_ = recent_elements_ * fading + static_cast<double>(elements);
+  // The divisor is at least 1, because every block has an element.
   element_ns_ = recent_ns_ / recent_elements_;
   time_cap_ = element_ns_ > 0 ? to_index(target_ns_ / element_ns_) : std::numeric_limits<Index>::max();
+  // The cap never falls: a short block at the end of a range does not undo what a longer one has shown.
   growth_cap_ = std::max(growth_cap_, to_index(static_cast<double>(elements) * static_cast<double>(growth_)));
   ++measured_blocks_;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Keeps the elements that nobody works on: fresh ones in ascending order, returned ones on a stack.
 #include "schedule/api/element_pool.hpp"
 
 #include <algorithm>
@@ -10,12 +11,14 @@ void ElementPool::add(const RangeSet& elements) {
     fresh_ = elements.ranges();
   else
     fresh_ = this->elements().united(elements).ranges();
+  // All that was in the pool is in `fresh_` by now, so the bookkeeping starts anew.
   position_ = 0;
   returned_.clear();
   count_ += elements.count();
 }
 
 IndexRange ElementPool::take(Index at_most) {
+  // What came back goes first, which keeps the stack short.
   const bool from_returned = !returned_.empty();
   IndexRange& source = from_returned ? returned_.back() : fresh_[position_];
   const IndexRange taken{source.begin, source.begin + std::min(at_most, source.size())};

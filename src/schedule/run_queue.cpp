@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Decides which subgroup of ranks computes which run, as a state machine without side effects.
 #include "schedule/api/run_queue.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -17,6 +18,7 @@ void RunQueue::on_over(MapId id) {
   Run& run = runs_.at(id.value);
   if (run.state != State::running) throw Bug("run " + std::to_string(id.value) + " ended, but does not run");
   run.state = State::over;
+  // A subgroup that is still on offer to the run is not among these: its answer makes it idle.
   for (const SubgroupId subgroup : run.subgroups) subgroups_[subgroup.value].duty = Duty::idle;
   run.subgroups.clear();
 }
@@ -42,11 +44,13 @@ void RunQueue::on_declined(MapId id, SubgroupId subgroup) {
   Subgroup& declined = offered(id, subgroup);
   declined.duty = Duty::idle;
   runs_[id.value].declines = true;
+  // The ranks were counted when the offer was made, so that several offers are spread over the runs.
   runs_[id.value].ranks -= declined.size;
 }
 
 void RunQueue::cancel(MapId id) {
   Run& run = runs_.at(id.value);
+  // A run that waits has no ranks that would have to be told, so it is over at once.
   if (run.state == State::waiting) {
     run.state = State::over;
     run.dropped = true;
@@ -60,6 +64,7 @@ std::optional<RunAction> RunQueue::next_action() {
   while (!to_cancel_.empty()) {
     const MapId run = to_cancel_.front();
     to_cancel_.pop_front();
+    // The run may have ended by itself since it was cancelled.
     if (state(run) == State::running) return CancelRun{run};
   }
   const std::optional<SubgroupId> subgroup = idle_subgroup();

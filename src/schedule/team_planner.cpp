@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Chooses which element gets a team next, and of which workers the team is made.
 #include "schedule/api/team_planner.hpp"
 
 #include <mpipe/core/error.hpp>
@@ -21,6 +22,7 @@ TeamPlanner::TeamPlanner(std::span<const std::optional<std::uint32_t>> nodes) : 
 // Elements
 
 TeamPlanner::Pool& TeamPlanner::pool_of(std::uint32_t stage, std::uint64_t order, std::uint32_t ranks) {
+  // The stage that became ready first comes first. The complement puts large teams before small ones.
   const auto key = [](const Pool& pool) { return std::tuple(pool.order, ~pool.ranks, pool.stage); };
   Pool wanted{stage, order, ranks, {}};
   const auto at = std::lower_bound(pools_.begin(), pools_.end(), wanted,
@@ -61,10 +63,12 @@ void TeamPlanner::set_idle(WorkerId id, bool idle) {
   worker.idle = idle;
   nodes_[worker.node].idle += idle ? 1 : -1;
   idle_ += idle ? 1 : -1;
+  // A worker that becomes busy makes no team possible, and is no reason to look again.
   changed_ = changed_ || idle;
 }
 
 void TeamPlanner::lose(WorkerId id) {
+  // The worker leaves the counts of idle ones while it is not lost yet, as they ignore those that are.
   set_idle(id, false);
   Worker& worker = workers_[id.value];
   if (worker.node == no_node || worker.lost) return;
@@ -153,13 +157,17 @@ std::optional<std::vector<WorkerId>> TeamPlanner::place(std::uint32_t ranks, boo
 }
 
 std::optional<NextTeam> TeamPlanner::next(bool may_spread, bool first_only) {
+  // Nothing has changed since the last vain look, so the walk over all pools is spared.
   if (pools_.empty() || (!changed_ && !may_spread)) return std::nullopt;
   bool first = true;
   for (std::size_t k = 0; k < pools_.size(); ++k) {
     const std::uint32_t ranks = pools_[k].ranks;
     if (ranks > alive_.size()) continue;
     if (auto members = place(ranks, first, may_spread)) return begin(k, std::move(*members));
+    // Without a hold, small teams and single elements would take each worker that becomes idle, and a large
+    // team would never begin.
     if (first) hold(ranks);
+    // `changed_` stays as it is here: the others in line were not looked at, and may be able to begin.
     if (first_only) return std::nullopt;
     first = false;
   }
@@ -172,12 +180,16 @@ NextTeam TeamPlanner::begin(std::size_t k, std::vector<WorkerId> members) {
   NextTeam team{std::move(members), pool.stage, pool.elements.take(1)};
   const bool first = std::all_of(pools_.begin(), pools_.begin() + static_cast<std::ptrdiff_t>(k),
                                  [&](const Pool& earlier) { return earlier.ranks > alive_.size(); });
+  // Workers were held for the first in line, and it begins now.
   if (first) release();
+  // This is last, as `pool` refers to the entry that goes.
   if (pool.elements.empty()) pools_.erase(pools_.begin() + static_cast<std::ptrdiff_t>(k));
   return team;
 }
 
 void TeamPlanner::hold(std::uint32_t ranks) {
+  // A hold does not move to a node that has more idle workers by now, or the wait could start again and
+  // again.
   if (target_ && target_->ranks == ranks) return;
   target_ = Target{ranks, node_to_hold(ranks).value_or(no_node)};
   ++version_;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Lists of workers that are linked through one array, so that moving a worker allocates no memory.
 #include "schedule/api/worker_lists.hpp"
 
 namespace mpipe {
@@ -15,6 +16,7 @@ void WorkerLists::move(WorkerId worker, WorkerPlace to) {
 void WorkerLists::unlink(std::uint32_t worker) {
   const Links& links = links_[worker];
   Head& head = heads_[static_cast<std::size_t>(links.place)];
+  // The first and the last of a list have no neighbour on one side: there the head takes its place.
   (links.previous == none ? head.first : links_[links.previous].next) = links.next;
   (links.next == none ? head.last : links_[links.next].previous) = links.previous;
   --head.size;

@@ -24,7 +24,7 @@ class BlockQueue {
     return first;
   }
 
-  /// Takes all of them out: nothing of them will be computed here.
+  /// Takes all blocks out, which will then not be computed here.
   std::vector<RetractedBlock> give_back() {
     std::vector<RetractedBlock> given;
     for (const Block& block : blocks_) given.push_back({block.id, block.range});
@@ -32,7 +32,7 @@ class BlockQueue {
     return given;
   }
 
-  /// Takes a block out; nothing when it is not here.
+  /// Takes a block out; the result is empty when it is not here.
   std::optional<RetractedBlock> retract(BlockId id) {
     for (auto block = blocks_.begin(); block != blocks_.end(); ++block) {
       if (block->id != id) continue;

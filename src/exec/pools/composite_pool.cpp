@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Two pools behind one interface: the number of a worker tells to which of them it belongs.
 #include "exec/api/pools.hpp"
 
 namespace mpipe {
@@ -28,6 +29,8 @@ void CompositePool::retract(WorkerId worker, BlockId block) {
 }
 
 std::optional<PoolEvent> CompositePool::poll() {
+  // Remote workers come first, as they may stand still until they are answered. After many of their events
+  // the local pool has a turn all the same.
   if (++remote_events_ > patience) {
     if (std::optional<PoolEvent> event = poll_local()) return event;
   }
@@ -36,6 +39,7 @@ std::optional<PoolEvent> CompositePool::poll() {
 }
 
 std::optional<PoolEvent> CompositePool::poll_local() {
+  // The count starts anew even if the local pool has no event: it had its turn.
   remote_events_ = 0;
   std::optional<PoolEvent> event = local_.poll();
   if (event) event->worker.value += remote_.worker_count();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The pool whose one worker is the thread that polls: each poll computes a slice of a block.
 #include "exec/api/pools.hpp"
 #include "exec/pools/block_queue.hpp"
 
@@ -23,6 +24,7 @@ void InlinePool::start(WorkerId, const Block& block) { impl_->queue.push(block);
 void InlinePool::retract(WorkerId worker, BlockId block) {
   SlicedBlock& current = impl_->current;
   if (current.active() && current.id() == block) {
+    // The part that was given back is told before the report of the rest, as `Pool` promises.
     impl_->answers.push_back({worker, RetractedBlock{block, current.give_back()}});
     if (current.report().completed > 0) impl_->answers.push_back({worker, std::move(current.report())});
   } else if (const auto retracted = impl_->queue.retract(block)) {
@@ -31,6 +33,7 @@ void InlinePool::retract(WorkerId worker, BlockId block) {
 }
 
 std::optional<PoolEvent> InlinePool::poll() {
+  // Answers that are ready go before the next slice, which would only delay them.
   if (!impl_->answers.empty()) {
     PoolEvent event = std::move(impl_->answers.front());
     impl_->answers.pop_front();
@@ -48,6 +51,7 @@ std::optional<PoolEvent> InlinePool::poll() {
 }
 
 bool InlinePool::computes_inline() const {
+  // Answers count as well: they are fetched by `poll`, before which nobody should pause.
   return impl_->current.active() || !impl_->queue.empty() || !impl_->answers.empty();
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// What a pool does that has no teams, and that knows no better way to wait than to sleep.
 #include <mpipe/core/error.hpp>
 #include <mpipe/exec/pool.hpp>
 

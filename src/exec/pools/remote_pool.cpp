@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The pool of the workers at other ranks: blocks leave as frames, and frames that arrive become events.
 #include "exec/api/pools.hpp"
 
 #include <utility>
@@ -12,6 +13,8 @@ void RemotePool::start(WorkerId worker, const Block& block) {
 
 void RemotePool::start_team(std::span<const WorkerId> members, const Block& block) {
   const TeamDirectory::Entry entry = teams_.find({members.begin(), members.end()});
+  // Members hear of the release before they hear of the new team, so that no rank is in more teams than the
+  // directory counts.
   if (entry.released) {
     const EncodedMessage release = encode(ToWorker(ReleaseTeamMessage{entry.released->team}));
     for (const WorkerId member : entry.released->members)
@@ -20,6 +23,7 @@ void RemotePool::start_team(std::span<const WorkerId> members, const Block& bloc
   const EncodedMessage message =
       encode(ToWorker(TeamMessage{block, entry.team, entry.is_new, {members.begin(), members.end()}}));
   for (const WorkerId member : members) {
+    // The transport takes the payload over, so every member gets a copy of its own.
     EncodedMessage copy = message;
     transport_.send(member, copy.kind, copy.body(), copy.take_payload());
   }

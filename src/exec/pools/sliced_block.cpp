@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Computes a block in slices, whose length is learnt from the time that the last ones took.
 #include "exec/pools/sliced_block.hpp"
 
 #include <algorithm>
@@ -15,6 +16,7 @@ constexpr Index growth = 8;
 }  // namespace
 
 void SlicedBlock::begin(const Block& block) {
+  // What was learnt of one stage says nothing about another, whose first slice is a single element.
   if (block.stage != report_.block.stage) slice_elements_ = 1;
   report_ = BlockReport();
   report_.block = block;
@@ -30,7 +32,10 @@ bool SlicedBlock::step() {
   BlockReport part = compute_guarded(handler_, slice, place_);
   last_end_ = clock_.now();
   const Duration took = last_end_ - start;
+  // An element counts as 1 ns at least: with a clock that did not move this would divide by zero.
   const Index wanted = slice_ / std::max<Duration>(took / slice.range.size(), Duration(1));
+  // The upper bound is never below the length so far: the last slice of a block is often short, which is no
+  // reason to forget what was learnt.
   slice_elements_ = std::clamp<Index>(wanted, 1, std::max(slice_elements_, growth * slice.range.size()));
   next_ = slice.range.end;
   absorb(part, took);
@@ -41,6 +46,7 @@ bool SlicedBlock::step() {
 void SlicedBlock::absorb(BlockReport& part, Duration took) {
   report_.completed += part.completed;
   report_.busy += took;
+  // This is the size of the journal after the slice and not a share of it, so it is not added up.
   report_.journal_bytes = part.journal_bytes;
   if (part.failure) report_.failure = std::move(part.failure);
   if (!part.failed.empty()) absorb_failed(part);
@@ -68,6 +74,7 @@ void SlicedBlock::absorb_failed(BlockReport& part) {
 IndexRange SlicedBlock::give_back() {
   if (!active_) return {};
   active_ = false;
+  // Slices are computed in order, so everything before `next_` is done and remains in the report.
   const IndexRange rest{next_, report_.block.range.end};
   report_.block.range.end = next_;
   return rest;

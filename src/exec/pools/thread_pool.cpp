@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The pool of threads: each has its own queue of blocks, and the thread that polls gets the events of all.
 #include <mpipe/core/error.hpp>
 
 #include "exec/api/pools.hpp"
@@ -37,6 +38,8 @@ class EventQueue {
     arrival_.notify_one();
   }
 
+  /// Events are taken over in batches: the thread that polls gives them out without the mutex, which the
+  /// others need for the next ones.
   std::optional<PoolEvent> pop() {
     if (next_ == taken_.size() && !refill()) return std::nullopt;
     return std::move(taken_[next_++]);
@@ -44,11 +47,14 @@ class EventQueue {
 
   void wait(Duration duration) {
     std::unique_lock lock(mutex_);
+    // The condition is looked at under the mutex, so an event that comes between a vain `pop` and this wait
+    // is not slept through.
     arrival_.wait_for(lock, duration, [this] { return !arrived_.empty(); });
   }
 
  private:
   bool refill() {
+    // Most polls find nothing, and the count spares them the mutex.
     if (count_.load(std::memory_order_acquire) == 0) return false;
     taken_.clear();
     next_ = 0;
@@ -73,6 +79,7 @@ class Lane {
       : worker_(worker), events_(events), current_(std::move(current)), thread_([this] { run(); }) {}
 
   ~Lane() {
+    // The thread ends after the slice that it computes; what waits in its queue is dropped.
     change([this] { ending_ = true; });
     thread_.join();
   }
@@ -121,13 +128,17 @@ class Lane {
 
   void compute(std::unique_lock<std::mutex>& lock) {
     if (!current_.active()) current_.begin(queue_.pop());
+    // Set before the lock is given up, or `wait_until_paused` could return while a slice begins.
     computing_ = true;
     lock.unlock();
     const bool over = current_.step();
     const bool failed = over && current_.report().failure.has_value();
+    // A report without a failure goes out at once, without the lock, so that the next block comes soon.
     if (over && !failed) events_.push({worker_, std::move(current_.report())});
     lock.lock();
     computing_ = false;
+    // The lock is held here, so a block that `start` adds is either in the queue by now, and given back
+    // behind the report, or comes after both.
     if (failed) {  // the run ends: nobody needs what waited here before that is known
       events_.push({worker_, std::move(current_.report())});
       for (const RetractedBlock& block : queue_.give_back()) events_.push({worker_, block});
@@ -136,6 +147,8 @@ class Lane {
   }
 
   void answer_retracts() {
+    // Called between slices, so the current block can be cut here. The part that goes back is told before
+    // the report of the rest, which would otherwise count for the whole block.
     for (const BlockId block : retracts_) {
       if (current_.active() && current_.id() == block) {
         events_.push({worker_, RetractedBlock{block, current_.give_back()}});
@@ -149,6 +162,8 @@ class Lane {
 
   /// Spins for a while, as the next block of a run of short ones is there within microseconds.
   void wait_for_change(std::unique_lock<std::mutex>& lock) {
+    // The number is read while the lock is still held: a change after that differs from it, and is not
+    // missed.
     const std::uint64_t seen = changes_.load(std::memory_order_relaxed);
     lock.unlock();
     for (int look = 0; look < looks_before_sleep && changes_.load(std::memory_order_acquire) == seen;
@@ -177,6 +192,8 @@ class Lane {
 }  // namespace
 
 struct ThreadPool::Impl {
+  // The lanes are declared last and so destroyed first, since their threads write to the events until they
+  // are joined. They are in a deque because a thread knows its lane by address.
   EventQueue events;
   std::deque<Lane> lanes;
 
@@ -208,6 +225,7 @@ std::optional<PoolEvent> ThreadPool::poll() { return impl_->events.pop(); }
 void ThreadPool::pause(Duration duration) { impl_->events.wait(duration); }
 
 void ThreadPool::quiesce() {
+  // All lanes are told before the first is waited for, so that their slices end side by side.
   for (Lane& lane : impl_->lanes) lane.pause();
   for (Lane& lane : impl_->lanes) lane.wait_until_paused();
 }

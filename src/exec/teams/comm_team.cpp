@@ -23,6 +23,8 @@ class CommTeam final : public Team {
 
   const Comm& comm() const override { return comm_; }
 
+  /// The question goes over `members_`, never over the function's communicator, where messages of a call
+  /// that failed may still be under way.
   void ask(std::vector<std::byte> objection) override { question_.emplace(members_, std::move(objection)); }
 
   std::optional<std::vector<std::byte>> answer() override {
@@ -33,6 +35,8 @@ class CommTeam final : public Team {
   }
 
   void renew() override {
+    // The old communicator is kept for a while instead of being freed: a message of the failed call may
+    // still arrive there. All members renew at the same point, as `duplicate` waits for them all.
     left_.push_back(comm_);
     if (left_.size() > kept_after_failure) left_.pop_front();
     for_function_ = members_.duplicate();

@@ -20,7 +20,7 @@ class TeamMember {
   TeamMember(WorkerTransport& transport, const Clock& clock, ProcessPlace place)
       : transport_(transport), clock_(clock), place_(std::move(place)) {}
 
-  /// Without, a message about teams is a `Bug`.
+  /// Until this is called, a message about teams is a `Bug`.
   void use(TeamHandler& handler, TeamMaker& maker);
 
   /// Precondition: not active.

@@ -46,7 +46,7 @@ class BlockPolicy {
   bool is_confident(Index workers) const;
 
   std::optional<Duration> element_time() const;
-  /// Expected time of a block; nothing while nothing was measured.
+  /// Expected time of a block; empty until a block was measured.
   std::optional<Duration> expected(Index elements) const;
   /// How many elements are expected to be done within `limit`; 0 while nothing was measured.
   Index fitting(Duration limit) const;

@@ -43,7 +43,7 @@ struct NextTeam {
 /// Costs O(nodes + workers of a node) for each team; O(1) for each worker that becomes idle or busy.
 class TeamPlanner {
  public:
-  /// `nodes`: by worker; nothing for those that join no team.
+  /// `nodes`: by worker; empty for those that join no team.
   explicit TeamPlanner(std::span<const std::optional<std::uint32_t>> nodes);
 
   // Elements
@@ -68,7 +68,7 @@ class TeamPlanner {
   std::span<const WorkerId> held() const;
   /// How many of them must become idle for the team to begin.
   std::size_t missing() const;
-  /// Gives them free, e.g. as nothing is handed out any more.
+  /// Lets the held workers go, e.g. because no more blocks are handed out.
   void release();
   /// Changes whenever the set of held workers does.
   std::uint64_t held_version() const { return version_; }
