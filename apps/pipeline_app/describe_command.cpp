@@ -56,6 +56,7 @@ std::vector<std::pair<std::string, std::optional<Index>>> axes_of(const Pipeline
       known->second = length;
   };
   if (plan)
+    // The plan comes first, as it knows lengths; the mapspecs add the axes where there is no plan.
     for (const PlannedOutput& output : plan->outputs())
       for (std::size_t k = 0; k < output.layout.axes.size(); ++k)
         add(output.layout.axes[k], output.layout.shape[k]);
@@ -94,6 +95,8 @@ json generations_json(const Pipeline& pipeline) {
 }
 
 /// The stages of each run, which differ where inputs and axes do.
+/// A run whose inputs are not complete is described as well: why its stages are not known stands in their
+/// place.
 json runs_json(const Document& document) {
   json runs = json::array();
   for (std::size_t k = 0; k < document.runs().size(); ++k) {
@@ -140,6 +143,7 @@ std::string description_json(const Document& document, const Pipeline& pipeline,
   root.add("mapspecs", pipeline.mapspecs());
   root.add("leaf_outputs", pipeline.leaf_outputs());
   root.add("generations", generations_json(pipeline));
+  // Both keys are always there, one of them null, so that a program need not ask whether they are.
   root.add("stages", planned.plan ? stages_json(*planned.plan) : json());
   root.add("stages_unknown_because", planned.plan ? json() : json(planned.reason));
   if (!document.runs().empty()) root.add("runs", runs_json(document));
@@ -193,6 +197,7 @@ std::string description_text(const Document& document, const Pipeline& pipeline,
 }
 
 int run_describe(const DescribeFlags& flags) {
+  // Under a launcher every rank comes here: one of them is enough.
   if (launched_rank() != 0) return 0;
   const Document document = Document::load(flags.document);
   const Pipeline pipeline = document.pipeline();
@@ -209,6 +214,8 @@ int run_describe(const DescribeFlags& flags) {
 }  // namespace
 
 void add_describe_command(CLI::App& app, Program& program) {
+  // The parser keeps pointers into the flags, and the action reads them after this function has returned: the
+  // callback owns them.
   const auto flags = std::make_shared<DescribeFlags>();
   CLI::App* command =
       app.add_subcommand("describe", "Shows functions, inputs, axes and stages of a document");

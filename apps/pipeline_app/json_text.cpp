@@ -28,6 +28,7 @@ std::string number(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
   std::string text = fmt::format("{}", value);
+  // Without the point, a reader would make an integer of 2.0.
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
   return text;
 }
@@ -67,6 +68,7 @@ std::string array_text(const ElementType& type, std::span<const std::byte> bytes
   const Shape shape = detail::read_shape(reader, item.fixed_size() ? item.size : sizeof(std::uint64_t));
   const auto count = static_cast<std::uint64_t>(element_count(shape));
   if (item.fixed_size()) return nested(shape, [&](Index) { return json_text(item, reader.take(item.size)); });
+  // All lengths stand before the items, so two readers go through the bytes side by side.
   ByteReader lengths = detail::element_reader(reader.take(count * sizeof(std::uint64_t)), type);
   return nested(shape, [&](Index) { return json_text(item, reader.take(lengths.get<std::uint64_t>())); });
 }
@@ -74,6 +76,7 @@ std::string array_text(const ElementType& type, std::span<const std::byte> bytes
 }  // namespace
 
 std::string json_string(const std::string& text) {
+  // Bytes that are no UTF-8 are replaced: otherwise one bad text would cost the whole output.
   return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -118,6 +121,7 @@ std::string json_text(const ElementType& type, std::span<const std::byte> bytes)
 std::string json_text(const Value& value, const std::vector<bool>& mask) {
   if (!value.has_value()) return "null";
   return nested(value.shape(), [&](Index k) {
+    // An element that was not computed has bytes, too, which mean nothing.
     if (!mask.empty() && !mask[static_cast<std::size_t>(k)]) return std::string("null");
     return json_text(value.type(), value.element(k));
   });

@@ -7,6 +7,8 @@
 
 namespace mpipe::app {
 int launched_rank() {
+  // A launcher's own variable comes before the one of Slurm, which processes inside of a job inherit from the
+  // script that started the launcher.
   for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"})
     if (const char* text = std::getenv(name)) return std::atoi(text);
   return 0;

@@ -28,6 +28,7 @@ class LogFile final : public spdlog::sinks::base_sink<std::mutex> {
   void open(const fs::path& run_folder) {
     const std::lock_guard lock(mutex_);
     std::error_code ignored;
+    // Problems with logs are ignored: they are no reason to end a run.
     fs::create_directory(run_folder / "logs", ignored);
     open_in(run_folder);
   }
@@ -43,6 +44,8 @@ class LogFile final : public spdlog::sinks::base_sink<std::mutex> {
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t text;
     formatter_->format(message, text);
+    // Before the folder is known to be this run's, nothing may be written there. Messages wait in memory, up
+    // to a bound, because a job without a folder never writes them.
     if (file_.is_open())
       file_.write(text.data(), static_cast<std::streamsize>(text.size()));
     else if (waiting_.size() + text.size() < kMostWaiting)
@@ -55,6 +58,7 @@ class LogFile final : public spdlog::sinks::base_sink<std::mutex> {
     if (file_.is_open()) return;
     const fs::path path = run_folder / "logs" / fmt::format("rank-{:04}.log", rank_);
     std::error_code ignored;
+    // A link in the place of the log could lead anywhere, so it is not written to.
     if (fs::is_symlink(path, ignored)) return;
     file_.open(path, std::ios::app);
     file_ << waiting_ << std::flush;
@@ -76,7 +80,9 @@ Logging::Logging(int rank, const std::string& level) : file_(std::make_shared<Lo
   file_->set_formatter(std::make_unique<spdlog::pattern_formatter>(
       fmt::format("%Y-%m-%dT%H:%M:%S.%eZ rank={} level=%l %v", rank), spdlog::pattern_time_type::utc));
   auto logger = std::make_shared<spdlog::logger>("mpipe", spdlog::sinks_init_list{console, file_});
+  // The logger lets through what either of the two wants; each of them then keeps its own level.
   logger->set_level(std::min(shown, spdlog::level::info));
+  // A warning may be the last message before a crash, so it does not wait for others to fill the buffer.
   logger->flush_on(spdlog::level::warn);
   spdlog::set_default_logger(std::move(logger));
 }
@@ -86,6 +92,7 @@ Logging::~Logging() { spdlog::shutdown(); }
 void Logging::open(const fs::path& run_folder) { file_->open(run_folder); }
 
 void Logging::move_to(const fs::path& run_folder) {
+  // A log that is open stays as it is in `open`, so the one before has to be closed.
   file_->close();
   file_->open(run_folder);
 }

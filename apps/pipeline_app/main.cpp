@@ -58,6 +58,7 @@ std::string suggestion(CLI::App& app) {
 
 int usage_error(CLI::App& app, const CLI::ParseError& problem) {
   if (launched_rank() != 0) return 0;
+  // The parser throws for these, too.
   if (problem.get_exit_code() == 0) return app.exit(problem);  // --help, --version
   std::string text = problem.what();
   if (!text.ends_with('.')) text += '.';
@@ -74,6 +75,8 @@ int run_program(int argc, char** argv) {
   Program program{argc, argv};
   build(app, program);
   try {
+    // Parsing only chooses the action. It runs outside of the handler below, so that what it throws is not
+    // taken for a usage error.
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {
     return usage_error(app, problem);
@@ -84,6 +87,8 @@ int run_program(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // This comes before any file is opened: a file that got the number of a closed standard stream would
+  // receive what is printed.
   mpipe::app::secure_streams();
   std::string problem;
   int code = kInternal;

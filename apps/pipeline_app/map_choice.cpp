@@ -55,6 +55,8 @@ void check_outputs(const OptionValues& values, const Pipeline& pipeline) {
 
 MapChoice choose_map(const OptionValues& values, const Document& document, const Pipeline& pipeline,
                      const std::string& command_line, int ranks) {
+  // Names of outputs are checked while it is known who wrote them; the library would only say that there is
+  // no such output.
   check_outputs(values, pipeline);
   MapChoice choice;
   MapOptions& options = choice.options;
@@ -66,6 +68,7 @@ MapChoice choose_map(const OptionValues& values, const Document& document, const
   choice.inputs = document.inputs_for_map(pipeline, options.outputs);
   options.document = document.text();
   options.command_line = command_line;
+  // This needs a plan, and so the inputs and all other options.
   choose_results(values, pipeline, choice);
   return choice;
 }
@@ -90,6 +93,7 @@ void read_back(Results& results, const MapChoice& choice, Index max_print) {
   RunReader reader(choice.options.run_folder);
   for (auto& [name, result] : results.outputs) {
     const auto found = reader.find(name);
+    // A shape that was not known when the map was planned may be by now, and too large to be printed.
     if (found && reader.outputs()[*found].shape_known() && may_be_printed(result.layout.shape, max_print))
       result.value = reader.read_all(*found);
   }

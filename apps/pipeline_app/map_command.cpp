@@ -13,15 +13,16 @@ namespace mpipe::app {
 namespace {
 
 int run_map(const MapFlags& flags, Program& program) {
-  // It asks for a drain, which this version has not. Killed by it, a run would lose more than by going on to
-  // its time limit.
+  // A batch job can have its time limit announced by this signal, in order to end in time. This version
+  // cannot do that, and a run that the signal kills would lose more than one that goes on to its limit.
   std::signal(SIGUSR1, SIG_IGN);
+  // The command line is noted before MPI starts, which may take arguments away.
   const std::string command_line = command_line_text(program.argc, program.argv);
   const Environment mpi(program.argc, program.argv);
   const Communicator& world = mpi.world();
   const int code = MapJob(flags, world, command_line).run();
-  // All have written all they have to write. From here on a launcher may end the ranks when it sees an exit
-  // code.
+  // Behind the barrier all ranks have written what they had to write: a launcher that sees the first exit
+  // code may end the others at once, and nothing is lost.
   world.barrier();
   return world.is_root() ? code : 0;
 }

@@ -79,6 +79,8 @@ int MapJob::run() {
     read();
     return values_.has("dry_run") ? show_plans() : compute();
   } catch (const Error& error) {
+    // Other errors of mpipe come to all ranks alike, see `together`: rank 0 tells them, and all return. Where
+    // a rank is lost, each of the others finds that out by itself, and may be the only one that can tell it.
     const bool lost = error.category() == Category::rank_lost;
     const int code = world_.is_root() || lost ? tell_error(error) : exit_code(error.category());
     if (!lost) return code;
@@ -100,6 +102,7 @@ int MapJob::run() {
 /// Rank 0 reads the file and the others get its text, so that all see the same however slow a file system is.
 void MapJob::read() {
   together(world_, [&] {
+    // The flags come first, because one of them is the level of the log.
     values_ = flags_.options.values();
     logging_.emplace(world_.rank(), values_.text("log_level"));
     if (world_.is_root()) document_ = Document::load(flags_.document);
@@ -107,6 +110,7 @@ void MapJob::read() {
   const std::string text = world_.broadcast_text(world_.is_root() ? document_->text() : std::string());
   together(world_, [&] {
     if (!world_.is_root()) document_ = Document::parse(text, flags_.document);
+    // Flags and variables go over the document, whichever of them was read first.
     OptionValues values = document_->map();
     values.take_over(values_);
     values_ = std::move(values);
@@ -119,6 +123,7 @@ void MapJob::read() {
 void MapJob::read_runs() {
   const Pipeline whole = isolated_pipeline(*document_, values_);
   if (world_.is_root()) {
+    // Values given by `--set` go over those of files, in whichever order they are added.
     for (const std::string& file : values_.list("inputs")) document_->add_inputs(file);
     for (const std::string& assignment : values_.list("set")) document_->set_input(assignment);
   }
@@ -131,6 +136,7 @@ void MapJob::read_runs() {
 void MapJob::add_run(const std::string& name, const Document& document) {
   Run run{name, isolated_pipeline(document, values_)};
   if (world_.is_root()) {
+    // The others learn what they need when the map begins.
     run.choice = choose_map(values_, document, run.pipeline, command_line_, world_.size());
     if (!name.empty() && !run.folder().empty())
       run.choice.options.run_folder = (run.folder() / name).string();
@@ -145,6 +151,8 @@ void MapJob::prepare_isolation(const Pipeline& pipeline) {
   const bool isolates = std::any_of(functions.begin(), functions.end(), [](const FunctionNode& node) {
     return node.function.isolation() == Isolation::process;
   });
+  // Not every rank has such a process. One that is not needed is ended at once, so that it does not hold
+  // memory for the length of a run.
   if (!world_.zygote()) return;
   if (values_.has("dry_run") || !(isolates || mentions_processes())) return world_.zygote()->end();
   const std::string told = flags_.document + '\0' + document_->text();
@@ -184,18 +192,27 @@ int MapJob::show_plans() {
 int MapJob::compute() {
   spdlog::info("rank {} of {} is process {} on {}", world_.rank(), world_.size(), ::getpid(), host_name());
   if (world_.is_root())
+    // Observers are a part of the options of a map, so they are there before the maps are made.
     for (std::size_t k = 0; k < runs_.size(); ++k) observe(k);
+  // From here on a signal ends the runs in order. The watch lasts until the logs are written, and its thread
+  // uses this object, which outlives it.
   const SignalWatch signals([this](int number) { end_by_signal(number); });
   LaunchOptions options{.max_concurrent = static_cast<int>(values_.number("max_concurrent"))};
   options.on_lead = [this](std::size_t, std::shared_ptr<StatusWriter> status) { lead(std::move(status)); };
   const std::vector<MapOutcome> outcomes = gather_maps(world_, make_maps(), options);
+  // The runs are over. If a signal came before this line its thread tells the ending and this one does not
+  // return; a later signal finds it claimed and leaves the telling to this thread.
   ending_.claim_or_end();
+  // The bars go before anything else is written, which would otherwise land among them.
   if (board_) board_->clear();
   const int code = world_.is_root() ? tell(outcomes) : exit_code_of(outcomes);
+  // All ranks come here, as the folder is told by a broadcast.
   write_logs(code);
   return code;
 }
 
+/// They are described and not begun: how many run at a time, and on which ranks, is for `gather_maps` to
+/// decide.
 std::vector<AsyncMap> MapJob::make_maps() const {
   std::vector<AsyncMap> maps;
   for (const Run& run : runs_)
@@ -235,6 +252,7 @@ void MapJob::write_logs(int code) {
 
 void MapJob::lead(std::shared_ptr<StatusWriter> status) {
   const std::lock_guard lock(leading_mutex_);
+  // The thread that waits for signals may look at it at any time.
   leading_ = std::move(status);
 }
 
@@ -246,6 +264,8 @@ void MapJob::end_by_signal(int number) {
   constexpr int kFirstSignalCode = 128;
   {
     const std::lock_guard lock(leading_mutex_);
+    // The status comes before any words: it is what remains of the run, and this process may be killed at any
+    // moment from now on.
     if (leading_) leading_->finish(RunState::cancelled, kFirstSignalCode + number, text);
   }
   if (!world_.is_root()) {

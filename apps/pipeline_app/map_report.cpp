@@ -38,6 +38,7 @@ std::string result_json(const OutputResult& result, Index max_print) {
                       result.failed.count(),
                       result.blocked.count(),
                       0};
+  // What was not selected is not pending: nobody asked for it.
   report.pending = result.selected.count() - report.done - report.failed - report.blocked;
   const bool complete =
       is_known(result.layout.external_shape()) &&
@@ -59,7 +60,7 @@ std::string functions_json(const Results& results) {
   return functions.text();
 }
 
-/// `[3, 7]`, or nothing for a single value.
+/// The index as `[3, 7]`. A single value has none, and its name stands alone.
 std::string place_text(const MultiIndex& index) { return index.empty() ? "" : index_to_string(index); }
 
 /// One failed element, as in the list `errors`.
@@ -69,7 +70,8 @@ json failure_json(const Failure& failure) {
           {"arguments", failure.arguments}};
 }
 
-/// The same of an error that is of no element.
+/// An error of a run as a whole. It has the keys of `failure_json`, and null where only an element has a
+/// value.
 json error_json(const std::string& message, const std::string& host) {
   return {{"output", nullptr}, {"index", nullptr}, {"message", message},  {"type", nullptr},
           {"rank", nullptr},   {"host", host},     {"arguments", nullptr}};
@@ -121,6 +123,8 @@ std::string results_json(const Results& results, const std::string& state,
   return root.text() + "\n";
 }
 
+/// The keys are those of `results_json`, so that a program which reads one reads the other. What only results
+/// know is empty.
 std::string status_as_results_json(const RunStatus& status, const std::string& state,
                                    const std::filesystem::path& run_folder, double wall_seconds,
                                    const std::string& name) {
@@ -156,6 +160,7 @@ std::vector<std::string> failure_lines(const Results& results) {
   }
   const Index more = results.new_failures - static_cast<Index>(shown);
   if (more > 0) lines.push_back(fmt::format("  failed: {} more", more));
+  // Failures of earlier starts are told apart, since to resume a run does not compute them again by itself.
   const Index kept = results.failed_elements - results.new_failures;
   if (kept > 0)
     lines.push_back(
@@ -163,6 +168,7 @@ std::vector<std::string> failure_lines(const Results& results) {
   for (const auto& [name, output] : results.outputs) {
     if (output.blocked.empty()) continue;
     const Index first = output.blocked.ranges().front().begin;
+    // One cause more than is shown is asked for, to know whether there are more.
     const auto causes = results.root_causes(name, first, kCausesShown + 1);
     std::vector<std::string> texts;
     for (const RootCause& cause : causes) texts.push_back(cause.output + place_text(cause.index));
@@ -207,6 +213,8 @@ json functions_of(const std::vector<RunReport>& runs) {
   for (const auto& [name, sum] : sums)
     functions[name] = {{"calls", sum.calls},
                        {"seconds", sum.seconds},
+                       // The mean is made of the sums: a mean of means would count short runs as much as long
+                       // ones.
                        {"mean_seconds", sum.calls == 0 ? 0 : sum.seconds / static_cast<double>(sum.calls)},
                        {"max_seconds", sum.max_seconds}};
   return functions;
@@ -257,6 +265,8 @@ std::string runs_json(const std::vector<RunReport>& runs, const std::string& sta
 }
 
 int exit_code_of(const std::vector<MapOutcome>& outcomes) {
+  // The order is that of severity and not of the numbers: a run that can be resumed is milder than a failed
+  // function.
   constexpr std::array kMilderFirst{0, 75, 1, 2, 3, 4, 5};
   const auto severity = [&](int code) { return std::find(kMilderFirst.begin(), kMilderFirst.end(), code); };
   int worst = 0;
@@ -268,6 +278,7 @@ int exit_code_of(const std::vector<MapOutcome>& outcomes) {
 std::string state_of(const std::vector<MapOutcome>& outcomes) {
   RunState state = RunState::completed;
   for (const MapOutcome& outcome : outcomes)
+    // One failed run makes the whole failed, whatever became of the others.
     if (!outcome.completed() && state != RunState::failed) state = outcome.state;
   return std::string(to_string(state));
 }

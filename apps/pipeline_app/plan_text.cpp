@@ -26,11 +26,13 @@ std::vector<std::string> function_names(const Plan& plan, const Stage& stage) {
 }
 
 std::optional<Index> elements(const Plan& plan, const Stage& stage) {
+  // The selection of a stage can only be counted once its shape is known.
   if (!is_known(plan.external_shape(stage.id))) return std::nullopt;
   return plan.selected(stage.id).count();
 }
 
 std::optional<std::uint64_t> bytes(const PlannedOutput& output) {
+  // Without a rank the shape is empty, which would otherwise count as one value.
   if (!output.layout.rank_known || !is_known(output.layout.shape) || !output.layout.type->fixed_size())
     return std::nullopt;
   return static_cast<std::uint64_t>(element_count(known_shape(output.layout.shape))) *

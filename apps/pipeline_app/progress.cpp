@@ -59,6 +59,8 @@ Progress::Progress(ProgressStyle style, std::string name, std::shared_ptr<Progre
 void ProgressBoard::set(std::size_t place, const std::string& line) {
   if (lines_.size() <= place) lines_.resize(place + 1);
   lines_[place] = line;
+  // All lines go out in one write, from the first one that was drawn before: nobody else's text comes between
+  // them.
   std::string text = drawn_ > 0 ? fmt::format("\033[{}A", drawn_) : "";
   drawn_ = 0;
   for (const std::string& each : lines_) {
@@ -91,6 +93,8 @@ void Progress::on_start(const Plan& plan, const MachineInfo& machine,
   Index all_kept = 0;
   for (std::size_t k = 0; k < kept.size(); ++k) {
     Counter& function = functions_[plan.outputs()[k].function.value];
+    // Outputs of one function are made by the same calls: the largest count is that of the calls, and a sum
+    // would count them several times.
     function.done = std::max(function.done, kept[k].done + kept[k].failed);
   }
   for (const Counter& function : functions_) all_kept += function.done;
@@ -105,11 +109,13 @@ void Progress::on_start(const Plan& plan, const MachineInfo& machine,
 
 void Progress::on_progress(FunctionId function, const ElementCounts& counts, TimePoint now) {
   functions_[function.value].done += counts.done + counts.failed + counts.blocked;
+  // Blocked elements are settled, but took no time: they would make the rate look better than it is.
   calls_ += counts.done + counts.failed;
   failures_ += counts.failed;
   show(now);
 }
 
+/// Shapes that were open when the run began are known from here on, and totals with them.
 void Progress::on_resolved(const Plan& plan) { read_plan(plan); }
 
 void Progress::on_tick(TimePoint now) { show(now); }
@@ -125,6 +131,8 @@ double Progress::fraction() const {
   double total = 0;
   for (const Counter& function : functions_) {
     done += static_cast<double>(function.done);
+    // A function whose size is not known yet always has one more to do, so that the bar cannot be full before
+    // it is.
     total += static_cast<double>(function.total.value_or(function.done + 1));
   }
   return total > 0 ? std::min(1.0, done / total) : 0;
@@ -139,6 +147,7 @@ std::string Progress::figures(TimePoint now) const {
     total += function.total.value_or(0);
     known = known && function.total.has_value();
   }
+  // The rate counts the calls of this start only: what was kept from earlier ones took no time now.
   const double elapsed = seconds(now - begin_.value_or(now));
   const double rate = elapsed > 0 ? static_cast<double>(calls_) / elapsed : 0;
   std::string text = fmt::format("{:3.0f} % {}/{}{}", 100 * fraction(), done, total, known ? "" : "+");
@@ -158,6 +167,8 @@ void Progress::show(TimePoint now) {
     shown_ = now;
     draw_bar(now);
   }
+  // A line is written for every few percent, but never two in a second; after half a minute there is one in
+  // any case, so that a log shows that the run lives.
   if (style_ != ProgressStyle::plain || now - shown_ < kShortestLinePeriod) return;
   if (now - shown_ < kLinePeriod && fraction() < shown_fraction_ + kLineStep) return;
   shown_ = now;

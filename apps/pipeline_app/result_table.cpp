@@ -23,6 +23,7 @@ std::vector<bool> mask_of(const OutputLayout& layout, const RangeSet& done) {
   const Shape shape = known_shape(layout.shape);
   Shape outer;
   for (std::size_t axis = 0; axis < shape.size(); ++axis)
+    // An element is done or not as a whole, with all positions on the axes inside of it.
     if (layout.external[axis]) outer.push_back(shape[axis]);
   if (done.contains(IndexRange{0, element_count(outer)})) return {};
   std::vector<bool> mask(static_cast<std::size_t>(element_count(shape)));
@@ -37,6 +38,7 @@ std::vector<bool> mask_of(const OutputLayout& layout, const RangeSet& done) {
 }
 
 std::string csv_cell(const std::string& text) {
+  // Quotes as in RFC 4180: a cell without these characters needs none.
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string quoted = "\"";
   for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
@@ -63,6 +65,7 @@ ResultTable::ResultTable(std::vector<ShownOutput> outputs, const std::vector<Inp
       rows_(element_count(shape_)) {
   for (std::size_t axis = 0; axis < dims_.size(); ++axis)
     for (const InputLayout& input : inputs)
+      // Only inputs along one axis, and as long as the table, can be columns beside it.
       if (input.dims == std::vector<std::string>{dims_[axis]} && input.value.shape() == Shape{shape_[axis]})
         coordinates_.push_back({axis, input.name, input.value});
 }
@@ -118,6 +121,7 @@ void write_csv(const ResultTable& table, const std::function<void(const std::str
   std::string text = csv_line(table.header());
   for (Index k = 0; k < table.row_count(); ++k) {
     text += csv_line(table.row(k, ""));
+    // The text leaves in pieces, since all of it may be larger than the memory.
     if (text.size() < kPiece) continue;
     write(text);
     text.clear();

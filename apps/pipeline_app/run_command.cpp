@@ -41,6 +41,7 @@ std::string results_text(const std::vector<std::string>& names, const std::vecto
 }
 
 int run_run(const RunFlags& flags) {
+  // There is nothing to share among ranks: the first one computes, the others are done.
   if (launched_rank() != 0) return 0;
   Document document = Document::load(flags.document);
   const Pipeline pipeline = document.pipeline();
@@ -51,6 +52,8 @@ int run_run(const RunFlags& flags) {
     const Inputs inputs = document.inputs_for_run(pipeline, flags.outputs);
     print_result(results_text(flags.outputs, pipeline.run(flags.outputs, inputs), flags.json));
   } catch (const Error& error) {
+    // A place in the document helps with errors of the document and its inputs. What a function threw is
+    // passed on as it is.
     if (exit_code(error.category()) != exit_code(Category::bad_document)) throw;
     throw document.located(error);
   }

@@ -61,6 +61,7 @@ std::string one_json(RunReader& reader, std::size_t output, Index max_print) {
                       0};
   if (const auto total = reader.element_total(output))
     report.pending = std::max<Index>(0, *total - report.done - report.failed - report.blocked);
+  // The size is looked at before the values are read, which may not fit into the memory.
   if (!has_shape(reader, output) || element_count(known_shape(layout.shape)) > max_print)
     return output_json(report, "null");
   const ShownOutput shown = read_output(reader, output);
@@ -91,6 +92,7 @@ void save_npy(RunReader& reader, const std::vector<std::size_t>& chosen, const s
   const ShownOutput shown = read_output(reader, chosen.front());
   const ElementType& type = shown.value.type();
   const bool shows_gaps = !type.is_integer() && type.kind != Kind::boolean;  // by NaN
+  // A file without a mask would give missing elements a value that looks like a result.
   if (!shown.mask.empty() && !shows_gaps)
     throw Error(Category::missing_input, fmt::format("'{}' is not complete, and an .npy file of type {} "
                                                      "cannot tell which elements are missing. Complete the "
@@ -147,6 +149,7 @@ void add_show_command(CLI::App& app, Program& program) {
       command->add_flag("--csv", flags->csv, "Print comma-separated values: a table for each set of axes");
   CLI::Option* npy =
       command->add_option("--npy", flags->npy, "Write one output to a file of numpy")->type_name("FILE");
+  // Of the three forms one can be chosen; the parser refuses the others.
   json->excludes(csv)->excludes(npy);
   csv->excludes(npy);
   flags->options.add_to(*command, "max_print",

@@ -18,6 +18,8 @@ constexpr std::array kSignals{SIGTERM, SIGINT, SIGHUP};
 std::atomic<int> write_end{
     -1};  // where the handler tells the watching thread; a handler gets no other argument
 
+/// A handler may interrupt anything, so it only does what is allowed there: it writes one byte and leaves
+/// errno as it was. All the rest is for the thread that reads the byte.
 void handle(int number) {
   const int saved = errno;
   const auto byte = static_cast<unsigned char>(number);
@@ -30,6 +32,7 @@ void handle(int number) {
 SignalWatch::SignalWatch(std::function<void(int)> last_words) : last_words_(std::move(last_words)) {
   if (pipe2(pipe_, O_CLOEXEC) != 0) return;  // then signals do what they always do
   write_end = pipe_[1];
+  // The reader is there before the first handler is set: a signal may come right after that.
   thread_ = std::thread([this] { watch(); });
   struct sigaction action {};
   action.sa_handler = handle;
@@ -48,6 +51,8 @@ SignalWatch::~SignalWatch() {
     sigaction(number, nullptr, &now);
     if (now.sa_handler == handle) signal(number, SIG_DFL);
   }
+  // The handlers are gone by now. Were the pipe closed first, a signal could write into a file that got its
+  // number.
   write_end = -1;
   ::close(pipe_[1]);  // the thread reads the end of the file
   thread_.join();
@@ -61,6 +66,7 @@ void SignalWatch::watch() {
   while (count < 0 && errno == EINTR);
   if (count != 1) return;
   last_words_(byte);
+  // The process ends by the signal itself, so that whoever started it sees why, as without this watch.
   signal(byte, SIG_DFL);
   ::kill(::getpid(), byte);
 }

@@ -35,6 +35,7 @@ std::string outputs_table(const RunStatus& status) {
 std::string status_text(const RunStatus& status) {
   std::string text =
       fmt::format("{}, {:.1f} % done", to_string(status.state), 100 * status.progress_fraction());
+  // A rate of the past says little about a run that does not go on.
   if (status.state == RunState::running && status.elements_per_second > 0) {
     text += fmt::format(", {}", rate_text(status.elements_per_second));
     if (status.eta_seconds) text += fmt::format(", {} left", duration_text(*status.eta_seconds));
@@ -54,6 +55,7 @@ int run_status(const StatusFlags& flags) {
   if (launched_rank() != 0) return 0;
   const RunStatus status = read_status(flags.run);
   print_result(flags.json ? to_json(status) : status_text(status));
+  // By default the code tells whether the status could be read; scripts may ask for that of the run.
   return flags.exit_code ? status.script_exit_code() : 0;
 }
 

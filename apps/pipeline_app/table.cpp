@@ -56,6 +56,8 @@ std::string bytes_text(std::uint64_t bytes) {
   if (bytes < 1000) return fmt::format("{} B", bytes);
   double value = static_cast<double>(bytes) / 1000;
   std::size_t unit = 0;
+  // Three digits would round 999.5 to 1e+03, so the next unit begins there. The bounds below are chosen in
+  // the same way.
   while (value >= 999.5 && unit + 1 < kUnits.size()) {
     value /= 1000;
     ++unit;
@@ -66,6 +68,7 @@ std::string bytes_text(std::uint64_t bytes) {
 std::string duration_text(double seconds) {
   if (seconds < 0.9995) return fmt::format("{:.3g} ms", seconds * 1000);
   if (seconds < 59.95) return fmt::format("{:.3g} s", seconds);
+  // Larger times would not fit into the integer; nobody waits for them.
   const auto whole = std::llround(std::min(seconds, 1e15));
   if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
   if (whole < 48 * 3600) return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
@@ -89,6 +92,7 @@ std::string command_line_text(int argc, const char* const* argv) {
 }
 
 bool stderr_has_colours() {
+  // The convention of no-color.org: any text in the variable refuses colours, an empty one does not.
   const char* refused = std::getenv("NO_COLOR");
   return (refused == nullptr || *refused == '\0') && isatty(STDERR_FILENO) != 0;
 }

@@ -18,7 +18,7 @@ namespace {
 
 using Faults = std::vector<std::string>;
 
-/// Where one of them knows an extent, the other says the same or nothing.
+/// Two shapes agree when no extent that both of them know differs.
 bool agree(const PartialShape& planned, const PartialShape& stored) {
   return planned.size() == stored.size() &&
          std::equal(planned.begin(), planned.end(), stored.begin(),
@@ -53,11 +53,13 @@ void compare_outputs(const RunDescription& description, const RunReader& reader,
 void compare_status(const RunStatus& status, const RunReader& reader, Faults& faults) {
   if (status.state == RunState::completed && !reader.complete())
     faults.push_back("status.json says that the run is complete, and its results are not");
+  // Of a run that is not complete the status may lag behind the results, so counts prove nothing.
   if (status.state != RunState::completed) return;
   for (const OutputStatus& output : status.outputs) {
     const auto found = reader.find(output.name);
     if (!found || !output.elements) continue;
     const ElementStates& progress = reader.progress(*found);
+    // A run that goes on after failures completes with failed and blocked elements.
     const Index settled = progress.done().count() + progress.failed().count() + progress.blocked().count();
     if (settled < *output.elements)
       faults.push_back(fmt::format("the run is complete, but {} of {} elements of '{}' are not there",
@@ -67,6 +69,7 @@ void compare_status(const RunStatus& status, const RunReader& reader, Faults& fa
 
 Faults find_faults(const std::string& run) {
   const RunDescription description = read_description(run);
+  // Every fault is collected, as one that hides another would cost a second check.
   Faults faults = verify_run_store(run);
   try {
     const RunReader reader(run);

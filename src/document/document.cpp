@@ -67,6 +67,8 @@ struct Document::State {
 
 namespace {
 
+/// The name of a run becomes a folder inside of the run folder: without slashes and leading dots it cannot
+/// lead out of that, and without a leading dash no command takes it for a flag.
 bool is_folder_name(const std::string& name) {
   constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
   constexpr std::size_t kLongest = 100;
@@ -100,6 +102,8 @@ void Document::State::read(const Yaml& root) {
   if (const auto given = root.find("name")) name = detail::read_text(*given, "a name");
   const auto spec = root.find("functions");
   if (!spec) root.refuse("there are no functions. Add a list of them (functions: ..).");
+  // The functions come before everything that names them: their parameters tell which names of inputs are
+  // scopes, and their outputs which ones the map section may name.
   read_functions(*spec);
   if (const auto given = root.find("axes"); given && !given->is_null()) read_axes(*given);
   if (const auto given = root.find("inputs"); given && !given->is_null()) read_inputs(*given, From::document);
@@ -108,10 +112,12 @@ void Document::State::read(const Yaml& root) {
     for (const auto& [output, unused] : outputs) names.push_back(output);
     map = detail::read_map_section(*given, names);
   }
+  // Runs are last, because each of them is tried out on top of all the others.
   if (const auto given = root.find("runs"); given && !given->is_null()) read_runs(*given);
 }
 
-/// What is wrong with a run is found by reading it: its values stay aside until it is asked for.
+/// Every run is read once here, so that what is wrong with the last of them is found before the first one
+/// computes. The values go into a copy and are forgotten: `of_run` reads them again, over what was set since.
 void Document::State::read_runs(const Yaml& spec) {
   if (!spec.is_sequence() || spec.size() == 0) spec.refuse_type("a list of runs, at least one");
   for (std::size_t k = 0; k < spec.size(); ++k) {
@@ -142,6 +148,7 @@ void Document::State::read_run(const Yaml& spec) {
 void Document::State::read_functions(const Yaml& spec) {
   if (!spec.is_sequence() || spec.size() == 0) spec.refuse_type("a list of functions, at least one");
   functions_place = spec.place();
+  // All functions of a document share it: a library that several of them name registers its functions once.
   detail::PluginCache plugins;
   for (std::size_t k = 0; k < spec.size(); ++k) {
     detail::FunctionEntry entry = detail::read_function(spec.item(k), plugins);
@@ -155,6 +162,7 @@ void Document::State::read_functions(const Yaml& spec) {
                 output, first->second.to_string()));
     }
     for (const std::string& parameter : entry.function.parameter_names()) {
+      // The place of the first function that takes it stays, however many others do.
       parameters.emplace(parameter, entry.place);
       if (const std::size_t dot = parameter.find('.'); dot != std::string::npos)
         scopes.insert(parameter.substr(0, dot));
@@ -215,6 +223,8 @@ void Document::State::read_input(const std::string& input, const Yaml& value, co
   add_input(input, {value, place, from});
 }
 
+/// What is said later wins among equals only: `of_run` reads the inputs of a run after `--set` and `--inputs`
+/// were added, and must not go over those.
 void Document::State::add_input(const std::string& input, Input value) {
   const auto found = inputs.find(input);
   if (found == inputs.end())
@@ -256,6 +266,7 @@ Pipeline Document::pipeline() const {
     for (const auto& [parameter, axes] : state_->axes)
       detail::at_place(parameter, [&] { pipeline = pipeline.add_mapspec_axis({parameter.text()}, axes); });
     return pipeline;
+    // An error of an axis has its place already; the clause below would put a second one in front of it.
   } catch (const PlacedError&) {
     throw;
   } catch (const Error& error) {
@@ -274,9 +285,10 @@ void Document::set_input(const std::string& assignment) {
     throw Error(Category::bad_option,
                 fmt::format("--set '{}' is not of the form name=JSON, as in alpha=0.5 or alpha='[1, 2]'.",
                             printable(assignment)));
-  // The value keeps its column.
+  // Spaces take the place of the name, so that columns in messages are those of what was typed.
   const Yaml value =
       YamlTree::parse(SourceText("--set", std::string(equals + 1, ' ') + assignment.substr(equals + 1), {}));
+  // Errors about this text name it as their file, by which `located` sees that they need no other place.
   state_->files.insert(value.source().name());
   std::set<std::string> seen;
   state_->read_input(name, value, value.place(), State::From::command_line, seen);
@@ -345,6 +357,8 @@ Inputs Document::inputs_for_map(const Pipeline& pipeline, const std::vector<std:
   return load_inputs({needed.begin(), needed.end()});
 }
 
+/// Goes back from the outputs to what they are made of, and stops at every name that is given, even where a
+/// function could compute it: then nothing that only this function needs is asked for.
 Inputs Document::inputs_for_run(const Pipeline& pipeline, const std::vector<std::string>& outputs) const {
   std::set<std::string> needed;
   std::set<std::string> seen;
@@ -352,6 +366,7 @@ Inputs Document::inputs_for_run(const Pipeline& pipeline, const std::vector<std:
   while (!open.empty()) {
     const std::string name = std::move(open.back());
     open.pop_back();
+    // Two functions may take the same value: what lies before it is looked at once.
     if (!seen.insert(name).second) continue;
     if (state_->inputs.contains(name)) {
       needed.insert(name);
@@ -369,6 +384,7 @@ Inputs Document::inputs_for_run(const Pipeline& pipeline, const std::vector<std:
 // ------------------------------------------------------------------------------------------------------
 
 std::optional<Place> Document::State::place_of(const std::string& of) const {
+  // What was given is blamed before the function that takes it, since that is where one mends it.
   if (const auto input = inputs.find(of); input != inputs.end()) return input->second.place;
   for (const auto* places : {&outputs, &parameters})
     if (const auto found = places->find(of); found != places->end()) return found->second;

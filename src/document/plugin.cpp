@@ -36,7 +36,9 @@ Library open_library(const fs::path& path) {
            "is not there. Correct the path (a name with a slash is relative to the document), or build the "
            "plugin.");
   if (!fs::is_regular_file(status)) refuse(path, "is not a file. Name the shared library itself.");
-  // An absolute path: dlopen would search the system's directories for a name without a slash.
+  // An absolute path: dlopen would search the system's directories for a name without a slash. RTLD_NOW finds
+  // a symbol that is missing here and not in the middle of a run; RTLD_LOCAL lets two plugins have functions
+  // of equal names.
   Library library(dlopen(fs::absolute(path).c_str(), RTLD_NOW | RTLD_LOCAL));
   if (!library) {
     const char* reason = dlerror();
@@ -49,6 +51,8 @@ Library open_library(const fs::path& path) {
   return library;
 }
 
+/// The ABI is compared before the library may register anything: with another layout of the registry or of
+/// values, that call alone could crash. The text of the library need not end with a zero byte.
 const PluginEntry& entry_of(const Library& library, const fs::path& path) {
   const void* symbol = dlsym(library.get(), "mpipe_plugin_entry");
   if (symbol == nullptr)
@@ -79,6 +83,8 @@ class PluginBody final : public BodyDecorator {
   bool thread_safe_;
 };
 
+/// Default and bound values of a function are kept by the names of its parameters, so they follow when those
+/// change.
 Inputs renamed_keys(const Inputs& values, const std::map<std::string, std::string>& names) {
   Inputs result;
   for (const auto& [name, value] : values) result.emplace(names.at(name), value);
@@ -115,6 +121,7 @@ std::shared_ptr<const Plugin> Plugin::load(const fs::path& path) {
   std::shared_ptr<Plugin> plugin(new Plugin(path));
   std::string problem;
   try {
+    // This is code of others, which may throw anything; here it is known which plugin it was.
     entry.register_functions(plugin->registry_);
     return plugin;
   } catch (const std::exception& error) {
@@ -138,6 +145,8 @@ fs::path find_plugin(const std::string& name, const fs::path& base) {
   if (name.empty()) throw Error(Category::bad_plugin, "the plugin's name is empty. Name a shared library.");
   if (name.find('/') != std::string::npos) return (base / name).lexically_normal();
   std::vector<fs::path> places;
+  // The variable comes before the directory beside the program, so that one's own plugin goes over an
+  // installed one of that name.
   if (const char* list = std::getenv("MPIPE_PLUGIN_PATH")) {
     std::string_view rest(list);
     while (!rest.empty()) {
@@ -176,6 +185,8 @@ Function renamed_function(const Function& function, std::vector<std::string> out
   Function result(std::move(outputs), std::make_shared<const PluginBody>(function));
   if (function.rank_rule()) {
     RankRule rule{{}, function.rank_rule()->body};
+    // Positions are the same under both sets of names, so they lead from the rule's own names to the new
+    // ones.
     for (const std::size_t k : function.rank_rule_positions()) rule.parameters.push_back(parameters[k]);
     result.ranks(std::move(rule));
   }

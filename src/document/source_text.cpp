@@ -39,10 +39,12 @@ SourceText::SourceText(std::string name, std::string text, fs::path folder)
     throw Error(Category::bad_document,
                 fmt::format("{}: the document has {} bytes, and at most {} are read. {}", name_, text_.size(),
                             kMostBytes, kElsewhere));
+  // The mark goes before lines are counted, so that the first column is the first character that one sees.
   if (text_.starts_with(kByteOrderMark)) text_.erase(0, kByteOrderMark.size());
   lines_.push_back(0);
   for (std::size_t k = 0; k < text_.size(); ++k)
     if (text_[k] == '\n') lines_.push_back(k + 1);
+  // The checks come last: they refuse with a place, for which the beginnings of the lines are needed.
   check_encoding();
   check_structure();
 }
@@ -60,6 +62,8 @@ SourceText SourceText::read(const fs::path& file) {
   if (!problem && size > kMostBytes)
     refuse(
         fmt::format("the document has {} bytes, and at most {} are read. {}", size, kMostBytes, kElsewhere));
+  // The size above only makes for an early refusal. It may be wrong (a file that grows, or one of /proc), so
+  // no more than one byte over the limit is read here, and the constructor refuses that.
   std::ifstream in(file, std::ios::binary);
   std::string text(kMostBytes + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
@@ -98,6 +102,7 @@ void SourceText::check_structure() const {
   for (std::size_t at = 0; at < text_.size(); ++at) {
     const char c = text_[at];
     if (c == '[' || c == '{') ++open;
+    // Brackets in texts and comments need not match: one that closes too many must not make room for others.
     if (c == ']' || c == '}') open = std::max(0, open - 1);
     if (open > kMostOpenBrackets)
       refuse(at, "brackets are nested too deeply. A document has at most 64 levels.");

@@ -19,6 +19,8 @@ constexpr std::size_t kShownBehind = 32;
 }  // namespace
 
 std::string suggestion(std::string_view name, const std::vector<std::string>& candidates) {
+  // A name that is close is all that one needs to see; else the list of all helps, unless it is too long to
+  // read.
   std::string near = did_you_mean(name, candidates);
   if (!near.empty() || candidates.empty() || candidates.size() > kMostCandidates) return near;
   return fmt::format(" There {}: {}.", candidates.size() == 1 ? "is" : "are", fmt::join(candidates, ", "));
@@ -27,6 +29,7 @@ std::string suggestion(std::string_view name, const std::vector<std::string>& ca
 std::string with_caret(std::string_view text, std::size_t offset) {
   const std::string all = printable(text, text.size());
   const std::size_t at = std::min(column_of(text, offset) - 1, all.size());
+  // A long text is shown around the caret only, since a line that wraps would separate the two.
   const std::size_t begin = at > kShownBefore ? at - kShownBefore : 0;
   const std::size_t end = std::min(all.size(), at + kShownBehind);
   const std::string lead = begin > 0 ? "  .. " : "  ";

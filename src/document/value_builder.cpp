@@ -10,6 +10,7 @@
 namespace mpipe::detail {
 namespace {
 
+/// `Stored` differs from `Item` for booleans only: a vector of bool has no memory of one byte for each.
 template <class Stored, class Item>
 Value array_of(const std::vector<Stored>& items, Shape shape) {
   if (shape.empty()) return static_cast<Item>(items.front());
@@ -23,6 +24,8 @@ Value array_of(const std::vector<Stored>& items, Shape shape) {
 double ValueBuilder::exact_double(std::int64_t item) {
   const auto number = static_cast<double>(item);
   constexpr double kBeyond = 9223372036854775808.0;  // 2^63, which int64 cannot hold
+  // The integers next to 2^63 are rounded up to it, and to convert that back would be undefined: this is
+  // asked first.
   if (number >= kBeyond || static_cast<std::int64_t>(number) != item)
     throw Error(Category::bad_document, fmt::format("the integer {} stands among floating point numbers, and "
                                                     "none of those is equal to it. Write it with "
@@ -40,6 +43,8 @@ void ValueBuilder::refuse_mixture(Kind kind) const {
                           kNames[static_cast<int>(kind)], kNames[static_cast<int>(kind_)]));
 }
 
+/// The first item decides the kind of all; only integers may become floating point numbers later, and they do
+/// so before they come here.
 void ValueBuilder::become(Kind kind) {
   if (kind_ == Kind::none) kind_ = kind;
   if (kind_ != kind) refuse_mixture(kind);
@@ -55,6 +60,8 @@ void ValueBuilder::add_integer(std::int64_t item) {
 }
 
 void ValueBuilder::add_number(double item) {
+  // The first number with a decimal point makes floating point numbers of all integers before it, of each
+  // exactly or not at all.
   if (kind_ == Kind::integer) {
     numbers_.reserve(integers_.size() + 1);
     for (const std::int64_t integer : integers_) numbers_.push_back(exact_double(integer));
@@ -67,6 +74,8 @@ void ValueBuilder::add_number(double item) {
 
 void ValueBuilder::add(Scalar item) {
   constexpr Index kBetweenChecks = Index{1} << 20U;
+  // Nobody knows beforehand how many items will come, so the memory is compared now and then. The factor is
+  // there because a vector that grows has its old and its new memory at once.
   if (++count_ % kBetweenChecks == 0)
     check_fits({count_}, kind_ == Kind::text ? 2 * sizeof(std::string) : 2 * sizeof(double));
   if (const auto* integer = std::get_if<std::int64_t>(&item)) return add_integer(*integer);

@@ -56,6 +56,7 @@ bool is_float(std::string_view text) {
 /// The whole text as a number; empty when it has another form or does not fit.
 template <class T, class... Base>
 std::optional<T> parsed(std::string_view text, Base... base) {
+  // YAML allows the plus sign, std::from_chars does not.
   if (text.starts_with('+')) text.remove_prefix(1);
   T value{};
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value, base...);
@@ -74,6 +75,7 @@ Scalar Yaml::scalar() const {
   const YamlNode& self = node();
   if (self.kind == YamlNode::Kind::null) return {};
   const std::string_view text = self.text;
+  // Quotes make a text of what would otherwise be a number or a word of YAML.
   if (!self.plain) return self.text;
   if (is_one_of(text, {"", "~", "null", "Null", "NULL"})) return {};
   if (is_one_of(text, {"true", "True", "TRUE"})) return true;
@@ -86,6 +88,8 @@ Scalar Yaml::scalar() const {
   };
   constexpr const char* kInteger =
       "an integer of 64 bits: write it with a decimal point to make it a floating point number";
+  // Integers come before floating point numbers, since each of them has the form of such a number as well.
+  // What has the form of a number but does not fit is refused; as a text it would be found much later.
   if (is_integer(text)) return fitting(parsed<std::int64_t>(text), kInteger);
   if (is_based(text, "0o", "01234567")) return fitting(parsed<std::int64_t>(text.substr(2), 8), kInteger);
   if (is_based(text, "0x", "0123456789abcdefABCDEF"))

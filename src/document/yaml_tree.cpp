@@ -19,6 +19,8 @@
 namespace mpipe::detail {
 namespace {
 
+// What reads a tree calls itself once per level, and so needs a bound on its depth; the number of nodes is
+// bounded because one line of aliases can stand for millions.
 constexpr std::size_t kDeepest = 64;
 constexpr std::uint64_t kMostNodes = 1U << 20U;
 
@@ -48,6 +50,8 @@ class TreeBuilder final : public YAML::EventHandler {
       tree_.nodes_[id].offset = tree_.nodes_[tree_.nodes_[open_.back()].children.back()].offset;
     place(id);
   }
+  /// An alias is the node that it refers to and no copy of it, so it must come after the end of that node:
+  /// otherwise the tree would contain itself.
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end() || !tree_.nodes_[found->second].complete)
@@ -76,6 +80,7 @@ class TreeBuilder final : public YAML::EventHandler {
     open(begin(YamlNode::Kind::map, mark, anchor));
   }
   void OnMapEnd() override {
+    // Keys are compared once the mapping has all of them; after `close` it would no longer be the open one.
     check_keys(tree_.nodes_[open_.back()]);
     close();
   }
@@ -109,12 +114,14 @@ class TreeBuilder final : public YAML::EventHandler {
     refuse(offset, "this quote is not closed.");
   }
 
+  /// The parser itself gives the tag `?` to plain scalars and `!` to those in quotes.
   void check_tag(const YAML::Mark& mark, const std::string& tag) const {
     if (tag.empty() || tag == "?" || tag == "!" || tag == "tag:yaml.org,2002:str") return;
     refuse(offset_of(mark), fmt::format("the tag '{}' is not supported. Remove it.", printable(tag)));
   }
 
   std::uint32_t begin(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
+    // Nodes are known by their numbers: the next one that is added may move all of them in memory.
     const auto id = static_cast<std::uint32_t>(tree_.nodes_.size());
     YamlNode node;
     node.kind = kind;
@@ -147,6 +154,8 @@ class TreeBuilder final : public YAML::EventHandler {
       return;
     }
     YamlNode& parent = tree_.nodes_[open_.back()];
+    // The nodes below an alias count every time that it is used, so aliases of aliases cannot grow beyond the
+    // limit. The sum of two 32-bit numbers is made in 64 bits, as it must not wrap before it is compared.
     const std::uint64_t nodes = std::uint64_t{parent.nodes} + tree_.nodes_[id].nodes;
     if (nodes > kMostNodes)
       refuse(offset,
@@ -182,6 +191,7 @@ Yaml YamlTree::parse(SourceText source) {
   std::istringstream in(tree->source_.text());
   try {
     YAML::Parser parser(in);
+    // The parser is asked to go on after the first document so that a second one is refused, not ignored.
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& error) {
@@ -203,6 +213,7 @@ Place Yaml::place() const { return source().place(node().offset); }
 Place Yaml::place_in_text(std::size_t offset) const {
   const std::string_view rest = std::string_view(source().text()).substr(node().offset);
   const std::size_t quote = rest.starts_with('"') || rest.starts_with('\'') ? 1 : 0;
+  // With escapes or folded lines the text is not what stands in the file: then only its beginning is known.
   if (rest.substr(quote).starts_with(text())) return source().place(node().offset + quote + offset);
   return place();
 }
@@ -246,6 +257,8 @@ std::string read_text(const Yaml& value, std::string_view expected) {
 
 std::int64_t read_integer(const Yaml& value, std::int64_t least, std::string_view expected) {
   if (!value.is_scalar()) value.refuse_type(expected);
+  // A whole number may be written 1e6, which YAML reads as floating point. It is taken up to 2^53: beyond,
+  // not every integer is a double, and the one that was meant may have been rounded away.
   constexpr double kMostExact = 9007199254740992;  // 2^53
   const Scalar scalar = value.scalar();
   std::optional<std::int64_t> number;

@@ -35,11 +35,13 @@ void refuse_name(std::string_view option, Category category, std::string_view na
               {Subject::Kind::option, std::string(option)});
 }
 
+/// Never throws, so that callers with executors of their own can look for the name among those.
 ExecutorChoice ExecutorChoice::parsed(std::string_view text) {
   ExecutorChoice choice;
   choice.kind = ExecutorKind::user;
   const std::size_t colon = std::min(text.find(':'), text.size());
   const auto found = std::find(kExecutors.begin(), kExecutors.end(), text.substr(0, colon));
+  // Where no name was found this is no kind at all; it is looked at only if `valid`.
   const auto kind = static_cast<ExecutorKind>(found - kExecutors.begin());
   std::uint32_t count = 0;
   bool valid = found != kExecutors.end();
@@ -50,6 +52,8 @@ ExecutorChoice ExecutorChoice::parsed(std::string_view text) {
             count <= kMostWorkers;
   }
   if (!valid) {
+    // What is no known kind may be the name of an executor that the caller brings: it is kept here, and
+    // refused by those who know that there is none.
     choice.user = text;
     return choice;
   }

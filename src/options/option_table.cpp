@@ -104,6 +104,7 @@ std::string OptionRow::flag() const {
 std::string OptionRow::variable() const {
   if (reach == OptionReach::flag) return {};
   std::string text = fmt::format("MPIPE_{}", name);
+  // std::toupper would depend on the locale, and the names of variables must not.
   std::transform(text.begin(), text.end(), text.begin(),
                  [](char c) { return 'a' <= c && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
   return text;
@@ -116,6 +117,7 @@ std::string OptionRow::flag_help() const {
 std::string OptionRow::expected() const {
   if (type == OptionType::block_size) return "a number of elements, 1 or more, or auto";
   if (type != OptionType::number) return "a text";
+  // A bound that no number of elements can reach is of no use to the reader of a message.
   constexpr std::uint64_t kUnbounded = std::numeric_limits<Index>::max();
   return most >= kUnbounded ? fmt::format("a whole number, {} or more", least)
                             : fmt::format("a whole number from {} to {}", least, most);
@@ -146,6 +148,7 @@ std::uint64_t option_number(const OptionRow& row, std::string_view text) {
 void check_option(const OptionRow& row, const std::string& text) {
   switch (row.type) {
     case OptionType::presence:
+    // These are free text here: what they may be depends on the document, which is not known at this point.
     case OptionType::list:
     case OptionType::names:
       return;

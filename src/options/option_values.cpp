@@ -12,6 +12,8 @@ namespace mpipe {
 
 void OptionValues::say(const OptionRow& row, const std::string& output, SaidValue value) {
   try {
+    // The value is checked before it is noted, while it is known who gave it: a message can then name the
+    // flag, the variable or the line of the document.
     check_option(row, value.text);
   } catch (const Error& error) {
     throw Error(error.category(), fmt::format("{}: {}", value.by, error.what()),
@@ -21,6 +23,7 @@ void OptionValues::say(const OptionRow& row, const std::string& output, SaidValu
 }
 
 void OptionValues::say_entries(const OptionRow& row, const std::string& entries, const std::string& by) {
+  // The loop also visits the end of the text, so that a comma there is refused as an empty entry.
   for (std::size_t begin = 0; begin <= entries.size();) {
     const std::size_t end = std::min(entries.find(',', begin), entries.size());
     const std::string entry = entries.substr(begin, end - begin);
@@ -41,6 +44,7 @@ void OptionValues::add(const OptionRow& row, std::string text) {
 }
 
 void OptionValues::say_variable(const OptionRow& row, const char* text) {
+  // An empty variable says as little as a missing one: scripts clear variables in this way.
   if (text == nullptr || *text == '\0') return;
   if (row.per_output)
     say_entries(row, text, row.variable());
@@ -51,6 +55,7 @@ void OptionValues::say_variable(const OptionRow& row, const char* text) {
 void OptionValues::take_over(const OptionValues& other) {
   for (const auto& [name, values] : other.values_)
     for (const auto& [output, value] : values) values_[name][output] = value;
+  // A list is replaced as a whole: entries of two sources have no order among each other.
   for (const auto& [name, list] : other.lists_) lists_[name] = list;
 }
 

@@ -31,6 +31,8 @@ mpipe::AsyncMap sweep(const mpipe::Communicator& world, const char* name, double
   const mpipe::Pipeline pipeline{
       mpipe::function("period", period).parameters("amplitude").mapspec("amplitude[i] -> period[i]"),
       mpipe::function("longest", longest).parameters("period")};
+  // Maps that start by themselves would use all ranks at once. These wait until `launch_maps` gives each of
+  // them its share.
   return pipeline.map_async(world, {{"amplitude", mpipe::linspace(from, to, 2001)}}, {},
                             {.start = false, .name = name});  // described and checked, not begun
 }
@@ -44,6 +46,8 @@ int main(int argc, char** argv) {
       mpipe::launch_maps(world, {sweep(world, "small swings", 0, 0.5), sweep(world, "large swings", 0.5, 3)},
                          {.max_concurrent = 2});
   if (!world.is_root()) return EXIT_SUCCESS;  // the other ranks computed, and are done
+  // Rank 0 has no thread for the launch: each question takes in what happened, and begins the next run where
+  // one waits.
   while (!maps.done())
     std::this_thread::sleep_for(std::chrono::milliseconds(1));  // here rank 0 may do something else
   for (const mpipe::MapOutcome& outcome : maps.gather()) {

@@ -54,5 +54,6 @@ void compute(mpipe::MPICommExecutor& ranks) {
 int main(int argc, char** argv) {
   const mpipe::Environment mpi(argc, argv);
   mpipe::MPICommExecutor ranks(mpi.world());  // all ranks but 0 serve in here
+  // The other ranks only come here when rank 0 is done with them, and have nothing left to do.
   if (ranks.is_root()) compute(ranks);
 }

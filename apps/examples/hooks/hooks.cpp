@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   const mpipe::Inputs inputs{{"number", mpipe::Array<std::int64_t>{3, 1, 4, 1, 5, 9, 2, 6}},
                              {"density", mpipe::linspace(0.1, 1, 25)}};
   mpipe::MapOptions options;
+  // The empty name stands for all other outputs.
   options.executor = {{"page", "threads:4"}, {"", world.size() > 1 ? "mpi" : "sequential"}};
   if (argc > 1) {
     options.run_folder = argv[1];
@@ -50,6 +51,7 @@ int main(int argc, char** argv) {
     options.storage = {{"page", "memory"}, {"", "hdf5"}};
   }
   const mpipe::Results results = pipeline.map(world, inputs, options);
+  // Each rank has counted the calls that it made; the sum is collective, so all ranks take part.
   const std::int64_t all = world.all_reduce(calls.load(), mpipe::ReduceOp::sum);
   if (world.is_root())
     std::printf("%lld calls were seen; words[7, 24] = %.3f\n", static_cast<long long>(all),

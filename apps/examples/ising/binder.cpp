@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Finds where the curves of the smallest and the largest lattice cross, between the temperatures of a sweep.
 #include "binder.hpp"
 
 #include <algorithm>
@@ -12,6 +13,7 @@ namespace {
 
 void check_temperatures(std::span<const double> temperatures) {
   for (std::size_t t = 1; t < temperatures.size(); ++t)
+    // The comparison is negated so that a NaN is refused as well.
     if (!(temperatures[t - 1] < temperatures[t]))
       throw std::invalid_argument("temperature " + std::to_string(t) + " (counted from 0) is " +
                                   std::to_string(temperatures[t]) + " after " +
@@ -37,6 +39,7 @@ Crossing find_crossing(std::span<const double> temperatures, std::span<const dou
   check_temperatures(temperatures);
 
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  // Both stay NaN where the curves do not cross: that is an answer, and not an error.
   Crossing best{nan, nan};
   double lead = 0;  // the integral of larger - smaller up to here
   double best_lead = -std::numeric_limits<double>::infinity();
@@ -44,6 +47,9 @@ Crossing find_crossing(std::span<const double> temperatures, std::span<const dou
     const double step = temperatures[t] - temperatures[t - 1];
     const double before = larger[t - 1] - smaller[t - 1];
     const double after = larger[t] - smaller[t];
+    // Below the critical temperature the cumulant of the larger lattice is the higher one. Noise makes the
+    // curves cross again and again, so the crossing is taken before which the larger lattice led most, by
+    // area.
     if (before > 0 && after <= 0) {
       const double part = before / (before - after);
       const double lead_here = lead + before * part * step / 2;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Draws charts as SVG: axes, lines, markers, notes and a legend, with a style of their own in the file.
 #include "chart.hpp"
 
 #include <fmt/format.h>
@@ -42,6 +43,7 @@ std::string label(double tick, const std::vector<double>& ticks) {
   return fmt::format("{}{:.{}f}", tick < 0 ? "\u2212" : "", std::abs(tick), digits);
 }
 
+/// Titles and labels are text of others: a < in them would begin an element of the picture.
 std::string escaped(const std::string& text) {
   std::string result;
   for (const char c : text) {
@@ -105,6 +107,8 @@ class PanelDrawer {
     draw_axes();
     canvas_.put(R"(<clipPath id="panel{}"><rect x="{:.1f}" y="{:.1f}" width="{}" height="{}"/></clipPath>)",
                 number_, corner_.x, corner_.y, kPanelWidth, kPanelHeight);
+    // Lines are cut off at the edge of the panel, where they may leave it between two points. Markers come
+    // behind them, whole or not at all, so that no line crosses one.
     canvas_.put("<g clip-path='url(#panel{})'>", number_);
     canvas_.line("mark", place({panel_.x_mark, panel_.y.low}), place({panel_.x_mark, panel_.y.high}));
     for (const Series& series : panel_.series) draw_line(series);
@@ -152,6 +156,7 @@ class PanelDrawer {
         const Point at = place(point);
         path += fmt::format("{}{:.2f} {:.2f}", joined ? "L" : "M", at.x, at.y);
       }
+      // A point that is missing interrupts the line, which begins anew behind it.
       joined = is_finite(point);
     }
     canvas_.put(R"(<path d="{}" fill="none" stroke="{}" stroke-width="{}" stroke-linejoin="round"/>)", path,
@@ -204,8 +209,10 @@ std::vector<double> ticks(Range range, int count) {
   for (const double factor : {2.0, 5.0, 10.0})
     if (std::abs(factor * power - rough) < std::abs(step - rough)) step = factor * power;
   std::vector<double> result;
+  // Rounding may put the last tick a hair beyond the end of the range.
   const double tolerance = 1e-9;
   for (double k = std::ceil(range.low / step - tolerance); k * step <= range.high + tolerance * step; ++k)
+    // A zero of its own, because k may be -0, whose label would have a sign.
     result.push_back(k == 0 ? 0 : k * step);
   return result;
 }

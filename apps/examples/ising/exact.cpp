@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Onsager's energy and Yang's magnetisation of the infinite lattice, as functions of the temperature.
 #include "exact.hpp"
 
 #include <cmath>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Makes the three panels of a sweep: magnetisation and energy beside the exact curves, and the cumulants.
 #include "figure.hpp"
 
 #include "binder.hpp"
@@ -47,6 +48,7 @@ Series exact_series(Range temperatures, double (*exact)(double)) {
   for (int step = -steps; step <= steps; ++step) {
     const double part = static_cast<double>(step) / steps;
     const double reach = step < 0 ? center - temperatures.low : temperatures.high - center;
+    // The cube gathers the points around its zero and still reaches both ends.
     const double temperature = center + reach * part * part * part;
     series.points.push_back({temperature, exact(temperature)});
   }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// The picture of a sweep of ising.yaml.
 #pragma once
 
 #include "chart.hpp"

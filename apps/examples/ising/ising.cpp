@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Measures lattices and checks what a simulation is given; the update itself is a template in the header.
 #include "ising.hpp"
 
 #include <cmath>
@@ -31,6 +32,8 @@ std::int64_t Lattice::energy() const {
   for (std::uint32_t y = 0; y < size_; ++y) {
     const std::uint8_t* const row = spins_.data() + y * size_;
     const std::uint8_t* const below = spins_.data() + (y + 1 == size_ ? 0 : y + 1) * size_;
+    // Each site has its bonds to the right and below, so every bond is counted once. The last site of a row
+    // is apart, as its right neighbour is the first one: that keeps the loop free of conditions.
     for (std::uint32_t x = 0; x + 1 < size_; ++x) unlike += (row[x] ^ row[x + 1]) + (row[x] ^ below[x]);
     unlike += (row[size_ - 1] ^ row[0]) + (row[size_ - 1] ^ below[size_ - 1]);
   }
@@ -42,6 +45,8 @@ WolffUpdate::WolffUpdate(Lattice& lattice, double temperature)
   if (!(temperature > 0))
     throw std::invalid_argument("the temperature is " + std::to_string(temperature) +
                                 ", and clusters grow only at temperatures above 0.");
+  // The probability 1 - exp(-2/T) of a bond, in units of 2^-32, is compared with random integers. expm1 keeps
+  // its digits where the temperature is high.
   bond_threshold_ = static_cast<std::uint64_t>(std::ldexp(-std::expm1(-2 / temperature), 32));
 }
 

@@ -52,6 +52,8 @@ void print_accuracy(const Sweep& sweep, const Accuracy& accuracy) {
 void write_figure(const Sweep& sweep, const std::string& path) {
   std::ofstream file(path);
   file << draw(figure_of(sweep));
+  // What the disk refuses may only show when the last bytes are written, so the file is closed before it is
+  // judged.
   file.close();
   if (!file) throw std::runtime_error(path + " cannot be written. Name a file in a folder that is there.");
   fmt::print("\nPicture: {}\n", path);
@@ -68,6 +70,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    // The parser throws for --help as well, which is no error.
     return app.exit(error) == 0 ? 0 : 2;
   }
   try {

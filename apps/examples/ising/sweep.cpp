@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Reads a sweep from the HDF5 file of its run, and compares it with the exact solution.
 #include "sweep.hpp"
 
 #include "exact.hpp"
@@ -79,6 +80,7 @@ Sweep read_sweep(const std::filesystem::path& run_folder) {
   sweep.sizes = file.read<std::int64_t>("size");
   const auto read_map = [&](const std::string& name) {
     std::vector<double> values = file.read<double>(name);
+    // The sizes are compared here, once: everything after this indexes without a check.
     if (values.size() != sweep.temperatures.size() * sweep.sizes.size())
       file.fail(name, "has another number of values than there are temperatures and sizes.");
     return values;

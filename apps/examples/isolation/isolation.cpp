@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
       mpipe::function("deflection", solve)
           .parameters("load")
           .mapspec("load[i] -> deflection[i]")
+          // The limits are what ends a call that hangs or eats the memory; a crash needs none.
           .resources({.memory = 1'000'000'000, .time = std::chrono::seconds(1)})
           .isolation(mpipe::Isolation::process),
       mpipe::function("energy", squared).parameters("deflection").mapspec("deflection[i] -> energy[i]")};
@@ -41,6 +42,7 @@ int main(int argc, char** argv) {
                 failure.message.c_str());
   const auto& energy = results.at("energy");
   for (mpipe::Index k = 0; k < 10; ++k)
+    // Elements whose deflection failed are blocked, and have no value that could be decoded.
     if (energy.done.contains(k))
       std::printf("energy[%td] = %.1f\n", static_cast<std::ptrdiff_t>(k),
                   mpipe::decode<double>(energy.value.element(k)));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Simulates a Lennard-Jones fluid: a crystal is made and melted, brought to rest, and then measured.
 #include "lj_fluid.hpp"
 
 #define LAMMPS_LIB_MPI
@@ -25,6 +26,7 @@ class Lammps {
     std::array<char*, words.size()> arguments{};
     for (std::size_t k = 0; k < words.size(); ++k) arguments[k] = words[k].data();
     handle_ = lammps_open(static_cast<int>(arguments.size()), arguments.data(), comm, nullptr);
+    // The destructor of an object that was not made does not run, so there is no handle to close here.
     if (handle_ == nullptr) throw std::runtime_error("LAMMPS did not start");
   }
   ~Lammps() { lammps_close(handle_); }
@@ -47,6 +49,7 @@ class Lammps {
     if (copy == nullptr)
       throw std::runtime_error(fmt::format("LAMMPS has no item {} of its fix '{}'", item, fix));
     const double value = *copy;
+    // LAMMPS gives a copy that belongs to the caller.
     lammps_free(copy);
     return value;
   }
@@ -97,6 +100,8 @@ fix thermostat all nvt temp {temperature} {temperature} 0.5
                      fmt::arg("temperature", temperature));
 }
 
+/// The means are set up behind the equilibration, and the count of steps begins anew, so that the one average
+/// they make covers the production and nothing before it.
 std::string measurement(const Steps& steps) {
   return fmt::format(R"(
 run {equilibration}
@@ -112,6 +117,8 @@ run {production}
 }  // namespace
 
 State simulate(MPI_Comm comm, double density, double temperature, Steps steps, std::uint64_t seed) {
+  // The arguments are checked before LAMMPS starts: where it is built without exceptions, an error of its own
+  // would end the process.
   check(density, temperature, steps);
   Lammps lammps(comm);
   lammps.execute(preparation(density, temperature, seed));

@@ -17,12 +17,16 @@ double hottest(double heat, int points, int sweeps, mpipe::Comm comm) {
   const MPI_Comm ranks = comm;
   const int below = comm.rank() > 0 ? comm.rank() - 1 : MPI_PROC_NULL;
   const int above = comm.rank() + 1 < comm.size() ? comm.rank() + 1 : MPI_PROC_NULL;
+  // The parts are cut so that they fit together for any number of ranks, whether it divides the points or
+  // not.
   const int first = points * comm.rank() / comm.size();
   const auto own = static_cast<std::size_t>(points * (comm.rank() + 1) / comm.size() - first);
   const double step = 1.0 / (points + 1);
   std::vector<double> u(own + 2, 0.0);
   std::vector<double> next = u;
   for (int sweep = 0; sweep < sweeps; ++sweep) {
+    // Send and receive are one call, since neighbours that both send first might wait for each other for
+    // ever. At the ends the neighbour is MPI_PROC_NULL, and the boundary keeps its 0.
     MPI_Sendrecv(&u[1], 1, MPI_DOUBLE, below, 0, &u[own + 1], 1, MPI_DOUBLE, above, 0, ranks,
                  MPI_STATUS_IGNORE);
     MPI_Sendrecv(&u[own], 1, MPI_DOUBLE, above, 1, &u[0], 1, MPI_DOUBLE, below, 1, ranks, MPI_STATUS_IGNORE);
@@ -30,6 +34,7 @@ double hottest(double heat, int points, int sweeps, mpipe::Comm comm) {
     u.swap(next);
   }
   double most = *std::max_element(u.begin(), u.end());
+  // All ranks of a team return the same value, so it does not matter whose is kept.
   MPI_Allreduce(MPI_IN_PLACE, &most, 1, MPI_DOUBLE, MPI_MAX, ranks);
   return most;
 }

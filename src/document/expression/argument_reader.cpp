@@ -10,6 +10,7 @@ namespace {
 template <class T>
 void read_run(const std::byte* values, Index at, Index step, double* out, Index n) {
   const T* from = reinterpret_cast<const T*>(values) + at;
+  // Two loops, because the compiler can only vectorise the one whose step it knows.
   if (step == 1) {
     for (Index k = 0; k < n; ++k) out[k] = static_cast<double>(from[k]);
   } else {

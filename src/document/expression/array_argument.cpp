@@ -31,6 +31,7 @@ ArrayArgument::ArrayArgument(const ArgumentView& view)
 
 Quantity ArrayArgument::at(Index at) {
   if (view_.type->kind == Kind::array) {
+    // The mark is set behind the copy: where that throws, the buffer is not taken for the value later.
     if (copied_ != at) decode(view_.value(at));
     copied_ = at;
     return array();
@@ -65,6 +66,8 @@ void ArrayArgument::gather(Index at) {
     out += shape_[last];
     std::size_t axis = last;
     while (true) {
+      // The index counts like an odometer: an axis that comes to its end begins again, and the one before it
+      // moves on. When the first one would, all has been copied.
       if (axis == 0) return;
       --axis;
       at += view_.slice_strides[axis];

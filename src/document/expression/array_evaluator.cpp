@@ -25,6 +25,7 @@ class ArrayRun {
       : trees_(trees), call_(call), nodes_(trees.nodes.size()) {
     arguments_.reserve(call.arguments.size());
     for (const ArgumentView& view : call.arguments) arguments_.emplace_back(view);
+    // Children come before their parents, so what a node asks of them is known by then.
     for (NodeId id = 0; id < nodes_.size(); ++id) nodes_[id].varies = varies(id);
   }
 
@@ -39,6 +40,8 @@ class ArrayRun {
         evaluate_element();
         for (std::size_t o = 0; o < call_.outputs.size(); ++o)
           write(call_.outputs[o], result(trees_.roots[o]));
+        // An element counts once all of its outputs are written. When an expression throws, this number tells
+        // the caller which element it was.
         ++call_.completed;
       }
     }
@@ -74,6 +77,8 @@ class ArrayRun {
       } catch (const std::bad_alloc&) {
         fail(id, "there is not enough memory for this array");
       }
+      // What is the same for all elements is computed with the first one, and kept for the nodes above it
+      // that vary.
       state.done = !state.varies;
     }
   }
@@ -127,6 +132,7 @@ class ArrayRun {
       const Quantity& value = result(children[k]);
       operands[k] = value.is_scalar ? Operand{&value.number, true} : Operand{value.data, false};
       if (value.is_scalar) continue;
+      // Ranks were compared before the run, where they were known; extents are known here only.
       if (shaped != nullptr && *shaped->shape != *value.shape)
         fail(id,
              fmt::format("'{}' cannot combine arrays of the shapes {} and {}", op_name(trees_.nodes[id].op),
@@ -155,6 +161,7 @@ class ArrayRun {
     for (const NodeId child : trees_.children_of(trees_.nodes[id])) {
       NodeState& from = nodes_[child];
       if (from.varies != state.varies || from.result.is_scalar || from.result.size != size) continue;
+      // Results of names and of `fail_if` lie in memory of others, which is not theirs to give away.
       if (from.buffer.capacity() < size || from.result.data != from.buffer.room(0)) continue;
       state.buffer.swap(from.buffer);
       return;
@@ -166,6 +173,7 @@ class ArrayRun {
     const bool failed = condition.is_scalar ? condition.number != 0
                                             : first_nonzero(condition.data, condition.size) != condition.size;
     if (failed) fail_by_condition(trees_, id);
+    // The result is that of the operand and shares its memory; no copy is made of what merely passes.
     nodes_[id].result = operand(id, 1);
   }
 
@@ -183,6 +191,7 @@ class ArrayRun {
     const auto intervals = static_cast<double>(count - 1);
     for (Index k = 0; k + 1 < count; ++k)
       out[k] = first + static_cast<double>(k) * (last - first) / intervals;
+    // The last point is set and not computed, as no rounding may move it. A single point is the first.
     if (count > 0) out[count - 1] = count == 1 ? first : last;
   }
 
@@ -286,6 +295,8 @@ class ArrayRun {
 
   void write(OutputColumn& column, const Quantity& value) const {
     if (value.is_scalar) return write_scalar(column, value.number);
+    // The caller says by the column in which of three ways it takes arrays: as items of a larger one, as
+    // encoded elements, or not at all, where it counts on single numbers.
     if (column.collects_items) {
       column.push_items(*value.shape, reinterpret_cast<const std::byte*>(value.data));
     } else if (column.fixed == nullptr) {

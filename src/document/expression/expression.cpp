@@ -51,6 +51,7 @@ class ExpressionBody final : public FunctionBody {
                                 "real numbers only. "
                                 "Compute it in a plugin, or give numbers.",
                                 trees_.names[k], trees_.texts.front(), arguments[k].to_string()));
+      // An element that is an array itself has a shape that only the call knows: its rank stays open.
       if (element == nullptr || element->is_real()) ranks[k] = arguments[k].rank;
     }
     std::vector<ValueType> types;
@@ -61,6 +62,8 @@ class ExpressionBody final : public FunctionBody {
   }
 
   void call(BlockCall& call) const override {
+    // Which way is taken is decided per call, since the same expression may meet numbers or whole axes. Both
+    // use the same kernels, and so give the same bytes.
     if (scalars_ && all_scalar(call))
       scalars_->run(call);
     else
@@ -96,6 +99,7 @@ std::shared_ptr<const FunctionBody> make_expression_body(std::vector<std::string
 Function expression_function(std::vector<std::string> outputs, std::vector<std::string> expressions,
                              std::vector<std::string> parameters) {
   auto trees = detail::parse_expressions(std::move(expressions), std::move(parameters));
+  // The body takes the trees; the function needs the names of their parameters after that.
   auto names = trees.names;
   Function function(std::move(outputs), std::make_shared<const ExpressionBody>(std::move(trees)));
   function.parameters(std::move(names));

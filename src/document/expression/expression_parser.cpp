@@ -44,6 +44,8 @@ class Parser {
  private:
   // ---- the grammar, one function per rule ----
 
+  /// The rules call each other from the loosest to the tightest: comparison, sum, product, sign, power, atom.
+  /// An atom in parentheses begins anew with a comparison.
   NodeId comparison() {
     const NodeId left = sum();
     skip_space();
@@ -58,6 +60,7 @@ class Parser {
 
   std::optional<Op> comparison_op(bool take = true) {
     static constexpr std::pair<std::string_view, Op> kOps[] = {
+        // Operators of two characters come first, as their first one is an operator as well.
         {"<=", Op::less_equal}, {">=", Op::greater_equal}, {"==", Op::equal},
         {"!=", Op::not_equal},  {"<", Op::less},           {">", Op::greater},
     };
@@ -98,6 +101,8 @@ class Parser {
     }
   }
 
+  /// A sign is looser than a power: -x^2 is -(x^2). Whatever is nested passes through here, so the depth is
+  /// counted at this place alone.
   NodeId unary() {
     const Deeper deeper(*this);
     skip_space();
@@ -111,10 +116,12 @@ class Parser {
     skip_space();
     const std::size_t position = at_;
     if (!accept('^')) return base;
+    // The exponent may have a sign, and powers group from the right: a^b^c is a^(b^c).
     const NodeId exponent = unary();
     // x^2 is x*x: exact, and as fast as one writes it by hand.
     const ExpressionNode& node = trees_.nodes[exponent];
     if (node.op == Op::number && node.number == 2.0 && exponent + 1 == trees_.nodes.size()) {
+      // Only the last node may go, since all others are known by their positions.
       trees_.nodes.pop_back();
       return add(Op::square, {base}, position);
     }
@@ -164,6 +171,7 @@ class Parser {
     auto& names = trees_.names;
     auto found = std::find(names.begin(), names.end(), name);
     if (found == names.end()) {
+      // A parameter of that name would have been found above: it goes over the constant.
       if (name == "pi") return add_leaf({.op = Op::number, .number = std::numbers::pi}, position);
       if (names_are_given_) {
         at_ = position;
@@ -201,10 +209,13 @@ class Parser {
       refuse(fmt::format("'{}' wants {} argument{} but gets {}.", name, lookup.arity,
                          lookup.arity == "1" ? "" : "s", arguments.size()));
     }
+    // Every draw in the expressions of a function gets a number of its own, so that two of them in one
+    // expression are different random numbers.
     if (*lookup.op == Op::random || *lookup.op == Op::normal) {
       return add_leaf({.op = *lookup.op, .index = draws_++}, position);
     }
     if (*lookup.op != Op::min && *lookup.op != Op::max) return add(*lookup.op, arguments, position);
+    // Of more than two values they are taken two by two from the left.
     NodeId result = arguments[0];
     for (std::size_t k = 1; k < arguments.size(); ++k)
       result = add(*lookup.op, {result, arguments[k]}, position);
@@ -303,12 +314,15 @@ class Parser {
 ExpressionTrees parse_expressions(std::vector<std::string> texts, std::vector<std::string> parameters) {
   ExpressionTrees trees;
   trees.texts = std::move(texts);
+  // Without a list of parameters, every name that is met becomes one, in the order of first appearance.
   const bool given = !parameters.empty();
   trees.names = std::move(parameters);
   std::uint32_t draws = 0;
   for (std::size_t k = 0; k < trees.texts.size(); ++k)
     trees.roots.push_back(Parser(trees, k, given, draws).parse());
   const std::vector<std::optional<std::size_t>> unknown(trees.names.size());
+  // The ranks are inferred for the complaints alone: shapes that no argument could make right are refused
+  // when a document is read, and not when its run has begun.
   infer_ranks(trees, unknown);
   return trees;
 }

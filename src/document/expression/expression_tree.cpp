@@ -45,6 +45,8 @@ class RankInference {
       : trees_(trees), parameters_(parameters) {}
 
   std::vector<Rank> run() {
+    // Children come before their parents in the list, so their ranks are there when they are asked for. An
+    // empty rank is one that nobody knows yet: it is never a reason to refuse.
     for (const ExpressionNode& node : trees_.nodes) ranks_.push_back(rank_of(node));
     return std::move(ranks_);
   }
@@ -111,6 +113,7 @@ class RankInference {
                fmt::format(
                    "this item of a list has rank {} where the ones before have {}. Give items of one shape.",
                    *ranks_[child], *rank));
+      // The ranks of ragged rows agree, so the lengths of rows that are written out are compared here.
       if (item.op == Op::list && first.op == Op::list && item.count != first.count)
         refuse(item, fmt::format(
                          "this row of a list has {} items where the first has {}. Give rows of equal length.",
@@ -215,6 +218,7 @@ std::string_view op_name(Op op) {
 std::vector<std::string> function_names() {
   std::vector<std::string> names;
   for (const Callable& callable : kCallables)
+    // The two rows of one name stand next to each other.
     if (names.empty() || names.back() != callable.name) names.emplace_back(callable.name);
   return names;
 }
@@ -225,6 +229,7 @@ CallLookup find_call(std::string_view name, std::size_t arguments) {
     if (callable.name != name) continue;
     if (callable.fewest <= arguments && arguments <= callable.most) return {callable.op, true, {}};
     result.known = true;
+    // A name with several rows wants one of several numbers of arguments, and the message has all of them.
     if (!result.arity.empty()) result.arity += ", or ";
     result.arity += callable.most == kAny  ? fmt::format("{} or more", callable.fewest)
                     : callable.fewest == 0 ? "none"

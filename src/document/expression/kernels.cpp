@@ -53,6 +53,8 @@ void in_lanes(std::span<const Operand> operands, double* out, Index n, Lanes&& l
       const Index whole = length / kLanes * kLanes;
       if (whole > 0) lanes(pieces[I].piece(begin)..., out + begin, whole);
       if (whole == length) continue;
+      // The rest is brought to a whole group by repeating its last value, since beyond it there may be no
+      // memory. The results of the repetitions are dropped.
       double padded[N + 1][kLanes];
       const auto pad = [&](const double* values, double* to) {
         for (Index k = 0; k < kLanes; ++k) to[k] = values[std::min(whole + k, length - 1)];
@@ -81,7 +83,7 @@ void call_one(const Operand& a, double* out, Index n, F function) {
 }
 template <class F>
 void call_two(const Operand& a, const Operand& b, double* out, Index n, F function) {
-  // `out` may lie where a uniform operand is.
+  // `out` may lie where a uniform operand is, so that is read before anything is written.
   const double first_a = *a.data;
   const double first_b = *b.data;
   for (Index k = 0; k < n; ++k)
@@ -121,7 +123,8 @@ struct Equal {
 struct NotEqual {
   double operator()(double a, double b) const { return a != b ? 1.0 : 0.0; }
 };
-// A NaN on either side is the result.
+// A NaN on either side is the result: where `b` is one, the comparison is false and it is taken. The operator
+// | looks at both conditions, which leaves the loop without a branch.
 struct Min {
   double operator()(double a, double b) const { return (a < b) | (a != a) ? a : b; }
 };
@@ -133,6 +136,7 @@ struct Select {
 };
 
 bool apply_exact(Op op, std::span<const Operand> in, double* out, Index n) {
+  // a > b is b < a, also with NaN: fewer loops, and the same answers.
   const auto swapped = [&] { return std::array{in[1], in[0]}; };
   switch (op) {
     case Op::negate:
@@ -242,6 +246,8 @@ Index first_nonzero(const double* values, Index n) {
   return std::find_if(values, values + n, [](double value) { return value != 0.0; }) - values;
 }
 
+/// One sum in the order of the index. Several partial sums would be faster, but would round in another way
+/// wherever the length changes.
 double sum_of(const double* values, Index n) {
   double total = 0;
   for (Index k = 0; k < n; ++k) total += values[k];

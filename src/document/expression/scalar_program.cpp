@@ -25,6 +25,8 @@ ScalarProgram::ScalarProgram(const ExpressionTrees& trees) : trees_(trees) {
   first_constant_ = static_cast<Slot>(trees.names.size());
   for (const ExpressionNode& node : trees.nodes)
     if (node.op == Op::number) constants_.push_back(node.number);
+  // The layout is settled before anything is compiled: instructions refer to slots of outputs and registers
+  // by their final numbers.
   first_output_ = first_constant_ + static_cast<Slot>(constants_.size());
   first_register_ = first_output_ + static_cast<Slot>(trees.roots.size());
   slots_ = first_register_;
@@ -40,6 +42,8 @@ ScalarProgram::ScalarProgram(const ExpressionTrees& trees) : trees_(trees) {
 
 void ScalarProgram::compile(NodeId id) {
   const ExpressionNode& node = trees_.nodes[id];
+  // The root of an expression writes to its output right away; only a name, a number or a checked value has
+  // to be copied there.
   const bool is_root = trees_.roots[node.expression] == id;
   const Slot output = first_output_ + node.expression;
   if (node.op == Op::name) {
@@ -69,6 +73,8 @@ void ScalarProgram::compile_operation(NodeId id, std::optional<Slot> output) {
       .kind = draws ? Instruction::Kind::draw : Instruction::Kind::elementwise, .op = node.op, .node = id};
   for (const NodeId child : trees_.children_of(node)) {
     instruction.in[instruction.arity++] = slot_of_[child];
+    // Operands are given back before the result takes its register, so it may take one of theirs: kernels can
+    // write over an operand.
     give_back(slot_of_[child]);
   }
   instruction.out = output ? *output : take_register();
@@ -97,6 +103,7 @@ class ScalarRun {
       : program_(program), call_(call), rows_(call), capacity_(std::min(kChunk, call.range.size())) {
     const std::size_t arguments = call.arguments.size();
     operands_.resize(program.slots_);
+    // One piece of memory for everything, which never grows: `operands_` points into it.
     buffers_.resize((arguments + program.slots_ - program.first_register_) *
                     static_cast<std::size_t>(capacity_));
     for (const ArgumentView& argument : call.arguments) {
@@ -112,6 +119,8 @@ class ScalarRun {
     call_.completed = 0;
     while (load_chunk()) {
       for (const Instruction& instruction : program_.instructions_) execute(instruction);
+      // The outputs of the chunk are complete before it is counted, and it is counted before a failure is
+      // told: the elements before the one that failed are kept.
       store_uniform_outputs();
       call_.completed += count_;
       if (failed_) fail_by_condition(program_.trees_, *failed_);
@@ -145,6 +154,7 @@ class ScalarRun {
     do {
       const Index length = std::min(row_length_ - taken_, capacity_ - count_);
       for (std::size_t a = 0; a < readers_.size(); ++a)
+        // What is the same for the whole block is read with the first row of a chunk only.
         if (!constant_[a] || count_ == 0) read(a, argument_buffer(a) + count_, constant_[a] ? 1 : length);
       taken_ += length;
       count_ += length;
@@ -209,6 +219,7 @@ class ScalarRun {
   /// Cuts the chunk before the first element that fails; the rest is still computed for those before it.
   void check(const Instruction& instruction) {
     const Operand condition = operands_[instruction.in[0]];
+    // After an earlier check no element may be left; then even a uniform value is not looked at.
     const Index looked_at = condition.uniform ? std::min<Index>(count_, 1) : count_;
     const Index first = first_nonzero(condition.data, looked_at);
     if (first == looked_at) return;

@@ -39,6 +39,7 @@ class CsvReader {
   /// Reads the next record that is neither empty nor a comment; false at the end.
   bool next(std::vector<Cell>& cells) {
     while (next_line()) {
+      // Quotes may carry a record over several lines; messages name the first of them.
       record_line_ = line_;
       const std::string_view shown = trimmed(text_);
       const bool is_comment = shown.starts_with('#');
@@ -46,6 +47,7 @@ class CsvReader {
       if (is_comment || shown.empty()) continue;
       cells.clear();
       at_ = 0;
+      // A comma at the end of a record is followed by one more cell, which is empty.
       do cells.push_back(cell());
       while (at_ < text_.size() && text_[at_++] == ',');
       return true;
@@ -74,6 +76,8 @@ class CsvReader {
     if (!only_returns_) {
       const bool is_line = static_cast<bool>(std::getline(in_, text_));
       if (in_.bad()) refuse_file(file_, "cannot be read to its end.");
+      // The first read came to the end of the file without a line feed, but there are carriage returns: the
+      // file is read again from its beginning, with those as the ends of lines.
       if (line_ > 0 || !in_.eof() || text_.find('\r') == std::string::npos) return is_line;
       only_returns_ = true;
       in_.clear();
@@ -103,6 +107,8 @@ class CsvReader {
     return result;
   }
 
+  /// Two quotes in a row are one quote of the text. Only spaces may follow the closing one, up to the comma:
+  /// anything else would silently become a part of the cell or be lost.
   Cell quoted_cell() {
     Cell result{{}, true};
     while (true) {
@@ -125,6 +131,7 @@ class CsvReader {
   void continue_on_next_line() {
     const std::string begun = std::move(text_);
     if (!next_line()) refuse("a quote is not closed.");
+    // The record as a whole is held to the limit: a quote that is never closed would gather the whole file.
     text_ = begun + "\n" + text_;
     check_length();
   }
@@ -143,6 +150,7 @@ Scalar number_of(std::string_view text) {
   if (text.starts_with('+')) text.remove_prefix(1);
   const char* const end = text.data() + text.size();
   std::int64_t integer = 0;
+  // Integers are tried first. Read as floating point numbers, they would lose digits beyond 2^53.
   const auto whole = std::from_chars(text.data(), end, integer);
   if (whole.ptr == end && whole.ec == std::errc{}) return integer;
   if (whole.ptr == end && whole.ec == std::errc::result_out_of_range)
@@ -160,6 +168,7 @@ Scalar number_of(std::string_view text) {
 }
 
 Scalar scalar_of(const Cell& cell) {
+  // Quotes are how one writes a text that looks like a number.
   if (cell.quoted) return cell.text;
   if (cell.text.empty())
     throw Error(Category::bad_input_file, "the cell is empty. Write nan for a number that is missing.");
@@ -194,6 +203,7 @@ Value read_csv(const fs::path& file, const CsvColumns& columns) {
   std::vector<Cell> cells;
   if (!reader.next(cells)) refuse_file(file, "is empty: its first line must have the names of the columns.");
   const std::size_t width = cells.size();
+  // Comments above the header are common; only those below it may be rows that were lost.
   const std::size_t comments = reader.comments();
   const auto positions = find_columns(reader, cells, columns.names);
   ValueBuilder builder;
@@ -204,6 +214,7 @@ Value read_csv(const fs::path& file, const CsvColumns& columns) {
           fmt::format("the line has {} cells, but the first one names {} columns.", cells.size(), width));
     for (std::size_t k = 0; k < positions.size(); ++k) {
       try {
+        // Neither of the two knows the file: their complaints get the line and the column below.
         builder.add(scalar_of(cells[positions[k]]));
       } catch (const Error& error) {
         reader.refuse(fmt::format("column '{}': {}", printable(columns.names[k]), error.what()));

@@ -16,12 +16,14 @@ using Json = nlohmann::json;
 constexpr std::uintmax_t kMostJsonBytes = 256 * 1024 * 1024;  // it takes several times as much in memory
 constexpr int kDeepestJson = 32;
 
-/// Where in a JSON value something is: `[0, 3]`.
+/// Reads nested lists into one array. The first items of all levels tell its shape, to which everything else
+/// is held; `index_` is the place that messages name, such as `[0, 3]`.
 class JsonList {
  public:
   JsonList(const fs::path& file, const Json& root) : file_(file) {
     const Json* level = &root;
     for (; level->is_array(); level = &level->front()) {
+      // The limit also bounds how often `walk` calls itself, which is once per level of the shape.
       if (shape_.size() == kDeepestJson)
         refuse_file(file_, fmt::format("has lists nested more than {} deep.", kDeepestJson));
       shape_.push_back(static_cast<Index>(level->size()));
@@ -66,6 +68,8 @@ class JsonList {
       case Json::value_t::string:
         return at.get<std::string>();
       case Json::value_t::number_unsigned:
+        // The parser calls every integer that has no sign unsigned; those of int64 are taken, larger ones
+        // would wrap.
         if (at.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
           refuse("this integer does not fit into 64 bits.");
         return at.get<std::int64_t>();
@@ -92,6 +96,7 @@ class JsonList {
 
 Value read_json(const fs::path& file) {
   std::ifstream in = open_input_file(file);
+  // The size is compared before the file is parsed, since the parser keeps all of it in memory.
   const std::uintmax_t size = fs::file_size(file);
   if (size > kMostJsonBytes)
     throw Error(Category::too_large,

@@ -32,6 +32,8 @@ class NpyReader {
 
   Value read() {
     const NpyHeader header = read_header();
+    // The header is not trusted: what it announces is compared with the size of the file before any memory is
+    // taken for it.
     const std::uint64_t bytes = array_bytes(header.shape, header.type->size);
     const auto begin = static_cast<std::uintmax_t>(in_.tellg());
     const std::uintmax_t expected = begin + bytes;
@@ -39,12 +41,15 @@ class NpyReader {
       refuse_file(file_,
                   fmt::format("has {} bytes, but its header of shape {} needs {} (it is damaged or cut).",
                               fs::file_size(file_), to_string(header.shape), expected));
+    // A large array that lies in the file as it would in memory stays there: the value refers to that stretch
+    // of the file. Its begin has to be a multiple of the size of a value.
     if (bytes >= smallest_lazy_input && lies_as_in_memory(header) && begin % header.type->size == 0)
       return Value::from_file(*header.type, header.shape, FileStretch::of(file_, begin, bytes));
     check_fits(header.shape, header.type->size);
     std::shared_ptr<std::byte[]> values(new std::byte[bytes]);
     take(values.get(), bytes);
     if (header.swapped) swap_bytes({values.get(), bytes}, *header.type);
+    // A bool in memory is 0 or 1. To read another byte as one would be undefined, so damage is found here.
     if (header.type->kind == Kind::boolean) check_booleans({values.get(), bytes});
     if (header.fortran && header.shape.size() > 1) values = transposed(values.get(), header);
     return Value::from_bytes(*header.type, header.shape, std::move(values));
@@ -108,6 +113,8 @@ class NpyReader {
     refuse_file(file_, "has a header that cannot be read (it is damaged).");
   }
 
+  /// The header is a Python dictionary with three keys, in any order. Their names occur nowhere else in it,
+  /// so it is enough to search for them.
   std::string_view value_of(std::string_view text, std::string_view key) const {
     const std::size_t at = text.find(key);
     if (at == std::string_view::npos) refuse_header();
@@ -133,12 +140,15 @@ class NpyReader {
     header.swapped = order == (std::endian::native == std::endian::little ? '>' : '<');
   }
 
+  /// A complex number is two numbers, of which each has its own byte order.
   static void swap_bytes(std::span<std::byte> values, const ElementType& type) {
     const bool is_complex = type.kind == Kind::complex64 || type.kind == Kind::complex128;
     const std::size_t word = is_complex ? type.size / 2 : type.size;
     for (std::size_t at = 0; at < values.size(); at += word) std::reverse(&values[at], &values[at] + word);
   }
 
+  /// Booleans are left out, because each of their bytes has to be looked at. In one dimension both orders are
+  /// the same.
   static bool lies_as_in_memory(const NpyHeader& header) {
     return !header.swapped && !(header.fortran && header.shape.size() > 1) &&
            header.type->kind != Kind::boolean;

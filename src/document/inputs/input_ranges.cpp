@@ -53,6 +53,7 @@ Value points_of(const Interval& interval, Inner&& inner) {
   ArrayMaker<double> maker({interval.count});
   double* const points = maker.data();
   for (Index k = 0; k + 1 < interval.count; ++k) points[k] = inner(k);
+  // The ends are set and not computed, as no rounding may move them. With a single point, that is the first.
   if (interval.count > 0) points[0] = interval.first;
   if (interval.count > 1) points[interval.count - 1] = interval.last;
   return std::move(maker).finish();
@@ -77,6 +78,7 @@ Steps read_steps(const Yaml& spec) {
   want_items(spec, 1, 3, kArange);
   Steps steps;
   for (std::size_t k = 0; k < spec.size(); ++k) {
+    // A single number is the stop; the start is then 0.
     const std::size_t position = spec.size() == 1 ? 1 : k;
     steps.numbers[position] = finite(spec.item(k), kArange);
     const Scalar scalar = spec.item(k).scalar();
@@ -97,6 +99,8 @@ Value integer_range(const Steps& steps) {
   std::uint64_t count = 0;
   if (step > 0 && from < to) count = (stop - start - 1) / stride + 1;
   if (step < 0 && from > to) count = (start - stop - 1) / (0 - stride) + 1;
+  // More than fits into an `Index` would come out negative. So much is more than any memory, and is refused
+  // when the array is made.
   constexpr std::uint64_t kMost = std::uint64_t{1} << 62U;
   ArrayMaker<std::int64_t> maker({static_cast<Index>(std::min(count, kMost))});
   for (std::uint64_t k = 0; k < count; ++k) maker.data()[k] = static_cast<std::int64_t>(start + k * stride);
@@ -106,8 +110,10 @@ Value integer_range(const Steps& steps) {
 Value number_range(const Steps& steps) {
   const auto [start, stop, step] = steps.numbers;
   const double count = std::max(0.0, std::ceil((stop - start) / step));
+  // The conversion of a larger number would be undefined; an array of this size is refused when it is made.
   constexpr double kMost = 4611686018427387904;  // 2^62
   ArrayMaker<double> maker({static_cast<Index>(std::min(count, kMost))});
+  // Each point is computed from the start: steps that are added up would also add up their rounding errors.
   for (Index k = 0; k < maker.size(); ++k) maker.data()[k] = start + static_cast<double>(k) * step;
   return std::move(maker).finish();
 }
@@ -174,6 +180,8 @@ Value read_random(const Yaml& spec, const std::string& name) {
   const std::uint64_t stream = stream_of(name.c_str());
   ArrayMaker<double> maker({distribution.count});
   for (Index k = 0; k < distribution.count; ++k) {
+    // Each value has its own place in the stream of its input. So it depends neither on how many values there
+    // are nor on what else the document draws.
     Random random(distribution.seed, stream, static_cast<std::uint64_t>(k));
     maker.data()[k] = distribution.normal
                           ? distribution.a + distribution.b * random.normal()

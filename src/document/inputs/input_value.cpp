@@ -41,6 +41,8 @@ class NestedList {
       shape_.push_back(static_cast<Index>(level.size()));
       if (level.size() == 0) break;
     }
+    // The shape is complete by now, and every list is held to it: the first items may be the ones that are
+    // wrong, but some item has to be the measure.
     walk(root, 0);
   }
 
@@ -110,10 +112,12 @@ Value make_value(const Maker& maker, const Yaml& spec, const std::string& name) 
   if (maker.key == "arange") return read_arange(argument);
   if (maker.key == "geomspace") return read_geomspace(argument);
   if (maker.key == "random") return read_random(argument, name);
+  // Paths are relative to the document in which they stand, wherever the program was started.
   const std::filesystem::path file = spec.source().folder() / read_text(argument, "a file");
   if (maker.key == "csv") return read_csv(file, csv_columns(spec));
   if (maker.key == "json") return read_json(file);
   if (maker.key == "npy") return read_npy(file);
+  // That there is a dataset was seen by `check_value`.
   return read_hdf5(file, spec.find("dataset")->text());
 }
 
@@ -147,6 +151,7 @@ void check_value(const Yaml& spec, bool files) {
     spec.refuse(
         fmt::format("values from files are for inputs only. Write the value out, or make it an input."));
   if (maker.is_file) {
+    // Only the form is looked at: a document can be checked where its files are not.
     if (read_text(argument, "the path of a file").empty()) argument.refuse("expected the path of a file.");
     if (maker.key == "csv") csv_columns(spec);
     if (maker.key == "hdf5" && !spec.find("dataset"))

@@ -23,6 +23,8 @@ class FunctionReader {
   FunctionReader(const Yaml& spec, PluginCache& plugins) : spec_(spec), plugins_(plugins) {}
 
   FunctionEntry read() {
+    // The names come first, as the body is made from them. What the document says of the rest comes behind
+    // the body and goes over what a plugin says. The parts are checked against each other once all are there.
     check_keys(spec_, kFunctionKeys);
     read_names();
     Function function = spec_.find("plugin") ? plugin_function() : expression();
@@ -31,7 +33,8 @@ class FunctionReader {
     read_values_of(function);
     read_attributes(function);
     check(function);
-    // All that stands here is without the scope.
+    // The names of an entry are written without its scope, which is put before them when all have been read.
+    // The output names are asked for behind that: places are found by the full ones.
     if (const auto scope = find("scope"))
       at_place(*scope, [&] { function.scope(read_text(*scope, "the name of a scope")); });
     FunctionEntry entry{std::move(function), spec_.place(), {}, expressions_};
@@ -113,6 +116,8 @@ class FunctionReader {
 
   std::shared_ptr<const Plugin> load(const std::string& name) const {
     const std::filesystem::path path = find_plugin(name, spec_.source().folder());
+    // Paths and not names tell plugins apart: the same name may lead to different files from different
+    // folders.
     auto& plugin = plugins_[path];
     if (!plugin) plugin = Plugin::load(path);
     return plugin;
@@ -178,11 +183,15 @@ class FunctionReader {
     Inputs bound = function.bound_values();
     if (const auto spec = find("defaults"))
       for (auto& [name, value] : read_values(*spec, "a mapping from parameters to their defaults")) {
+        // A parameter with a default may be given as an input, which a value that the plugin bound would
+        // forbid.
         bound.erase(name);
         defaults[name] = value;
       }
     if (const auto spec = find("bound"))
       for (auto& [name, value] : read_values(*spec, "a mapping from parameters to their values")) {
+        // A plugin's own default gives way to a bound value. One that the document gives beside it stays, so
+        // that the check of the function refuses the contradiction.
         if (!find("defaults") || !find("defaults")->find(name)) defaults.erase(name);
         bound[name] = value;
       }
@@ -222,6 +231,8 @@ class FunctionReader {
     }
   }
 
+  /// Errors of a function know no document. Their category, and where that is not enough their words, tell
+  /// which key made them.
   std::string_view blamed_key(const Error& error) const {
     const std::string_view text = error.what();
     switch (error.category()) {

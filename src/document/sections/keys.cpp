@@ -18,6 +18,8 @@ constexpr std::string_view kDocumentLater[] = {"scope"};
 constexpr std::string_view kFunction[] = {
     "output",     "expr",           "plugin",    "function",  "mapspec", "defaults",  "bound", "renames",
     "parameters", "internal_shape", "resources", "isolation", "units",   "long_name", "cache", "scope"};
+// These belong to the format, but not to this version: they are refused as such, so that nobody looks for a
+// typing error in them.
 constexpr std::string_view kFunctionLater[] = {"command", "returns", "timeout", "retries",
                                                "env",     "workdir", "stdin",   "dtype"};
 
@@ -33,6 +35,8 @@ std::vector<std::string_view> keys_of_map() {
     if (row.in_documents()) keys.push_back(row.name);
   return keys;
 }
+// It stands before `kMapKeys`, which refers to its memory: the variables of one file are made from top to
+// bottom. The table of options is constant, and so is there before either.
 const std::vector<std::string_view> kMap = keys_of_map();
 
 constexpr std::string_view kRun[] = {"name", "inputs", "axes"};

@@ -33,6 +33,7 @@ void read_option(const OptionRow& row, const Yaml& spec, const std::vector<std::
   if (!row.per_output || !spec.is_map()) return say("", spec);
   for (std::size_t k = 0; k < spec.size(); ++k) {
     const std::string& output = spec.key(k).text();
+    // The empty name is allowed: it stands for all outputs that are not named.
     if (!output.empty() && std::find(outputs.begin(), outputs.end(), output) == outputs.end())
       spec.key(k).refuse(
           fmt::format("no function has the output '{}'.{}", printable(output), suggestion(output, outputs)),
@@ -44,6 +45,8 @@ void read_option(const OptionRow& row, const Yaml& spec, const std::vector<std::
 }  // namespace
 
 OptionValues read_map_section(const Yaml& spec, const std::vector<std::string>& outputs) {
+  // Unknown keys are refused first, with a suggestion: to `option_row` an unknown name is a bug of the
+  // program.
   check_keys(spec, kMapKeys);
   OptionValues values;
   for (std::size_t k = 0; k < spec.size(); ++k)

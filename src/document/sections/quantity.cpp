@@ -20,7 +20,7 @@ struct Unit {
   std::int64_t size;
 };
 
-/// What is counted, and how one writes it. The first unit is the one of numbers without any.
+/// What is counted, and how one writes it. A number without a unit is in the plain one.
 struct Quantity {
   const char* what;
   const char* expected;
@@ -65,6 +65,7 @@ std::int64_t size_of(std::string_view unit, const Quantity& quantity, const Yaml
 std::int64_t read_quantity(const Yaml& value, const Quantity& quantity) {
   if (!value.is_scalar()) value.refuse_type(quantity.expected);
   const std::string& text = value.text();
+  // The first character is looked at, because std::from_chars would also read a minus sign, inf and nan.
   if (text.empty() || !(is_digit(text.front()) || text.front() == '.')) value.refuse_type(quantity.expected);
   long double number = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -73,6 +74,7 @@ std::int64_t read_quantity(const Yaml& value, const Quantity& quantity) {
   unit.remove_prefix(std::min(unit.find_first_not_of(' '), unit.size()));
   const long double amount = std::round(number * static_cast<long double>(size_of(unit, quantity, value)));
   constexpr auto kMost = static_cast<long double>(std::numeric_limits<std::int64_t>::max());
+  // A number that is out of range leaves `number` at 0, so its amount alone would not show it.
   if (problem != std::errc{} || amount >= kMost)
     value.refuse(fmt::format("{} is too large: expected {}.", printable(text), quantity.expected),
                  Category::too_large);

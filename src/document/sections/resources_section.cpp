@@ -24,7 +24,8 @@ int read_count(const Yaml& value, int least) {
   return static_cast<int>(count);
 }
 
-/// A number is one for all calls; anything else is a rule that gives each call its own.
+/// A number holds for all calls, and takes the place of a rule that a plugin gave. A text is a rule, which
+/// gives each call its own number of ranks.
 void read_ranks(const Yaml& spec, Function& function, Resources& needs) {
   const bool is_number = !spec.is_scalar() || !std::holds_alternative<std::string>(spec.scalar());
   if (is_number) {
@@ -39,7 +40,10 @@ void read_ranks(const Yaml& spec, Function& function, Resources& needs) {
       spec.refuse("the expression for the ranks uses no parameter of the function. Write the number itself.");
     function.ranks(RankRule{names, make_expression_body(expressions, names)});
     needs.ranks = 1;
+    // The positions are asked for the sake of the complaint about a name that is no parameter: here the place
+    // of the rule is still known.
     function.rank_rule_positions();
+    // All three are an `Error`, so the most special one comes first; the second has its place already.
   } catch (const ExpressionError& error) {
     throw PlacedError(spec.place_in_text(error.offset()), error.category(), error.what());
   } catch (const PlacedError&) {
@@ -53,6 +57,7 @@ void read_ranks(const Yaml& spec, Function& function, Resources& needs) {
 
 void read_resources(const Yaml& spec, Function& function) {
   check_keys(spec, kResourceKeys);
+  // What the document does not name stays as a plugin says it.
   Resources needs = function.resources();
   if (const auto ranks = spec.find("ranks")) read_ranks(*ranks, function, needs);
   if (const auto threads = spec.find("threads")) needs.threads = read_count(*threads, 1);
