@@ -59,7 +59,8 @@ WaveDirector::WaveDirector(const WaveParts& parts, const WorkerGroups& groups, R
       team_timeout_(team_grace(parts.setup.options)),
       todo_(parts.setup.pipeline.functions().size()) {}
 
-WaveOutcome WaveDirector::direct(std::size_t wave) {
+WaveOutcome WaveDirector::direct(std::size_t wave, WaveOutcome begun) {
+  outcome_ = std::move(begun);
   try {
     hand_out(wave);
   } catch (const Error& error) {

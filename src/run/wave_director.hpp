@@ -32,10 +32,10 @@ class WaveDirector {
   /// `remote`: the other ranks, or null.
   WaveDirector(const WaveParts& parts, const WorkerGroups& groups, RemotePool* remote);
 
-  /// Returns when nobody computes any more. Whatever goes wrong is in the outcome, which the others are told
-  /// at the end of the wave, so that none of them is left waiting. Throws only when a rank is lost: nobody is
-  /// there to be told.
-  WaveOutcome direct(std::size_t wave);
+  /// `begun`: what is known of the wave before any block. Returns when nobody computes any more. Whatever goes
+  /// wrong is in the outcome, which the others are told at the end of the wave, so that none of them is left
+  /// waiting. Throws only when a rank is lost: nobody is there to be told.
+  WaveOutcome direct(std::size_t wave, WaveOutcome begun);
 
   void on_block_done(WorkerGroup& group, WorkerId worker, const Block& block, BlockReport& report,
                      TimePoint now);
