@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Builds the pipeline that a golden case describes.
 #include "golden/case_pipeline.hpp"
 
 #include <mpipe/core/error.hpp>

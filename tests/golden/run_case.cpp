@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Runs a golden case and compares what comes out with what it expects.
 #include "golden/run_case.hpp"
 
 #include <mpipe/core/error.hpp>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The functions of random pipelines for floating and complex numbers.
 #include "property/typed_functions.hpp"
 
 #include <complex>

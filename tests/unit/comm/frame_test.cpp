@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Frames are read as they were written, and what is no frame of the run is refused.
 #include "comm/api/frame.hpp"
 
 #include "support/expect_error.hpp"

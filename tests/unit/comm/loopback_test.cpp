@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The network within one process delivers in order, and loses, doubles and delays what it is told to.
 #include "comm/api/loopback.hpp"
 
 #include "support/expect_error.hpp"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Waits poll at first, then back off, and give up at their limit.
 #include "comm/api/waiter.hpp"
 
 #include "support/expect_error.hpp"

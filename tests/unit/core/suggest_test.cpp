@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Names that are close to a misspelt one are suggested, and no others.
 #include "core/api/suggest.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Each C++ type of a value has one description, which knows its kind, size and items.
 #include <mpipe/data/element_type.hpp>
 
 #include "support/expect_error.hpp"
