@@ -68,6 +68,7 @@ constexpr std::array kCategories{
     CategoryInfo{Category::rank_lost, "rank_lost", 5},
     CategoryInfo{Category::internal_error, "internal_error", 5},
     CategoryInfo{Category::cancelled, "cancelled", 75},
+    CategoryInfo{Category::drained, "drained", 75},
     CategoryInfo{Category::folder_refused, "folder_refused", 3},
     CategoryInfo{Category::resume_mismatch, "resume_mismatch", 3},
     CategoryInfo{Category::storage_failed, "storage_failed", 4},

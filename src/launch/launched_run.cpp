@@ -45,7 +45,7 @@ MapOutcome outcome_of(const std::string& name, const std::function<Results()>& r
     outcome.error = std::make_shared<const Error>(error);
   }
   const Category category = outcome.error->category();
-  outcome.state = category == Category::cancelled ? RunState::cancelled : RunState::failed;
+  outcome.state = end_state(category);
   outcome.exit_code = exit_code(category);
   return outcome;
 }

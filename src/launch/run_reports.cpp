@@ -81,7 +81,7 @@ Failure failure_of(const Error& error) {
 /// than shown to a user.
 RunState get_end_state(ByteReader& in) {
   const auto state = in.get_enum(RunState::stale);
-  if (state != RunState::completed && state != RunState::failed && state != RunState::cancelled)
+  if (state == RunState::pending || state == RunState::running || state == RunState::stale)
     in.fail("the state of a run that has not ended");
   return state;
 }

@@ -4,6 +4,7 @@
 
 #include <mpipe/options/choices.hpp>
 
+#include "core/api/quantity.hpp"
 #include "core/api/text.hpp"
 
 #include <fmt/format.h>
@@ -69,6 +70,10 @@ constexpr OptionRow kTable[] = {
     {.name = "retries", .type = Type::number, .reach = Reach::document, .value = "N", .fallback = "0",
      .help = "Try an element that fails again, at most N times, before it counts as failed",
      .most = 1'000'000},
+    {.name = "deadline", .type = Type::moment, .reach = Reach::document, .value = "TIME",
+     .fallback = "the end of the Slurm job, if there is one",
+     .help = "Stop in order, with all stored, before this time: from now on (`90`, `30min`, `1-12:00:00`), or a "
+             "moment (`2026-12-01T08:00`, `@1764576000`); exit code 75, and `--resume` goes on"},
     {.name = "retry_failed", .type = Type::presence,
      .help = "With `--resume`: compute again what failed under `continue`, and what that blocked"},
     {.name = "rank0", .type = Type::word, .reach = Reach::variable, .fallback = "auto",
@@ -159,6 +164,9 @@ void check_option(const OptionRow& row, const std::string& text) {
       return;
     case OptionType::number:
       option_number(row, text);
+      return;
+    case OptionType::moment:
+      parse_moment(text, {});
       return;
     case OptionType::word:
       if (std::find(row.words.begin(), row.words.end(), text) == row.words.end())

@@ -4,6 +4,8 @@
 
 #include <mpipe/core/error.hpp>
 
+#include "core/api/quantity.hpp"
+
 #include <fmt/format.h>
 
 #include <charconv>
@@ -67,6 +69,9 @@ class OptionBinder {
   void read(std::uint64_t& number) { number = values_.number(name_); }
   void read(Index& number) { number = static_cast<Index>(values_.number(name_)); }
   void read(std::optional<Index>& number) { number = static_cast<Index>(values_.number(name_)); }
+  void read(std::optional<WallTime>& moment) {
+    moment = parse_moment(values_.text(name_), std::chrono::system_clock::now());
+  }
   void read(Named<ErrorHandling>& handling) { handling = values_.text(name_); }
   void read(Rank0& role) { role = Named<Rank0>(values_.text(name_)).value(); }
   void read(std::vector<std::string>& names) { names = values_.list(name_); }

@@ -38,9 +38,7 @@ class KeptStatus {
   }
   void finish(const Error& error) {
     if (!writer_) return;
-    const bool cancelled = error.category() == Category::cancelled;
-    writer_->finish(cancelled ? RunState::cancelled : RunState::failed, exit_code(error.category()),
-                    error.what());
+    writer_->finish(end_state(error.category()), exit_code(error.category()), error.what());
   }
 
  private:

@@ -21,6 +21,12 @@ namespace {
 /// Frames travel on a communicator of their own, so one number serves every run.
 constexpr RunId kRunId = 1;
 
+/// The deadline of the run as a moment of the run's own clock, which nobody sets while it goes on.
+std::optional<TimePoint> deadline_of(const MapOptions& options, const Clock& clock) {
+  if (!options.deadline) return std::nullopt;
+  return clock.now() + (*options.deadline - std::chrono::system_clock::now());
+}
+
 std::shared_ptr<RunObserver> observer_of(const Communicator& comm, const MapOptions& options) {
   return comm.is_root() ? options.observer : nullptr;
 }
@@ -42,7 +48,8 @@ MapRun::MapRun(const Communicator& comm, std::unique_ptr<RunSetup> setup, const 
       arrays_(plan_),
       progress_(plan_),
       store_(*setup_),
-      assumed_(plan_.outputs().size(), false) {
+      assumed_(plan_.outputs().size(), false),
+      drain_watch_(deadline_of(setup_->options, clock)) {
   store_.open(comm_);
   progress_.take_stored(store_.stored(), setup_->keeps_failed());
   for (const auto& [output, internal] : store_.found_shapes()) plan_.resolve(output, internal);
@@ -64,7 +71,8 @@ MapRun::MapRun(const Communicator& comm, std::unique_ptr<RunSetup> setup, RunCon
       arrays_(plan_),
       progress_(plan_),
       store_(*setup_),
-      assumed_(plan_.outputs().size(), false) {
+      assumed_(plan_.outputs().size(), false),
+      drain_watch_(std::nullopt) {
   attach_ranks();
 }
 
@@ -116,7 +124,8 @@ void MapRun::lead() {
   for (bool more = true; more;) {
     if (control_ != nullptr && wave_ + 1 == plan_.wave_count()) control_->on_last_wave();
     WaveDirector director(
-        {comm_, clock_, *setup_, progress_, store_, *workers_, arrays_, observer_, control_}, groups, others);
+        {comm_, clock_, *setup_, progress_, store_, *workers_, arrays_, observer_, control_, drain_watch_},
+                          groups, others);
     outcome_ = director.direct(wave_, std::move(outcome_));
     // The others are in `serve` and enter the collective calls of `finish_wave` when they read the barrier,
     // so it must be sent before rank 0 enters them itself.
@@ -156,6 +165,7 @@ void MapRun::on_turn(TimePoint now) { store_.maintain(now); }
 
 void MapRun::begin_wave() {
   outcome_ = {};
+  drain_watch_.on_wave();
   progress_.begin_wave();
   progress_.find_blocked(wave_);
   together(comm_, [&] {
@@ -190,7 +200,9 @@ bool MapRun::finish_wave() {
   progress_.find_blocked(wave_);
   mark_blocked();
   store_.resolve(assumed_);
+  const TimePoint began = clock_.now();
   store_.commit(arrays_);
+  drain_watch_.on_commit(clock_.now() - began);
   for (const OutputId output : outputs_of_wave(plan_, wave_))
     if (const PartialArray* array = arrays_.find(output))
       progress_.add_done(output, united_elements(comm_, array->have()));
@@ -334,14 +346,13 @@ void MapRun::throw_outcome(Results partial) {
   }
   if (outcome_.failures.empty() && !outcome_.too_many_failures) {
     const std::string folder = setup_->options.run_folder;
-    const std::string text =
-        folder.empty() ? "the run was cancelled."
-                       : fmt::format(
-                             "the run was cancelled. What was done before is kept in '{}': go on by "
-                             "resume.",
-                             folder);
-    tell_end("cancelled", text);
-    throw RunStopped(Error(Category::cancelled, text), results);
+    const bool drained = outcome_.drained && !outcome_.cancelled;
+    std::string text = drained ? "the run stopped in order, as its time ends or somebody asked for it."
+                               : "the run was cancelled.";
+    if (!folder.empty())
+      text += fmt::format(" What was done before is kept in '{}': go on by resume.", folder);
+    tell_end(drained ? "drained" : "cancelled", text);
+    throw RunStopped(Error(drained ? Category::drained : Category::cancelled, text), results);
   }
   // Failures arrived in the order in which ranks reported them. Sorted, the same run fails with the same
   // message.

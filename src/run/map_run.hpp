@@ -5,6 +5,7 @@
 
 #include "run/api/run_control.hpp"
 #include "run/guarded_observer.hpp"
+#include "run/drain_watch.hpp"
 #include "run/local_workers.hpp"
 #include "run/run_progress.hpp"
 #include "run/run_setup.hpp"
@@ -77,6 +78,7 @@ class MapRun final : private WorkerEvents {
   StoreSession store_;
   std::unique_ptr<LocalWorkers> workers_;  ///< made anew when ranks join
   std::vector<bool> assumed_;  ///< by output: its shape is not known, and counts as empty in this start
+  DrainWatch drain_watch_;
   WaveOutcome outcome_;        ///< of the wave that ended last
   std::size_t wave_ = 0;       ///< the wave at hand
   std::uint32_t worker_count_ = 1;

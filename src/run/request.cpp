@@ -6,6 +6,7 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/hdf5_input.hpp>
 
+#include "core/api/quantity.hpp"
 #include "core/api/text.hpp"
 
 #include <fmt/format.h>
@@ -40,6 +41,7 @@ class OptionWriter {
     out_.put_text(text);
   }
   void put(const Duration& time) { out_.put(time.count()); }
+  void put(const WallTime& moment) { out_.put(moment.time_since_epoch().count()); }
   void put(const ExecutorChoice& executor) { put(executor.to_string()); }
   /// Only rank 0 makes the pools of a program's own executors: the others know whether these use threads.
   void put(const UserExecutor& executor) { out_.put(executor.threads); }
@@ -100,6 +102,7 @@ class OptionReader {
   requires(!std::is_enum_v<T>) void get(T& value) { value = in_.get<T>(); }
   void get(std::string& text) { text = in_.get_text(); }
   void get(Duration& time) { time = Duration(in_.get<Duration::rep>()); }
+  void get(WallTime& moment) { moment = WallTime(WallTime::duration(in_.get<WallTime::rep>())); }
   void get(ExecutorChoice& executor) { executor = in_.get_text(); }
   void get(UserExecutor& executor) { executor.threads = in_.get<bool>(); }
   void get(ChunkSize& size) {

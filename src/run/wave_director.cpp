@@ -99,6 +99,16 @@ void WaveDirector::hand_out(std::size_t wave) {
     dispatchers.emplace_back(group->scheduler, *group->pool, parts_.clock,
                              listeners.emplace_back(*this, *group));
   dispatch(dispatchers, parts_.comm.wait_options());
+  if (outcome_.drained) note_drained(wave);
+}
+
+/// A drain that found no work to leave out is none: the run goes on to its next wave, or is complete.
+void WaveDirector::note_drained(std::size_t wave) {
+  const RunSetup& setup = parts_.setup;
+  const std::vector<StageId> stages = setup.plan.stages_of_wave(wave);
+  outcome_.drained = std::any_of(stages.begin(), stages.end(), [&](StageId stage) {
+    return groups_[setup.settings.executor_of_stage[stage.value]]->scheduler.unfinished(stage) > 0;
+  });
 }
 
 /// Gives the scheduler the elements of a stage, if there is anything known about them.
@@ -161,9 +171,11 @@ void WaveDirector::on_turn(TimePoint now) {
   if (now - last_tick_ < kTick) return;
   last_tick_ = now;
   parts_.observer.on_tick(now);
-  if (parts_.control == nullptr || outcome_.cancelled || !parts_.control->cancelled()) return;
-  outcome_.cancelled = true;
-  drain(now);
+  const bool cancelled = parts_.control != nullptr && !outcome_.cancelled && parts_.control->cancelled();
+  const bool drained = !outcome_.drained && (drain_requested() || parts_.drain_watch.is_due(now));
+  outcome_.cancelled = outcome_.cancelled || cancelled;
+  outcome_.drained = outcome_.drained || drained;
+  if (cancelled || drained) drain(now);
 }
 
 /// Takes note of the first `handled` elements of a block.
@@ -174,6 +186,7 @@ void WaveDirector::note(WorkerGroup& group, WorkerId worker, const Block& block,
     parts_.store.append_late(parts_.workers.runner(), block, report);
   for (LateShape& late : report.late_shapes) note_shape(block, std::move(late), now);
   parts_.observer.on_block_done(group.workers[worker.value], block, handled, report.busy, now);
+  parts_.drain_watch.on_block(block.stage.value, handled, report.busy);
   if (handled > 0) tell_progress(block, handled, report, now);
   if (group.wants_commit(worker, report.journal_bytes)) wants_commit_ = true;
 }
@@ -263,12 +276,14 @@ bool WaveDirector::may_commit() const {
 /// Everybody stops between two elements and commits what there is.
 void WaveDirector::commit() {
   wants_commit_ = false;
+  const TimePoint began = parts_.clock.now();
   for (const auto& group : groups_) group->pool->quiesce();
   // The others enter the collective commit when they read this. It follows `quiesce`, after which no block
   // changes an array, and precedes rank 0's own commit, which waits for theirs.
   if (remote_ != nullptr) remote_->send_commit(parts_.store.next_commit());
   parts_.store.commit(parts_.arrays);
   for (const auto& group : groups_) group->pool->resume();
+  parts_.drain_watch.on_commit(parts_.clock.now() - began);
 }
 
 void WaveDirector::drain(TimePoint now) {

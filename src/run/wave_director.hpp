@@ -4,6 +4,7 @@
 #pragma once
 
 #include "run/api/run_control.hpp"
+#include "run/drain_watch.hpp"
 #include "run/guarded_observer.hpp"
 #include "run/local_workers.hpp"
 #include "run/store_session.hpp"
@@ -24,6 +25,7 @@ struct WaveParts {
   const RunArrays& arrays;
   RunObserver& observer;
   RunControl* control;  ///< null: nobody has anything to say
+  DrainWatch& drain_watch;
 };
 
 /// Hands out the blocks of one wave, and takes note of what comes of them.
@@ -56,6 +58,7 @@ class WaveDirector {
   void note_failed(BlockReport& report, TimePoint now);
   void mark_failed(FunctionId function, const RangeSet& elements);
   void note_shape(const Block& block, LateShape late, TimePoint now);
+  void note_drained(std::size_t wave);
   bool may_commit() const;
   void commit();
   void drain(TimePoint now);

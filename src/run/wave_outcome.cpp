@@ -26,6 +26,7 @@ Bytes encode(const WaveOutcome& outcome) {
   put_failures(out, outcome.details);
   out.put(outcome.too_many_failures);
   out.put(outcome.cancelled);
+  out.put(outcome.drained);
   return std::move(out.bytes());
 }
 
@@ -45,6 +46,7 @@ WaveOutcome decode(std::span<const std::byte> bytes) {
   outcome.details = get_failures(in);
   outcome.too_many_failures = in.get<bool>();
   outcome.cancelled = in.get<bool>();
+  outcome.drained = in.get<bool>();
   in.expect_end();
   return outcome;
 }

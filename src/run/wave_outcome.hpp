@@ -21,7 +21,8 @@ struct WaveOutcome {
   std::vector<Failure> details;    ///< of some of the failed elements
   bool too_many_failures = false;  ///< more than `max_failures`
   bool cancelled = false;          ///< by those who started the run
-  bool stopped() const { return error || !failures.empty() || too_many_failures || cancelled; }
+  bool drained = false;            ///< elements were left out, as the time of the run ends
+  bool stopped() const { return error || !failures.empty() || too_many_failures || cancelled || drained; }
 };
 
 /// Collective. Rank 0's outcome, on every rank.

@@ -67,6 +67,7 @@ enum class Category {
   rank_lost,
   internal_error,
   cancelled,
+  drained,
   // the run folder and the disk
   folder_refused,
   resume_mismatch,

@@ -87,6 +87,9 @@ struct MapOptions {
   /// come back from it within this time, rank 0 gives up (`Error`, rank_lost): they wait for each other for
   /// ever. Without: `MPIPE_TEAM_GRACE` (seconds), else 30 s.
   std::optional<Duration> team_grace = {};
+  /// When all must be stored, by the clock on the wall. Before that, in the time that elements and storing take as
+  /// far as this run has seen, no more work is handed out, and the run ends as `drained`; a resume goes on with it.
+  std::optional<std::chrono::system_clock::time_point> deadline = {};
   bool retry_failed = false;              ///< with `resume`: compute again what failed, and what it blocked
   std::vector<std::string> outputs = {};  ///< compute only what these need; empty: everything
   /// Outputs may be among the inputs, and only what lies behind the inputs is computed (see
@@ -123,6 +126,7 @@ void visit_options(Options& options, Visit&& visit) {
   visit("chunksizes", options.chunksizes);
   visit("error_handling", options.error_handling);
   visit("max_failures", options.max_failures);
+  visit("deadline", options.deadline);
   visit("retries", options.retries);
   visit("team_grace", options.team_grace);
   visit("retry_failed", options.retry_failed);

@@ -24,6 +24,7 @@ enum class OptionType : std::uint8_t {
   list,        ///< a text; the flag may be repeated
   names,       ///< several texts after one flag
   number,      ///< a whole number
+  moment,      ///< see `parse_moment`
   word,        ///< one of a few words
   executor,    ///< see `ExecutorChoice`
   block_size,  ///< a number of elements, or `auto`

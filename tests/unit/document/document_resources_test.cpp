@@ -115,7 +115,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Refusal{"NoMemory", "{memory: 0}", kBad, "doc.yaml:2:44: expected an amount of memory such as 2GB"},
         Refusal{"NegativeMemory", "{memory: -2GB}", kBad, "doc.yaml:2:44: expected an amount of memory"},
-        Refusal{"MemoryInWords", "{memory: much}", kBad, "but found the text 'much'"},
+        Refusal{"MemoryInWords", "{memory: much}", kBad, "but found 'much'"},
         Refusal{"MemoryThatIsAList", "{memory: [1]}", kBad, "doc.yaml:2:44: expected an amount of memory"},
         Refusal{"MemoryThatIsNothing", "{memory: }", kBad, "doc.yaml:2:36: expected an amount of memory"},
         Refusal{"UnknownUnitOfMemory", "{memory: 2gb}", kBad,

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Amounts of memory and time, and moments, from the texts that people write.
+#include "core/api/quantity.hpp"
+
+#include "support/expect_error.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+namespace mpipe::test {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+TEST(Quantity, ReadsMemoryAndTime) {
+  EXPECT_EQ(parse_memory("2GB"), 2'000'000'000U);
+  EXPECT_EQ(parse_memory("1.5 KiB"), 1536U);
+  EXPECT_EQ(parse_memory("4096"), 4096U);
+  EXPECT_EQ(parse_time("90"), seconds(90));
+  EXPECT_EQ(parse_time("1.5h"), minutes(90));
+  EXPECT_EQ(parse_time("01:30:00"), minutes(90));
+  EXPECT_EQ(parse_time("2-12:00:01"), hours(60) + seconds(1));
+}
+
+TEST(Quantity, ReadsMoments) {
+  const WallTime now{seconds(1'000'000)};
+  EXPECT_EQ(parse_moment("90", now), now + seconds(90));
+  EXPECT_EQ(parse_moment("1-00:00:10", now), now + hours(24) + seconds(10));
+  EXPECT_EQ(parse_moment("@1764576000", now), WallTime{seconds(1'764'576'000)});
+  ::setenv("TZ", "UTC", 1);
+  EXPECT_EQ(parse_moment("2025-12-01T08:00", now), WallTime{seconds(1'764'576'000)});
+  EXPECT_EQ(parse_moment("2025-12-01T08:00:05", now), WallTime{seconds(1'764'576'005)});
+}
+
+TEST(Quantity, RefusesWhatIsNoMoment) {
+  for (const char* text : {"", "-5", "soon", "@", "@1e9", "@99999999999999999999", "2025-13-01T08:00",
+                           "2025-12-01T08:00Z", "2025-12-01T", "1-2-3:00:00", "12:60:00"})
+    EXPECT_NE(error_message(Category::bad_option, [&] { parse_moment(text, {}); }), "") << text;
+  EXPECT_NE(error_message(Category::too_large, [&] { parse_moment("1e300d", {}); }), "");
+}
+
+}  // namespace
+}  // namespace mpipe::test
