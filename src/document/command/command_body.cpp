@@ -138,19 +138,16 @@ class CommandElement {
     if (kind.empty()) kind = single ? "txt" : value.type().is_numeric() ? "npy" : "json";
     const fs::path path = folder / (place.name + "." + kind);
     File file(path, File::Mode::create);
-    const auto write = [&, at = std::uint64_t{0}](std::span<const std::byte> bytes) mutable {
-      file.write_at(at, bytes);
-      at += bytes.size();
-    };
-    if (kind == "npy") {
-      if (!value.type().is_numeric())
-        throw Error(Category::type_mismatch, fmt::format("{} cannot be an npy file. Take {{file:{}:json}}.",
-                                                         describe(value), place.name));
-      write(std::as_bytes(std::span(npy_header(value.type(), value.shape()))));
-      write({value.data(), value.byte_size()});
-    } else {
-      write(std::as_bytes(std::span(kind == "txt" && single ? word_of(value, {}) : json_text(value))));
+    const auto bytes_of = [](const std::string& text) { return std::as_bytes(std::span(text)); };
+    if (kind != "npy") {
+      file.write_at(0, bytes_of(kind == "txt" && single ? word_of(value, {}) : json_text(value)));
+      return path.string();
     }
+    if (!value.type().is_numeric())
+      throw Error(Category::type_mismatch, fmt::format("{} cannot be an npy file. Take {{file:{}:json}}.",
+                                                       describe(value), place.name));
+    const std::string header = npy_header(value.type(), value.shape());
+    file.write_at(0, bytes_of(header), std::span(value.data(), value.byte_size()));
     return path.string();
   }
 
@@ -334,7 +331,7 @@ class CommandBody final : public FunctionBody {
 
 }  // namespace
 
-std::string to_string(CommandCause cause) {
+std::string cause_name(CommandCause cause) {
   switch (cause) {
     case CommandCause::exit_code:
       return "exit_code";

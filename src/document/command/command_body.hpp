@@ -22,7 +22,7 @@ namespace mpipe::detail {
 enum class CommandCause : std::uint8_t { exit_code, signal, time, bad_output };
 
 /// The name of a cause in documents, and all of them.
-std::string to_string(CommandCause cause);
+std::string cause_name(CommandCause cause);
 const std::vector<CommandCause>& all_command_causes();
 
 struct CommandRetries {

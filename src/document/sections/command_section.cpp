@@ -220,7 +220,7 @@ class CommandReader {
     for (const Yaml& name : read_one_or_list(*causes, "a cause, or a list of them")) {
       const auto& all = all_command_causes();
       const auto cause = std::find_if(all.begin(), all.end(),
-                                      [&](CommandCause known) { return to_string(known) == name.text(); });
+                                      [&](CommandCause known) { return cause_name(known) == name.text(); });
       if (cause == all.end()) name.refuse_type("exit_code, signal, time or bad_output");
       command_.retries.causes.insert(*cause);
     }
