@@ -258,8 +258,8 @@ BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, Inde
     return {0, 0, argument_failure(function, range.begin, error)};
   }
   bind_outputs(function, range, scratch);
-  BlockCall call{range, &function.external,  scratch.bound,  scratch.columns, options_.seed, function.stream,
-                 0,     &function.resources, &options_.alone};
+  BlockCall call{range, &function.external,  scratch.bound,   scratch.columns, options_.seed, function.stream,
+                 0,     &function.resources, &options_.alone, &options_.place};
   Attempt attempt;
   try {
     call_body(function, call, attempt.calls);
@@ -407,7 +407,7 @@ Failure BlockRunner::failure_of(const PreparedFunction& function, Index element,
   failure.element = element;
   failure.index = multi_index(element, function.external);
   failure.host = options_.host;
-  failure.rank = options_.rank;
+  failure.rank = options_.place.rank;
   for (std::size_t k = 0; describes_failures() && k < scratch.bound.size(); ++k)
     failure.arguments += fmt::format("{}{}={}", k == 0 ? "" : ", ", function.arguments[k].planned->name,
                                      describe_argument(scratch.bound[k], function.external, element));

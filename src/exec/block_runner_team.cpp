@@ -36,9 +36,8 @@ std::optional<Failure> BlockRunner::try_element(const Block& block, const Comm& 
   bind_outputs(function, block.range, scratch);
   if (!team_try_->leads) put_apart(scratch);
   BlockCall call{
-      block.range, &function.external, scratch.bound, scratch.columns, options_.seed, function.stream,
-      0,           &function.resources};
-  call.comm = &comm;
+      block.range, &function.external,  scratch.bound, scratch.columns, options_.seed, function.stream,
+      0,           &function.resources, &comm,         &options_.place};
   std::optional<Failure> failure;
   try {
     Index calls = 0;

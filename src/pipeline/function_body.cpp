@@ -9,7 +9,7 @@
 namespace mpipe {
 
 std::string ValueType::to_string() const {
-  const std::string name = element != nullptr ? element->name : "number";
+  const std::string name = element != nullptr ? element->name : any_element ? "any value" : "number";
   if (any_rank) return name + " (scalar or array)";
   if (rank && *rank == 0) return name;
   return "array of " + name + (rank ? " (rank " + std::to_string(*rank) + ")" : "");

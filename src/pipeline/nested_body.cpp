@@ -149,9 +149,9 @@ class NestedCall {
     const Index begin = range.begin;
     for (std::size_t p = 0; p < body_.parts().size() && !range.empty(); ++p) {
       prepare_columns(p, range);
-      BlockCall inner{range,       call_.external,  bind(p, range),
-                      columns_[p], call_.seed,      body_.parts()[p].stream,
-                      0,           call_.resources, call_.comm};
+      BlockCall inner{
+          range, call_.external,  bind(p, range), columns_[p], call_.seed, body_.parts()[p].stream,
+          0,     call_.resources, call_.comm,     call_.place};
       try {
         body_.parts()[p].node.function.body().call(inner);
       } catch (...) {

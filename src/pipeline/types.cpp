@@ -30,7 +30,7 @@ ValueType seen_by(const FunctionNode& node, const std::string& name, ValueType w
 }
 
 bool element_fits(const ElementType& given, const ValueType& wanted) {
-  if (wanted.element == nullptr) return given.is_real();
+  if (wanted.element == nullptr) return wanted.any_element || given.is_real();
   return widens(given, *wanted.element);
 }
 

@@ -90,6 +90,8 @@ struct ValueType {
   std::optional<std::size_t> rank =
       0;                  ///< 0: a scalar; empty: not known (a parameter: any rank >= 1 unless `any_rank`)
   bool any_rank = false;  ///< a parameter that takes scalars and arrays alike (expressions)
+  bool any_element =
+      false;  ///< a parameter of an element type that is not known takes texts and objects as well
 
   std::string to_string() const;  ///< `float64`, `array of float64 (rank 2)`
 };
@@ -151,6 +153,12 @@ class OutputColumn {
   void check_items(const Shape& shape);
 };
 
+/// Where a call is made, for bodies that tell others.
+struct CallPlace {
+  std::string run_folder;  ///< empty: the run has none
+  int rank = 0;            ///< of the job
+};
+
 /// One call of a body: a range of elements of the function, which are numbered in C order over `external`.
 struct BlockCall {
   IndexRange range;
@@ -162,6 +170,7 @@ struct BlockCall {
   Index completed = 0;       ///< set by the body: elements that are complete when it returns or throws
   const Resources* resources = nullptr;  ///< that the call has; nullptr: none in particular
   const Comm* comm = nullptr;            ///< ranks that make this call together; nullptr: this one alone
+  const CallPlace* place = nullptr;      ///< nullptr: not in a run
 };
 
 class FunctionBody;

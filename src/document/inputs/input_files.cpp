@@ -94,6 +94,8 @@ class JsonList {
 
 }  // namespace
 
+Value json_value(const Json& root, const fs::path& from) { return JsonList(from, root).value(); }
+
 Value read_json(const fs::path& file) {
   std::ifstream in = open_input_file(file);
   // The size is compared before the file is parsed, since the parser keeps all of it in memory.

@@ -10,6 +10,8 @@
 #include "data/api/input_file.hpp"
 #include "document/yaml_tree.hpp"
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -32,6 +34,8 @@ Value read_csv(const std::filesystem::path& file, const CsvColumns& columns);
 /// A file that is one JSON value: a number, text, boolean, or nested lists of one kind and regular shape. At
 /// most 256 MB.
 Value read_json(const std::filesystem::path& file);
+/// The same of JSON that was parsed already; `from` names it in messages.
+Value json_value(const nlohmann::json& root, const std::filesystem::path& from);
 
 /// NumPy's format, versions 1 to 3: booleans, integers, floating point and complex numbers of either byte
 /// order.

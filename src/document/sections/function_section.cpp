@@ -6,6 +6,7 @@
 
 #include "document/expression/expression_tree.hpp"
 #include "document/inputs/input_value.hpp"
+#include "document/sections/command_section.hpp"
 #include "document/sections/keys.hpp"
 #include "document/sections/resources_section.hpp"
 #include "document/text.hpp"
@@ -27,7 +28,7 @@ class FunctionReader {
     // the body and goes over what a plugin says. The parts are checked against each other once all are there.
     check_keys(spec_, kFunctionKeys);
     read_names();
-    Function function = spec_.find("plugin") ? plugin_function() : expression();
+    Function function = make();
     read_mapping(function);
     read_isolation(function);
     read_values_of(function);
@@ -70,20 +71,48 @@ class FunctionReader {
 
   // ---- bodies ----
 
-  Function expression() {
-    const auto expr = find("expr");
-    if (!expr)
+  Function make() {
+    std::optional<Yaml> body;
+    for (const char* kind : {"expr", "command", "plugin"}) {
+      const auto found = find(kind);
+      if (found && body)
+        found->refuse(
+            "this function has two of 'expr', 'command' and 'plugin', each of which says how it computes. "
+            "Keep one.");
+      if (found) body = found;
+    }
+    if (!body)
       spec_.refuse(
-          fmt::format("nothing says how '{}' is computed. Add an expression (expr: \"x + 1\"), or a plugin "
-                      "and a function "
-                      "in it.",
+          fmt::format("nothing says how '{}' is computed. Add an expression (expr: \"x + 1\"), a program "
+                      "(command: [./solver, \"{{x}}\"]), or a plugin and a function in it.",
                       printable(outputs_.front())));
+    if (find("command")) return command();
+    if (const auto key = find_command_key(spec_))
+      key->refuse("this key goes with 'command' only. Remove it.");
+    return find("plugin") ? plugin_function() : expression();
+  }
+
+  Function command() {
+    if (const auto isolation = find("isolation"))
+      isolation->refuse("a command runs in a process of its own already. Remove 'isolation'.");
+    if (const auto function = find("function"))
+      function->refuse("'function' goes with 'plugin', not with 'command'. Remove it.");
+    CommandSpec spec = read_command(spec_, outputs_, parameters_);
+    auto names = spec.parameters;
+    Function function(outputs_, make_command_body(std::move(spec)));
+    function.parameters(std::move(names));
+    if (!renames_.empty()) function.renames(renames_);
+    return function;
+  }
+
+  Function expression() {
+    const Yaml expr = *find("expr");
     if (const auto function = find("function"))
       function->refuse("'function' goes with 'plugin', not with 'expr'. Remove it.");
-    expressions_ = read_one_or_list(*expr, "an expression, or a list of them, one per output");
+    expressions_ = read_one_or_list(expr, "an expression, or a list of them, one per output");
     if (expressions_.size() != outputs_.size())
-      expr->refuse(fmt::format("there are {} outputs but {} expressions. Give one for each.", outputs_.size(),
-                               expressions_.size()));
+      expr.refuse(fmt::format("there are {} outputs but {} expressions. Give one for each.", outputs_.size(),
+                              expressions_.size()));
     std::vector<std::string> texts;
     for (const Yaml& item : expressions_) texts.push_back(item.text());
     try {
@@ -98,8 +127,6 @@ class FunctionReader {
 
   Function plugin_function() {
     const Yaml plugin = *find("plugin");
-    if (const auto expr = find("expr"))
-      expr->refuse("'expr' and 'plugin' both say how the function computes. Keep one.");
     const auto function = find("function");
     if (!function) spec_.refuse("a plugin needs the name of a function in it. Add it (function: name).");
     const auto library =

@@ -15,18 +15,16 @@ namespace {
 constexpr std::string_view kDocument[] = {"mpipe", "name", "functions", "axes", "inputs", "map", "runs"};
 constexpr std::string_view kDocumentLater[] = {"scope"};
 
-constexpr std::string_view kFunction[] = {
-    "output",     "expr",           "plugin",    "function",  "mapspec", "defaults",  "bound", "renames",
-    "parameters", "internal_shape", "resources", "isolation", "units",   "long_name", "cache", "scope"};
-// These belong to the format, but not to this version: they are refused as such, so that nobody looks for a
-// typing error in them.
-constexpr std::string_view kFunctionLater[] = {"command", "returns", "timeout", "retries",
-                                               "env",     "workdir", "stdin",   "dtype"};
-
+constexpr std::string_view kFunction[] = {"output",    "expr",      "plugin",  "function",   "mapspec",
+                                          "defaults",  "bound",     "renames", "parameters", "internal_shape",
+                                          "resources", "isolation", "units",   "long_name",  "cache",
+                                          "scope",     "command",   "returns", "timeout",    "retries",
+                                          "env",       "workdir",   "stdin",   "dtype",      "exit_codes"};
 constexpr std::string_view kResources[] = {"ranks", "threads", "gpus", "memory", "time"};
 
 constexpr std::string_view kInput[] = {"data", "linspace", "arange", "geomspace", "random",  "csv",
                                        "json", "hdf5",     "npy",    "column",    "columns", "dataset"};
+constexpr std::string_view kRetries[] = {"times", "pause", "on"};
 constexpr std::string_view kRandom[] = {"uniform", "normal", "n", "seed"};
 
 std::vector<std::string_view> keys_of_map() {
@@ -48,9 +46,10 @@ bool contains(std::span<const std::string_view> keys, std::string_view key) {
 }  // namespace
 
 const KeySet kDocumentKeys{"a document", kDocument, kDocumentLater};
-const KeySet kFunctionKeys{"a function", kFunction, kFunctionLater};
+const KeySet kFunctionKeys{"a function", kFunction, {}};
 const KeySet kResourceKeys{"the resources", kResources, {}};
 const KeySet kInputKeys{"an input", kInput, {}};
+const KeySet kRetryKeys{"the retries", kRetries, {}};
 const KeySet kRandomKeys{"random", kRandom, {}};
 const KeySet kMapKeys{"map", kMap, {}};
 const KeySet kRunKeys{"a run", kRun, {}};

@@ -21,9 +21,14 @@ extern const KeySet kDocumentKeys;
 extern const KeySet kFunctionKeys;
 extern const KeySet kResourceKeys;
 extern const KeySet kInputKeys;   ///< of an input that is not written out: `{linspace: [0, 1, 5]}`
+extern const KeySet kRetryKeys;   ///< of `retries:` of a command
 extern const KeySet kRandomKeys;  ///< of `random:`
 extern const KeySet kMapKeys;
 extern const KeySet kRunKeys;
+
+/// Keys that a function may have only with `command:`.
+inline constexpr std::string_view kCommandKeys[] = {"returns", "timeout", "retries", "env",
+                                                    "workdir", "stdin",   "dtype",   "exit_codes"};
 
 /// `map` is a mapping and has no other keys. Throws `PlacedError` (bad_document, with a suggestion;
 /// not_supported).

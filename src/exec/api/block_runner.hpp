@@ -36,7 +36,7 @@ struct CalledBody {
 
 struct BlockRunnerOptions {
   std::uint64_t seed = 0;
-  int rank = 0;
+  CallPlace place = {};
   std::string host = {};
   bool single_thread = true;  ///< `compute` is called by one thread only: no locks
   bool keep_going = false;    ///< an element that fails costs itself and what needs it, and the rest goes on

@@ -43,6 +43,7 @@ TEST(Schema, HasTheKeysOfTheLoader) {
   EXPECT_EQ(properties(""), known(detail::kDocumentKeys));
   EXPECT_EQ(properties("function"), known(detail::kFunctionKeys));
   EXPECT_EQ(properties("resources"), known(detail::kResourceKeys));
+  EXPECT_EQ(properties("retries"), known(detail::kRetryKeys));
   EXPECT_EQ(properties("computed"), known(detail::kInputKeys));
   EXPECT_EQ(properties("random"), known(detail::kRandomKeys));
   EXPECT_EQ(properties("map"), known(detail::kMapKeys));

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// The folder in which a program runs for one element.
+#pragma once
+
+#include "base/api/file.hpp"
+
+#include <string>
+
+namespace mpipe::detail {
+
+/// Fresh and empty when it is made; removed at its end with all that is in it, unless it is kept. Symbolic links in
+/// it are removed, not followed.
+class ElementFolder {
+ public:
+  /// Makes `path` and what is missing above it. What an earlier attempt left there is removed first. Throws `Error`
+  /// (storage_failed).
+  explicit ElementFolder(fs::path path);
+  ~ElementFolder();
+  ElementFolder(const ElementFolder&) = delete;
+  ElementFolder& operator=(const ElementFolder&) = delete;
+
+  const fs::path& path() const { return path_; }
+  /// It stays, for somebody to look at.
+  void keep() { kept_ = true; }
+
+ private:
+  fs::path path_;
+  bool kept_ = false;
+};
+
+}  // namespace mpipe::detail

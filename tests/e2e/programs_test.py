@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Functions that are programs: words, files, outputs, failures, time limits, and what is left behind."""
+import json
+import os
+import signal
+import time
+import unittest
+from pathlib import Path
+
+from support import AppTest
+
+SOLVER = """#!/usr/bin/python3
+import json, sys
+x, y = float(sys.argv[1]), float(sys.argv[2])
+json.dump({"lift": x * y, "drag": x - y}, sys.stdout)
+"""
+
+
+def document(command, rest="", mapspec="x[i] -> y[i]", inputs="x: [1, 2, 3]", output="y"):
+    return (f"functions:\n- output: {output}\n  command: {json.dumps(command)}\n  mapspec: \"{mapspec}\"\n"
+            + "".join(f"  {line}\n" for line in rest.splitlines()) + f"inputs: {{{inputs}}}\n")
+
+
+class Commands(AppTest):
+    def script(self, name, text):
+        path = self.write(name, text)
+        os.chmod(Path(self.folder, name), 0o755)
+        return path
+
+    def values(self, text, *options, code=0, ranks=0):
+        self.write("doc.yaml", text)
+        result = self.app("map", "doc.yaml", "--json", *options, ranks=ranks, expect=code).json
+        return {name: output["data"] for name, output in result["outputs"].items()}, result
+
+    def test_a_script_beside_the_document_gives_several_outputs(self):
+        self.script("solver.py", SOLVER)
+        text = document(["./solver.py", "{x}", "{y}"], "returns: json", output="[lift, drag]",
+                        mapspec="x[i], y[j] -> lift[i, j], drag[i, j]", inputs="x: [1.5, 0.1], y: [2, 1e300]")
+        for ranks in (0, 1, 3):
+            data, _ = self.values(text, ranks=ranks)
+            self.assertEqual(data, {"lift": [[3, 1.5e300], [0.2, 1e299]], "drag": [[-0.5, 1.5 - 1e300], [-1.9, 0.1 - 1e300]]})
+
+    def test_axes_that_a_program_makes(self):
+        text = document(["/bin/echo", "[{x}, 2, 3]"], "returns: json", mapspec="x[i] -> y[i, k]")
+        data, result = self.values(text, ranks=2)
+        self.assertEqual(data["y"], [[x, 2, 3] for x in (1, 2, 3)])
+        self.assertEqual(result["outputs"]["y"]["dims"], ["i", "k"])
+
+    def test_values_are_words_and_never_read_by_a_shell(self):
+        hostile = ["; rm -rf *", "$(touch owned)", "`id`", "a\nb", "'\"\\", "", "x" * 100_000, "ä"]
+        data, _ = self.values(document(["/usr/bin/printf", "%s", "{x}"], "returns: text",
+                                       inputs=f"x: {json.dumps(hostile, ensure_ascii=False)}"))
+        self.assertEqual(data["y"], [text.removesuffix("\n") for text in hostile])
+        self.assertFalse(Path(self.folder, "owned").exists())
+
+    def test_a_text_that_is_too_long_for_a_word_fails_its_element(self):
+        text = document(["/usr/bin/printf", "%s", "{x}"], "returns: text",
+                        inputs=json.dumps({"x": ["a", "b" * 200_000]})[1:-1])
+        data, result = self.values(text, "--error-handling", "continue", code=1)
+        self.assertEqual(data["y"], ["a", None])
+        self.assertIn("{file:NAME}", result["errors"][0]["message"])
+        data, _ = self.values(text.replace("printf\", \"%s\", \"{x}", "wc\", \"-c\", \"{file:x}"), code=0)
+        self.assertEqual(data["y"][1].split()[0], "200000")
+
+    def test_numbers_read_back_as_the_same_and_formats_hold(self):
+        values = [0.1, 1 / 3, 1e-300, 12345678901234567.0, -0.0]
+        data, _ = self.values(document(["/bin/echo", "{x}"], "returns: number", inputs=f"x: {values}"))
+        self.assertEqual([repr(v) for v in data["y"]], [repr(v) for v in values])
+        data, _ = self.values(document(["/bin/echo", "{x:.2f}:{n:03d}{{}}"], "returns: text", inputs="x: [1.005, 2], n: 7"))
+        self.assertEqual(data["y"], ["1.00:007{}", "2.00:007{}"])
+
+    def test_arrays_go_by_file_and_by_standard_input(self):
+        self.script("total.py", "#!/usr/bin/python3\nimport sys, json, numpy\n"
+                    "a = numpy.load(sys.argv[1]); b = json.load(sys.stdin)\nprint(json.dumps(float(a.sum() + sum(b))))\n")
+        data, _ = self.values(document(["./total.py", "{file:x}"], "returns: json\nstdin: \"{x}\"",
+                                       mapspec="x[i, :] -> y[i]", inputs="x: {data: [[1, 2.5], [3, 4]]}"))
+        self.assertEqual(data["y"], [7.0, 14.0])
+
+    def test_files_of_outputs_and_dtypes(self):
+        self.script("files.py", "#!/usr/bin/python3\nimport sys, json, numpy\nn = int(sys.argv[1])\n"
+                    "numpy.save('a.npy', numpy.arange(3, dtype='i8') + n)\njson.dump([n > 1] * 2, open('b.json', 'w'))\n"
+                    "open('c.csv', 'w').write('c\\n%d\\n%d\\n' % (n, n + 1))\nopen('d.txt', 'w').write('n=%d\\n' % n)\n")
+        for name, kind, dtype, expected in (("a", "npy", "int64", [[1, 2, 3], [2, 3, 4]]),
+                                            ("b", "json", "bool", [[False, False], [True, True]]),
+                                            ("c", "csv", "int32", [[1, 2], [2, 3]])):
+            data, result = self.values(document(["./files.py", "{n}"], f"returns: {{{name}: {name}.{kind}}}\ndtype: {dtype}",
+                                                output=name, mapspec=f"n[i] -> {name}[i, k]", inputs="n: [1, 2]"))
+            self.assertEqual((data[name], result["outputs"][name]["dtype"]), (expected, dtype))
+        data, _ = self.values(document(["./files.py", "{n}"], "returns: {d: d.txt}", output="d",
+                                       mapspec="n[i] -> d[i]", inputs="n: [1, 2]"))
+        self.assertEqual(data["d"], ["n=1", "n=2"])
+
+    def test_bad_output_fails_the_element_and_says_what_was_expected(self):
+        cases = {"nonsense": "expected JSON", '{"z": 1}': "no 'y'", '{"y": null}': "no value of 'y'", "NaN": "finite",
+                 '{"y": "a"}': "float64", '{"y": [1, 2]}': "single value", "": "wrote nothing", "\x7fELF\x01": "expected JSON"}
+        for said, expected in cases.items():
+            with self.subTest(said=said):
+                _, result = self.values(document(["/usr/bin/printf", "%s", "{s}"], "returns: json",
+                                                 mapspec="x[i] -> y[i]", inputs="x: [1], s: " + json.dumps(said)).replace(
+                                                     "  mapspec", "  parameters: [s, x]\n  mapspec"), code=1)
+                self.assertIn(expected, result["errors"][0]["message"])
+
+    def test_failures_keep_their_folder_and_the_end_of_standard_error(self):
+        self.script("fails.sh", "#!/bin/sh\necho partial > data\necho said $1\necho 'no convergence' >&2\n"
+                                "[ $1 = 2 ] && exit 3\n[ $1 = 4 ] && kill -SEGV $$\nexit 0\n")
+        text = document(["./fails.sh", "{x}"], "returns: text", inputs="x: [1, 2, 3, 4]")
+        data, result = self.values(text, "--run-folder", "run", "--error-handling", "continue", code=1)
+        self.assertEqual(data["y"], ["said 1", None, "said 3", None])
+        messages = [error["message"] for error in result["errors"]]
+        self.assertIn("exit code 3", messages[0])
+        self.assertIn("no convergence", messages[0])
+        self.assertIn("signal 11", messages[1])
+        kept = sorted(path.name for path in Path(self.folder, "run/work/y").iterdir())
+        self.assertEqual(kept, ["element-1", "element-3"])
+        folder = Path(self.folder, "run/work/y/element-1")
+        self.assertEqual((folder / "stdout").read_text(), "said 2\n")
+        self.assertEqual((folder / "stderr").read_text(), "no convergence\n")
+        self.assertTrue((folder / "data").exists())
+
+    def test_a_time_limit_ends_the_whole_group(self):
+        self.script("sleeper.sh", "#!/bin/sh\ntrap '' TERM\nsleep 300 & echo $! > $MPIPE_RUN_FOLDER/pid\nwait\nsleep 300\n")
+        started = time.monotonic()
+        _, result = self.values(document(["./sleeper.sh"], "returns: text\ntimeout: 0.5\nparameters: [x]",
+                                         inputs="x: [1]"), "--run-folder", "run", code=1)
+        self.assertLess(time.monotonic() - started, 20)
+        self.assertIn("longer than its time of 0.5 s", result["errors"][0]["message"])
+        self.assertFalse(Path(f"/proc/{Path(self.folder, 'run/pid').read_text().strip()}").exists())
+
+    def test_retries_by_cause(self):
+        self.script("third.sh", "#!/bin/sh\nn=$(cat ../../../count-$1 2>/dev/null || echo 0)\necho $((n+1)) > ../../../count-$1\n"
+                                "[ $n -ge 2 ] || exit 9\necho $MPIPE_ATTEMPT\n")
+        retries = "returns: number\nretries: {times: 2, pause: 10ms, on: [%s]}"
+        data, _ = self.values(document(["./third.sh", "{x}"], retries % "exit_code", inputs="x: [1, 2]"), "--run-folder", "run")
+        self.assertEqual(data["y"], [2.0, 2.0])
+        _, result = self.values(document(["./third.sh", "{x}"], retries % "time", inputs="x: [5]"), "--run-folder", "run2", code=1)
+        self.assertIn("exit code 9", result["errors"][0]["message"])
+
+    def test_environment_without_the_launchers_variables(self):
+        self.script("env.sh", "#!/bin/sh\nenv | grep -c '^OMPI_\\|^PMIX_\\|^PRTE_'\necho $MPIPE_OUTPUT $MPIPE_INDEX $GREETING $OMP_NUM_THREADS\n")
+        data, _ = self.values(document(["./env.sh"], "returns: text\nparameters: [x]\nenv: {GREETING: \"hello {x}\"}\nresources: {threads: 2}"), ranks=2)
+        self.assertEqual(data["y"], [f"0\ny {k} hello {k + 1} 2" for k in range(3)])
+
+    def test_a_killed_rank_leaves_no_program_behind(self):
+        self.script("long.sh", "#!/bin/sh\nsleep 300 &\necho $! > $MPIPE_RUN_FOLDER/pid\nwait\n")
+        self.write("doc.yaml", document(["./long.sh"], "returns: text\nparameters: [x]", inputs="x: [1]"))
+        process = self.start("map", "doc.yaml", "--run-folder", "run")
+        pid_file = Path(self.folder, "run/pid")
+        while not pid_file.exists() or not pid_file.read_text().strip():
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        deadline = time.monotonic() + 10
+        while Path(f"/proc/{pid_file.read_text().strip()}").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertFalse(Path(f"/proc/{pid_file.read_text().strip()}").exists())
+
+    def test_nothing_is_left_of_many_elements(self):
+        data, _ = self.values(document(["/bin/echo", "{x}"], "returns: number", inputs="x: {arange: [0, 500, 1]}"),
+                              "--run-folder", "run", ranks=3)
+        self.assertEqual(data["y"], list(range(500)))
+        self.assertFalse(Path(self.folder, "run/work").exists())
+
+    def test_refusals_before_anything_runs(self):
+        cases = ((document(["./nobody.sh"], "returns: json"), "is not there"),
+                 (document(["no-such-program-at-all"], "returns: json"), "PATH"),
+                 (document(["/bin/echo", "{x"], "returns: json"), "has no }"),
+                 (document(["/bin/echo", "{x:%d}"], "returns: json"), "no format"),
+                 (document(["/bin/echo", "{x}"], "returns: xml"), "json, number, text"),
+                 (document(["/bin/echo", "{x}"]), "nothing says what the command gives"),
+                 (document(["/bin/echo", "{x}"], "returns: {y: ../y.npy}"), "'..'"),
+                 (document(["/bin/echo", "{x}"], "returns: {y: y.vtk}"), ".npy"),
+                 (document(["/bin/echo", "{x}"], "returns: json\ndtype: flaot64"), "float64"),
+                 (document(["/bin/echo", "{x}"], "returns: json\nexpr: x"), "Keep one"),
+                 (document(["/bin/echo", "{x}"], "returns: json\nisolation: process"), "of its own"),
+                 (document(["/bin/echo", "{x}"], "returns: number", mapspec="x[i, :] -> y[i]",
+                           inputs="x: {data: [[1, 2]]}"), "{file:x}"),
+                 ("functions: [{output: y, expr: '1', returns: json}]\n", "goes with 'command'"))
+        for text, expected in cases:
+            with self.subTest(expected=expected):
+                self.write("doc.yaml", text)
+                self.assertIn(expected, self.app("map", "doc.yaml", expect=2).err)
+
+
+if __name__ == "__main__":
+    unittest.main()
