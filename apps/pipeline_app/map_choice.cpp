@@ -5,6 +5,7 @@
 #include <mpipe/plan/plan.hpp>
 #include <mpipe/store/run_reader.hpp>
 
+#include "batch_job.hpp"
 #include "output.hpp"
 #include "run/api/bind_options.hpp"
 #include "table.hpp"
@@ -68,6 +69,7 @@ MapChoice choose_map(const OptionValues& values, const Document& document, const
   choice.inputs = document.inputs_for_map(pipeline, options.outputs);
   options.document = document.text();
   options.command_line = command_line;
+  if (!options.deadline) options.deadline = end_of_job();
   // This needs a plan, and so the inputs and all other options.
   choose_results(values, pipeline, choice);
   return choice;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `map DOC`: runs a document's pipeline over its inputs, on all ranks.
 #include <mpipe/comm/environment.hpp>
+#include <mpipe/run/map.hpp>
 
 #include "command.hpp"
 #include "map_job.hpp"
@@ -13,9 +14,9 @@ namespace mpipe::app {
 namespace {
 
 int run_map(const MapFlags& flags, Program& program) {
-  // A batch job can have its time limit announced by this signal, in order to end in time. This version
-  // cannot do that, and a run that the signal kills would lose more than one that goes on to its limit.
-  std::signal(SIGUSR1, SIG_IGN);
+  // A batch job can have its time limit announced by this signal. It is heeded from the first moment on, as it would
+  // kill the process otherwise.
+  std::signal(SIGUSR1, [](int) { request_drain(); });
   // The command line is noted before MPI starts, which may take arguments away.
   const std::string command_line = command_line_text(program.argc, program.argv);
   const Environment mpi(program.argc, program.argv);

@@ -101,7 +101,8 @@ std::optional<std::int64_t> whole_number(std::string_view text, std::size_t digi
   std::int64_t number = 0;
   if (text.size() < digits || text.empty() || !is_digit(text.front())) return std::nullopt;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size() || number > most) return std::nullopt;
+  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size() || number > most)
+    return std::nullopt;
   return number;
 }
 
@@ -116,7 +117,8 @@ std::optional<std::int64_t> clock_seconds(std::string_view text) {
     text.remove_prefix(dash + 1);
   }
   const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos || text.size() != colon + 6 || text[colon + 3] != ':') return std::nullopt;
+  if (colon == std::string_view::npos || text.size() != colon + 6 || text[colon + 3] != ':')
+    return std::nullopt;
   const auto hours = whole_number(text.substr(0, colon), 1, kMostHours);
   const auto minutes = whole_number(text.substr(colon + 1, 2), 2, 59);
   const auto seconds = whole_number(text.substr(colon + 4), 2, 59);
@@ -151,7 +153,8 @@ Duration parse_time(std::string_view text) {
 
 WallTime parse_moment(std::string_view text, WallTime now) {
   if (text.starts_with('@')) {
-    constexpr std::int64_t kMostSeconds = std::int64_t{1} << 33;  // the year 2242; nanoseconds fit far beyond it
+    constexpr std::int64_t kMostSeconds = std::int64_t{1}
+                                          << 33;  // the year 2242; nanoseconds fit far beyond it
     const auto seconds = whole_number(text.substr(1), 1, kMostSeconds);
     if (!seconds) refuse(text, kMoment);
     return WallTime(std::chrono::seconds(*seconds));

@@ -93,6 +93,11 @@ RunStatus read_fields(const json& root) {
 
 }  // namespace
 
+RunState end_state(Category category) {
+  if (category == Category::drained) return RunState::drained;
+  return category == Category::cancelled ? RunState::cancelled : RunState::failed;
+}
+
 std::string_view to_string(RunState state) { return kStates[static_cast<std::size_t>(state)]; }
 
 /// An output without elements is complete, and one whose number of elements is unknown has not begun.

@@ -2,6 +2,8 @@
 // Learns durations, and weighs them against the time that is left.
 #include "run/drain_watch.hpp"
 
+#include <mpipe/run/map.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>

@@ -26,8 +26,7 @@ class DurationQuantile {
   std::int64_t calls_ = 0;
 };
 
-/// Asks all runs of this process to end as at a deadline. Safe in handlers of signals, and more than once.
-void request_drain() noexcept;
+/// Somebody called `request_drain`.
 bool drain_requested() noexcept;
 
 /// Learns how long elements and commits take, and tells when it is time. Pure: it is told what time it is.

@@ -125,7 +125,7 @@ void MapRun::lead() {
     if (control_ != nullptr && wave_ + 1 == plan_.wave_count()) control_->on_last_wave();
     WaveDirector director(
         {comm_, clock_, *setup_, progress_, store_, *workers_, arrays_, observer_, control_, drain_watch_},
-                          groups, others);
+        groups, others);
     outcome_ = director.direct(wave_, std::move(outcome_));
     // The others are in `serve` and enter the collective calls of `finish_wave` when they read the barrier,
     // so it must be sent before rank 0 enters them itself.

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "run/api/run_control.hpp"
-#include "run/guarded_observer.hpp"
 #include "run/drain_watch.hpp"
+#include "run/guarded_observer.hpp"
 #include "run/local_workers.hpp"
 #include "run/run_progress.hpp"
 #include "run/run_setup.hpp"
@@ -79,8 +79,8 @@ class MapRun final : private WorkerEvents {
   std::unique_ptr<LocalWorkers> workers_;  ///< made anew when ranks join
   std::vector<bool> assumed_;  ///< by output: its shape is not known, and counts as empty in this start
   DrainWatch drain_watch_;
-  WaveOutcome outcome_;        ///< of the wave that ended last
-  std::size_t wave_ = 0;       ///< the wave at hand
+  WaveOutcome outcome_;   ///< of the wave that ended last
+  std::size_t wave_ = 0;  ///< the wave at hand
   std::uint32_t worker_count_ = 1;
   std::optional<Communicator> next_comm_;  ///< on which the run goes on, where ranks join it
 };

@@ -165,10 +165,36 @@ class Interrupted(AppTest):
         self.check_what_is_there(told)
         self.assertLessEqual(self.resume(3), ELEMENTS - told)
 
-    def test_sigusr1_ends_nothing(self):
-        process = self.start_and_wait(0)
-        process.send_signal(signal.SIGUSR1)
-        self.assertEqual(self.finish(process).json["state"], "completed")
+    def check_drained(self, outcome, ranks):
+        self.assertEqual((outcome.code, outcome.json["state"]), (75, "drained"))
+        status = self.app("status", "run", "--json").json
+        self.assertEqual((status["state"], status["exit_code"]), ("drained", 75))
+        self.assertFalse((self.folder / "run/lock").exists())
+        told = status["outputs"]["y"]["done"]
+        self.assertLess(told, ELEMENTS)
+        self.check_what_is_there(told)
+        self.assertEqual(self.resume(ranks), ELEMENTS - told)
+
+    def test_sigusr1_drains(self):
+        for ranks in (0, 3):
+            with self.subTest(ranks=ranks):
+                process = self.start_and_wait(ranks)
+                process.send_signal(signal.SIGUSR1)
+                self.check_drained(self.finish(process), ranks)
+                shutil.rmtree(self.folder / "run")
+
+    def test_a_deadline_drains_in_time(self):
+        for ranks in (0, 3):
+            with self.subTest(ranks=ranks):
+                begun = time.time()
+                process = self.start_and_wait(ranks, options=["--deadline", f"@{int(begun) + 3}"])
+                outcome = self.finish(process)
+                self.assertLess(time.time(), begun + 3.5)
+                self.check_drained(outcome, ranks)
+                shutil.rmtree(self.folder / "run")
+
+    def test_a_deadline_that_is_no_time(self):
+        self.refused("map", "slow.yaml", "--deadline", "soon", words=("--deadline", "30min"))
 
 
 if __name__ == "__main__":

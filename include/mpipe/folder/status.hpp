@@ -62,6 +62,9 @@ enum class RunState : std::uint8_t {
 };
 std::string_view to_string(RunState state);
 
+/// The state of a run that ended with such an error: drained, cancelled or failed.
+RunState end_state(Category category);
+
 /// How one output goes. Numbers are of elements.
 struct OutputStatus {
   std::string name;

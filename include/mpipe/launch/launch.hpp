@@ -13,7 +13,7 @@ namespace mpipe {
 /// How one of several runs ended.
 struct MapOutcome {
   std::string name;
-  RunState state = RunState::pending;  ///< completed, failed or cancelled
+  RunState state = RunState::pending;  ///< completed, failed, drained or cancelled
   int exit_code = 0;                   ///< what `pipeline_app map` would return for it
   /// Of a run that stopped: what is known of it. Null where it never began, and on other ranks than 0.
   std::shared_ptr<const Results> results;

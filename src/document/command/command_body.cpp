@@ -9,7 +9,7 @@
 #include "document/api/json_text.hpp"
 #include "document/command/command_output.hpp"
 #include "document/command/element_folder.hpp"
-#include "document/command/program.hpp"
+#include "document/api/program.hpp"
 #include "pipeline/api/element_call.hpp"
 
 #include <fmt/format.h>

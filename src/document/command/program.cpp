@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Starts a program, waits for its end within its time, and reads what it said.
-#include "document/command/program.hpp"
+#include "document/api/program.hpp"
 
 #include <mpipe/core/error.hpp>
 

@@ -38,6 +38,8 @@ Json value_schema(const OptionRow& row) {
     case OptionType::number:
       if (row.most >= kUnbounded) return {{"type", "integer"}, {"minimum", row.least}};
       return {{"type", "integer"}, {"minimum", row.least}, {"maximum", row.most}};
+    case OptionType::moment:
+      return {{"type", Json::array({"string", "number"})}};
     case OptionType::word:
       return {{"enum", row.words}};
     case OptionType::executor:
