@@ -107,7 +107,7 @@ void WaveDirector::note_drained(std::size_t wave) {
   const RunSetup& setup = parts_.setup;
   const std::vector<StageId> stages = setup.plan.stages_of_wave(wave);
   outcome_.drained = std::any_of(stages.begin(), stages.end(), [&](StageId stage) {
-    return groups_[setup.settings.executor_of_stage[stage.value]]->scheduler.unfinished(stage) > 0;
+    return !groups_[setup.settings.executor_of_stage[stage.value]]->scheduler.unfinished(stage).empty();
   });
 }
 
