@@ -23,5 +23,8 @@ void add_describe_command(CLI::App& app, Program& program);
 void add_show_command(CLI::App& app, Program& program);
 void add_status_command(CLI::App& app, Program& program);
 void add_verify_command(CLI::App& app, Program& program);
+void add_watch_command(CLI::App& app, Program& program);
+void add_list_runs_command(CLI::App& app, Program& program);
+void add_slurm_command(CLI::App& app, Program& program);
 
 }  // namespace mpipe::app

@@ -38,8 +38,10 @@ void build(CLI::App& app, Program& program) {
   add_show_command(app, program);
   add_status_command(app, program);
   add_verify_command(app, program);
-  add_unsupported_commands(
-      app, {"watch", "list-runs", "export", "report", "init", "errors", "replay", "slurm", "merge", "bench"});
+  add_watch_command(app, program);
+  add_list_runs_command(app, program);
+  add_slurm_command(app, program);
+  add_unsupported_commands(app, {"export", "report", "init", "errors", "replay", "merge", "bench"});
 }
 
 /// What could have been meant instead of the first argument that was not expected.

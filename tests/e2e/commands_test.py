@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import struct
+import subprocess
 import unittest
 
 from support import GRID, AppTest
@@ -177,6 +178,50 @@ inputs: {k: [4, 5]}
             outcome = self.app(*arguments, before=("sh", "-c", 'exec "$@" > /dev/full', "sh"), expect=4)
             self.assertEqual(len(outcome.errors), 1, outcome)
             self.assertIn("standard output", outcome.err)
+
+
+class WatchAndSlurm(AppTest):
+    def setUp(self):
+        super().setUp()
+        self.write("grid.yaml", GRID)
+
+    def test_watch_and_list_runs(self):
+        self.app("map", "grid.yaml", "--run-folder", "runs/good")
+        self.write("bad.yaml", "functions: [{output: y, expr: 'fail_if(x > 1, x)', mapspec: 'x[i] -> y[i]'}]\ninputs: {x: [1, 2]}\n")
+        self.app("map", "bad.yaml", "--run-folder", "runs/deep/bad", "--error-handling", "continue", expect=1)
+        self.assertIn("completed, 100.0 % done", self.app("watch", "runs/good").err)
+        self.assertEqual(self.app("watch", "runs/deep/bad", "--json", expect=1).json["outputs"]["y"]["failed"], 1)
+        self.app("watch", "runs/none", expect=1)
+        self.refused("watch", "runs/good", "--interval", "soon", words=["time"])
+        listed = self.app("list-runs", "runs", "--json").json
+        self.assertEqual([(run["run"], run["state"], run["exit_code"]) for run in listed],
+                         [("deep/bad", "completed", 1), ("good", "completed", 0)])
+        self.assertIn("deep/bad", self.app("list-runs", "runs").out)
+        self.refused("list-runs", "nowhere", code=3, words=["nowhere"])
+
+    def test_watch_gives_up_in_time(self):
+        self.write("slow.yaml", "functions: [{output: y, plugin: libe2e_functions.so, function: slow_square, mapspec: 'x[i] -> y[i]'}]\n"
+                   "inputs: {x: {arange: [0, 30, 1]}, seconds: 0.1}\n")
+        process = self.start("map", "slow.yaml", "--run-folder", "run")
+        self.wait_until(lambda: (self.folder / "run/status.json").exists(), "the run has begun")
+        self.app("watch", "run", "--timeout", "200ms", "--interval", "50ms", expect=2)
+        self.app("watch", "run", "--interval", "50ms")
+        self.finish(process)
+
+    def test_slurm_prints_scripts_that_bash_reads(self):
+        base = ["slurm", "grid.yaml", "--nodes", "4", "--ntasks-per-node", "32", "--time", "1-12:00:00"]
+        script = self.app(*base, "--requeue", "--partition", "long", "--", "--account=me").out
+        for line in ("#SBATCH --nodes=4", "#SBATCH --ntasks-per-node=32", "#SBATCH --time=1-12:00:00", "#SBATCH --requeue",
+                     "#SBATCH --partition=long", "#SBATCH --account=me", "#SBATCH --signal=B:USR1@120"):
+            self.assertIn(line + "\n", script)
+        self.assertIn("scontrol requeue", script)
+        chain = self.app(*base, "--chain", "3", "--launcher", "srun").out
+        self.assertIn("srun --mpi=pmix pipeline_app map grid.yaml --run-folder runs/grid --resume", chain)
+        for text in (script, chain):
+            subprocess.run(["bash", "-n"], input=text, text=True, check=True)
+        self.refused("slurm", "grid.yaml", "--time", "2min", words=["180 s"])
+        self.refused("slurm", "grid.yaml", "--time", "2h", "--requeue", "--chain", "2", words=["Keep one"])
+        self.refused("slurm", "none.yaml", "--time", "2h", words=["none.yaml"])
 
 
 if __name__ == "__main__":
