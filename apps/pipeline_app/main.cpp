@@ -41,7 +41,8 @@ void build(CLI::App& app, Program& program) {
   add_watch_command(app, program);
   add_list_runs_command(app, program);
   add_slurm_command(app, program);
-  add_unsupported_commands(app, {"export", "report", "init", "errors", "replay", "merge", "bench"});
+  add_init_command(app, program);
+  add_unsupported_commands(app, {"export", "report", "errors", "replay", "merge", "bench"});
 }
 
 /// What could have been meant instead of the first argument that was not expected.

@@ -6,6 +6,7 @@
 #include "command.hpp"
 #include "core/api/quantity.hpp"
 #include "launch.hpp"
+#include "options/api/option_values.hpp"
 #include "output.hpp"
 #include "table.hpp"
 

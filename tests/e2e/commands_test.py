@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import unittest
+from pathlib import Path
 
 from support import GRID, AppTest
 
@@ -222,6 +223,30 @@ class WatchAndSlurm(AppTest):
         self.refused("slurm", "grid.yaml", "--time", "2min", words=["180 s"])
         self.refused("slurm", "grid.yaml", "--time", "2h", "--requeue", "--chain", "2", words=["Keep one"])
         self.refused("slurm", "none.yaml", "--time", "2h", words=["none.yaml"])
+
+
+class Init(AppTest):
+    def test_documents_to_begin_with_run(self):
+        for kind, outputs in (("expr", ["drag", "mean_drag"]), ("command", ["drag", "lift"])):
+            with self.subTest(kind=kind):
+                for name in ("sweep.yaml", "solver.py"):
+                    (self.folder / name).unlink(missing_ok=True)
+                self.app("init", kind)
+                result = self.app("map", "sweep.yaml", "--json").json
+                self.assertEqual(sorted(result["outputs"]), outputs)
+                self.assertEqual(result["outputs"]["drag"]["failed"], 0)
+                self.refused("init", kind, code=3, words=["sweep.yaml"])
+
+    def test_the_plugin_compiles(self):
+        self.app("init", "plugin")
+        self.assertIn("MPIPE_PLUGIN", (self.folder / "model.cpp").read_text())
+        include = Path(__file__).resolve().parents[2] / "include"
+        subprocess.run(["mpic++", "-std=c++20", "-fPIC", "-shared", "-I", str(include), "model.cpp", "-o", "libmodel.so"],
+                       cwd=self.folder, check=True)
+        self.assertEqual(self.app("map", "sweep.yaml", "--json").json["outputs"]["drag"]["done"], 303)
+
+    def test_other_kinds_are_refused(self):
+        self.refused("init", "python", words=["python", "expr, command and plugin"])
 
 
 if __name__ == "__main__":
