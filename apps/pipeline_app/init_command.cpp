@@ -17,7 +17,7 @@
 namespace mpipe::app {
 namespace {
 
-constexpr const char* kExpression = R"(# A sweep over two axes, and a sum over one of them.
+constexpr const char* kExpression = R"text(# A sweep over two axes, and a sum over one of them.
 #   pipeline_app describe sweep.yaml
 #   mpirun -n 4 pipeline_app map sweep.yaml --run-folder runs/sweep
 #   pipeline_app show runs/sweep
@@ -33,9 +33,9 @@ functions:
 inputs:
   reynolds: [1e5, 3e5, 1e6]
   alpha: {linspace: [0, 10, 101]}
-)";
+)text";
 
-constexpr const char* kCommand = R"(# A sweep over a program: it is started once for each element, without a shell.
+constexpr const char* kCommand = R"text(# A sweep over a program: it is started once for each element, without a shell.
 #   mpirun -n 4 pipeline_app map sweep.yaml --run-folder runs/sweep
 #   pipeline_app show runs/sweep
 mpipe: 1
@@ -50,9 +50,9 @@ inputs:
   reynolds: [1e5, 3e5]
   alpha: {linspace: [0, 10, 11]}
 map: {error_handling: continue}   # a failed element costs itself and what needs it
-)";
+)text";
 
-constexpr const char* kSolver = R"(#!/usr/bin/env python3
+constexpr const char* kSolver = R"text(#!/usr/bin/env python3
 # Put your own program in the place of this one.
 import argparse
 import json
@@ -62,9 +62,9 @@ parser.add_argument("--alpha", type=float)
 parser.add_argument("--reynolds", type=float)
 arguments = parser.parse_args()
 print(json.dumps({"lift": 0.1 * arguments.alpha, "drag": 0.02 + arguments.alpha**2 / 300 + arguments.reynolds**-0.5}))
-)";
+)text";
 
-constexpr const char* kPlugin = R"(# A sweep over a function in C++.
+constexpr const char* kPlugin = R"text(# A sweep over a function in C++.
 # Build the plugin first, with MPIPE the folder of mpipe's sources (docs/howto/plugin.md there has more):
 #   mpic++ -std=c++20 -O2 -fPIC -shared -I $MPIPE/include model.cpp -o libmodel.so
 #   mpirun -n 4 pipeline_app map sweep.yaml --run-folder runs/sweep
@@ -77,9 +77,9 @@ functions:
 inputs:
   reynolds: [1e5, 3e5, 1e6]
   alpha: {linspace: [0, 10, 101]}
-)";
+)text";
 
-constexpr const char* kModel = R"(// Functions for the document beside this file.
+constexpr const char* kModel = R"text(// Functions for the document beside this file.
 #include <mpipe/document/plugin.hpp>
 
 #include <cmath>
@@ -87,7 +87,7 @@ constexpr const char* kModel = R"(// Functions for the document beside this file
 static double drag(double reynolds, double alpha) { return 0.02 + alpha * alpha / 300 + 1 / std::sqrt(reynolds); }
 
 MPIPE_PLUGIN(registry) { registry.add("drag", mpipe::function("drag", drag).parameters("reynolds", "alpha")); }
-)";
+)text";
 
 struct NewFile {
   std::string name;
