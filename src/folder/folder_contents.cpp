@@ -22,13 +22,18 @@ struct RunSubfolder {
   const char* name;
   const char* prefix;
   const char* suffix;
-  int depth = 0;  ///< of folders between it and the files
+  int depth = 0;       ///< of folders between it and the files
+  bool trees = false;  ///< not of files, but of whole folders, in which programs of the user have run
 };
 // See docs/formats.md.
 constexpr std::array kSubfolders{
-    RunSubfolder{"journal", "", ""},         RunSubfolder{"segments", "", ""},
-    RunSubfolder{"elements", "", ".npy", 2}, RunSubfolder{"elements", "", ".tmp", 2},
-    RunSubfolder{"errors", "", ".json"},     RunSubfolder{"logs", "rank-", ".log"},
+    RunSubfolder{"journal", "", ""},
+    RunSubfolder{"segments", "", ""},
+    RunSubfolder{"elements", "", ".npy", 2},
+    RunSubfolder{"elements", "", ".tmp", 2},
+    RunSubfolder{"errors", "", ".json"},
+    RunSubfolder{"logs", "rank-", ".log"},
+    RunSubfolder{"work", "element-", "", 1, true},
 };
 constexpr std::array<std::string_view, 6> kFiles{kDescriptionName, kStatusName,       "store.json",
                                                  "results.h5",     "results.extents", "trace.json"};
@@ -75,6 +80,12 @@ bool is_there(const fs::path& path) {
   return fs::exists(fs::symlink_status(path, ignored));
 }
 
+void remove_tree(const fs::path& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (error) throw_file_error("remove", path, error.value());
+}
+
 /// Removes the files that a run makes in this folder and leaves all others. Symbolic links are not followed:
 /// what they lead to lies outside of the run.
 void clear_subfolder(const fs::path& path, const RunSubfolder& folder, int depth) {
@@ -86,8 +97,8 @@ void clear_subfolder(const fs::path& path, const RunSubfolder& folder, int depth
     const bool is_file = !entry.is_directory(error) || entry.is_symlink(error);
     if (!is_file && depth > 0)
       clear_subfolder(entry.path(), folder, depth - 1);
-    else if (is_file && depth == 0 && matches(entry.path().filename().string(), folder))
-      remove_file(entry.path());
+    else if (is_file != folder.trees && depth == 0 && matches(entry.path().filename().string(), folder))
+      is_file ? remove_file(entry.path()) : remove_tree(entry.path());
   }
   fs::remove(path, error);  // stays when somebody else has put something there
 }

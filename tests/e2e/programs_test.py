@@ -116,6 +116,9 @@ class Commands(AppTest):
         self.assertEqual((folder / "stdout").read_text(), "said 2\n")
         self.assertEqual((folder / "stderr").read_text(), "no convergence\n")
         self.assertTrue((folder / "data").exists())
+        Path(self.folder, "run/work/mine").write_text("of somebody else")
+        self.values(text.replace("[1, 2, 3, 4]", "[1]"), "--run-folder", "run", "--overwrite")
+        self.assertEqual([path.name for path in Path(self.folder, "run/work").iterdir()], ["mine"])
 
     def test_a_time_limit_ends_the_whole_group(self):
         self.script("sleeper.sh", "#!/bin/sh\ntrap '' TERM\nsleep 300 & echo $! > $MPIPE_RUN_FOLDER/pid\nwait\nsleep 300\n")
