@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
 /// One output of a run in its storage. To add a storage, implement `OutputStore` and choose it in
-/// `RunOutputs`; what all outputs have in common (journals, commits, marks, the description) is not its
+/// `make_output` (output_store.cpp); what all outputs have in common (journals, commits, marks, the description) is not its
 /// business.
 #pragma once
 
