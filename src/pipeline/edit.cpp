@@ -169,6 +169,13 @@ Pipeline Pipeline::update_renames(const std::map<std::string, std::string>& name
 Pipeline Pipeline::update_bound(const std::string& output, const Inputs& values, bool overwrite) const {
   auto functions = editable();
   functions[producer_of(output).value].update_bound(values, overwrite);
+  // A default is that of all functions that take the parameter, whichever of them was given it: it stays with
+  // the others.
+  for (Function& function : functions)
+    for (const std::string& name : function.parameter_names())
+      if (const Value* value = default_of(name);
+          value != nullptr && values.contains(name) && !function.bound_values().contains(name))
+        function.update_defaults({{name, *value}});
   return Pipeline(std::move(functions));
 }
 

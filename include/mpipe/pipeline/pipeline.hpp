@@ -140,10 +140,11 @@ class Pipeline {
   /// (unknown_output).
   [[nodiscard]] Pipeline isolate(const std::vector<std::string>& outputs,
                                  Isolation where = Isolation::process) const;
-  /// Puts names under a scope (`x` becomes `scope.x`; a scope that a name has is replaced), or with an empty
-  /// scope takes their scopes away. `inputs` are root arguments, `outputs` those of functions, {"*"} stands
-  /// for all of them; `exclude` is taken off both. Throws `Error`: scope_clash when the scope is also the
-  /// name of a parameter or an output, rename_collision.
+  /// Puts names under a scope (`x` becomes `scope.x`), or with an empty scope takes their scopes away.
+  /// `inputs` are root arguments, `outputs` those of functions; a scope that a name in these lists has is
+  /// replaced. {"*"} stands for all names without a scope (for all with one, where `scope` is empty): those
+  /// that have a scope keep it. `exclude` is taken off both. Throws `Error`: scope_clash when the scope is
+  /// also the name of a parameter or an output; rename_collision when two names would become one.
   [[nodiscard]] Pipeline update_scope(const std::string& scope,
                                       const std::vector<std::string>& inputs = {"*"},
                                       const std::vector<std::string>& outputs = {"*"},
@@ -152,8 +153,10 @@ class Pipeline {
   [[nodiscard]] Pipeline update_mapspec_axes(const std::map<std::string, std::string>& names) const;
   /// Adds axes (`"i"` or `"i, j"`) to parameters, as their last ones, and to everything that is computed from
   /// them: functions without a mapspec get one, reductions become partial (`y[i]` taken whole becomes
-  /// `y[:, j]`). An axis that an array has already stays where it is; the name of an axis of other arrays
-  /// zips with those. Throws `Error`: unknown_name for a parameter that no function takes.
+  /// `y[:, j]`). The name of an axis of other arrays zips with those. An array that has the axis already stays
+  /// as it is, and so does what is computed from it: reductions over its axes keep reducing them. Throws
+  /// `Error`: unknown_name for a parameter that no function takes; axes_inconsistent where a function makes an
+  /// axis of that name itself.
   [[nodiscard]] Pipeline add_mapspec_axis(const std::vector<std::string>& parameters,
                                           const std::string& axes) const;
   /// With one function that does the work of several, of these outputs ({"*"}: of all), element by element in
