@@ -245,12 +245,10 @@ class Function {
 
 template <class F>
 Function& Function::ranks(std::vector<std::string> parameters, F rule) {
-  static_assert(detail::HasSignature<F>,
-                "mpipe: the rule for ranks has no single signature with a const call operator");
-  static_assert(std::integral<typename detail::Signature<F>::Result>,
-                "mpipe: the rule for ranks returns an integer");
-  return ranks(RankRule{std::move(parameters),
-                        std::make_shared<const detail::TypedBody<F, detail::OneOutput>>(std::move(rule))});
+  if constexpr (detail::check_callable<F>())
+    static_assert(std::integral<typename detail::Signature<F>::Result>,
+                  "mpipe: the rule for ranks returns an integer");
+  return ranks(RankRule{std::move(parameters), detail::make_body<detail::OneOutput>(std::move(rule))});
 }
 
 /// Joins functions that were written for themselves into a chain: where no parameter of a function has the
@@ -262,28 +260,18 @@ std::vector<Function> chain(std::vector<Function> functions);
 /// const call operator. Its named parameters are given with `.parameters(..)`.
 template <class F>
 Function function(std::string output, F callable) {
-  static_assert(
-      detail::HasSignature<F>,
-      "mpipe: your callable has no single signature with a const call operator (generic lambdas, overloaded "
-      "functors and mutable lambdas cannot be used; write out the parameter types)");
-  using Result = typename detail::Signature<F>::Result;
-  static_assert(!std::is_void_v<Result>, "mpipe: your function returns nothing; an output needs a value");
-  static_assert(!std::is_reference_v<Result> && !std::is_pointer_v<Result>,
-                "mpipe: return values, not references or pointers");
-  return Function({std::move(output)},
-                  std::make_shared<const detail::TypedBody<F, detail::OneOutput>>(std::move(callable)));
+  if constexpr (detail::HasSignature<F>)
+    static_assert(!std::is_reference_v<typename detail::Signature<F>::Result> &&
+                      !std::is_pointer_v<typename detail::Signature<F>::Result>,
+                  "mpipe: return values, not references or pointers");
+  return Function({std::move(output)}, detail::make_body<detail::OneOutput>(std::move(callable)));
 }
 
 /// A function with several outputs: the callable returns a std::tuple, a std::pair or a plain struct, one
 /// field per output.
 template <class F>
 Function function(std::vector<std::string> outputs, F callable) {
-  static_assert(
-      detail::HasSignature<F>,
-      "mpipe: your callable has no single signature with a const call operator (generic lambdas, overloaded "
-      "functors and mutable lambdas cannot be used; write out the parameter types)");
-  return Function(std::move(outputs),
-                  std::make_shared<const detail::TypedBody<F, detail::SeveralOutputs>>(std::move(callable)));
+  return Function(std::move(outputs), detail::make_body<detail::SeveralOutputs>(std::move(callable)));
 }
 template <class F>
 Function function(std::initializer_list<const char*> outputs, F callable) {
