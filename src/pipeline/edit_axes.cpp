@@ -164,7 +164,7 @@ Pipeline Pipeline::add_mapspec_axis(const std::vector<std::string>& parameters,
 
 Pipeline Pipeline::update_mapspec_axes(const std::map<std::string, std::string>& names) const {
   std::set<std::string> known;
-  for (const FunctionNode& node : nodes_) {
+  for (const FunctionNode& node : graph_->nodes) {
     if (!node.mapspec) continue;
     known.insert(node.mapspec->output_axes().begin(), node.mapspec->output_axes().end());
   }
@@ -175,9 +175,9 @@ Pipeline Pipeline::update_mapspec_axes(const std::map<std::string, std::string>&
                               did_you_mean(axis, {known.begin(), known.end()})));
   auto functions = editable();
   for (std::size_t id = 0; id < functions.size(); ++id) {
-    if (!nodes_[id].mapspec) continue;
-    MapSpec renamed = with_renamed_axes(*nodes_[id].mapspec, names);
-    if (renamed != *nodes_[id].mapspec) functions[id].mapspec_ = std::move(renamed);
+    if (!graph_->nodes[id].mapspec) continue;
+    MapSpec renamed = with_renamed_axes(*graph_->nodes[id].mapspec, names);
+    if (renamed != *graph_->nodes[id].mapspec) functions[id].mapspec_ = std::move(renamed);
   }
   return Pipeline(std::move(functions));
 }
