@@ -77,7 +77,9 @@ MapChoice choose_map(const OptionValues& values, const Document& document, const
 
 Pipeline isolated_pipeline(const Document& document, const OptionValues& values) {
   Pipeline pipeline = document.pipeline();
-  blame_option("--isolate", "isolate", [&] { pipeline = pipeline.isolate(values.list("isolate")); });
+  const auto outputs = values.list("isolate");
+  // Runs share the pipeline of their document, where nothing is changed in it.
+  if (!outputs.empty()) blame_option("--isolate", "isolate", [&] { pipeline = pipeline.isolate(outputs); });
   return pipeline;
 }
 

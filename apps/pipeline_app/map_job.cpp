@@ -107,7 +107,7 @@ void MapJob::read() {
     logging_.emplace(world_.rank(), values_.text("log_level"));
     if (world_.is_root()) document_ = Document::load(flags_.document);
   });
-  const std::string text = world_.broadcast_text(world_.is_root() ? document_->text() : std::string());
+  const std::string text = world_.broadcast_text(world_.is_root() ? document_->text().get() : std::string());
   together(world_, [&] {
     if (!world_.is_root()) document_ = Document::parse(text, flags_.document);
     // Flags and variables go over the document, whichever of them was read first.
@@ -155,7 +155,7 @@ void MapJob::prepare_isolation(const Pipeline& pipeline) {
   // memory for the length of a run.
   if (!world_.zygote()) return;
   if (values_.has("dry_run") || !(isolates || mentions_processes())) return world_.zygote()->end();
-  const std::string told = flags_.document + '\0' + document_->text();
+  const std::string told = flags_.document + '\0' + document_->text().get();
   make_in_zygote(*world_.zygote(), pipeline, pipeline_of_document, std::as_bytes(std::span(told)));
 }
 

@@ -89,6 +89,10 @@ RangeSet RangeSet::intersection(IndexRange with) const {
 }
 
 RangeSet RangeSet::intersection(const RangeSet& with) const {
+  if (empty() || with.empty()) return {};
+  // Sets may have millions of ranges: a copy of one costs much less than building it anew.
+  const IndexRange all{ranges_.front().begin, ranges_.back().end};
+  if (with.contains(all)) return *this;
   RangeSet result;
   auto a = ranges_.begin();
   auto b = with.ranges_.begin();
@@ -108,6 +112,7 @@ RangeSet RangeSet::intersection(const RangeSet& with) const {
 
 RangeSet RangeSet::united(const RangeSet& with) const {
   if (with.empty()) return *this;
+  if (empty()) return with;
   RangeSet result;
   auto a = ranges_.begin();
   auto b = with.ranges_.begin();
@@ -119,6 +124,7 @@ RangeSet RangeSet::united(const RangeSet& with) const {
 }
 
 RangeSet RangeSet::difference(const RangeSet& without) const {
+  if (without.empty()) return *this;
   RangeSet result;
   auto cut = without.ranges_.begin();
   for (IndexRange rest : ranges_) {

@@ -60,9 +60,12 @@ constexpr bool is_complex_v =
 template <class To, class From>
 bool convert_one(From from, To& to) {
   if constexpr (is_complex_v<To> && is_complex_v<From>) {
-    to = To(static_cast<typename To::value_type>(from.real()),
-            static_cast<typename To::value_type>(from.imag()));
-    return sizeof(To) >= sizeof(From);
+    typename To::value_type real{};
+    typename To::value_type imaginary{};
+    const bool exact = convert_one(from.real(), real);
+    const bool both_exact = convert_one(from.imag(), imaginary) && exact;
+    to = To(real, imaginary);
+    return both_exact;
   } else if constexpr (is_complex_v<From>) {
     return false;
   } else if constexpr (is_complex_v<To>) {
@@ -71,8 +74,9 @@ bool convert_one(From from, To& to) {
     to = To(real);
     return exact;
   } else if constexpr (std::is_floating_point_v<From>) {
+    // `same_family` lets no fraction get as far as an integer type.
     to = static_cast<To>(from);
-    return std::is_floating_point_v<To> && sizeof(To) >= sizeof(From);
+    return static_cast<From>(to) == from || std::isnan(from);
   } else if constexpr (std::is_floating_point_v<To>) {
     to = static_cast<To>(from);
     // 2^63 and 2^64 round up to values that the integer type cannot hold again.

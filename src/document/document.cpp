@@ -33,7 +33,7 @@ struct Document::State {
   };
 
   fs::path file;
-  std::string text;
+  SharedText text;
   std::string name;
   OptionValues map;
   std::vector<Function> functions;
@@ -45,8 +45,13 @@ struct Document::State {
   Place functions_place;
   std::map<std::string, Input> inputs;
   std::set<std::string> files;  ///< that places may name
-  std::vector<Yaml> run_specs;
-  std::vector<std::string> runs;  ///< names of them
+  /// Shared by copies, which are as many as there are runs.
+  struct Runs {
+    std::vector<Yaml> specs;
+    std::vector<std::string> names;
+  };
+  std::shared_ptr<const Runs> runs = std::make_shared<const Runs>();
+  std::optional<Pipeline> whole;  ///< the functions with the axes, when it was asked for
 
   static std::unique_ptr<State> of(SourceText source, const fs::path& file);
   void read(const Yaml& root);
@@ -120,6 +125,8 @@ void Document::State::read(const Yaml& root) {
 /// computes. The values go into a copy and are forgotten: `of_run` reads them again, over what was set since.
 void Document::State::read_runs(const Yaml& spec) {
   if (!spec.is_sequence() || spec.size() == 0) spec.refuse_type("a list of runs, at least one");
+  auto read = std::make_shared<Runs>();
+  std::set<std::string> seen;
   for (std::size_t k = 0; k < spec.size(); ++k) {
     const Yaml run = spec.item(k);
     check_keys(run, detail::kRunKeys);
@@ -131,17 +138,21 @@ void Document::State::read_runs(const Yaml& spec) {
           fmt::format("'{}' cannot be the name of a run, which its folder gets: use letters, digits, "
                       "_, - and ., not starting with - or a dot.",
                       printable(of_run)));
-    if (std::find(runs.begin(), runs.end(), of_run) != runs.end())
+    if (!seen.insert(of_run).second)
       given->refuse(
           fmt::format("there is a run '{}' already (they would have the same folder). Rename one.", of_run));
     State(*this).read_run(run);
-    run_specs.push_back(run);
-    runs.push_back(of_run);
+    read->specs.push_back(run);
+    read->names.push_back(of_run);
   }
+  runs = std::move(read);
 }
 
 void Document::State::read_run(const Yaml& spec) {
-  if (const auto given = spec.find("axes"); given && !given->is_null()) read_axes(*given);
+  if (const auto given = spec.find("axes"); given && !given->is_null()) {
+    read_axes(*given);
+    whole.reset();  // which a run without axes of its own shares with the document
+  }
   if (const auto given = spec.find("inputs"); given && !given->is_null()) read_inputs(*given, From::run);
 }
 
@@ -245,26 +256,27 @@ Document& Document::operator=(Document&&) noexcept = default;
 Document::~Document() = default;
 
 const fs::path& Document::file() const { return state_->file; }
-const std::string& Document::text() const { return state_->text; }
+const SharedText& Document::text() const { return state_->text; }
 const std::string& Document::name() const { return state_->name; }
 const OptionValues& Document::map() const { return state_->map; }
 const std::vector<Function>& Document::functions() const { return state_->functions; }
-const std::vector<std::string>& Document::runs() const { return state_->runs; }
+const std::vector<std::string>& Document::runs() const { return state_->runs->names; }
 
 Document Document::of_run(std::size_t run) const {
   auto state = std::make_unique<State>(*state_);
-  state->name = state_->runs.at(run);
-  state->runs.clear();
-  state->run_specs.clear();
-  state->read_run(state_->run_specs[run]);
+  state->name = state_->runs->names.at(run);
+  state->runs = std::make_shared<const State::Runs>();
+  state->read_run(state_->runs->specs[run]);
   return Document(std::move(state));
 }
 
 Pipeline Document::pipeline() const {
+  if (state_->whole) return *state_->whole;
   try {
     Pipeline pipeline(state_->functions);
     for (const auto& [parameter, axes] : state_->axes)
       detail::at_place(parameter, [&] { pipeline = pipeline.add_mapspec_axis({parameter.text()}, axes); });
+    state_->whole = pipeline;
     return pipeline;
     // An error of an axis has its place already; the clause below would put a second one in front of it.
   } catch (const PlacedError&) {

@@ -272,8 +272,9 @@ BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, Inde
     // What was complete before a failure is kept now, because the caller goes on behind it.
     keep(function, {range.begin, range.begin + call.completed}, scratch, report);
   } catch (const Error& error) {
-    if (error.category() != Category::internal_shape_mismatch) throw;
-    // Another block gave the elements another shape: then the first element here is the one that differs.
+    if (!is_of_shapes(error)) throw;
+    // Another block, or another output, gave the elements another shape: then the first element here is the
+    // one that differs.
     call.completed = 0;
     attempt.failure = failure_of(function, range.begin, scratch);
   }
@@ -334,6 +335,7 @@ void BlockRunner::bind_outputs(const PreparedFunction& function, IndexRange rang
     OutputColumn& column = scratch.columns[k];
     column.clear();
     column.type = output.layout.type;
+    column.name = output.name;
     column.collects_items = !output.layout.rank_known || output.layout.axes.size() > array.external().size();
     column.declared.clear();
     column.item_rank.reset();
@@ -349,25 +351,38 @@ void BlockRunner::bind_outputs(const PreparedFunction& function, IndexRange rang
       column.fixed = array.destination(range.begin);
     }
   }
+  tie_columns(scratch.columns);
 }
 
 void BlockRunner::keep(const PreparedFunction& function, IndexRange range, Scratch& scratch,
                        BlockReport& report) {
   if (range.empty()) return;
-  for (std::size_t k = 0; k < scratch.columns.size(); ++k)
-    keep_output(function.planned->outputs[k], range, scratch.columns[k], report);
+  // Bodies that run in another process or inside of another body were not held to this while they returned.
+  for (const OutputColumn& column : scratch.columns)
+    if (column.internal) column.check_same_axes(*column.internal);
+  for (std::size_t k = 0; k < scratch.columns.size(); ++k) {
+    const OutputId id = function.planned->outputs[k];
+    if (scratch.columns[k].internal && !shape_was_known_[id.value])
+      report.late_shapes.push_back(
+          late_shape(function, id, range.begin, *scratch.columns[k].internal, scratch));
+    keep_output(id, range, scratch.columns[k]);
+  }
 }
 
-void BlockRunner::keep_output(OutputId id, IndexRange range, OutputColumn& column, BlockReport& report) {
+/// Ranks learn of each other's shapes on rank 0 alone, which has no arguments to tell of where two of them
+/// differ: so the first element that shows a shape to this rank is described along with it.
+LateShape BlockRunner::late_shape(const PreparedFunction& function, OutputId id, Index element,
+                                  const Shape& internal, const Scratch& scratch) const {
+  LateShape late{id, internal, {}};
+  if (!arrays_.find(id)->internal_known()) late.shown_by = describe(function, element, scratch);
+  return late;
+}
+
+void BlockRunner::keep_output(OutputId id, IndexRange range, OutputColumn& column) {
   PartialArray& array = *arrays_.find(id);
   // `set_internal` throws if another block has brought another shape, and does so before any value of this
-  // one is kept. Rank 0 is told only of shapes that were unknown when the wave began.
-  if (column.internal && !shape_was_known_[id.value]) {
-    array.set_internal(*column.internal);
-    report.late_shapes.push_back({id, *column.internal});
-  } else if (column.internal) {
-    array.set_internal(*column.internal);
-  }
+  // one is kept.
+  if (column.internal) array.set_internal(*column.internal);
   if (!array.type().fixed_size()) {
     const auto values = static_cast<std::size_t>(range.size() * array.values_per_element());
     if (column.offsets.empty()) column.offsets.push_back(0);
@@ -398,17 +413,28 @@ Failure BlockRunner::argument_failure(const PreparedFunction& function, Index el
 /// Describes the exception that is being handled.
 Failure BlockRunner::failure_of(const PreparedFunction& function, Index element,
                                 const Scratch& scratch) const {
-  Failure failure = failure_from_current_exception();
+  const Failure thrown = failure_from_current_exception();
+  Failure failure =
+      describes_failures() ? describe(function, element, scratch) : describe(function, element, Scratch{});
   // The category tells the user where to look: at the function, unless the error is one of shapes.
-  const bool of_shape = failure.category == Category::internal_shape_mismatch ||
-                        failure.category == Category::internal_shape_rank;
-  if (!of_shape) failure.category = Category::function_raised;
+  if (thrown.category == Category::internal_shape_mismatch ||
+      thrown.category == Category::internal_shape_rank)
+    failure.category = thrown.category;
+  failure.message = thrown.message;
+  failure.type = thrown.type;
+  failure.subject = thrown.subject;
+  return failure;
+}
+
+/// Which element it is, where, and what the function was called with.
+Failure BlockRunner::describe(const PreparedFunction& function, Index element, const Scratch& scratch) const {
+  Failure failure;
   failure.output = function.node->name();
   failure.element = element;
   failure.index = multi_index(element, function.external);
   failure.host = options_.host;
   failure.rank = options_.place.rank;
-  for (std::size_t k = 0; describes_failures() && k < scratch.bound.size(); ++k)
+  for (std::size_t k = 0; k < scratch.bound.size(); ++k)
     failure.arguments += fmt::format("{}{}={}", k == 0 ? "" : ", ", function.arguments[k].planned->name,
                                      describe_argument(scratch.bound[k], function.external, element));
   return failure;

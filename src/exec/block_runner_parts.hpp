@@ -10,6 +10,13 @@
 
 namespace mpipe {
 
+/// Whether `error` says that the arrays of a call have other shapes than those of other elements, or than each
+/// other.
+inline bool is_of_shapes(const Error& error) {
+  return error.category() == Category::internal_shape_mismatch ||
+         error.category() == Category::dimension_mismatch;
+}
+
 /// An argument of a function during a wave.
 struct BlockRunner::PreparedArgument {
   const PlannedArgument* planned = nullptr;

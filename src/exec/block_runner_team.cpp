@@ -102,7 +102,7 @@ std::optional<Failure> BlockRunner::keep_element(const PreparedFunction& functio
     keep(function, block.range, scratch, report);
     return std::nullopt;
   } catch (const Error& error) {
-    if (error.category() != Category::internal_shape_mismatch) throw;
+    if (!is_of_shapes(error)) throw;
     return failure_of(function, block.range.begin, scratch);
   }
 }

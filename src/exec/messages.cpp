@@ -50,6 +50,8 @@ void put_late_shapes(ByteWriter& out, const std::vector<LateShape>& late_shapes)
   for (const LateShape& late : late_shapes) {
     out.put(late.output.value);
     out.put_list<Index>(late.internal);
+    out.put(late.shown_by.has_value());
+    if (late.shown_by) put_failure(out, *late.shown_by);
   }
 }
 
@@ -61,6 +63,7 @@ std::vector<LateShape> get_late_shapes(ByteReader& in) {
     LateShape& late = late_shapes.emplace_back();
     late.output.value = in.get<std::uint32_t>();
     late.internal = in.get_indices();
+    if (in.get<bool>()) late.shown_by = get_failure(in);
   }
   return late_shapes;
 }

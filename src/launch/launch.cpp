@@ -70,24 +70,25 @@ void require_separate_folders(const RunList& runs) {
   std::vector<std::pair<fs::path, const RunData*>> folders;
   for (const auto& run : runs)
     if (!run->options.run_folder.empty()) folders.emplace_back(real_path(run->options.run_folder), run.get());
-  // Every ordered pair is looked at, as each of the two folders may be the outer one.
-  for (std::size_t a = 0; a < folders.size(); ++a)
-    for (std::size_t b = 0; b < folders.size(); ++b) {
-      const auto& [outer, first] = folders[a];
-      const auto& [inner, second] = folders[b];
-      if (a == b || !lies_in(inner, outer)) continue;
-      const bool equal = inner == outer;
-      throw Error(
-          Category::bad_option,
-          fmt::format("the runs '{}' and '{}' {} ('{}'{}): they would destroy each other's files. Give each "
-                      "run a folder of its own.",
-                      first->name, second->name,
-                      equal ? "have the same run folder" : "have run folders of which one lies in the other",
-                      first->options.run_folder,
-                      second->options.run_folder == first->options.run_folder
-                          ? ""
-                          : fmt::format(", '{}'", second->options.run_folder)));
-    }
+  // Paths are compared part by part, so that what lies in a folder comes right behind it.
+  std::stable_sort(folders.begin(), folders.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (std::size_t k = 1; k < folders.size(); ++k) {
+    const auto& [outer, first] = folders[k - 1];
+    const auto& [inner, second] = folders[k];
+    if (!lies_in(inner, outer)) continue;
+    const bool equal = inner == outer;
+    throw Error(
+        Category::bad_option,
+        fmt::format("the runs '{}' and '{}' {} ('{}'{}): they would destroy each other's files. Give each "
+                    "run a folder of its own.",
+                    first->name, second->name,
+                    equal ? "have the same run folder" : "have run folders of which one lies in the other",
+                    first->options.run_folder,
+                    second->options.run_folder == first->options.run_folder
+                        ? ""
+                        : fmt::format(", '{}'", second->options.run_folder)));
+  }
 }
 
 /// On so many ranks, whichever of `inventories` they have. `named`: errors say which run they are about.

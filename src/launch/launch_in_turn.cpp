@@ -47,12 +47,10 @@ class LaunchInTurn final : public Launch {
 
   bool do_turn() override {
     if (running_) return false;  // asked by an observer of a run
-    for (std::size_t run = 0; run < runs_.size(); ++run)
-      if (!runs_[run].over()) {
-        compute(run);
-        return true;
-      }
-    return false;
+    const std::size_t run = first_open();
+    if (run == size()) return false;
+    compute(run);
+    return true;
   }
 
   // The two broadcasts match those that begin a run, because the others cannot know beforehand which of the

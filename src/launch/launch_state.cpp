@@ -18,7 +18,7 @@ bool Launch::turn() {
     const bool any = do_turn();
     // The end is told only when every run is over, and once: afterwards the others have left, and a further
     // message would find nobody.
-    ended_ = all_over() && tell_end();
+    ended_ = first_open() == size() && tell_end();
     return any;
   } catch (...) {
     // After an error nobody knows where the other ranks stand. Every later turn says so instead of waiting
@@ -28,10 +28,10 @@ bool Launch::turn() {
   }
 }
 
-bool Launch::all_over() const {
-  for (std::size_t run = 0; run < size(); ++run)
-    if (!over(run)) return false;
-  return true;
+/// A run that is over stays so: looking for the first open one anew each time would cost the square of the runs.
+std::size_t Launch::first_open() {
+  while (first_open_ < size() && over(first_open_)) ++first_open_;
+  return first_open_;
 }
 
 /// The limit is on silence and not on the whole wait: each turn that brought news starts the time anew.

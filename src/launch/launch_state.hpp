@@ -26,7 +26,6 @@ class Launch {
   virtual void cancel(std::size_t run) = 0;
 
   bool over(std::size_t run) const { return outcome(run).state != RunState::pending; }
-  bool all_over() const;
   /// The other ranks know, too, that all is over.
   bool ended() const { return ended_; }
   void wait_until(const std::function<bool()>& done);
@@ -35,6 +34,8 @@ class Launch {
   void close() noexcept;
 
  protected:
+  /// The first run that is not over, or `size()`.
+  std::size_t first_open();
   virtual bool do_turn() = 0;
   /// All runs are over: tells the other ranks, when they can be told.
   virtual bool tell_end() = 0;
@@ -43,6 +44,7 @@ class Launch {
  private:
   bool ended_ = false;
   bool broken_ = false;
+  std::size_t first_open_ = 0;  ///< no run before it is open
 };
 
 using RunList = std::vector<std::shared_ptr<const RunData>>;

@@ -48,24 +48,24 @@ std::map<std::string, T> part_for(const std::map<std::string, T>& values,
 }  // namespace
 
 std::vector<Function> Pipeline::editable() const {
-  return functions_where(std::vector<bool>(nodes_.size(), true));
+  return functions_where(std::vector<bool>(graph_->nodes.size(), true));
 }
 
 std::vector<Function> Pipeline::functions_where(const std::vector<bool>& mask) const {
   std::vector<Function> functions;
-  for (std::size_t k = 0; k < nodes_.size(); ++k) {
+  for (std::size_t k = 0; k < graph_->nodes.size(); ++k) {
     if (!mask[k]) continue;
-    functions.push_back(nodes_[k].function);
+    functions.push_back(graph_->nodes[k].function);
     // A mapspec that was generated because somebody indexed the outputs is handed on, as that somebody may be
     // missing from the new pipeline.
-    if (nodes_[k].generated) functions.back().generated_ = nodes_[k].mapspec;
+    if (graph_->nodes[k].generated) functions.back().generated_ = graph_->nodes[k].mapspec;
   }
   return functions;
 }
 
 std::vector<bool> Pipeline::mask_of(const std::vector<std::string>& outputs) const {
-  if (outputs == std::vector<std::string>{"*"}) return std::vector<bool>(nodes_.size(), true);
-  std::vector<bool> mask(nodes_.size(), false);
+  if (outputs == std::vector<std::string>{"*"}) return std::vector<bool>(graph_->nodes.size(), true);
+  std::vector<bool> mask(graph_->nodes.size(), false);
   for (const std::string& output : outputs) mask[producer_of(output).value] = true;
   return mask;
 }
@@ -105,13 +105,13 @@ Pipeline Pipeline::join(const Pipeline& other) const { return add(other.editable
 
 std::vector<Pipeline> Pipeline::split_disconnected() const {
   // Each name joins the functions that have it: the group of a function is the smallest number in it.
-  std::vector<std::size_t> group(nodes_.size());
+  std::vector<std::size_t> group(graph_->nodes.size());
   for (std::size_t k = 0; k < group.size(); ++k) group[k] = k;
   const auto find = [&](std::size_t k) {
     while (group[k] != k) k = group[k] = group[group[k]];
     return k;
   };
-  std::vector<std::optional<std::size_t>> first_with(slots_.size());
+  std::vector<std::optional<std::size_t>> first_with(graph_->slots.size());
   const auto meet = [&](std::uint32_t slot, std::size_t k) {
     auto& first = first_with[slot];
     if (!first) first = k;
@@ -121,9 +121,9 @@ std::vector<Pipeline> Pipeline::split_disconnected() const {
     // were joined.
     group[std::max(a, b)] = std::min(a, b);
   };
-  for (std::size_t k = 0; k < nodes_.size(); ++k) {
-    for (const std::uint32_t slot : nodes_[k].output_slots) meet(slot, k);
-    for (const ParameterNode& parameter : nodes_[k].parameters)
+  for (std::size_t k = 0; k < graph_->nodes.size(); ++k) {
+    for (const std::uint32_t slot : graph_->nodes[k].output_slots) meet(slot, k);
+    for (const ParameterNode& parameter : graph_->nodes[k].parameters)
       if (parameter.source != Source::bound) meet(parameter.slot, k);
   }
   std::map<std::size_t, std::vector<Function>> groups;
@@ -169,6 +169,13 @@ Pipeline Pipeline::update_renames(const std::map<std::string, std::string>& name
 Pipeline Pipeline::update_bound(const std::string& output, const Inputs& values, bool overwrite) const {
   auto functions = editable();
   functions[producer_of(output).value].update_bound(values, overwrite);
+  // A default is that of all functions that take the parameter, whichever of them was given it: it stays with
+  // the others.
+  for (Function& function : functions)
+    for (const std::string& name : function.parameter_names())
+      if (const Value* value = default_of(name);
+          value != nullptr && values.contains(name) && !function.bound_values().contains(name))
+        function.update_defaults({{name, *value}});
   return Pipeline(std::move(functions));
 }
 

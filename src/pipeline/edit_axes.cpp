@@ -34,7 +34,8 @@ std::vector<std::string> split_axes(const std::string& text) {
   return axes;
 }
 
-/// Adds axes to arrays and to all that is computed from them.
+/// Adds axes to arrays and to all that is computed from them. An array that had the axis before is left as it
+/// is, with all that is computed from it: it still has the same shape, and a reduction over it its meaning.
 class AxisAdder {
  public:
   explicit AxisAdder(const Pipeline& pipeline) : pipeline_(pipeline), changed_(pipeline.functions().size()) {
@@ -66,7 +67,7 @@ class AxisAdder {
       const FunctionId id = consumers[step.consumer];
       const auto& outputs = pipeline_.function(id).outputs;
       if (step.output == 0) add_to(id, step.array, axis);
-      if (step.output == outputs.size()) {
+      if (step.output == outputs.size() || had_axis(id, axis)) {
         ++step.consumer;
         step.output = 0;
       } else {
@@ -97,11 +98,33 @@ class AxisAdder {
   void enter(const std::string& array, const std::string& axis, std::vector<Step>& path) {
     if (!done_.emplace(array, axis).second) return;
     AxisNames& axes = arrays_[array];
-    if (std::find(axes.begin(), axes.end(), axis) == axes.end()) axes.emplace_back(axis);
+    if (std::find(axes.begin(), axes.end(), axis) != axes.end()) return;
+    axes.emplace_back(axis);
     path.push_back({array});
   }
 
+  /// Whether the outputs of a function had the axis before any was added.
+  bool had_axis(FunctionId id, const std::string& axis) const {
+    const auto& spec = pipeline_.function(id).mapspec;
+    return spec && spec->outputs().front().position(axis).has_value();
+  }
+
+  /// A function makes an axis in each call, or is called per position of an array along it.
+  void refuse_made_axis(FunctionId id, const std::string& array, const std::string& axis) const {
+    const FunctionNode& node = pipeline_.function(id);
+    if (!node.mapspec) return;
+    const auto made = node.mapspec->internal_axes();
+    if (std::find(made.begin(), made.end(), axis) == made.end()) return;
+    throw Error(
+        Category::axes_inconsistent,
+        fmt::format("'{}' cannot get the axis '{}': the function '{}', which takes it, makes the axis "
+                    "'{}' of its outputs itself ('{}'). Use an axis of another name.",
+                    array, axis, node.name(), axis, node.mapspec->to_string()),
+        {Subject::Kind::parameter, array});
+  }
+
   void add_to(FunctionId id, const std::string& array, const std::string& axis) {
+    refuse_made_axis(id, array, axis);
     std::optional<MapSpec>& spec = specs_[id.value];
     const AxisNames& axes = arrays_[array];
     ArraySpec input{array, {}};
@@ -141,7 +164,7 @@ Pipeline Pipeline::add_mapspec_axis(const std::vector<std::string>& parameters,
 
 Pipeline Pipeline::update_mapspec_axes(const std::map<std::string, std::string>& names) const {
   std::set<std::string> known;
-  for (const FunctionNode& node : nodes_) {
+  for (const FunctionNode& node : graph_->nodes) {
     if (!node.mapspec) continue;
     known.insert(node.mapspec->output_axes().begin(), node.mapspec->output_axes().end());
   }
@@ -152,9 +175,9 @@ Pipeline Pipeline::update_mapspec_axes(const std::map<std::string, std::string>&
                               did_you_mean(axis, {known.begin(), known.end()})));
   auto functions = editable();
   for (std::size_t id = 0; id < functions.size(); ++id) {
-    if (!nodes_[id].mapspec) continue;
-    MapSpec renamed = with_renamed_axes(*nodes_[id].mapspec, names);
-    if (renamed != *nodes_[id].mapspec) functions[id].mapspec_ = std::move(renamed);
+    if (!graph_->nodes[id].mapspec) continue;
+    MapSpec renamed = with_renamed_axes(*graph_->nodes[id].mapspec, names);
+    if (renamed != *graph_->nodes[id].mapspec) functions[id].mapspec_ = std::move(renamed);
   }
   return Pipeline(std::move(functions));
 }

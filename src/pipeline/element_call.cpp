@@ -36,10 +36,12 @@ std::vector<ElementOutput> call_element(const FunctionBody& body, const BlockCal
     column.collects_items = output.collects_items;
     column.item_rank = output.item_rank;
     column.declared = output.declared;
+    column.name = output.name;
     if (output.fixed == nullptr) continue;
     fixed[k].resize(output.type->size);
     column.fixed = fixed[k].data();
   }
+  tie_columns(columns);
   // The body sees a block of one element with columns of its own. What it writes reaches the columns of the
   // real call only by `put_element`, once the caller is content with it.
   BlockCall single = call;

@@ -69,9 +69,25 @@ void OutputColumn::check_items(const Shape& shape) {
                     " (all elements of an output have one shape). Return arrays of that shape, or correct "
                     "the declared "
                     "internal_shape.");
+  check_same_axes(shape);
   // The first element decides for all that follow, but only after it was held against what the mapspec and
   // the declaration say.
   if (!internal) internal = shape;
+}
+
+void OutputColumn::check_same_axes(const Shape& shape) const {
+  if (same_axes == nullptr || !same_axes->internal || *same_axes->internal == shape) return;
+  throw Error(Category::dimension_mismatch,
+              "the function returned arrays of the shapes " + mpipe::to_string(*same_axes->internal) +
+                  " for '" + std::string(same_axes->name) + "' and " + mpipe::to_string(shape) + " for '" +
+                  std::string(name) +
+                  "', whose axes the mapspec makes the same (an axis has one length). Return arrays of equal "
+                  "shapes, or make the outputs in functions of their own.");
+}
+
+void tie_columns(std::span<OutputColumn> columns) {
+  for (OutputColumn& column : columns)
+    column.same_axes = &column != &columns.front() && column.item_rank ? &columns.front() : nullptr;
 }
 
 RowWalker::RowWalker(const BlockCall& call)

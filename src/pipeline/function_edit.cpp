@@ -25,13 +25,7 @@ std::map<std::string, T> renamed_keys(std::map<std::string, T> values,
   return result;
 }
 
-std::string without_scope(const std::string& name) { return name.substr(name.find('.') + 1); }
-
 }  // namespace
-
-std::string with_scope(const std::string& name, const std::string& scope) {
-  return scope.empty() ? without_scope(name) : scope + "." + without_scope(name);
-}
 
 Function& Function::scope(const std::string& scope) {
   if (!scope.empty() && (!is_identifier(scope) || scope.find('.') != std::string::npos))
@@ -41,15 +35,22 @@ Function& Function::scope(const std::string& scope) {
   std::map<std::string, std::string> names;
   for (const auto& current : {parameter_names(), output_names()}) {
     for (const std::string& name : current) {
-      if (name == scope || without_scope(name) == scope)
+      // The scope of an earlier call gives way. Any other scope says where the name belongs in the pipeline,
+      // such as that of the output which a parameter takes, and stays.
+      const bool has_own = !scope_.empty() && name.starts_with(scope_ + ".");
+      const std::string bare = has_own ? name.substr(scope_.size() + 1) : name;
+      if (bare.find('.') != std::string::npos) continue;
+      if (bare == scope)
         throw Error(Category::scope_clash,
                     fmt::format("'{}' is the scope and a name of function '{}' at once (nobody could tell "
                                 "them apart in nested inputs). Rename one of them.",
                                 scope, this->name()));
-      names.emplace(name, with_scope(name, scope));
+      names.emplace(name, scope.empty() ? bare : scope + "." + bare);
     }
   }
-  return update_renames(names);
+  update_renames(names);
+  scope_ = scope;
+  return *this;
 }
 
 Function& Function::update_renames(const std::map<std::string, std::string>& names, NamesFrom from,
@@ -104,7 +105,10 @@ Function& Function::update_defaults(const Inputs& values, bool overwrite) {
 
 Function& Function::update_bound(const Inputs& values, bool overwrite) {
   if (overwrite) bound_.clear();
-  for (const auto& [name, value] : values) bound_[name] = value;
+  for (const auto& [name, value] : values) {
+    bound_[name] = value;
+    defaults_.erase(name);  // nobody can fall back on it any more
+  }
   check_values();
   check_mapspec();
   return *this;

@@ -15,7 +15,7 @@ namespace mpipe {
 
 Pipeline::Pipeline(std::initializer_list<Function> functions) : Pipeline(std::vector<Function>(functions)) {}
 
-bool Pipeline::has_name(const std::string& name) const { return slots_.contains(name); }
+bool Pipeline::has_name(const std::string& name) const { return graph_->slots.contains(name); }
 
 Pipeline operator|(const Pipeline& a, const Pipeline& b) { return a.join(b); }
 
@@ -25,7 +25,7 @@ Pipeline::Pipeline(std::vector<Function> functions, const std::string& scope) {
     FunctionNode node{std::move(function), {}, {}, {}, {}, false};
     node.outputs = node.function.output_names();
     node.mapspec = node.function.mapspec();
-    nodes_.push_back(std::move(node));
+    graph_->nodes.push_back(std::move(node));
   }
   // Each step needs what those before it found out. All producers are known before parameters are connected,
   // else one that is listed later would be taken for an input. Cycles are refused before anything walks in
@@ -43,39 +43,40 @@ Pipeline::Pipeline(std::vector<Function> functions, const std::string& scope) {
 
 std::uint32_t Pipeline::slot_of(const std::string& name) {
   // Every name has a number, which is its place in both lists.
-  const auto [at, inserted] = slots_.try_emplace(name, static_cast<std::uint32_t>(slots_.size()));
+  const auto [at, inserted] =
+      graph_->slots.try_emplace(name, static_cast<std::uint32_t>(graph_->slots.size()));
   if (inserted) {
-    producers_.emplace_back();
-    defaults_.emplace_back();
+    graph_->producers.emplace_back();
+    graph_->defaults.emplace_back();
   }
   return at->second;
 }
 
 void Pipeline::number_names() {
-  for (std::uint32_t id = 0; id < nodes_.size(); ++id) {
-    FunctionNode& node = nodes_[id];
+  for (std::uint32_t id = 0; id < graph_->nodes.size(); ++id) {
+    FunctionNode& node = graph_->nodes[id];
     for (std::size_t k = 0; k < node.outputs.size(); ++k) {
       const std::uint32_t slot = slot_of(node.outputs[k]);
-      if (producers_[slot])
+      if (graph_->producers[slot])
         throw Error(
             Category::duplicate_output,
             fmt::format(
                 "two functions have the output '{}' (nobody could say which one is meant). Rename one.",
                 node.outputs[k]),
             {Subject::Kind::output, node.outputs[k]});
-      producers_[slot] = Producer{FunctionId{id}, k};
+      graph_->producers[slot] = Producer{FunctionId{id}, k};
       node.output_slots.push_back(slot);
     }
   }
 }
 
 void Pipeline::connect() {
-  for (FunctionNode& node : nodes_) {
+  for (FunctionNode& node : graph_->nodes) {
     for (const std::string& name : node.function.parameter_names()) {
       ParameterNode parameter{name, Source::root, {}, 0, slot_of(name)};
       if (node.function.bound_values().contains(name)) {
         parameter.source = Source::bound;
-      } else if (const auto& producer = producers_[parameter.slot]) {
+      } else if (const auto& producer = graph_->producers[parameter.slot]) {
         parameter.source = Source::output;
         parameter.producer = producer->function;
         parameter.producer_output = producer->output;
@@ -86,9 +87,9 @@ void Pipeline::connect() {
 }
 
 void Pipeline::check_scopes() const {
-  for (const auto& [name, unused] : slots_) {
+  for (const auto& [name, unused] : graph_->slots) {
     const std::size_t dot = name.find('.');
-    if (dot == std::string::npos || !slots_.contains(name.substr(0, dot))) continue;
+    if (dot == std::string::npos || !graph_->slots.contains(name.substr(0, dot))) continue;
     throw Error(Category::scope_clash,
                 fmt::format("'{0}' is a name and the scope of '{1}' at once (nobody could tell them apart in "
                             "nested inputs). Rename one of them.",
@@ -98,15 +99,15 @@ void Pipeline::check_scopes() const {
 }
 
 void Pipeline::order() {
-  std::vector<std::set<std::uint32_t>> consumers(nodes_.size());
-  std::vector<std::size_t> waiting(nodes_.size(), 0);
-  for (std::uint32_t id = 0; id < nodes_.size(); ++id)
-    for (const ParameterNode& parameter : nodes_[id].parameters)
+  std::vector<std::set<std::uint32_t>> consumers(graph_->nodes.size());
+  std::vector<std::size_t> waiting(graph_->nodes.size(), 0);
+  for (std::uint32_t id = 0; id < graph_->nodes.size(); ++id)
+    for (const ParameterNode& parameter : graph_->nodes[id].parameters)
       // A function that takes several outputs of one producer waits for it once.
       if (parameter.source == Source::output && consumers[parameter.producer.value].insert(id).second)
         ++waiting[id];
   std::vector<FunctionId> ready;
-  for (std::uint32_t id = 0; id < nodes_.size(); ++id)
+  for (std::uint32_t id = 0; id < graph_->nodes.size(); ++id)
     if (waiting[id] == 0) ready.push_back({id});
   std::size_t ordered = 0;
   while (!ready.empty()) {
@@ -119,12 +120,12 @@ void Pipeline::order() {
     for (const FunctionId id : ready)
       for (const std::uint32_t consumer : consumers[id.value])
         if (--waiting[consumer] == 0) next.push_back({consumer});
-    generations_.push_back(std::exchange(ready, std::move(next)));
+    graph_->generations.push_back(std::exchange(ready, std::move(next)));
   }
-  if (ordered == nodes_.size()) return;
+  if (ordered == graph_->nodes.size()) return;
   std::vector<std::string> stuck;
-  for (std::uint32_t id = 0; id < nodes_.size(); ++id)
-    if (waiting[id] != 0) stuck.push_back(nodes_[id].name());
+  for (std::uint32_t id = 0; id < graph_->nodes.size(); ++id)
+    if (waiting[id] != 0) stuck.push_back(graph_->nodes[id].name());
   throw Error(
       Category::cycle,
       fmt::format(
@@ -146,11 +147,11 @@ static bool same_default(const Value& a, const Value& b) {
 }
 
 void Pipeline::check_defaults() {
-  for (const FunctionNode& node : nodes_) {
+  for (const FunctionNode& node : graph_->nodes) {
     for (const auto& [name, value] : node.function.default_values()) {
-      const std::uint32_t slot = slots_.at(name);
-      if (producers_[slot]) continue;  // never reached
-      Value& known = defaults_[slot];
+      const std::uint32_t slot = graph_->slots.at(name);
+      if (graph_->producers[slot]) continue;  // never reached
+      Value& known = graph_->defaults[slot];
       if (known.has_value() && !same_default(known, value))
         throw Error(
             Category::defaults_inconsistent,
@@ -167,12 +168,12 @@ void Pipeline::check_defaults() {
 
 void Pipeline::complete_mapspecs() {
   std::vector<MapSpec> specs;
-  for (const FunctionNode& node : nodes_)
+  for (const FunctionNode& node : graph_->nodes)
     if (node.mapspec) specs.push_back(*node.mapspec);
   // Contradictions between mapspecs that users wrote are refused before others are generated from them.
   check_consistent_axes(specs);
   const auto axes = axes_of_arrays(specs);
-  for (FunctionNode& node : nodes_) {
+  for (FunctionNode& node : graph_->nodes) {
     if (node.mapspec) continue;
     node.mapspec = generated_mapspec(node.outputs, axes);
     // Nobody indexes this output any more, but somebody did before an edit: its axes keep the names that it
@@ -183,14 +184,15 @@ void Pipeline::complete_mapspecs() {
 }
 
 bool Pipeline::has_output(const std::string& name) const {
-  const auto slot = slots_.find(name);
-  return slot != slots_.end() && producers_[slot->second].has_value();
+  const auto slot = graph_->slots.find(name);
+  return slot != graph_->slots.end() && graph_->producers[slot->second].has_value();
 }
 
 FunctionId Pipeline::producer_of(const std::string& output) const {
-  if (has_output(output)) return producers_[slots_.at(output)]->function;
+  if (has_output(output)) return graph_->producers[graph_->slots.at(output)]->function;
   std::vector<std::string> known;
-  for (const FunctionNode& node : nodes_) known.insert(known.end(), node.outputs.begin(), node.outputs.end());
+  for (const FunctionNode& node : graph_->nodes)
+    known.insert(known.end(), node.outputs.begin(), node.outputs.end());
   throw Error(Category::unknown_output,
               fmt::format("no function has the output '{}'.{}", output, did_you_mean(output, known)),
               {Subject::Kind::output, output});
@@ -198,7 +200,7 @@ FunctionId Pipeline::producer_of(const std::string& output) const {
 
 std::vector<std::string> Pipeline::root_args() const {
   std::set<std::string> names;
-  for (const FunctionNode& node : nodes_)
+  for (const FunctionNode& node : graph_->nodes)
     for (const ParameterNode& parameter : node.parameters)
       if (parameter.source == Source::root) names.insert(parameter.name);
   return {names.begin(), names.end()};
@@ -211,13 +213,13 @@ std::vector<std::string> Pipeline::defaulted_args() const {
 }
 
 std::vector<std::string> Pipeline::leaf_outputs() const {
-  std::vector<bool> taken(nodes_.size(), false);
-  for (const FunctionNode& node : nodes_)
+  std::vector<bool> taken(graph_->nodes.size(), false);
+  for (const FunctionNode& node : graph_->nodes)
     for (const ParameterNode& parameter : node.parameters)
       if (parameter.source == Source::output) taken[parameter.producer.value] = true;
   std::set<std::string> names;
-  for (std::size_t k = 0; k < nodes_.size(); ++k)
-    if (!taken[k]) names.insert(nodes_[k].outputs.begin(), nodes_[k].outputs.end());
+  for (std::size_t k = 0; k < graph_->nodes.size(); ++k)
+    if (!taken[k]) names.insert(graph_->nodes[k].outputs.begin(), graph_->nodes[k].outputs.end());
   return {names.begin(), names.end()};
 }
 
@@ -226,7 +228,7 @@ PipelineInfo Pipeline::info() const {
   std::set_difference(info.inputs.begin(), info.inputs.end(), info.optional_inputs.begin(),
                       info.optional_inputs.end(), std::back_inserter(info.required_inputs));
   std::set<std::string> outputs;
-  for (const FunctionNode& node : nodes_) outputs.insert(node.outputs.begin(), node.outputs.end());
+  for (const FunctionNode& node : graph_->nodes) outputs.insert(node.outputs.begin(), node.outputs.end());
   std::set_difference(outputs.begin(), outputs.end(), info.outputs.begin(), info.outputs.end(),
                       std::back_inserter(info.intermediate_outputs));
   return info;
@@ -234,7 +236,8 @@ PipelineInfo Pipeline::info() const {
 
 std::vector<FunctionId> Pipeline::topological_order() const {
   std::vector<FunctionId> order;
-  for (const auto& generation : generations_) order.insert(order.end(), generation.begin(), generation.end());
+  for (const auto& generation : graph_->generations)
+    order.insert(order.end(), generation.begin(), generation.end());
   return order;
 }
 
@@ -246,13 +249,15 @@ std::vector<std::string> Pipeline::mapspecs() const {
 }
 
 const Value* Pipeline::default_of(const std::string& name) const {
-  const auto slot = slots_.find(name);
-  return slot == slots_.end() || !defaults_[slot->second].has_value() ? nullptr : &defaults_[slot->second];
+  const auto slot = graph_->slots.find(name);
+  return slot == graph_->slots.end() || !graph_->defaults[slot->second].has_value()
+             ? nullptr
+             : &graph_->defaults[slot->second];
 }
 
 std::vector<bool> Pipeline::needed_for(const std::vector<std::string>& outputs) const {
-  if (outputs.empty()) return std::vector<bool>(nodes_.size(), true);
-  std::vector<bool> needed(nodes_.size(), false);
+  if (outputs.empty()) return std::vector<bool>(graph_->nodes.size(), true);
+  std::vector<bool> needed(graph_->nodes.size(), false);
   std::vector<FunctionId> todo;
   for (const std::string& output : outputs) todo.push_back(producer_of(output));
   while (!todo.empty()) {
@@ -279,7 +284,7 @@ std::string Pipeline::digest_text() const {
     return text;
   };
   std::string text;
-  for (const FunctionNode& node : nodes_) {
+  for (const FunctionNode& node : graph_->nodes) {
     text += fmt::format("{}({}) {} {}|", fmt::join(node.outputs, ","),
                         fmt::join(node.function.parameter_names(), ","),
                         node.mapspec ? node.mapspec->to_string() : "", node.function.body().identity());

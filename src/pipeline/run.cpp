@@ -257,7 +257,7 @@ std::vector<std::string> asked_for(const Pipeline& pipeline, const std::vector<s
 
 Inputs Pipeline::run_full(const std::vector<std::string>& outputs, const Inputs& inputs,
                           const RunOptions& options) const {
-  Evaluation evaluation(*this, slots_, inputs, defaults_);
+  Evaluation evaluation(*this, graph_->slots, inputs, graph_->defaults);
   for (const std::string& output : asked_for(*this, outputs)) {
     if (inputs.contains(output))
       throw Error(Category::output_given,
@@ -267,7 +267,7 @@ Inputs Pipeline::run_full(const std::vector<std::string>& outputs, const Inputs&
     refuse_mapped_upstream(*this, id);
     // All that is asked for is gathered first, then checked, then computed: no function of the user is called
     // when an argument of another one is missing.
-    evaluation.need(id, slots_.at(output));
+    evaluation.need(id, graph_->slots.at(output));
   }
   evaluation.check_arguments(options);
   evaluation.compute();

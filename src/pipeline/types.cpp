@@ -45,21 +45,21 @@ bool rank_fits(const ValueType& given, const ValueType& wanted) {
 
 /// The type of an output as a whole from what one call returns.
 ValueType whole_output(const FunctionNode& node, const std::string& name, const ValueType& returned) {
-  if (!node.is_mapped()) {
-    // A generator's value is checked against the mapspec when it is there.
-    if (node.mapspec) return {returned.element, node.mapspec->output_axes().size(), false};
-    return {returned.element, returned.rank, !returned.rank && returned.any_rank};
-  }
+  if (!node.mapspec) return {returned.element, returned.rank, !returned.rank && returned.any_rank};
   const std::size_t full_rank = node.mapspec->output_axes().size();
   const std::size_t internal = node.mapspec->internal_axes().size();
   if (internal > 0) {
     if (returned.rank && *returned.rank != internal && returned.element != nullptr)
-      throw Error(Category::internal_shape_rank,
-                  fmt::format("function '{}' returns {} for '{}', but its mapspec '{}' names {} axes of its "
-                              "own (its internal "
-                              "shape is too short or too long). Return an array of that rank.",
-                              node.name(), returned.to_string(), name, node.mapspec->to_string(), internal),
-                  {Subject::Kind::output, name});
+      throw Error(
+          Category::internal_shape_rank,
+          fmt::format("function '{}' returns {} for '{}', but its mapspec '{}' names {} axes of its own "
+                      "({}). Return an array of that rank{}.",
+                      node.name(), returned.to_string(), name, node.mapspec->to_string(), internal,
+                      node.generated ? "others index an output of it, and all outputs of a function have "
+                                       "the same axes"
+                                     : "its internal shape is too short or too long",
+                      node.outputs.size() > 1 ? ", or make it in a function of its own" : ""),
+          {Subject::Kind::output, name});
     return {returned.element, full_rank, false};
   }
   if (returned.rank == std::size_t{0} || returned.element == nullptr)

@@ -128,19 +128,45 @@ std::optional<PartialShape> Plan::shape_of(const PlannedArgument& argument) cons
 void Plan::update_shapes() {
   for (const FunctionId id : pipeline_->topological_order()) {
     const auto& planned = functions_[id.value];
-    const FunctionNode& node = pipeline_->function(id);
-    if (!planned || !node.is_mapped()) continue;
-    std::map<std::string, PartialShape> inputs;
-    for (const PlannedArgument& argument : planned->arguments)
-      if (node.mapspec->find_input(argument.name) != nullptr)
-        if (auto shape = shape_of(argument)) inputs.emplace(argument.name, std::move(*shape));
-    const PartialShape external = mpipe::external_shape(*node.mapspec, inputs);
-    if (is_known(external)) element_count(known_shape(external));  // refuses sizes that could not be numbered
-    for (const OutputId id_of_output : planned->outputs) {
-      ArrayLayout& layout = outputs_[id_of_output.value].layout;
-      std::size_t next = 0;
-      for (std::size_t axis = 0; axis < layout.axes.size(); ++axis)
-        if (layout.external[axis]) layout.shape[axis] = external[next++];
+    if (planned && pipeline_->function(id).is_mapped()) update_shape(*planned);
+  }
+}
+
+void Plan::update_shape(const PlannedFunction& planned) {
+  const FunctionNode& node = pipeline_->function(planned.id);
+  std::map<std::string, PartialShape> inputs;
+  for (const PlannedArgument& argument : planned.arguments)
+    if (node.mapspec->find_input(argument.name) != nullptr)
+      if (auto shape = shape_of(argument)) inputs.emplace(argument.name, std::move(*shape));
+  const PartialShape external = mpipe::external_shape(*node.mapspec, inputs);
+  if (is_known(external)) element_count(known_shape(external));  // refuses sizes that could not be numbered
+  for (const OutputId output : planned.outputs) {
+    ArrayLayout& layout = outputs_[output.value].layout;
+    std::size_t next = 0;
+    for (std::size_t axis = 0; axis < layout.axes.size(); ++axis)
+      if (layout.external[axis]) layout.shape[axis] = external[next++];
+  }
+}
+
+/// The same for shapes that show while the run goes on, when nothing can be refused any more: what does not fit
+/// is the failure of the function that would take it.
+void Plan::update_late_shapes() {
+  std::vector<bool> is_stuck(functions_.size(), false);
+  for (const FunctionId id : pipeline_->topological_order()) {
+    const auto& planned = functions_[id.value];
+    if (!planned || !pipeline_->function(id).is_mapped()) continue;
+    is_stuck[id.value] =
+        misfits_.contains(id.value) ||
+        std::any_of(planned->arguments.begin(), planned->arguments.end(),
+                    [&](const PlannedArgument& argument) {
+                      return argument.output && is_stuck[output(*argument.output).function.value];
+                    });
+    if (is_stuck[id.value]) continue;
+    try {
+      update_shape(*planned);
+    } catch (const Error& error) {
+      misfits_.emplace(id.value, error.what());
+      is_stuck[id.value] = true;
     }
   }
 }
@@ -172,7 +198,7 @@ void Plan::resolve(OutputId id, const Shape& internal) {
                             to_string(internal), output.name, to_string(expected)));
   layout.set_internal_shape(partial(internal));
   // What is computed from this output may have its shape now as well.
-  update_shapes();
+  update_late_shapes();
 }
 
 std::map<std::string, PartialShape> Plan::shapes() const {

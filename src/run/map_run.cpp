@@ -31,6 +31,19 @@ std::shared_ptr<RunObserver> observer_of(const Communicator& comm, const MapOpti
   return comm.is_root() ? options.observer : nullptr;
 }
 
+std::string shapes_of_arguments(const Plan& plan, const PlannedFunction& function) {
+  std::string text;
+  for (const PlannedArgument& argument : function.arguments) {
+    if (!text.empty()) text += ", ";
+    text += argument.name + "=";
+    if (argument.output)
+      text += "array of shape " + to_string(plan.output(*argument.output).layout.shape);
+    else
+      text += describe(plan.constant(argument.constant));
+  }
+  return text;
+}
+
 }  // namespace
 
 /// The store comes first, because what it has kept decides what is left to compute and which shapes are
@@ -167,6 +180,8 @@ void MapRun::begin_wave() {
   outcome_ = {};
   drain_watch_.on_wave();
   progress_.begin_wave();
+  // Before anything is called blocked by it. All ranks have the same plan, so all of them come here or none.
+  if (!plan_.misfits().empty()) together(comm_, [&] { note_misfits(); });
   progress_.find_blocked(wave_);
   together(comm_, [&] {
     if (wave_ > 0) observer_.on_resolved(plan_);
@@ -178,6 +193,40 @@ void MapRun::begin_wave() {
     if (is_sized(plan_, output)) load_stored(output);
   together(comm_,
            [&] { workers_->runner().prepare_wave(wave_, progress_.done(), progress_.never_called()); });
+}
+
+/// A function whose arrays turned out not to fit together fails as a whole. It fails here and not in a call, as
+/// no element of it can be called.
+void MapRun::note_misfits() {
+  WaveOutcome found;
+  for (const auto& [id, why] : plan_.misfits()) {
+    const PlannedFunction& function = *plan_.function(FunctionId{id});
+    const OutputId first = function.outputs.front();
+    const RangeSet all = is_sized(plan_, first) ? plan_.selected(function.stage) : RangeSet{{0, 1}};
+    const RangeSet fresh =
+        all.difference(progress_.without_value()[first.value]).difference(progress_.of(first).done());
+    if (fresh.empty()) continue;
+    Failure failure;
+    failure.output = setup_->function_name(function.id);
+    failure.message = why;
+    failure.type = "mpipe::Error";
+    failure.arguments = shapes_of_arguments(plan_, function);
+    failure.host = host_name();
+    failure.rank = comm_.job_rank();
+    observer_.on_progress(function.id, {0, fresh.count(), 0}, clock_.now());
+    observer_.on_failure(failure);
+    if (!setup_->goes_on()) {
+      outcome_.failures.push_back(std::move(failure));
+      continue;
+    }
+    if (comm_.is_root() && is_sized(plan_, first))
+      store_.mark(function.outputs, fresh, ElementStatus::failed);
+    found.failed.push_back({function.id, fresh});
+    found.details.push_back(std::move(failure));
+  }
+  progress_.take_failed(found);
+  const auto most = setup_->options.max_failures;
+  if (most && progress_.new_failures() > *most) outcome_.too_many_failures = true;
 }
 
 /// What an earlier start computed shows the shape of elements that the plan does not know yet. No block of this

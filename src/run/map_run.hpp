@@ -36,6 +36,7 @@ class MapRun final : private WorkerEvents {
  private:
   // Waves, all collective.
   void begin_wave();
+  void note_misfits();
   void load_stored(OutputId output);
   /// Returns false when these ranks compute no further wave.
   bool finish_wave();

@@ -40,6 +40,7 @@ class OptionWriter {
                       printable(text)));
     out_.put_text(text);
   }
+  void put(const SharedText& text) { put(text.get()); }
   void put(const Duration& time) { out_.put(time.count()); }
   void put(const WallTime& moment) { out_.put(moment.time_since_epoch().count()); }
   void put(const ExecutorChoice& executor) { put(executor.to_string()); }
@@ -101,6 +102,7 @@ class OptionReader {
   template <PlainValue T>
   requires(!std::is_enum_v<T>) void get(T& value) { value = in_.get<T>(); }
   void get(std::string& text) { text = in_.get_text(); }
+  void get(SharedText& text) { text = in_.get_text(); }
   void get(Duration& time) { time = Duration(in_.get<Duration::rep>()); }
   void get(WallTime& moment) { moment = WallTime(WallTime::duration(in_.get<WallTime::rep>())); }
   void get(ExecutorChoice& executor) { executor = in_.get_text(); }

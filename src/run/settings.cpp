@@ -128,6 +128,34 @@ void require_folder(StorageKind storage, const MapOptions& options) {
               {Subject::Kind::option, "storage"});
 }
 
+/// What the files of a run folder cannot hold is refused before there is one: HDF5 has arrays of at most 32 axes,
+/// and file systems have names of at most 255 bytes.
+void check_limits_of_files(const Plan& plan, const std::vector<StorageKind>& storage) {
+  constexpr std::size_t kMostAxes = 32;
+  constexpr std::size_t kLongestName = 255;
+  const auto check_axes = [&](const char* what, const std::string& name, std::size_t axes) {
+    if (axes <= kMostAxes) return;
+    throw Error(
+        Category::bad_option,
+        fmt::format("the {} '{}' has {} axes, but arrays in results.h5 have at most {} (a limit of HDF5). "
+                    "Join some of them, or leave out the run folder.",
+                    what, name, axes, kMostAxes),
+        {Subject::Kind::parameter, name});
+  };
+  for (const auto& [name, value] : plan.constants()) check_axes("input", name, value.rank());
+  for (std::size_t k = 0; k < storage.size(); ++k) {
+    const PlannedOutput& output = plan.outputs()[k];
+    check_axes("output", output.name, output.layout.axes.size());
+    if (storage[k] == StorageKind::file && output.name.size() > kLongestName)
+      throw Error(
+          Category::bad_option,
+          fmt::format("the output '{}..' cannot have the storage file: a name of {} letters is no name of "
+                      "a folder (file systems allow {}). Use a shorter name, or the storage hdf5.",
+                      output.name.substr(0, 40), output.name.size(), kLongestName),
+          {Subject::Kind::option, "storage"});
+  }
+}
+
 /// Without any entry the kind follows from whether there is a run folder. As soon as there is one entry, all
 /// outputs need theirs or a default: a forgotten output would be lost silently at the end of the run.
 std::vector<StorageKind> choose_storage(const Plan& plan, const MapOptions& options) {
@@ -145,6 +173,7 @@ std::vector<StorageKind> choose_storage(const Plan& plan, const MapOptions& opti
           {Subject::Kind::option, "storage"});
     storage.push_back(kind == nullptr ? fallback : kind->value());
   }
+  if (!options.run_folder.empty()) check_limits_of_files(plan, storage);
   return storage;
 }
 

@@ -62,7 +62,7 @@ WaveDirector::WaveDirector(const WaveParts& parts, const WorkerGroups& groups, R
 WaveOutcome WaveDirector::direct(std::size_t wave, WaveOutcome begun) {
   outcome_ = std::move(begun);
   try {
-    hand_out(wave);
+    if (!outcome_.stopped()) hand_out(wave);
   } catch (const Error& error) {
     if (error.category() == Category::rank_lost) {
       // Whoever unwinds from here must not wait for the lost rank, neither in a destructor nor in
@@ -248,18 +248,22 @@ void WaveDirector::note_shape(const Block& block, LateShape late, TimePoint now)
       std::find_if(shapes.begin(), shapes.end(), [&](const LateShape& s) { return s.output == late.output; });
   if (known == shapes.end()) return shapes.push_back(std::move(late));
   if (known->internal == late.internal) return;
-  const Plan& plan = parts_.setup.plan;
-  Failure failure;
-  failure.output = parts_.setup.function_name(plan.output(late.output).function);
-  failure.element = block.range.begin;
-  failure.index = multi_index(block.range.begin, known_shape(plan.external_shape(block.stage)));
+  Failure failure = std::move(late.shown_by).value_or(Failure());
+  const PlannedOutput& output = parts_.setup.plan.output(late.output);
+  if (failure.output.empty()) {  // its rank told it with a report that came too late to count
+    failure.output = parts_.setup.function_name(output.function);
+    failure.element = block.range.begin;
+    failure.index =
+        multi_index(block.range.begin, known_shape(parts_.setup.plan.external_shape(block.stage)));
+  }
   failure.category = Category::internal_shape_mismatch;
   failure.type = "mpipe::Error";
   failure.message = fmt::format(
-      "Output shape {} of '{}' does not match the expected internal shape {} of other elements (one output "
-      "is "
-      "one array). Return equal shapes.",
-      to_string(late.internal), plan.output(late.output).name, to_string(known->internal));
+      "the function returned an array of shape {} for '{}', which does not match the expected internal shape "
+      "{} "
+      "of elements on other ranks (all elements of an output have one shape). Return arrays of equal shapes.",
+      to_string(late.internal), output.name, to_string(known->internal));
+  parts_.observer.on_failure(failure);
   outcome_.failures.push_back(std::move(failure));
   drain(now);
 }

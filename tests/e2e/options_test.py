@@ -142,6 +142,18 @@ class Options(AppTest):
         self.refused("map", "grid.yaml", "--jsno", ranks=3, words=["--jsno", "--json"])
         self.refused("map", ranks=3, words=["DOC"])
 
+    def test_what_files_cannot_hold_is_refused_at_the_start(self):
+        axes = [f"i{k}" for k in range(33)]
+        self.write("axes.yaml", "functions:\n  - {output: y, expr: \"" + " + ".join(f"x{axis}" for axis in axes) + "\", mapspec: \""
+                   + ", ".join(f"x{axis}[{axis}]" for axis in axes) + f" -> y[{', '.join(axes)}]\"}}\ninputs:\n"
+                   + "".join(f"  x{axis}: [1]\n" for axis in axes))
+        self.assertEqual(self.app("map", "axes.yaml", "--json").json["outputs"]["y"]["done"], 1)
+        self.refused("map", "axes.yaml", "--run-folder", "run", words=["'y' has 33 axes", "at most 32"])
+        name = "n" * 300
+        self.write("name.yaml", f'functions: [{{output: {name}, expr: "x + 1"}}]\ninputs: {{x: 1}}\n')
+        self.refused("map", "name.yaml", "--run-folder", "run", "--storage", "file", words=["300 letters", "hdf5"])
+        self.app("map", "name.yaml", "--run-folder", "run")
+
     def test_usage(self):
         self.refused(words=["subcommand"])
         self.refused("mapp", "grid.yaml", words=["'map'"])

@@ -48,6 +48,15 @@ def by_name(result):
     return {run["name"]: run for run in result["runs"]}
 
 
+class ManyRuns(AppTest):
+    def test_share_what_they_have_in_common(self):
+        runs = "".join(f"  - {{name: r{k}, inputs: {{a: {k}}}}}\n" for k in range(2000))
+        self.write("many.yaml", 'functions: [{output: y, expr: "a + b"}]\ninputs: {b: 1}\nruns:\n' + runs)
+        peak = ("/bin/sh", "-c", 'ulimit -v "$0"; exec "$@"')
+        most = 450_000  # kB of addresses; what one run takes, with its libraries, is 330 MB
+        self.app("map", "many.yaml", "--progress", "none", before=(*peak, str(most)))
+
+
 class Runs(AppTest):
     def setUp(self):
         super().setUp()

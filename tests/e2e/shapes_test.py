@@ -71,6 +71,55 @@ class Shapes(AppTest):
         for ranks in RANKS:
             self.fails("wrong.yaml", ranks, ["'row'", "shape"])
 
+    def test_the_element_that_differs_is_named(self):
+        self.write("wrong.yaml", """
+functions: [{output: x, expr: "arange(n)", mapspec: "n[i] -> x[i, k]"}]
+inputs: {n: [2, 2, 2, 3, 2, 2]}
+map: {chunksizes: 1}
+""")
+        for ranks in (0, 3):
+            outcome = self.app("map", "wrong.yaml", ranks=ranks, expect=1)
+            self.assertRegex(outcome.err, r"'x' failed at x\(\d,\): .*shape \([23],\).*called with n=[23]; on rank \d, \w")
+
+    def test_outputs_of_one_call_have_equal_axes(self):
+        self.write("wrong.yaml", """
+functions: [{output: [p, q], expr: ["arange(n)", "arange(2)"], mapspec: "n[i] -> p[i, k], q[i, k]"}]
+inputs: {n: [2, 3, 2]}
+""")
+        self.fails("wrong.yaml", 0, ["at p(1,)", "(3,) for 'p' and (2,) for 'q'", "called with n=3"])
+        result = self.app("map", "wrong.yaml", "--error-handling", "continue", "--json", expect=1).json
+        self.assertEqual(result["outputs"]["q"]["data"], [[0, 1], [None, None], [0, 1]])
+
+    def test_a_zip_that_turns_out_wrong_is_a_failure(self):
+        self.write("zip.yaml", """
+functions:
+  - {output: g, expr: "arange(n)", mapspec: "... -> g[j]"}
+  - {output: z, expr: "g + b", mapspec: "g[j], b[j] -> z[j]"}
+  - {output: s, expr: "sum(z)"}
+  - {output: t, expr: "sum(g)"}
+inputs: {n: 3, b: [1, 2, 3, 4]}
+""")
+        for ranks in (0, 2):
+            self.fails("zip.yaml", ranks, ["function 'z' failed: ", "'g' has 3", "'b' has 4"])
+            result = self.app("map", "zip.yaml", "--error-handling", "continue", "--json", "--run-folder", f"run{ranks}",
+                              ranks=ranks, expect=1).json
+            self.assertEqual(result["state"], "completed")
+            self.assertEqual(result["outputs"]["t"]["data"], 3)
+            self.assertEqual([result["outputs"][name][kind] for name, kind in (("z", "failed"), ("s", "blocked"))], [4, 1])
+            self.assertEqual([error["output"] for error in result["errors"]], ["z"])
+            self.app("map", "zip.yaml", "--error-handling", "continue", "--resume", "--run-folder", f"run{ranks}", expect=1)
+
+    def test_a_selection_that_turns_out_wrong_ends_all_ranks(self):
+        self.write("late.yaml", """
+functions:
+  - {output: g, expr: "arange(n)", mapspec: "... -> g[j]"}
+  - {output: z, expr: "g + 1", mapspec: "g[j] -> z[j]"}
+inputs: {n: 3}
+""")
+        for ranks in (0, 2, 3):
+            outcome = self.app("map", "late.yaml", "--fixed", "j=5", ranks=ranks, expect=2)
+            self.assertIn("the position 5 along 'j' is out of bounds", outcome.err)
+
     def test_a_declared_one_is_held_to(self):
         self.write("wrong.yaml", DOCUMENT.replace('"?"', "4"))
         for ranks in (0, 2):

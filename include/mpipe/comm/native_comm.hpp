@@ -5,6 +5,14 @@
 
 #include <mpipe/comm/communicator.hpp>
 
+// The C++ bindings of MPI, which MPI itself has given up, would want a library that nobody needs otherwise: a
+// plugin that was not linked with it could not be loaded.
+#ifndef OMPI_SKIP_MPICXX
+#define OMPI_SKIP_MPICXX
+#endif
+#ifndef MPICH_SKIP_MPICXX
+#define MPICH_SKIP_MPICXX
+#endif
 #include <mpi.h>
 
 namespace boost::mpi {

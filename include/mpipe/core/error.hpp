@@ -3,6 +3,8 @@
 /// The two roots of everything that is thrown: `Error` (the user's input, data or machine) and `Bug` (ours).
 #pragma once
 
+#include <mpipe/core/language.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <stdexcept>

@@ -3,6 +3,8 @@
 /// Strong ids, linear indices, ranges of them and sets of ranges.
 #pragma once
 
+#include <mpipe/core/language.hpp>
+
 #include <compare>
 #include <cstddef>
 #include <cstdint>

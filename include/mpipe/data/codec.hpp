@@ -75,6 +75,7 @@ A make_array(const Shape& shape, const ElementType& type) {
 /// pointers, see `MPIPE_BOOST_ARCHIVE`.
 template <class T>
 struct ObjectCodec {
+  using NeedsSerialize = T;
   static void write(const T& value, Bytes& out);
   static void read(T& value, ByteReader& reader);
 };
@@ -152,7 +153,59 @@ T decode(std::span<const std::byte> bytes) {
   }
 }
 
+// How a class is found to have a `serialize`, before it is called: what the compiler says otherwise names
+// functions of ours and of Boost's, and not what is missing.
+namespace serialize_search {
+
+/// Boost's own `serialize` takes any type, and fails inside. This one takes the same, so that the two of them
+/// are ambiguous, and only one that is made for the type can be called.
+template <class Archive, class T>
+void serialize(Archive& archive, T& value, const unsigned int version);
+
+template <class T>
+concept HasFunction = requires(ByteWriter& archive, T& value,
+                               const boost::serialization::version_type version) {
+  serialize(archive, value, version);
+};
+
+/// A second member of that name: a class that has one of its own, also a private one, makes it ambiguous.
+struct SecondMember {
+  int serialize;
+};
+template <class T>
+struct WithSecondMember : T, SecondMember {};
+template <class T>
+concept HasMember = std::is_final_v<T> || !requires {
+  &WithSecondMember<T>::serialize;
+};
+
+}  // namespace serialize_search
+
 namespace detail {
+
+/// A class that Boost.Serialization can save and load. Classes that nobody can derive from are believed to be.
+template <class T>
+concept Serializable = std::is_class_v<T> &&
+    (serialize_search::HasFunction<T> || serialize_search::HasMember<T>);
+
+/// Whether values of an `ElementValue` can be encoded: classes need a `serialize`, or a codec of their own.
+template <class T>
+inline constexpr bool kHasCodec =
+    FixedValue<T> || std::is_same_v<T, std::string> || Serializable<T> || !requires {
+  typename ObjectCodec<T>::NeedsSerialize;
+};
+template <ArrayLike T>
+inline constexpr bool kHasCodec<T> = kHasCodec<typename ArrayItem<T>::type>;
+
+template <class T>
+consteval bool check_serializable() {
+  static_assert(Serializable<T>,
+                "mpipe: a value, or a member of one, has a type without a serialize function: write one "
+                "(template <class Archive> void serialize(Archive& archive, unsigned version) with archive & "
+                "member for each member), or include the header of Boost.Serialization for it, such as "
+                "<boost/serialization/map.hpp>");
+  return Serializable<T>;
+}
 
 /// A value that Boost.Serialization takes as its bytes: numbers, enumerators, and its own counts and versions.
 template <class T>
@@ -198,7 +251,7 @@ class ObjectWriter {
       save_binary(&value, sizeof value);
     } else if constexpr (std::is_array_v<T>) {
       for (const auto& item : value) *this << item;
-    } else {
+    } else if constexpr (check_serializable<T>()) {
       constexpr auto kVersion = static_cast<std::uint8_t>(boost::serialization::version<T>::value);
       if constexpr (kHasVersion<T>) out_.put(kVersion);
       // Boost's functions take what they save without `const`, and do not change it.
@@ -241,7 +294,7 @@ class ObjectReader {
       load_binary(&value, sizeof value);
     } else if constexpr (std::is_array_v<T>) {
       for (auto& item : value) *this >> item;
-    } else {
+    } else if constexpr (check_serializable<T>()) {
       unsigned version = 0;
       if constexpr (kHasVersion<T>) version = bytes_.get<std::uint8_t>();
       boost::serialization::serialize_adl(*this, value, version);

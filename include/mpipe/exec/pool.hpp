@@ -20,8 +20,13 @@ namespace mpipe {
 struct LateShape {
   OutputId output;
   Shape internal;
+  /// The element that showed it, in the form of a failure that has no message: which one it is, its arguments,
+  /// where it was computed. Told once by each rank.
+  std::optional<Failure> shown_by = {};
 
-  friend bool operator==(const LateShape&, const LateShape&) = default;
+  friend bool operator==(const LateShape& a, const LateShape& b) {
+    return a.output == b.output && a.internal == b.internal;
+  }
 };
 
 /// Elements of a function that failed, where the run goes on without them.

@@ -163,9 +163,10 @@ class Function {
   // Changes of a function that is complete. Names are those of now, as everywhere behind them in the chain;
   // mapspec, defaults, bound values and attributes go along. They throw `Error` like `check`.
 
-  /// Puts every parameter and output `x` under a scope: it becomes `scope.x`, in the place of a scope that it
-  /// has. "": takes the scopes away. Throws `Error`: scope_clash (the scope is the name of a parameter or an
-  /// output), bad_identifier.
+  /// Puts every parameter and output `x` under a scope: it becomes `scope.x`, in the place of the scope that
+  /// an earlier call gave; "" takes that away. A name that has another scope, such as the `front.lift` of
+  /// `renames({{"a", "front.lift"}})`, keeps it. Throws `Error`: scope_clash (the scope is the name of a
+  /// parameter or an output), rename_collision, bad_identifier.
   Function& scope(const std::string& scope);
   /// Renames parameters and outputs, all at once, so that two may swap. `overwrite`: earlier renames of names
   /// that are not in `names` are undone. Throws `Error`: unknown_name, rename_collision, output_is_parameter.
@@ -173,7 +174,7 @@ class Function {
                            NamesFrom from = NamesFrom::current, bool overwrite = false);
   /// Adds to the defaults, or (`overwrite`) replaces all of them.
   Function& update_defaults(const Inputs& values, bool overwrite = false);
-  /// Adds to the bound values, or (`overwrite`) replaces all of them.
+  /// Adds to the bound values, or (`overwrite`) replaces all of them. A default gives way to a bound value.
   Function& update_bound(const Inputs& values, bool overwrite = false);
 
   /// Everything that can be said wrong about one function by itself. Throws `Error`.
@@ -231,6 +232,7 @@ class Function {
   Inputs defaults_;
   Inputs bound_;
   std::map<std::string, std::string> renames_;
+  std::string scope_;  ///< that the last call of `scope` gave
   std::optional<PartialShape> internal_shape_;
   std::map<std::string, std::map<std::string, std::string>> attributes_;
   Variants variants_;
@@ -243,16 +245,11 @@ class Function {
 
 template <class F>
 Function& Function::ranks(std::vector<std::string> parameters, F rule) {
-  static_assert(detail::HasSignature<F>,
-                "mpipe: the rule for ranks has no single signature with a const call operator");
-  static_assert(std::integral<typename detail::Signature<F>::Result>,
-                "mpipe: the rule for ranks returns an integer");
-  return ranks(RankRule{std::move(parameters),
-                        std::make_shared<const detail::TypedBody<F, detail::OneOutput>>(std::move(rule))});
+  if constexpr (detail::check_callable<F>())
+    static_assert(std::integral<typename detail::Signature<F>::Result>,
+                  "mpipe: the rule for ranks returns an integer");
+  return ranks(RankRule{std::move(parameters), detail::make_body<detail::OneOutput>(std::move(rule))});
 }
-
-/// Under `scope` (in the place of the scope that `name` has), or, with an empty one, without any.
-std::string with_scope(const std::string& name, const std::string& scope);
 
 /// Joins functions that were written for themselves into a chain: where no parameter of a function has the
 /// name of an output of the one before, its first parameter that is not bound gets the name of that output
@@ -263,28 +260,18 @@ std::vector<Function> chain(std::vector<Function> functions);
 /// const call operator. Its named parameters are given with `.parameters(..)`.
 template <class F>
 Function function(std::string output, F callable) {
-  static_assert(
-      detail::HasSignature<F>,
-      "mpipe: your callable has no single signature with a const call operator (generic lambdas, overloaded "
-      "functors and mutable lambdas cannot be used; write out the parameter types)");
-  using Result = typename detail::Signature<F>::Result;
-  static_assert(!std::is_void_v<Result>, "mpipe: your function returns nothing; an output needs a value");
-  static_assert(!std::is_reference_v<Result> && !std::is_pointer_v<Result>,
-                "mpipe: return values, not references or pointers");
-  return Function({std::move(output)},
-                  std::make_shared<const detail::TypedBody<F, detail::OneOutput>>(std::move(callable)));
+  if constexpr (detail::HasSignature<F>)
+    static_assert(!std::is_reference_v<typename detail::Signature<F>::Result> &&
+                      !std::is_pointer_v<typename detail::Signature<F>::Result>,
+                  "mpipe: return values, not references or pointers");
+  return Function({std::move(output)}, detail::make_body<detail::OneOutput>(std::move(callable)));
 }
 
 /// A function with several outputs: the callable returns a std::tuple, a std::pair or a plain struct, one
 /// field per output.
 template <class F>
 Function function(std::vector<std::string> outputs, F callable) {
-  static_assert(
-      detail::HasSignature<F>,
-      "mpipe: your callable has no single signature with a const call operator (generic lambdas, overloaded "
-      "functors and mutable lambdas cannot be used; write out the parameter types)");
-  return Function(std::move(outputs),
-                  std::make_shared<const detail::TypedBody<F, detail::SeveralOutputs>>(std::move(callable)));
+  return Function(std::move(outputs), detail::make_body<detail::SeveralOutputs>(std::move(callable)));
 }
 template <class F>
 Function function(std::initializer_list<const char*> outputs, F callable) {

@@ -133,24 +133,28 @@ struct ArgumentView {
 /// or is not mapped) or elements of type `array<T>`.
 class OutputColumn {
  public:
-  const ElementType* type = nullptr;     ///< of the values in the column
-  bool collects_items = false;           ///< arrays are taken apart into their items
-  std::optional<std::size_t> item_rank;  ///< of the arrays, when declared by the mapspec
-  PartialShape declared;                 ///< extents that are known beforehand (empty: none)
-  std::byte* fixed = nullptr;            ///< destination of scalars; not owned
-  std::optional<Shape> internal;         ///< shape of every element's array, from the first one on
-  Bytes bytes;                           ///< pushed values
-  std::vector<std::uint64_t> offsets;    ///< for types that vary in size: as many + 1 as values pushed
+  const ElementType* type = nullptr;        ///< of the values in the column
+  bool collects_items = false;              ///< arrays are taken apart into their items
+  std::optional<std::size_t> item_rank;     ///< of the arrays, when declared by the mapspec
+  PartialShape declared;                    ///< extents that are known beforehand (empty: none)
+  std::byte* fixed = nullptr;               ///< destination of scalars; not owned
+  std::optional<Shape> internal;            ///< shape of every element's array, from the first one on
+  Bytes bytes;                              ///< pushed values
+  std::vector<std::uint64_t> offsets;       ///< for types that vary in size: as many + 1 as values pushed
+  std::string_view name;                    ///< of the output, for messages
+  const OutputColumn* same_axes = nullptr;  ///< see `tie_columns`
 
   void clear();
   /// Appends one encoded value of a type that varies in size.
   void push_encoded(std::span<const std::byte> value);
   /// Appends the items of one element's array of fixed-size items. Throws `Error` (internal_shape_rank,
   /// internal_shape_mismatch) when the shape is not the one of the mapspec, the declaration, or the elements
-  /// before.
+  /// before; dimension_mismatch when it is not that of another output of the call.
   void push_items(const Shape& shape, const std::byte* items);
   /// The same for items that vary in size, to be pushed one by one with `push_encoded` afterwards.
   void check_items(const Shape& shape);
+  /// Refuses (dimension_mismatch) a shape that is not that of the column with the same axes.
+  void check_same_axes(const Shape& shape) const;
 };
 
 /// Where a call is made, for bodies that tell others.
@@ -158,6 +162,10 @@ struct CallPlace {
   std::string run_folder;  ///< empty: the run has none
   int rank = 0;            ///< of the job
 };
+
+/// Holds the outputs of one call, whose axes the mapspec names once for all of them, to equal shapes: an axis
+/// has one length. The columns must stay where they are while they are filled.
+void tie_columns(std::span<OutputColumn> columns);
 
 /// One call of a body: a range of elements of the function, which are numbered in C order over `external`.
 struct BlockCall {

@@ -7,6 +7,7 @@
 
 #include <initializer_list>
 #include <map>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <variant>
@@ -61,15 +62,19 @@ struct PipelineInfo {
 
 /// An immutable, checked pipeline. Building it finds everything that can be known to be wrong without inputs:
 /// names, graph, mapspecs, axes, defaults and the types on every edge; throws `Error`. Safe to share between
-/// threads. Copies are independent, but share the bodies of functions.
+/// threads. Copies share all they have, and are cheap.
 class Pipeline {
  public:
   Pipeline(std::initializer_list<Function> functions);
   /// `scope`: put all names under it, see `update_scope`; mapspecs, defaults and so on are given without it.
   explicit Pipeline(std::vector<Function> functions, const std::string& scope = {});
+  // No moves: one that was moved from would have no graph.
+  Pipeline(const Pipeline&) = default;
+  Pipeline& operator=(const Pipeline&) = default;
+  ~Pipeline() = default;
 
-  const std::vector<FunctionNode>& functions() const { return nodes_; }
-  const FunctionNode& function(FunctionId id) const { return nodes_[id.value]; }
+  const std::vector<FunctionNode>& functions() const { return graph_->nodes; }
+  const FunctionNode& function(FunctionId id) const { return graph_->nodes[id.value]; }
   /// The function that makes an output; throws `Error` (unknown_output) with a suggestion.
   FunctionId producer_of(const std::string& output) const;
   bool has_output(const std::string& name) const;
@@ -82,7 +87,7 @@ class Pipeline {
   std::vector<std::string> leaf_outputs() const;    ///< outputs of functions of which nobody takes any
   PipelineInfo info() const;
   /// Topological generations of function ids; within one sorted by output names.
-  const std::vector<std::vector<FunctionId>>& generations() const { return generations_; }
+  const std::vector<std::vector<FunctionId>>& generations() const { return graph_->generations; }
   /// All functions, producers first, in the order of `generations()`.
   std::vector<FunctionId> topological_order() const;
   /// Canonical mapspecs of the functions that have one, in topological order.
@@ -140,10 +145,11 @@ class Pipeline {
   /// (unknown_output).
   [[nodiscard]] Pipeline isolate(const std::vector<std::string>& outputs,
                                  Isolation where = Isolation::process) const;
-  /// Puts names under a scope (`x` becomes `scope.x`; a scope that a name has is replaced), or with an empty
-  /// scope takes their scopes away. `inputs` are root arguments, `outputs` those of functions, {"*"} stands
-  /// for all of them; `exclude` is taken off both. Throws `Error`: scope_clash when the scope is also the
-  /// name of a parameter or an output, rename_collision.
+  /// Puts names under a scope (`x` becomes `scope.x`), or with an empty scope takes their scopes away.
+  /// `inputs` are root arguments, `outputs` those of functions; a scope that a name in these lists has is
+  /// replaced. {"*"} stands for all names without a scope (for all with one, where `scope` is empty): those
+  /// that have a scope keep it. `exclude` is taken off both. Throws `Error`: scope_clash when the scope is
+  /// also the name of a parameter or an output; rename_collision when two names would become one.
   [[nodiscard]] Pipeline update_scope(const std::string& scope,
                                       const std::vector<std::string>& inputs = {"*"},
                                       const std::vector<std::string>& outputs = {"*"},
@@ -152,8 +158,10 @@ class Pipeline {
   [[nodiscard]] Pipeline update_mapspec_axes(const std::map<std::string, std::string>& names) const;
   /// Adds axes (`"i"` or `"i, j"`) to parameters, as their last ones, and to everything that is computed from
   /// them: functions without a mapspec get one, reductions become partial (`y[i]` taken whole becomes
-  /// `y[:, j]`). An axis that an array has already stays where it is; the name of an axis of other arrays
-  /// zips with those. Throws `Error`: unknown_name for a parameter that no function takes.
+  /// `y[:, j]`). The name of an axis of other arrays zips with those. An array that has the axis already stays
+  /// as it is, and so does what is computed from it: reductions over its axes keep reducing them. Throws
+  /// `Error`: unknown_name for a parameter that no function takes; axes_inconsistent where a function makes an
+  /// axis of that name itself.
   [[nodiscard]] Pipeline add_mapspec_axis(const std::vector<std::string>& parameters,
                                           const std::string& axes) const;
   /// With one function that does the work of several, of these outputs ({"*"}: of all), element by element in
@@ -198,15 +206,19 @@ class Pipeline {
   std::vector<bool> mask_of(const std::vector<std::string>& outputs) const;
   std::vector<Function> functions_where(const std::vector<bool>& mask) const;
 
-  std::vector<FunctionNode> nodes_;
-  std::unordered_map<std::string, std::uint32_t> slots_;
   struct Producer {
     FunctionId function;
     std::size_t output = 0;
   };
-  std::vector<std::optional<Producer>> producers_;  ///< by slot
-  std::vector<Value> defaults_;                     ///< by slot; without a value where there is none
-  std::vector<std::vector<FunctionId>> generations_;
+  /// What copies share. The constructor fills it in, and nobody changes it afterwards.
+  struct Graph {
+    std::vector<FunctionNode> nodes;
+    std::unordered_map<std::string, std::uint32_t> slots;
+    std::vector<std::optional<Producer>> producers;  ///< by slot
+    std::vector<Value> defaults;                     ///< by slot; without a value where there is none
+    std::vector<std::vector<FunctionId>> generations;
+  };
+  std::shared_ptr<Graph> graph_ = std::make_shared<Graph>();
 };
 
 /// Inputs by name, and groups of them by scope: `{{"x", 1.0}, {"foo", Inputs{{"a", 2.0}}}, {"foo.b", 3.0}}`

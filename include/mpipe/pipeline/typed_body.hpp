@@ -20,8 +20,12 @@ namespace mpipe::detail {
 // ---- the signature of a callable
 // -------------------------------------------------------------------------------
 
+/// Empty for what is no callable, or has more than one signature.
 template <class F>
-struct Signature : Signature<decltype(&F::operator())> {};
+struct Signature {};
+template <class F>
+requires requires { &F::operator(); }
+struct Signature<F> : Signature<decltype(&F::operator())> {};
 template <class R, class... Args>
 struct Signature<R (*)(Args...)> {
   using Result = R;
@@ -43,8 +47,70 @@ concept HasSignature = requires {
 template <class P>
 concept Injected = std::same_as<P, Random> || std::same_as<P, Resources> || std::same_as<P, Comm>;
 
+template <class T>
+inline constexpr bool kIsView = false;
+template <class T>
+inline constexpr bool kIsView<ArrayView<T>> = true;
+template <class T>
+inline constexpr bool kIsWritableView = false;
+template <class T>
+inline constexpr bool kIsWritableView<ArrayView<T>> = !std::is_const_v<T>;
+
+/// What one output, or a named parameter, may be.
+template <class T>
+concept Encodable = ElementValue<T> && kHasCodec<T>;
+
 template <class P>
-concept Parameter = Injected<P> || ElementValue<P>;
+concept Parameter = Injected<P> ||(Encodable<P> && !kIsWritableView<P>);
+
+/// As the body hands it over: numbers and texts lie in its columns, the rest is made for the call.
+template <class P>
+using Passed = std::conditional_t<Injected<P> || ArrayLike<P>, P, const P&>;
+
+template <class F, class Parameters>
+inline constexpr bool kTakes = false;
+template <class F, class... P>
+inline constexpr bool kTakes<F, std::tuple<P...>> = std::is_invocable_v<const F&, Passed<P>...>;
+
+/// Each parameter by itself: the first that does not fit is named by the compiler in what it says of `P`.
+template <class... P>
+consteval bool check_parameters(const std::tuple<P...>*) {
+  constexpr bool kFit = (Parameter<P> && ...);
+  static_assert(
+      kFit,
+      "mpipe: a parameter of your function has a type that is not supported: use numbers, std::string "
+      "(not string_view), std::complex, std::vector, std::array, mpipe::Array, mpipe::ArrayView<const "
+      "T> (not span), or a default constructible class with a serialize function of "
+      "Boost.Serialization");
+  return kFit;
+}
+
+/// Refuses what cannot be the callable of a function, one cause at a time; false when it has.
+template <class F>
+consteval bool check_callable() {
+  static_assert(!std::is_member_pointer_v<F>,
+                "mpipe: a pointer to a member has no object to be called on; write a lambda that calls it on "
+                "one: [](double x) { return Model{}.member(x); }");
+  if constexpr (!std::is_member_pointer_v<F>) {
+    static_assert(HasSignature<F>,
+                  "mpipe: your callable has no single signature with a const call operator (generic lambdas, "
+                  "overloaded "
+                  "functors and mutable lambdas cannot be used; write out the parameter types)");
+    if constexpr (HasSignature<F>) {
+      using Result = typename Signature<F>::Result;
+      using Parameters = typename Signature<F>::Parameters;
+      static_assert(!std::is_void_v<Result>, "mpipe: your function returns nothing; an output needs a value");
+      if constexpr (!std::is_void_v<Result> && check_parameters(static_cast<const Parameters*>(nullptr))) {
+        static_assert(
+            kTakes<F, Parameters>,
+            "mpipe: a parameter of your function is a reference that is not const, but arguments are shared "
+            "and cannot be changed; take it by value (mpipe::Random too) or as const T&");
+        return kTakes<F, Parameters>;
+      }
+    }
+  }
+  return false;
+}
 
 /// Number of fields of an aggregate, by brace initialisation.
 struct AnyField {
@@ -253,11 +319,6 @@ struct CursorOf<P> {
   using type = OwnedArrayCursor<P>;
 };
 
-template <class T>
-inline constexpr bool kIsView = false;
-template <class T>
-inline constexpr bool kIsView<ArrayView<T>> = true;
-
 /// A parameter that the library fills in: it comes from the call, not from an argument.
 template <Injected P>
 struct FilledIn {};
@@ -302,6 +363,22 @@ void write_output(OutputColumn& column, Index k, const T& value) {
 
 // ---- the body
 // --------------------------------------------------------------------------------------------------
+
+template <class... T>
+consteval bool check_outputs(const std::tuple<T...>*) {
+  constexpr bool kViews = (kIsView<std::remove_cvref_t<T>> || ...);
+  constexpr bool kFit = (Encodable<std::remove_cvref_t<T>> && ...);
+  static_assert(
+      !kViews,
+      "mpipe: your function returns an ArrayView, but the values that it looks at are gone when the "
+      "function has returned; return an mpipe::Array");
+  static_assert(
+      kViews || kFit,
+      "mpipe: your function returns a type that is not supported as an output: use numbers, "
+      "std::string, std::complex, std::vector, std::array, mpipe::Array, or a default constructible "
+      "class with a serialize function of Boost.Serialization");
+  return kFit && !kViews;
+}
 
 template <class F, class Outputs>
 class TypedBody final : public FunctionBody {
@@ -365,22 +442,10 @@ class TypedBody final : public FunctionBody {
   }
   template <class P>
   void add_parameter() {
-    static_assert(
-        Parameter<P>,
-        "mpipe: a parameter of your function has a type that is not supported: use numbers, std::string, "
-        "std::complex, std::vector, mpipe::Array, mpipe::ArrayView<const T>, or a default constructible "
-        "class "
-        "with Boost.Serialization support");
     if constexpr (!Injected<P>) parameters_.push_back(parameter_type<P>());
   }
   template <std::size_t... I>
   void add_outputs(std::index_sequence<I...>) {
-    static_assert((ElementValue<Output<I>> && ...),
-                  "mpipe: your function returns a type that is not supported as an output");
-    static_assert(
-        (!kIsView<Output<I>> && ...),
-        "mpipe: your function returns an ArrayView, but the values that it looks at are gone when the "
-        "function has returned; return an mpipe::Array");
     (outputs_.push_back(parameter_type<Output<I>>()), ...);
   }
 
@@ -458,5 +523,17 @@ class TypedBody final : public FunctionBody {
   std::vector<ValueType> parameters_;
   std::vector<ValueType> outputs_;
 };
+
+/// The body of a callable. What cannot be one is refused by the compiler before anything is made of it, so that
+/// our message is the only one.
+template <class Outputs, class F>
+std::shared_ptr<const FunctionBody> make_body(F callable) {
+  if constexpr (check_callable<F>()) {
+    using Tied = decltype(Outputs::tie(std::declval<const typename Signature<F>::Result&>()));
+    if constexpr (check_outputs(static_cast<const Tied*>(nullptr)))
+      return std::make_shared<const TypedBody<F, Outputs>>(std::move(callable));
+  }
+  return nullptr;
+}
 
 }  // namespace mpipe::detail

@@ -103,9 +103,12 @@ class Plan {
   bool is_selection() const { return !request_fixed_.empty(); }
 
   /// Fills in the internal extents of an output (every extent of a single value) and all that follows from
-  /// them. Throws `Error`: dimension_mismatch when a zip turns out wrong, internal_shape_rank,
-  /// internal_shape_mismatch.
+  /// them. Throws `Error`: internal_shape_rank, internal_shape_mismatch.
   void resolve(OutputId output, const Shape& internal);
+  /// By the number of their `FunctionId`: functions that cannot be called, as arrays whose shapes `resolve` told
+  /// do not fit together (a zip of unequal lengths), and why. Their shapes, and those that follow from them,
+  /// stay as they were planned.
+  const std::map<std::uint32_t, std::string>& misfits() const { return misfits_; }
 
   /// Shapes of all arrays that occur in mapspecs (inputs too), by name; and which axes are external.
   std::map<std::string, PartialShape> shapes() const;
@@ -126,8 +129,11 @@ class Plan {
   std::vector<std::optional<PlannedFunction>> functions_;
   std::vector<Stage> stages_;
   std::size_t wave_count_ = 0;
+  std::map<std::uint32_t, std::string> misfits_;
 
   void update_shapes();
+  void update_late_shapes();
+  void update_shape(const PlannedFunction& planned);
   std::optional<PartialShape> shape_of(const PlannedArgument& argument) const;
 };
 

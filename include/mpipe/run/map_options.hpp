@@ -5,6 +5,7 @@
 
 #include <mpipe/core/clock.hpp>
 #include <mpipe/core/index.hpp>
+#include <mpipe/core/shared_text.hpp>
 #include <mpipe/exec/observer.hpp>
 #include <mpipe/exec/pool.hpp>
 #include <mpipe/options/choices.hpp>
@@ -105,7 +106,7 @@ struct MapOptions {
   std::shared_ptr<RunObserver> observer = {};  ///< rank 0
   /// Write status.json into the run folder; false: the observer does it (see StatusWriter).
   bool keep_status = true;
-  std::string document = {};      ///< kept in run.json as what the run is made from
+  SharedText document = {};       ///< kept in run.json as what the run is made from
   std::string command_line = {};  ///< likewise
 };
 

@@ -132,7 +132,9 @@ class FunctionReader {
     const auto library =
         at_place(plugin, [&] { return load(read_text(plugin, "the name of a shared library")); });
     const std::string name = read_text(*function, "the name of a function");
-    const Function& own = at_place(*function, [&]() -> const Function& { return library->function(name); });
+    Function own = at_place(*function, [&]() -> const Function& { return library->function(name); });
+    // The scope of the entry takes the place of one that the plugin gave.
+    if (find("scope")) own.scope("");
     return at_place(spec_, [&] {
       auto parameters = parameters_.empty() ? own.parameter_names() : parameters_;
       auto outputs = outputs_;

@@ -111,13 +111,16 @@ class BlockRunner final : public BlockHandler, public TeamHandler {
   void bind_arguments(const PreparedFunction& function, IndexRange range, Scratch& scratch) const;
   void bind_outputs(const PreparedFunction& function, IndexRange range, Scratch& scratch);
   void keep(const PreparedFunction& function, IndexRange range, Scratch& scratch, BlockReport& report);
-  void keep_output(OutputId id, IndexRange range, OutputColumn& column, BlockReport& report);
+  LateShape late_shape(const PreparedFunction& function, OutputId id, Index element, const Shape& internal,
+                       const Scratch& scratch) const;
+  void keep_output(OutputId id, IndexRange range, OutputColumn& column);
   void put_apart(Scratch& scratch);
   std::optional<Failure> keep_element(const PreparedFunction& function, const Block& block, Scratch& scratch,
                                       BlockReport& report);
   void ask_rule(FunctionId id, const Shape& external, IndexRange range, std::span<const ArgumentView> views,
                 int most, std::map<std::uint32_t, RangeSet>& teams) const;
   Failure failure_of(const PreparedFunction& function, Index element, const Scratch& scratch) const;
+  Failure describe(const PreparedFunction& function, Index element, const Scratch& scratch) const;
   Failure argument_failure(const PreparedFunction& function, Index element, const Error& error) const;
 
   std::unique_ptr<Scratch> take_scratch();

@@ -45,6 +45,17 @@ TEST(FunctionKeys, RenamesAndParameters) {
   EXPECT_EQ(Pipeline{function}.run<double>("difference", {{"b", 2.0}}), 3.0);
 }
 
+TEST(FunctionKeys, ANameThatHasAScopeKeepsIt) {
+  const Pipeline pipeline = parse(R"(
+functions:
+  - {output: lift, expr: 10 * area, scope: front}
+  - {output: lift, expr: 20 * area, scope: rear}
+  - {output: total, expr: a + 1, scope: rear, renames: {a: front.lift}}
+)")
+                                .pipeline();
+  EXPECT_EQ(pipeline.run<double>("rear.total", {{"front.area", 2.0}}), 21.0);
+}
+
 TEST(FunctionKeys, RenamedOutputsAreFoundByTheirNewName) {
   const Document document =
       parse("functions: [{output: y, expr: a, renames: {y: z}}]\nmap: {storage: {z: memory}}\n");

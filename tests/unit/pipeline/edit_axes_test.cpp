@@ -28,6 +28,41 @@ TEST(AddAxis, AReductionBecomesPartial) {
             (Names{"x[i, k] -> y[i, k]", "y[:, k] -> s[k]"}));
 }
 
+TEST(AddAxis, AnArrayThatHasItKeepsItsReductions) {
+  EXPECT_EQ(reduced().add_mapspec_axis({"b"}, "i").mapspecs(), Names{"x[i], b[i] -> y[i]"})
+      << "a zip changes no shape: s is still one sum";
+  EXPECT_EQ(reduced().add_mapspec_axis({"x"}, "i").mapspecs(), reduced().mapspecs());
+  EXPECT_EQ(reduced().add_mapspec_axis({"b"}, "i, j").mapspecs(),
+            (Names{"x[i], b[i, j] -> y[i, j]", "y[:, j] -> s[j]"}));
+}
+
+TEST(AddAxis, ReductionsBehindAChainAndBesideThemStay) {
+  // y and z are mapped over i, s and t are sums over it, and w takes both a sum and the parameter.
+  const Pipeline pipeline{combined("y", "x", "b").mapspec("x[i] -> y[i]"),
+                          plus_one("z", "y").mapspec("y[i] -> z[i]"), total("s", "y"), total("t", "z"),
+                          combined("w", "s", "b")};
+  EXPECT_EQ(pipeline.add_mapspec_axis({"b"}, "i").mapspecs(),
+            (Names{"x[i], b[i] -> y[i]", "y[i] -> z[i]", "b[i] -> w[i]"}));
+}
+
+TEST(AddAxis, SeveralParametersAtOnceAndOneByOne) {
+  const Pipeline pipeline{combined("y", "x", "b").mapspec("x[i] -> y[i]"),
+                          combined("z", "y", "c").mapspec("y[i] -> z[i]"), total("s", "z")};
+  const Names expected{"x[i], b[i] -> y[i]", "y[i], c[i] -> z[i]"};
+  EXPECT_EQ(pipeline.add_mapspec_axis({"b", "c"}, "i").mapspecs(), expected);
+  EXPECT_EQ(pipeline.add_mapspec_axis({"c"}, "i").add_mapspec_axis({"b"}, "i").mapspecs(), expected);
+}
+
+TEST(AddAxis, IsRefusedWhereTheFunctionMakesItItself) {
+  const Function rows = function("x", [](double n) { return std::vector<double>{n, n}; }).parameters("n");
+  for (const Pipeline& pipeline : {Pipeline{Function(rows).mapspec("... -> x[i]"), total("s", "x")},
+                                   Pipeline{rows, plus_one("y", "x").mapspec("x[i] -> y[i]")}}) {
+    const std::string text =
+        error_message(Category::axes_inconsistent, [&] { (void)pipeline.add_mapspec_axis({"n"}, "i"); });
+    EXPECT_TRUE(contains(text, "makes the axis 'i'")) << text;
+  }
+}
+
 TEST(AddAxis, TwiceChangesNothing) {
   const Pipeline once = reduced().add_mapspec_axis({"b"}, "j");
   EXPECT_EQ(once.add_mapspec_axis({"b"}, "j").mapspecs(), once.mapspecs());

@@ -143,7 +143,10 @@ TEST(Edit, UpdateBound) {
   error_message(Category::unknown_name, [] { (void)small().update_bound("c", {{"q", 1.0}}); });
   error_message(Category::unknown_output, [] { (void)small().update_bound("q", {{"a", 1.0}}); });
   const Pipeline with_default = small().update_defaults({{"b", 1.0}});
-  error_message(Category::default_and_bound, [&] { (void)with_default.update_bound("c", {{"b", 1.0}}); });
+  EXPECT_EQ(with_default.update_bound("c", {{"b", 3.0}}).run<double>("c", {{"a", 1.0}}), -5.0)
+      << "the default gives way";
+  const Pipeline shared = with_default.add({plus_one("e", "b")}).update_bound("c", {{"b", 3.0}});
+  EXPECT_EQ(shared.defaulted_args(), Names{"b"}) << "e still has it";
   const Pipeline mapped{plus_one("y", "x").mapspec("x[i] -> y[i]")};
   error_message(Category::bound_in_mapspec, [&] { (void)mapped.update_bound("y", {{"x", 1.0}}); });
 }

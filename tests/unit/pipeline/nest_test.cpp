@@ -291,6 +291,20 @@ TEST(NestedBody, DrawsTheNumbersOfTheFunctionsInside) {
     EXPECT_EQ(block.number(0, k), 1 + Random(7, stream_of("r"), static_cast<std::uint64_t>(k)).uniform());
 }
 
+TEST(Nest, IsAddedToBeforeItsOutputsAreIndexed) {
+  // y is an array that nobody indexes yet, and x a number.
+  const Pipeline nested = Pipeline{plus_one("x", "a"), function("y",
+                                                                [](double x) {
+                                                                  return std::vector<double>{x, 2 * x};
+                                                                })
+                                                           .parameters("x")}
+                              .nest({"*"});
+  const std::vector<Function> more{plus_one("z", "y").mapspec("y[i] -> z[i]")};
+  const std::string text = error_message(Category::internal_shape_rank, [&] { (void)nested.add(more); });
+  EXPECT_TRUE(contains(text, "returns float64 for 'x'") && contains(text, "others index an output of it"))
+      << text;
+}
+
 TEST(NestedBody, IsThreadSafeWhenAllAre) {
   const auto nested = [](bool promise) {
     return Pipeline{plus_one("y", "x").thread_safe(), plus_one("z", "y").thread_safe(promise)}.nest({"*"});

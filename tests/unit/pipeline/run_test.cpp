@@ -209,6 +209,13 @@ TEST(Run, UnusedInputsMayBeAllowed) {
   error_message(Category::missing_input, [&] { pipeline.run("y", {{"q", 1.0}}, {.allow_unused = true}); });
 }
 
+TEST(Run, NarrowerNumbersAreTakenWhereTheyAreExact) {
+  const Pipeline pipeline{function("y", [](float x) { return 2 * x; }).parameters("x")};
+  EXPECT_EQ(pipeline.run<float>("y", {{"x", 0.5}}), 1.0F);
+  const std::string text = error_message(Category::type_mismatch, [&] { pipeline.run("y", {{"x", 0.1}}); });
+  EXPECT_TRUE(contains(text, "the value 0.1 ") && contains(text, "held exactly by the type float32")) << text;
+}
+
 TEST(Run, RandomNumbersAreThoseOfTheFirstElement) {
   const Pipeline pipeline{function("r", [](Random random) { return random.uniform(); })};
   EXPECT_EQ(pipeline.run<double>("r", {}), Random(0, stream_of("r"), 0).uniform());

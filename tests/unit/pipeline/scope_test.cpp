@@ -18,6 +18,37 @@ TEST(Scope, OfAFunction) {
   EXPECT_EQ(Function(scoped).scope("").parameter_names(), (Names{"x", "b"})) << "and taken away";
 }
 
+TEST(Scope, ANameThatHasOneKeepsIt) {
+  const Function rear = combined("total", "a", "b")
+                            .renames({{"a", "front.lift"}, {"total", "sums.total"}})
+                            .mapspec("front.lift[i], b[i] -> sums.total[i]")
+                            .defaults({{"front.lift", 1.0}})
+                            .scope("rear");
+  EXPECT_EQ(rear.parameter_names(), (Names{"front.lift", "rear.b"}));
+  EXPECT_EQ(rear.output_names(), Names{"sums.total"});
+  EXPECT_EQ(rear.mapspec()->to_string(), "front.lift[i], rear.b[i] -> sums.total[i]");
+  EXPECT_TRUE(rear.default_values().contains("front.lift"));
+  EXPECT_EQ(Function(rear).scope("tail").parameter_names(), (Names{"front.lift", "tail.b"}));
+  EXPECT_EQ(Function(rear).scope("").parameter_names(), (Names{"front.lift", "b"}));
+  error_message(Category::rename_collision, [] { combined("y", "a", "rear.a").scope("rear"); });
+}
+
+TEST(Scope, OfAPipelineLeavesTheScopesOfItsFunctions) {
+  const Pipeline pipeline({plus_one("lift", "x").scope("front"), plus_one("lift", "x").scope("rear"),
+                           combined("total", "a", "b").renames({{"a", "front.lift"}, {"b", "rear.lift"}})},
+                          "wing");
+  EXPECT_EQ(outputs_of(pipeline), (Names{"front.lift", "rear.lift", "wing.total"}));
+  EXPECT_EQ(pipeline.root_args(), (Names{"front.x", "rear.x"}));
+  EXPECT_EQ(pipeline.update_scope("", {"front.x"}, {"*"}, {"rear.lift"}).root_args(), (Names{"rear.x", "x"}));
+  error_message(Category::rename_collision, [&] { (void)pipeline.update_scope("", {"*"}, {}); });
+  error_message(Category::rename_collision, [&] {
+    (void)pipeline.update_scope("s", {"front.x", "rear.x"}, {});
+  });
+  const Pipeline nested = pipeline.nest({"wing.total", "front.lift"}, {"wing.total"});
+  EXPECT_EQ(nested.functions().back().function.parameter_names(), (Names{"front.x", "rear.lift"}));
+  error_message(Category::unknown_name, [&] { (void)nested.update_scope("tail"); });  // all of them have one
+}
+
 TEST(Scope, MayNotBeAName) {
   error_message(Category::scope_clash, [] { plus_one("y", "x").scope("x"); });
   error_message(Category::scope_clash, [] { plus_one("y", "x").scope("y"); });
@@ -49,7 +80,8 @@ TEST(Scope, OfChosenNames) {
   const Pipeline inputs = pipeline.update_scope("in", {"x"}, {});
   EXPECT_EQ(inputs.root_args(), (Names{"b", "in.x"}));
   EXPECT_EQ(outputs_of(inputs.update_scope("out", {}, {"*"}, {"z"})), (Names{"out.y", "z"}));
-  EXPECT_EQ(inputs.update_scope("other", {"*"}, {}).root_args(), (Names{"other.b", "other.x"}));
+  EXPECT_EQ(inputs.update_scope("other", {"*"}, {}).root_args(), (Names{"in.x", "other.b"}));
+  EXPECT_EQ(inputs.update_scope("other", {"in.x"}, {}).root_args(), (Names{"b", "other.x"}));
   EXPECT_EQ(inputs.update_scope("", {"in.x"}, {}).root_args(), (Names{"b", "x"}));
   error_message(Category::unknown_name, [&] { (void)pipeline.update_scope("s", {"y"}, {}); });
   error_message(Category::unknown_name, [&] { (void)pipeline.update_scope("s", {}, {"x"}); });
@@ -61,7 +93,9 @@ TEST(Scope, OfChosenNames) {
 
 TEST(Scope, TwoNamesMayNotBecomeOne) {
   const Pipeline pipeline{combined("y", "u.x", "v.x")};
-  error_message(Category::rename_collision, [&] { (void)pipeline.update_scope("w"); });
+  error_message(Category::rename_collision, [&] { (void)pipeline.update_scope("w", {"u.x", "v.x"}); });
+  error_message(Category::rename_collision,
+                [] { (void)Pipeline{combined("y", "w.x", "x")}.update_scope("w"); });
 }
 
 TEST(NestedInputs, BecomeFlat) {

@@ -52,7 +52,11 @@ TEST(PlanShapes, KnownOnesAreComparedBeforeAnythingRuns) {
   const Pipeline pipeline = generator();
   Plan plan(pipeline, request({}));
   EXPECT_EQ(plan.shapes().at("y"), PartialShape{4});
-  error_message(Category::dimension_mismatch, [&] { plan.resolve(*plan.find_output("x"), {5}); });
+  plan.resolve(*plan.find_output("x"), {5});
+  ASSERT_EQ(plan.misfits().size(), 1U);
+  EXPECT_EQ(plan.misfits().begin()->first, pipeline.producer_of("y").value);
+  EXPECT_TRUE(contains(plan.misfits().begin()->second, "'i'"));
+  EXPECT_EQ(plan.shapes().at("y"), PartialShape{4}) << "as it was planned";
 }
 
 TEST(PlanShapes, OneOutputSpeaksForAllOfItsFunction) {
