@@ -38,7 +38,7 @@ void add_map_command(CLI::App& app, Program& program) {
       ->type_name("");
   flags->options.add_all_to(*command);
   add_unsupported_flags(*command, {"--explain", "--survive"});
-  add_unsupported_options(*command, {"--deadline", "--trace", "--pilot", "--for-ranks"});
+  add_unsupported_options(*command, {"--trace", "--pilot", "--for-ranks"});
   command->callback(
       [flags, &program] { program.action = [flags, &program] { return run_map(*flags, program); }; });
 }

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -179,6 +180,29 @@ void File::sync() {
   if (file_system().sync(descriptor_, false) != 0) throw_file_error("sync", path_, errno);
 }
 
+fs::path resolve_path(const fs::path& path) {
+  std::error_code error;
+  const fs::path absolute = fs::absolute(path, error);
+  if (error)
+    throw Error(
+        Category::storage_failed,
+        fmt::format("'{}' cannot be found from the working directory: {} (a path that does not begin with "
+                    "a slash begins there; it may have been deleted). Go to another directory, or give "
+                    "an absolute path.",
+                    path.string(), error.message()));
+  // This asks the system for the part that exists, in which `..` may lead elsewhere than its text says. The rest
+  // has no links, and is a matter of text.
+  const fs::path resolved = fs::weakly_canonical(absolute, error);
+  if (error) throw_file_error("find", path, error.value());
+  return resolved.has_filename() ? resolved : resolved.parent_path();
+}
+
+HeldFolder hold_folder(const fs::path& path) {
+  const int descriptor = file_system().open(path, O_RDONLY | O_DIRECTORY);
+  if (descriptor < 0) throw_file_error("open", path, errno);
+  return {descriptor, path};
+}
+
 void sync_folder(const fs::path& folder) {
   const fs::path path = folder.empty() ? fs::path(".") : folder;
   const int descriptor = file_system().open(path, O_RDONLY | O_DIRECTORY);
@@ -213,10 +237,16 @@ void make_folder(const fs::path& path) {
 
 std::vector<std::string> list_folder(const fs::path& folder) {
   std::vector<std::string> names;
-  std::error_code code;
-  for (fs::directory_iterator at(folder, code), end; !code && at != end; at.increment(code))
-    names.push_back(at->path().filename().string());
-  if (code && code != std::errc::no_such_file_or_directory) throw_file_error("list", folder, code.value());
+  const int descriptor = file_system().open(folder, O_RDONLY | O_DIRECTORY);
+  if (descriptor < 0 && errno == ENOENT) return names;
+  DIR* const entries = descriptor < 0 ? nullptr : ::fdopendir(descriptor);  // owns the descriptor
+  if (entries == nullptr) throw_file_error("list", folder, errno);
+  errno = 0;
+  for (const dirent* entry = ::readdir(entries); entry != nullptr; entry = ::readdir(entries))
+    if (const std::string_view name = entry->d_name; name != "." && name != "..") names.emplace_back(name);
+  const int code = errno;
+  ::closedir(entries);
+  if (code != 0) throw_file_error("list", folder, code);
   // File systems list names in any order; sorted, they are the same list for every rank and every run.
   std::sort(names.begin(), names.end());
   return names;
@@ -235,7 +265,8 @@ void remove_temporaries(const fs::path& path) {
   const std::string name = path.filename().string();
   for (const std::string& found : list_folder(path.parent_path()))
     if (found.size() == name.size() + kSuffixLength && found.starts_with(name + ".") &&
-        found.ends_with(".tmp"))
+        found.ends_with(".tmp") &&
+        found.find_first_not_of("0123456789abcdef", name.size() + 1) == found.size() - 4)
       remove_file(path.parent_path() / found);
 }
 

@@ -3,6 +3,7 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/document/plugin.hpp>
 
+#include "base/api/file.hpp"
 #include "document/text.hpp"
 #include "pipeline/api/body_decorator.hpp"
 
@@ -16,8 +17,6 @@
 
 namespace mpipe {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct CloseLibrary {
   void operator()(void* handle) const { dlclose(handle); }
@@ -36,10 +35,10 @@ Library open_library(const fs::path& path) {
            "is not there. Correct the path (a name with a slash is relative to the document), or build the "
            "plugin.");
   if (!fs::is_regular_file(status)) refuse(path, "is not a file. Name the shared library itself.");
-  // An absolute path: dlopen would search the system's directories for a name without a slash. RTLD_NOW finds
+  // With a slash: dlopen would search the system's directories for a name without one. RTLD_NOW finds
   // a symbol that is missing here and not in the middle of a run; RTLD_LOCAL lets two plugins have functions
   // of equal names.
-  Library library(dlopen(fs::absolute(path).c_str(), RTLD_NOW | RTLD_LOCAL));
+  Library library(dlopen((path.has_parent_path() ? path : "." / path).c_str(), RTLD_NOW | RTLD_LOCAL));
   if (!library) {
     const char* reason = dlerror();
     refuse(
@@ -143,7 +142,11 @@ const Function& Plugin::function(const std::string& name) const {
 
 fs::path find_plugin(const std::string& name, const fs::path& base) {
   if (name.empty()) throw Error(Category::bad_plugin, "the plugin's name is empty. Name a shared library.");
-  if (name.find('/') != std::string::npos) return (base / name).lexically_normal();
+  if (name.find('/') != std::string::npos) {
+    // Folders as the system finds them, and the name as it was given.
+    const fs::path path = base / name;
+    return resolve_path(path.parent_path()) / path.filename();
+  }
   std::vector<fs::path> places;
   // The variable comes before the directory beside the program, so that one's own plugin goes over an
   // installed one of that name.

@@ -7,12 +7,17 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <mutex>
+#include <string_view>
 #include <thread>
 
 namespace mpipe::detail {
@@ -21,22 +26,35 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kFormat = "mpipe-lock";
+/// Every lock begins with this, so that a part of one is known as such.
+constexpr std::string_view kHead = "{\n  \"format\": \"mpipe-lock\",\n";
 constexpr std::size_t kSizeLimit = 16 * 1024;
 constexpr auto kPause = std::chrono::milliseconds(20);
-constexpr int kMostAttempts = 250;  // 5 s: a takeover takes microseconds
+
+constexpr auto kBeat = std::chrono::seconds(5);
+/// Two beats and some: an owner that is to be dead for another reason has missed them.
+constexpr double kTwoBeats = 12;
+/// So long may a beat be late, on a file system that is slow, before the owner counts as silent.
+constexpr double kSilence = 60;
+/// A lock without an owner may be about to get one: where there are no hard links it is made before it is written.
+constexpr double kTimeToWrite = 2;
+/// By so much may the clock of another host differ.
+constexpr double kClockDifference = 2 * 3600;
 
 /// Text that is not UTF-8, say a strange host name, is replaced rather than refused, as a lock must not fail
 /// for its description.
 std::string lock_text(const FolderOwner& owner) {
-  const json text = {{"format", kFormat},
-                     {"version", 1},
-                     {"host", owner.host},
-                     {"pid", owner.pid},
-                     {"start_time", owner.start_time},
-                     {"job_id", owner.job_id},
-                     {"job_restarts", owner.job_restarts},
-                     {"since", owner.since}};
-  return text.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  const nlohmann::ordered_json text = {{"format", kFormat},
+                                       {"version", 1},
+                                       {"host", owner.host},
+                                       {"boot_id", owner.boot_id},
+                                       {"pid_namespace", owner.pid_namespace},
+                                       {"pid", owner.pid},
+                                       {"start_time", owner.start_time},
+                                       {"job_id", owner.job_id},
+                                       {"job_restarts", owner.job_restarts},
+                                       {"since", owner.since}};
+  return text.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 std::optional<FolderOwner> parse_lock(const std::string& text) {
@@ -45,6 +63,8 @@ std::optional<FolderOwner> parse_lock(const std::string& text) {
   try {
     FolderOwner owner;
     owner.host = parsed.at("host").get<std::string>();
+    owner.boot_id = parsed.value("boot_id", "");
+    owner.pid_namespace = detail::json_integer<std::uint64_t>(parsed.value("pid_namespace", json(0)));
     owner.pid = detail::json_integer<std::int64_t>(parsed.at("pid"));
     owner.start_time = detail::json_integer<std::uint64_t>(parsed.at("start_time"));
     owner.job_id = parsed.value("job_id", "");
@@ -57,25 +77,54 @@ std::optional<FolderOwner> parse_lock(const std::string& text) {
   }
 }
 
-std::uint64_t inode_of(const fs::path& path) {
-  struct stat info {};
-  return ::lstat(path.c_str(), &info) == 0 ? info.st_ino : 0;
+/// What a power failure leaves of a lock: its beginning, or zero bytes where the length was stored and the
+/// contents were not.
+bool is_torn(const std::string& text) {
+  const std::string_view rest = std::string_view(text).substr(0, text.find_last_not_of('\0') + 1);
+  return rest.starts_with(kHead) || kHead.starts_with(rest);
 }
 
-std::uint64_t inode_of(const File& file) {
-  struct stat info {};
-  return ::fstat(file.descriptor(), &info) == 0 ? info.st_ino : 0;
+struct FileTime {
+  std::uint64_t inode = 0;  ///< 0: there is no such file
+  double time = 0;          ///< of the last change, in seconds
+};
+
+FileTime file_time(const struct stat& info) {
+  constexpr double kNano = 1e-9;
+  return {info.st_ino,
+          static_cast<double>(info.st_mtim.tv_sec) + kNano * static_cast<double>(info.st_mtim.tv_nsec)};
 }
 
-[[noreturn]] void refuse_held(const fs::path& lock, const FolderOwner& owner, Liveness alive) {
-  const char* why = alive == Liveness::unknown ? "that host cannot be asked from here whether it still runs"
-                                               : "two jobs in one folder would destroy each other's results";
-  throw Error(
-      Category::folder_refused,
-      fmt::format(
-          "the run folder '{}' is in use by {} ({}). Wait for it to end, or choose another folder; if you "
-          "know that it is gone, remove '{}'.",
-          lock.parent_path().string(), describe(owner), why, lock.string()));
+FileTime file_time(const File& file) {
+  struct stat info {};
+  return ::fstat(file.descriptor(), &info) == 0 ? file_time(info) : FileTime{};
+}
+
+/// The file is opened, as the attributes that a network file system gives for a name may be a minute old.
+FileTime file_time(const fs::path& path) {
+  const int descriptor = file_system().open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  return descriptor < 0 ? FileTime{} : file_time(File(descriptor, path));
+}
+
+std::string ago(double seconds) {
+  constexpr double kMinute = 60;
+  return seconds < 2 * kMinute ? fmt::format("{:.0f} s ago", seconds)
+                               : fmt::format("{:.0f} min ago", seconds / kMinute);
+}
+
+/// Why nobody here can say whether the owner lives.
+std::string why_unknown(const FolderOwner& owner) {
+  const FolderOwner self = this_process();
+  if (owner.host != self.host) return "that host cannot be asked from here whether it still runs";
+  if (owner.boot_id != self.boot_id) return "this host was started anew since, or another one has its name";
+  return "it has another PID namespace of this host, a container for instance, and cannot be asked from here";
+}
+
+[[noreturn]] void refuse_held(const fs::path& lock, const FolderOwner& owner, const std::string& why,
+                              const std::string& advice) {
+  throw Error(Category::folder_refused,
+              fmt::format("the run folder '{}' is in use by {} ({}). {}", lock.parent_path().string(),
+                          describe(owner), why, advice));
 }
 
 [[noreturn]] void refuse_foreign(const fs::path& lock) {
@@ -99,6 +148,10 @@ class Candidate {
   bool place() {
     if (file_system().link(file_.path(), lock_) == 0) return true;
     if (errno == EEXIST) return false;
+    if (errno == ENOENT) {  // the owner of the lock took it for what a dead process had left
+      inode_ = write(file_.path()).value_or(0);
+      return false;
+    }
     // These are the answers of file systems that have no hard links, or allow no more of them. Everything
     // else is a real error.
     if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
@@ -111,8 +164,18 @@ class Candidate {
 
   /// Puts it into the place of a lock whose owner is dead.
   void replace() { file_.keep(false); }
+  bool in_place() const { return file_time(lock_).inode == inode_; }
 
-  std::uint64_t inode() const { return inode_; }
+  /// Now, by the clock of the file system: that of this host may be another one.
+  double now() {
+    std::optional<File> file = File::open_existing(file_.path(), File::Mode::update);
+    if (!file) {  // see `place`
+      inode_ = write(file_.path()).value_or(0);
+      return file_time(file_.path()).time;
+    }
+    ::futimens(file->descriptor(), nullptr);
+    return file_time(*file).time;
+  }
 
  private:
   /// The inode of the new file; empty when a file of that name is there already.
@@ -120,7 +183,7 @@ class Candidate {
     std::optional<File> file = File::make_if_absent(path);
     if (!file) return std::nullopt;
     file->write_at(0, std::as_bytes(std::span(text_)));
-    return inode_of(*file);
+    return file_time(*file).inode;
   }
 
   fs::path lock_;
@@ -129,33 +192,80 @@ class Candidate {
   std::uint64_t inode_;
 };
 
-/// Whether the lock of a dead owner was taken over; false when it changed meanwhile, or somebody else is at
-/// it. The lock on the old file makes one process out of many: the others then find another file in its
-/// place.
-bool take_over(const fs::path& lock, Candidate& candidate) {
+/// Whether a lock may be taken from its owner now; false: not yet, look again. Throws where it may not.
+bool may_take(const fs::path& lock, const LockContent& content, double first_beat, Candidate& candidate,
+              bool from_silent) {
+  const double silence = std::abs(candidate.now() - content.beat);
+  if (!content.owner) return silence > kTimeToWrite;
+  const FolderOwner& owner = *content.owner;
+  const Liveness alive = liveness(owner);
+  if (alive == Liveness::dead) return true;
+  const char* const wait = "Wait for it to end, or choose another folder.";
+  if (alive == Liveness::alive)
+    refuse_held(lock, owner, "two jobs in one folder would destroy each other's results", wait);
+  // Processes do not survive a boot. Another host may have the same name, though, and its beats would go on.
+  const FolderOwner self = this_process();
+  if (owner.host == self.host && owner.boot_id != self.boot_id && content.beat == first_beat)
+    return silence > kTwoBeats;
+  const std::string seen = fmt::format("{}; its last sign of life came {}", why_unknown(owner), ago(silence));
+  if (silence < kSilence) refuse_held(lock, owner, seen, wait);
+  if (from_silent) return true;
+  refuse_held(lock, owner, seen,
+              "If you know that it is gone, take the folder by --take-over; else choose another one.");
+}
+
+/// Whether the lock was taken over; false when it changed since it was read, or somebody else is at it. The
+/// lock on the old file makes one process out of many: the others then find another file in its place.
+bool take_over(const fs::path& lock, const LockContent& seen, Candidate& candidate) {
   const std::optional<File> old = File::open_existing(lock, File::Mode::inspect);
   if (!old) return false;
-  if (::flock(old->descriptor(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK || errno == EINTR) return false;
-    // This file system has no such locks: the last process that renames wins, and the others see that another
-    // file is in the place.
-    candidate.replace();
-    std::this_thread::sleep_for(10 * kPause);
-    return inode_of(lock) == candidate.inode();
-  }
-  // The order matters: the owner is read anew and the inodes are compared only after the old file is locked.
-  // Before that, another process may have taken the place already, and its lock would be overwritten.
+  const bool locks = ::flock(old->descriptor(), LOCK_EX | LOCK_NB) == 0;
+  if (!locks && (errno == EWOULDBLOCK || errno == EINTR)) return false;
+  // The order matters: the file is read anew and the inodes are compared only after the old file is locked.
+  // Before that, another process may have taken the place already, and its lock would be overwritten; or the
+  // owner has shown a sign of life.
   const LockContent content = read_lock(lock);
-  if (inode_of(*old) != inode_of(lock) || !content.owner || liveness(*content.owner) != Liveness::dead)
+  if (file_time(*old).inode != file_time(lock).inode || content.beat != seen.beat || !content.ours ||
+      content.owner.has_value() != seen.owner.has_value())
     return false;
   candidate.replace();
-  return true;
+  // Where a file system has no such locks, or one host does not see those of another, the last process that
+  // renames wins, and the others see that another file is in the place.
+  if (!locks || !seen.owner || seen.owner->host != host_name()) std::this_thread::sleep_for(10 * kPause);
+  return candidate.in_place();
 }
 
 }  // namespace
 
-/// An empty file is taken for a lock of ours: on a file system without hard links it is visible before it has
-/// its contents.
+/// The thread of a heartbeat. It uses the open file: whatever gets the name of the lock is not touched.
+class FolderLock::Heart {
+ public:
+  explicit Heart(const fs::path& lock) : file_(File::open_existing(lock, File::Mode::update)) {
+    thread_ = std::thread([this] { beat(); });
+  }
+  ~Heart() {
+    {
+      const std::lock_guard lock(mutex_);
+      ends_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+  }
+
+ private:
+  void beat() {
+    std::unique_lock lock(mutex_);
+    while (!wake_.wait_for(lock, kBeat, [this] { return ends_; }))
+      if (file_) ::futimens(file_->descriptor(), nullptr);  // the clock is that of the file system
+  }
+
+  std::optional<File> file_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool ends_ = false;
+  std::thread thread_;
+};
+
 LockContent read_lock(const fs::path& path) {
   LockContent content;
   std::string text;
@@ -163,41 +273,82 @@ LockContent read_lock(const fs::path& path) {
   content.exists = result != ReadResult::absent;
   if (result != ReadResult::ok) return content;
   content.owner = parse_lock(text);
-  content.ours = content.owner.has_value() || text.empty();
+  content.ours = content.owner.has_value() || is_torn(text);
+  content.beat = file_time(path).time;
   return content;
 }
 
-/// Tries until the lock is free, held by a process that lives, or unreadable for too long. A place that is
-/// taken by a lock without an owner is left alone for some time, as its owner may be about to write it.
-FolderLock FolderLock::acquire(const fs::path& folder) {
+Liveness owner_liveness(const fs::path& folder) {
+  const LockContent first = read_lock(folder / kLockName);
+  if (!first.owner) return Liveness::dead;
+  const Liveness alive = liveness(*first.owner);
+  if (alive != Liveness::unknown) return alive;
+  const double now =
+      std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const double silence = std::abs(now - first.beat);
+  if (silence < kSilence) return Liveness::alive;
+  // Processes of one boot have one clock. Otherwise only a beat that is seen tells.
+  if (first.owner->boot_id == this_process().boot_id || silence > kClockDifference) return Liveness::dead;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(kTwoBeats);
+  while (std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(10 * kPause);
+    if (file_time(folder / kLockName).time != first.beat) return Liveness::alive;
+  }
+  return Liveness::dead;
+}
+
+FolderLock::FolderLock(fs::path path) : path_(std::move(path)), heart_(std::make_unique<Heart>(path_)) {}
+FolderLock::FolderLock(FolderLock&&) noexcept = default;
+FolderLock& FolderLock::operator=(FolderLock&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(heart_, other.heart_);
+  return *this;
+}
+FolderLock::~FolderLock() { release(); }
+
+/// Tries until the lock is free, or is refused. A lock that somebody else may be about to write, or to show a
+/// sign of life in, is looked at until that has had its time.
+FolderLock FolderLock::acquire(const fs::path& folder, bool from_silent) {
   const fs::path lock = folder / kLockName;
   Candidate candidate(lock);
-  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
-    if (candidate.place()) return {lock, candidate.inode()};
+  const double first_beat = read_lock(lock).beat;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(2 * kTwoBeats);
+  while (std::chrono::steady_clock::now() < end) {
+    if (candidate.place()) return FolderLock(lock);
     const LockContent content = read_lock(lock);
     // A file that is not a lock is refused at once: waiting would not turn it into one.
     if (content.exists && !content.ours) refuse_foreign(lock);
-    if (content.owner) {
-      const Liveness alive = liveness(*content.owner);
-      if (alive != Liveness::dead) refuse_held(lock, *content.owner, alive);
-      if (take_over(lock, candidate)) return {lock, candidate.inode()};
-    }
+    if (content.exists && may_take(lock, content, first_beat, candidate, from_silent) &&
+        take_over(lock, content, candidate))
+      return FolderLock(lock);
     std::this_thread::sleep_for(kPause);
   }
   throw Error(
       Category::folder_refused,
-      fmt::format(
-          "the lock file '{}' does not say who holds it, and stays so (a job that was killed at once may "
-          "have left it). Remove it when no job uses this folder.",
-          lock.string()));
+      fmt::format("the lock file '{}' changes all the time (several jobs want this folder, or something else "
+                  "writes that file). Try again, or choose another run folder.",
+                  lock.string()));
 }
 
-/// The inode tells this lock from another one of the same name. A user may have removed the file by hand, and
-/// another job may have locked the folder since.
 void FolderLock::release() noexcept {
-  // A lock that somebody else has put there since stays.
-  if (inode_ != 0 && inode_of(path_) == inode_) file_system().remove(path_);
-  inode_ = 0;
+  if (!heart_) return;
+  heart_.reset();
+  release_lock(path_.parent_path());
+}
+
+/// Never blindly: the file may be that of another job by now, which took this process for dead or whose user
+/// had removed ours by hand. Who wants to take it over locks it as well.
+void release_lock(const fs::path& folder) noexcept {
+  try {
+    const fs::path lock = folder / kLockName;
+    const std::optional<File> file = File::open_existing(lock, File::Mode::inspect);
+    if (!file || (::flock(file->descriptor(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)) return;
+    const LockContent content = read_lock(lock);
+    if (content.owner && content.owner->same_process(this_process()) &&
+        file_time(*file).inode == file_time(lock).inode)
+      file_system().remove(lock);
+  } catch (const Error&) {  // a lock that stays is found to be a dead one by the next start
+  }
 }
 
 }  // namespace mpipe::detail

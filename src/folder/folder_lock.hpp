@@ -3,12 +3,13 @@
 /// The lock file of a run folder: two jobs never write one folder at once.
 #pragma once
 
+#include <mpipe/comm/communicator.hpp>
 #include <mpipe/core/error.hpp>
 #include <mpipe/folder/status.hpp>
 
 #include "base/api/file.hpp"
 
-#include <cstdint>
+#include <memory>
 
 namespace mpipe::detail {
 
@@ -17,34 +18,41 @@ inline constexpr const char* kLockName = "lock";
 /// What is found under the name of the lock file.
 struct LockContent {
   bool exists = false;
-  bool ours = false;                 ///< a lock file of a run, perhaps one whose owner is not known yet
+  bool ours = false;  ///< a lock file of a run, perhaps empty, or cut short when the power failed
   std::optional<FolderOwner> owner;  ///< who holds it
+  double beat = 0;  ///< last sign of life of the owner, in seconds of the file system's clock
 };
-LockContent read_lock(const std::filesystem::path& path);
+LockContent read_lock(const fs::path& path);
+
+/// Whether the owner of the folder's lock lives, as far as somebody can know who only reads. Where the owner
+/// cannot be asked, its heartbeat decides: that is watched for some seconds where the clocks of two hosts may
+/// disagree. `dead` where there is no lock with an owner.
+Liveness owner_liveness(const fs::path& folder);
 
 /// A held lock; let go by the destructor. The file appears with its contents at once, and is taken over from
-/// a dead owner by one process only, however many try.
+/// a dead owner by one process only, however many try. While it is held, the time of the file is set anew
+/// every few seconds: a heartbeat for those who cannot ask the kernel about this process.
 class FolderLock {
  public:
-  /// Throws `Error`: folder_refused (somebody else holds it), storage_failed.
-  static FolderLock acquire(const std::filesystem::path& folder);
+  /// With `from_silent`, also from an owner that cannot be asked and shows no sign of life. Throws `Error`:
+  /// folder_refused (somebody else holds it), storage_failed.
+  static FolderLock acquire(const fs::path& folder, bool from_silent = false);
 
-  FolderLock(FolderLock&& other) noexcept
-      : path_(std::move(other.path_)), inode_(std::exchange(other.inode_, 0)) {}
-  FolderLock& operator=(FolderLock&& other) noexcept {
-    std::swap(path_, other.path_);
-    std::swap(inode_, other.inode_);
-    return *this;
-  }
-  ~FolderLock() { release(); }
+  FolderLock(FolderLock&&) noexcept;
+  FolderLock& operator=(FolderLock&&) noexcept;
+  ~FolderLock();
 
   void release() noexcept;
 
  private:
-  FolderLock(std::filesystem::path path, std::uint64_t inode) : path_(std::move(path)), inode_(inode) {}
+  class Heart;
+  explicit FolderLock(fs::path path);
 
-  std::filesystem::path path_;
-  std::uint64_t inode_ = 0;  ///< 0: not held
+  fs::path path_;
+  std::unique_ptr<Heart> heart_;  ///< null: not held
 };
+
+/// Removes the lock of the folder if this process has it. For one that is about to end.
+void release_lock(const fs::path& folder) noexcept;
 
 }  // namespace mpipe::detail

@@ -18,6 +18,7 @@ using detail::FolderLock;
 struct RunFolder::State {
   fs::path path;
   std::vector<fs::path> made;  ///< folders that did not exist before, outermost first
+  std::optional<HeldFolder> held;
   std::optional<FolderLock> lock;
   bool has_run = false;
 };
@@ -59,7 +60,7 @@ std::vector<fs::path> make_folders(const fs::path& path) {
 
 [[noreturn]] void refuse_run(const fs::path& path) {
   const std::optional<FolderOwner> owner = folder_owner(path);
-  if (owner && liveness(*owner) == Liveness::alive)
+  if (owner && detail::owner_liveness(path) == Liveness::alive)
     refuse(
         path,
         fmt::format(
@@ -92,11 +93,16 @@ void require_usable(const fs::path& path, FolderKind kind, bool run_is_welcome) 
   }
 }
 
-/// Without a slash at its end, and absolute: the program may change its directory.
-fs::path normal(const fs::path& path) {
+fs::path resolved(const fs::path& path) {
   if (path.empty()) throw Error(Category::bad_option, "the path of the run folder is empty. Name a folder.");
-  const fs::path absolute = fs::absolute(path).lexically_normal();
-  return absolute.has_filename() ? absolute : absolute.parent_path();
+  return resolve_path(path);
+}
+
+/// What starts that were killed left of files that they were about to rename. Only under the lock: others may be
+/// about to use theirs, but for that of a lock, of which they make another one.
+void remove_all_temporaries(const fs::path& folder) {
+  for (const char* name : {detail::kDescriptionName, detail::kStatusName, detail::kLockName})
+    remove_temporaries(folder / name);
 }
 
 }  // namespace
@@ -108,19 +114,23 @@ RunFolder::~RunFolder() = default;
 
 /// The folder is looked at twice. The first look refuses what may not be used before a lock is written into
 /// it; the second one happens under the lock, and only it is sure to hold.
-RunFolder RunFolder::claim(const fs::path& given, bool run_is_welcome, bool keep_run) {
+RunFolder RunFolder::claim(const fs::path& given, bool run_is_welcome, bool keep_run, bool take_over) {
   auto state = std::make_unique<State>();
-  state->path = normal(given);
+  state->path = resolved(given);
   const fs::path& path = state->path;
   require_usable(path, detail::classify_folder(path), run_is_welcome);  // before anything is created in it
   state->made = make_folders(path);
   try {
-    state->lock = FolderLock::acquire(path);
+    state->held = hold_folder(path);
+    state->lock = FolderLock::acquire(path, take_over);
     const FolderKind kind = detail::classify_folder(path);  // another job may have been here meanwhile
     require_usable(path, kind, run_is_welcome);
     state->has_run = keep_run && kind == FolderKind::run;
     // Only under the lock, because another job could be writing those files.
-    if (!state->has_run) detail::remove_run_files(path);
+    if (state->has_run)
+      remove_all_temporaries(path);
+    else
+      detail::remove_run_files(path);
   } catch (...) {
     // The lock is given up before the folders are removed, as it lies in one of them.
     state->lock.reset();
@@ -133,13 +143,17 @@ RunFolder RunFolder::claim(const fs::path& given, bool run_is_welcome, bool keep
 /// The folder is not claimed, and may change until it is. It lets a user know of a mistake before anything is
 /// started.
 void RunFolder::check(const fs::path& given, bool run_is_welcome) {
-  const fs::path path = normal(given);
+  const fs::path path = resolved(given);
   require_usable(path, detail::classify_folder(path), run_is_welcome);
 }
 
-RunFolder RunFolder::create(const fs::path& path, bool overwrite) { return claim(path, overwrite, false); }
+RunFolder RunFolder::create(const fs::path& path, bool overwrite, bool take_over) {
+  return claim(path, overwrite, false, take_over);
+}
 
-RunFolder RunFolder::resume(const fs::path& path) { return claim(path, true, true); }
+RunFolder RunFolder::resume(const fs::path& path, bool take_over) {
+  return claim(path, true, true, take_over);
+}
 
 const fs::path& RunFolder::path() const { return state_->path; }
 

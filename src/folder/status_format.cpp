@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <utility>
 
 namespace mpipe {
 namespace {
@@ -43,6 +44,7 @@ json to_json_value(const OutputStatus& output) {
           {"done", output.done},
           {"failed", output.failed},
           {"blocked", output.blocked},
+          {"in_memory", output.in_memory},
           {"pending", output.elements ? json(output.pending()) : json()},
           {"progress_fraction", output.fraction()}};
 }
@@ -59,6 +61,7 @@ OutputStatus read_output(const std::string& name, const json& value) {
   output.done = detail::json_integer<Index>(value.at("done"));
   output.failed = detail::json_integer<Index>(value.at("failed"));
   output.blocked = detail::json_integer<Index>(value.at("blocked"));
+  output.in_memory = detail::json_integer<Index>(value.value("in_memory", json(0)));
   return output;
 }
 
@@ -80,6 +83,8 @@ RunStatus read_fields(const json& root) {
   if (!root.at("eta_seconds").is_null()) status.eta_seconds = root.at("eta_seconds").get<double>();
   status.ranks = detail::json_integer<int>(root.at("ranks"));
   status.owner.host = text_of(root.at("host"));
+  status.owner.boot_id = root.value("boot_id", "");
+  status.owner.pid_namespace = detail::json_integer<std::uint64_t>(root.value("pid_namespace", json(0)));
   status.owner.pid = detail::json_integer<std::int64_t>(root.at("pid"));
   status.owner.start_time = detail::json_integer<std::uint64_t>(root.at("process_start_time"));
   status.owner.job_id = text_of(root.at("slurm_job_id"));
@@ -157,6 +162,8 @@ std::string to_json(const RunStatus& status) {
                      {"eta_seconds", value_or_null(status.eta_seconds)},
                      {"ranks", status.ranks},
                      {"host", text_or_null(status.owner.host)},
+                     {"boot_id", status.owner.boot_id},
+                     {"pid_namespace", status.owner.pid_namespace},
                      {"pid", status.owner.pid},
                      {"process_start_time", status.owner.start_time},
                      {"slurm_job_id", text_or_null(status.owner.job_id)},
@@ -182,6 +189,16 @@ std::optional<RunStatus> parse_status(const std::string& text) {
   } catch (const std::exception&) {
     return std::nullopt;
   }
+}
+
+std::string forget_memory(RunStatus& status) {
+  std::string lost;
+  for (OutputStatus& output : status.outputs) {
+    const Index elements = std::exchange(output.in_memory, 0);
+    output.done -= elements;
+    if (elements > 0) lost += fmt::format("{}{} of '{}'", lost.empty() ? "" : ", ", elements, output.name);
+  }
+  return lost.empty() ? lost : fmt::format("Elements that were in memory only are lost: {}.", lost);
 }
 
 std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }

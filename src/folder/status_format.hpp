@@ -12,6 +12,10 @@ namespace mpipe::detail {
 /// The result is empty when `text` is not a whole status.json of a version that is known.
 std::optional<RunStatus> parse_status(const std::string& text);
 
+/// For a run whose process has ended: what was in memory only is not done. Returns a sentence that says what was
+/// lost, or nothing.
+std::string forget_memory(RunStatus& status);
+
 /// Now, in UTC: `2026-01-31T12:00:00Z`.
 std::string utc_now();
 

@@ -6,6 +6,7 @@
 #include "base/api/file.hpp"
 #include "folder/api/run_folder.hpp"
 #include "folder/folder_contents.hpp"
+#include "folder/folder_lock.hpp"
 #include "folder/status_format.hpp"
 
 #include <fmt/format.h>
@@ -53,9 +54,11 @@ RunStatus from_description(const fs::path& folder) {
 
 bool is_over(RunState state) { return state != RunState::pending && state != RunState::running; }
 
-/// The process itself is asked where that is possible. A heartbeat alone may be late for many reasons, so it
-/// only counts for hosts that cannot be asked.
-Liveness liveness_by_heartbeat(const FolderOwner& owner, double age) {
+/// Whether the writer of the status lives. The process itself is asked where that is possible. A heartbeat alone
+/// may be late for many reasons, so it only counts where nobody can be asked: that of the lock, else the status.
+Liveness writer_liveness(const fs::path& folder, const std::optional<FolderOwner>& of_lock,
+                         const FolderOwner& owner, double age) {
+  if (of_lock && of_lock->same_process(owner)) return detail::owner_liveness(folder);
   const Liveness alive = liveness(owner);
   if (alive != Liveness::unknown) return alive;
   return age > kSilence ? Liveness::dead : Liveness::alive;
@@ -74,15 +77,17 @@ RunStatus read_status(const std::string& folder) {
     RunStatus status = *written;
     status.heartbeat_age_seconds = detail::seconds_since(status.heartbeat).value_or(0);
     // Somebody has taken the folder since, and has not begun to tell.
-    const bool next = owner && !owner->same_process(status.owner) && liveness(*owner) == Liveness::alive;
+    const bool next =
+        owner && !owner->same_process(status.owner) && detail::owner_liveness(run_folder) == Liveness::alive;
     if (next) {
       status.state = RunState::pending;
       status.owner = *owner;
       status.exit_code.reset();
       status.finished.clear();
-    } else if (!is_over(status.state) &&
-               liveness_by_heartbeat(status.owner, status.heartbeat_age_seconds) == Liveness::dead) {
+    } else if (!is_over(status.state) && writer_liveness(run_folder, owner, status.owner,
+                                                         status.heartbeat_age_seconds) == Liveness::dead) {
       status.state = RunState::stale;
+      status.message = detail::forget_memory(status);
       status.elements_per_second = 0;
       status.eta_seconds.reset();
     }
@@ -91,8 +96,7 @@ RunStatus read_status(const std::string& folder) {
   const detail::FolderKind kind = detail::classify_folder(run_folder);
   RunStatus status = kind == detail::FolderKind::begun ? RunStatus{} : from_description(run_folder);
   if (owner) status.owner = *owner;
-  const bool held = owner && liveness(*owner) != Liveness::dead;
-  status.state = held ? RunState::pending : RunState::stale;
+  status.state = detail::owner_liveness(run_folder) == Liveness::alive ? RunState::pending : RunState::stale;
   return status;
 }
 

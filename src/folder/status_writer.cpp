@@ -6,6 +6,7 @@
 
 #include "base/api/file.hpp"
 #include "folder/folder_contents.hpp"
+#include "folder/folder_lock.hpp"
 #include "folder/status_format.hpp"
 
 #include <algorithm>
@@ -40,7 +41,8 @@ class RateMeter {
 }  // namespace
 
 struct StatusWriter::Impl {
-  std::filesystem::path folder;
+  fs::path folder;
+  std::optional<HeldFolder> held;  ///< from the start on
   std::chrono::milliseconds interval;
 
   std::mutex finishing;      // one last word at a time
@@ -50,6 +52,7 @@ struct StatusWriter::Impl {
   std::string problem;
   std::vector<std::vector<std::size_t>> outputs_of;  ///< by FunctionId
   std::map<std::size_t, std::size_t> first_output;   ///< by function: its first output counts its calls
+  std::vector<SettledOutput> settled;                ///< by output, when the wave began
   RateMeter rate;
   Index calls = 0;
   SteadyTime begin;
@@ -75,6 +78,13 @@ struct StatusWriter::Impl {
     Index remaining = 0;
     for (const auto& [function, output] : first_output) remaining += status.outputs[output].pending();
     return remaining;
+  }
+
+  /// What is done and not kept yet. To be called with the mutex held.
+  void count_memory() {
+    for (std::size_t k = 0; k < settled.size(); ++k)
+      if (settled[k].in_memory)
+        status.outputs[k].in_memory = std::max<Index>(0, status.outputs[k].done - settled[k].counts.done);
   }
 
   /// To be called with the mutex held.
@@ -134,7 +144,7 @@ struct StatusWriter::Impl {
 
 StatusWriter::StatusWriter(std::string run_folder, std::chrono::milliseconds interval)
     : impl_(std::make_unique<Impl>()) {
-  if (!run_folder.empty()) impl_->folder = std::filesystem::absolute(run_folder);
+  if (!run_folder.empty()) impl_->folder = resolve_path(run_folder);
   impl_->interval = interval;
 }
 
@@ -147,6 +157,13 @@ StatusWriter::~StatusWriter() {
 void StatusWriter::on_start(const Plan& plan, const MachineInfo& machine,
                             const std::vector<ElementCounts>& kept) {
   std::unique_lock lock(impl_->mutex);
+  if (!impl_->folder.empty()) {
+    try {
+      impl_->held = hold_folder(impl_->folder);
+    } catch (const Error& error) {
+      impl_->problem = error.what();
+    }
+  }
   RunStatus& status = impl_->status;
   status.state = RunState::running;
   status.ranks = machine.ranks;
@@ -182,6 +199,20 @@ void StatusWriter::on_progress(FunctionId function, const ElementCounts& counts,
     output.failed += counts.failed;
     output.blocked += counts.blocked;
   }
+  impl_->count_memory();
+  impl_->changed = true;
+}
+
+/// The counts of the run itself go over those that were summed up.
+void StatusWriter::on_settled(const std::vector<SettledOutput>& outputs) {
+  const std::lock_guard lock(impl_->mutex);
+  if (!impl_->started) return;
+  impl_->settled = outputs;
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    impl_->status.outputs[k].done = outputs[k].counts.done;
+    impl_->status.outputs[k].failed = outputs[k].counts.failed;
+  }
+  impl_->count_memory();
   impl_->changed = true;
 }
 
@@ -212,9 +243,13 @@ void StatusWriter::finish(RunState state, int exit_code, const std::string& mess
   impl_->stop_thread();
   std::unique_lock lock(impl_->mutex);
   RunStatus& status = impl_->status;
+  // A signal ends the process while the run goes on: what that meets with meanwhile is not how it ended.
+  constexpr int kFirstSignalCode = 128;
+  if (status.state == RunState::cancelled && status.exit_code.value_or(0) > kFirstSignalCode) return;
   status.state = state;
   status.exit_code = exit_code;
-  status.message = message;
+  const std::string lost = detail::forget_memory(status);
+  status.message = lost.empty() ? message : message + (message.empty() ? "" : " ") + lost;
   if (status.finished.empty()) {
     status.finished = detail::utc_now();
     const double elapsed =
@@ -223,6 +258,10 @@ void StatusWriter::finish(RunState state, int exit_code, const std::string& mess
   }
   status.eta_seconds = state == RunState::completed ? std::optional(0.0) : std::nullopt;
   impl_->write(lock, true);
+}
+
+void StatusWriter::release_folder() noexcept {
+  if (started() && !impl_->folder.empty()) detail::release_lock(impl_->folder);
 }
 
 bool StatusWriter::started() const {

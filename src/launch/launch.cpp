@@ -2,6 +2,7 @@
 // Checks runs that are launched together, and the handles by which a program follows them.
 #include <mpipe/launch/launch.hpp>
 
+#include "base/api/file.hpp"
 #include "comm/api/collective.hpp"
 #include "core/api/hash.hpp"
 #include "folder/api/run_folder.hpp"
@@ -16,8 +17,6 @@
 #include <set>
 
 namespace mpipe {
-
-namespace fs = std::filesystem;
 
 /// What copies of an `AsyncMap` share.
 struct RunSpec {
@@ -56,20 +55,12 @@ bool lies_in(const fs::path& inner, const fs::path& outer) {
   return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
-/// Symbolic links and relative parts resolved, as far as the path exists.
-fs::path real_path(const fs::path& folder) {
-  std::error_code error;
-  const fs::path real = fs::weakly_canonical(fs::absolute(folder), error);
-  const fs::path path = error ? fs::absolute(folder).lexically_normal() : real;
-  return path.has_filename() ? path : path.parent_path();
-}
-
 /// Folders are compared by their real paths: two runs that reach one folder by different names would destroy
 /// each other's files just the same.
 void require_separate_folders(const RunList& runs) {
   std::vector<std::pair<fs::path, const RunData*>> folders;
   for (const auto& run : runs)
-    if (!run->options.run_folder.empty()) folders.emplace_back(real_path(run->options.run_folder), run.get());
+    if (!run->options.run_folder.empty()) folders.emplace_back(resolve_path(run->options.run_folder), run.get());
   // Paths are compared part by part, so that what lies in a folder comes right behind it.
   std::stable_sort(folders.begin(), folders.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -269,7 +260,13 @@ AsyncMap map_async(const Pipeline& pipeline, const Communicator& comm, const Inp
 AsyncMap map_async(const Pipeline& pipeline, const Communicator& comm, const Inputs& inputs,
                    const MapOptions& options, const AsyncOptions& how) {
   auto spec = std::make_shared<RunSpec>();
-  spec->data = std::make_shared<const RunData>(RunData{name_of(options, how), pipeline, inputs, options});
+  RunData data{name_of(options, how), pipeline, inputs, options};
+  try {
+    // Now, as the working directory may be another one when the run starts.
+    if (!options.run_folder.empty()) data.options.run_folder = resolve_path(options.run_folder);
+  } catch (const Error&) {  // rank 0 finds that again in its checks, where it is told to all
+  }
+  spec->data = std::make_shared<const RunData>(std::move(data));
   AsyncMap made(spec, comm);
   if (how.start) {
     made.start();

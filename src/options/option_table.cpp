@@ -33,6 +33,9 @@ constexpr OptionRow kTable[] = {
     {.name = "overwrite", .type = Type::presence,
      .help = "Replace the run in the run folder. Only files that a run makes are removed; anything else in the "
              "way is refused"},
+    {.name = "take_over", .type = Type::presence,
+     .help = "Use the run folder also when a run has it whose host or container cannot be asked and that shows no "
+             "sign of life: one that was lost with its node, say"},
     {.name = "dry_run", .type = Type::presence,
      .help = "Check everything, print the plan, run nothing. With `--json` as JSON"},
     {.name = "json", .type = Type::presence,

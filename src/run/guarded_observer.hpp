@@ -24,6 +24,9 @@ class GuardedObserver final : public RunObserver {
   void on_progress(FunctionId function, const ElementCounts& counts, TimePoint now) override {
     tell([&](RunObserver& to) { to.on_progress(function, counts, now); });
   }
+  void on_settled(const std::vector<SettledOutput>& outputs) override {
+    tell([&](RunObserver& to) { to.on_settled(outputs); });
+  }
   void on_note(const std::string& text) override {
     tell([&](RunObserver& to) { to.on_note(text); });
   }

@@ -2,6 +2,7 @@
 // `map` itself, what its results tell, and the errors that it ends with.
 #include <mpipe/run/map.hpp>
 
+#include "base/api/file.hpp"
 #include "comm/api/collective.hpp"
 #include "core/api/hash.hpp"
 #include "core/api/suggest.hpp"
@@ -163,15 +164,16 @@ Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& in
                 "the ranks brought different pipelines to one map (functions, mapspecs, defaults or bound "
                 "values differ). Build the same pipeline on every rank.");
   const NodeInventory inventory = find_inventory(own, needs_devices(pipeline));
-  // The request is made on rank 0 before anybody else does anything, because only its arguments count.
-  const Bytes bytes =
-      on_root(own, [&] { return own.size() > 1 ? encode_request(inputs, options) : Bytes{}; });
+  // The request is made on rank 0 before anybody else does anything, because only its arguments count. What a
+  // relative path means is found now: a function may go to another working directory.
+  Request request;
+  const Bytes bytes = on_root(own, [&] {
+    request = {inputs, options};
+    if (!options.run_folder.empty()) request.options.run_folder = resolve_path(options.run_folder);
+    return own.size() > 1 ? encode_request(request.inputs, request.options) : Bytes{};
+  });
   return execute_request(
-      own, pipeline,
-      [&] {
-        return own.is_root() ? Request{inputs, options} : decode_request(bytes);
-      },
-      inventory);
+      own, pipeline, [&] { return own.is_root() ? std::move(request) : decode_request(bytes); }, inventory);
 }
 
 Results Pipeline::map(const Communicator& comm, const Inputs& inputs, const MapOptions& options) const {

@@ -97,6 +97,18 @@ void MapRun::tell_start() {
         "was made, run in forks of the ranks themselves, which begin more slowly");
 }
 
+/// Progress is told block by block. A block that fails has elements that nobody told of, and what is in memory is
+/// kept at the end of its wave only.
+void MapRun::tell_settled() {
+  if (!comm_.is_root()) return;
+  std::vector<SettledOutput> outputs;
+  for (const ElementCounts& counts : progress_.counts()) {
+    const StorageKind storage = setup_->settings.storage[outputs.size()];
+    outputs.push_back({counts, store_.keeps() && storage == StorageKind::memory});
+  }
+  observer_.on_settled(outputs);
+}
+
 Results MapRun::run() {
   while (wave_ < plan_.wave_count()) {
     if (comm_.is_root())
@@ -113,6 +125,7 @@ Results MapRun::run() {
   // The store is closed before results are gathered: what was computed is safe then, whatever happens while
   // values travel.
   store_.finish(arrays_, !outcome_.stopped());
+  together(comm_, [&] { tell_settled(); });
   Results results = collect_results(comm_, *setup_, progress_, arrays_);
   end_of_ranks();
   times_.report(comm_, plan_, results);
@@ -185,6 +198,7 @@ void MapRun::begin_wave() {
   progress_.find_blocked(wave_);
   together(comm_, [&] {
     if (wave_ > 0) observer_.on_resolved(plan_);
+    tell_settled();
     for (const OutputId output : outputs_of_wave(plan_, wave_))
       if (is_sized(plan_, output)) arrays_.prepare(output);
   });

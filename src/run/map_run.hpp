@@ -55,6 +55,7 @@ class MapRun final : private WorkerEvents {
 
   // Computing.
   void tell_start();
+  void tell_settled();
   void lead();    ///< rank 0
   void follow();  ///< the others
   void on_barrier(std::uint32_t wave) override;

@@ -261,7 +261,7 @@ std::vector<std::string> executor_names(const Pipeline& pipeline, const MapOptio
 
 Settings make_settings(const Plan& plan, const MapOptions& options, int ranks) {
   check_error_handling(options);
-  if (options.run_folder.empty() && (options.resume || options.overwrite))
+  if (options.run_folder.empty() && (options.resume || options.overwrite || options.take_over))
     throw Error(Category::bad_option, "resume and overwrite need a run folder. Give one (--run-folder).",
                 {Subject::Kind::option, "run_folder"});
   if (options.resume && options.overwrite)

@@ -11,8 +11,10 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <chrono>
 #include <ctime>
 #include <random>
+#include <thread>
 
 namespace mpipe {
 namespace {
@@ -102,13 +104,31 @@ StoreSession::StoreSession(const RunSetup& setup)
   if (!setup.options.run_folder.empty()) layout_ = make_layout(setup);
 }
 
+/// Whether the path leads here to the folder that rank 0 has: that has its lock. On network file systems a new
+/// folder may become visible some seconds late.
+void require_same_folder(const std::string& path, const FolderOwner& owner) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  constexpr auto kPause = std::chrono::milliseconds(50);
+  do {
+    const std::optional<FolderOwner> here = folder_owner(path);
+    if (here && here->same_process(owner)) return;
+    std::this_thread::sleep_for(kPause);
+  } while (std::chrono::steady_clock::now() < end);
+  throw Error(
+      Category::storage_failed,
+      fmt::format("the run folder '{}' is not the same as on rank 0, {} (each rank writes its results there: "
+                  "some would be lost). Choose a folder that all hosts share, under the same path.",
+                  path, owner.host));
+}
+
 /// Collective. Rank 0 claims the folder. Returns whether a run is there to go on with, whose id all learn.
 bool StoreSession::claim_folder(const Communicator& comm) {
   const Bytes bytes = on_root(comm, [&] {
     const MapOptions& options = setup_.options;
     description_ = describe(setup_);
-    folder_.emplace(options.resume ? RunFolder::resume(options.run_folder)
-                                   : RunFolder::create(options.run_folder, options.overwrite));
+    folder_.emplace(options.resume
+                        ? RunFolder::resume(options.run_folder, options.take_over)
+                        : RunFolder::create(options.run_folder, options.overwrite, options.take_over));
     if (folder_->has_run()) {
       const RunDescription earlier = read_description(folder_->path());
       // The comparison comes before the store is opened: a run that differs must not write a single byte to
@@ -120,11 +140,28 @@ bool StoreSession::claim_folder(const Communicator& comm) {
     ByteWriter out;
     out.put(folder_->has_run());
     out.put_text(description_.run_id);
+    const FolderOwner owner = this_process();
+    out.put_text(owner.host);
+    out.put_text(owner.boot_id);
+    out.put(owner.pid_namespace);
+    out.put(owner.pid);
+    out.put(owner.start_time);
     return std::move(out.bytes());
   });
   ByteReader in(bytes, "the id of a run");
   const bool goes_on = in.get<bool>();
   layout_.run_id = in.get_text();
+  FolderOwner owner;
+  owner.host = in.get_text();
+  owner.boot_id = in.get_text();
+  owner.pid_namespace = in.get<std::uint64_t>();
+  owner.pid = in.get<std::int64_t>();
+  owner.start_time = in.get<std::uint64_t>();
+  together(comm, [&] {
+    if (comm.is_root()) return;
+    require_same_folder(setup_.options.run_folder, owner);
+    held_ = hold_folder(setup_.options.run_folder);
+  });
   return goes_on;
 }
 
@@ -163,7 +200,11 @@ void StoreSession::leave(const RunArrays& arrays) noexcept {
 }
 
 void StoreSession::reopen(const Communicator& comm) {
-  together(comm, [&] { check(); });
+  together(comm, [&] {
+    check();
+    const std::string& folder = setup_.options.run_folder;
+    if (!folder.empty() && !comm.is_root()) held_ = hold_folder(folder);
+  });
   if (setup_.options.run_folder.empty()) return;
   // This start has found failures itself, which stay.
   store_ = resume_run_store(comm, setup_.options.run_folder, layout_, {.keep_failed = true});

@@ -3,6 +3,7 @@
 /// `StoreSession`: the run folder and the store of a run, from the first opening to the end.
 #pragma once
 
+#include "base/api/file.hpp"
 #include "exec/api/block_runner.hpp"
 #include "folder/api/run_folder.hpp"
 #include "run/run_progress.hpp"
@@ -80,6 +81,7 @@ class StoreSession {
   const RunSetup& setup_;
   RunLayout layout_;
   std::optional<RunFolder> folder_;  ///< rank 0
+  std::optional<HeldFolder> held_;   ///< other ranks
   RunDescription description_;       ///< rank 0
   std::unique_ptr<RunStore> store_;
   std::optional<StoreSink> sink_;

@@ -35,6 +35,13 @@ struct ElementCounts {
   Index blocked = 0;
 };
 
+/// What is known of an output when a wave begins or ends, counted anew and not summed up.
+struct SettledOutput {
+  ElementCounts counts;  ///< without what is blocked
+  bool in_memory =
+      false;  ///< there is a run folder, and it gets what is done from here on when the wave ends
+};
+
 /// Who computes a block.
 struct BlockWorker {
   std::string executor;      ///< `mpi`, `threads:4`, ..
@@ -50,6 +57,8 @@ class RunObserver {
   virtual void on_start(const Plan&, const MachineInfo&, const std::vector<ElementCounts>& /*kept*/) {}
   /// So many more elements of this function are settled.
   virtual void on_progress(FunctionId, const ElementCounts&, TimePoint) {}
+  /// By output: what is settled, and kept where something is. Before each wave, and at the end.
+  virtual void on_settled(const std::vector<SettledOutput>&) {}
   /// Something about the run that is worth a line in a log.
   virtual void on_note(const std::string& /*text*/) {}
   /// Shapes became known (see `Plan::outputs`).
@@ -78,6 +87,9 @@ class ObserverList final : public RunObserver {
   }
   void on_progress(FunctionId function, const ElementCounts& counts, TimePoint now) override {
     for (const auto& each : observers_) each->on_progress(function, counts, now);
+  }
+  void on_settled(const std::vector<SettledOutput>& outputs) override {
+    for (const auto& each : observers_) each->on_settled(outputs);
   }
   void on_note(const std::string& text) override {
     for (const auto& each : observers_) each->on_note(text);

@@ -17,34 +17,37 @@
 
 namespace mpipe {
 
-/// A process, so that it is not taken for a later one with the same number.
+/// A process, so that it is not taken for a later one with the same number, or for one of another container.
 struct FolderOwner {
   std::string host;
+  std::string boot_id;              ///< of the kernel, new with each boot; empty where unknown
+  std::uint64_t pid_namespace = 0;  ///< within which `pid` is a number; 0 where unknown
   std::int64_t pid = 0;
   std::uint64_t start_time = 0;   ///< clock ticks after boot, from /proc/PID/stat; 0 where unknown
-  std::string job_id;             ///< of Slurm, or empty
+  std::string job_id;             ///< of Slurm or PBS, or empty
   std::int64_t job_restarts = 0;  ///< how often Slurm has requeued the job
   std::string since;              ///< ISO 8601, UTC
 
   /// The same process (not: the same moment).
   bool same_process(const FolderOwner& other) const {
-    return host == other.host && pid == other.pid && start_time == other.start_time;
+    return host == other.host && pid == other.pid && start_time == other.start_time &&
+           boot_id == other.boot_id && pid_namespace == other.pid_namespace;
   }
 };
 
 enum class Liveness : std::uint8_t {
   alive,
   dead,
-  unknown,  ///< on another host
+  unknown,  ///< on another host or in another container: its heartbeat has to tell
 };
 
 FolderOwner this_process();
 
-/// Whether a process still runs, as far as this host can know. A zombie is dead, and so is the earlier start
+/// Whether a process still runs, as far as the kernel of this host can know. A zombie is dead, and so is the earlier start
 /// of a job that Slurm has requeued, on any host.
 Liveness liveness(const FolderOwner& owner);
 
-/// `process 4711 on node7 (Slurm job 42), since 2026-01-31T12:00:00Z`
+/// `process 4711 on node7 (job 42), since 2026-01-31T12:00:00Z`
 std::string describe(const FolderOwner& owner);
 
 /// Who holds the folder; nothing when nobody does, or when its lock file is not of a run.
@@ -75,6 +78,7 @@ struct OutputStatus {
   Index done = 0;                 ///< those that an earlier start has kept included
   Index failed = 0;
   Index blocked = 0;
+  Index in_memory = 0;  ///< of `done`: not in the folder yet, and lost when the process ends before they are
 
   Index pending() const { return elements ? std::max<Index>(0, *elements - done - failed - blocked) : 0; }
   double fraction() const;
@@ -122,13 +126,16 @@ class StatusWriter final : public RunObserver {
   void on_start(const Plan& plan, const MachineInfo& machine,
                 const std::vector<ElementCounts>& kept) override;
   void on_progress(FunctionId function, const ElementCounts& counts, TimePoint now) override;
+  void on_settled(const std::vector<SettledOutput>& outputs) override;
   void on_resolved(const Plan& plan) override;
   void on_end(const std::string& state, const std::string& message) override;
 
   /// The last word, synced to the disk; for those who know the exit code. May be called by another thread
-  /// than the rest, and more than once. Does nothing before `on_start`, or when another job has the folder by
-  /// now.
+  /// than the rest, and more than once; what ended by a signal stays so. Does nothing before `on_start`, or when
+  /// another job has the folder by now.
   void finish(RunState state, int exit_code, const std::string& message);
+  /// Gives up this process's claim to the folder, of which nobody else is told: the process is about to end.
+  void release_folder() noexcept;
 
   bool started() const;
   /// How the run goes, as status.json has it or soon will. Any thread.

@@ -65,6 +65,9 @@ struct MapOptions {
   std::string run_folder = {};
   bool resume = false;     ///< go on with the run in `run_folder`
   bool overwrite = false;  ///< replace the run in `run_folder`
+  /// Take `run_folder` also from a run that nobody here can ask whether it lives (it is on another host, or in
+  /// another container), when that shows no sign of life.
+  bool take_over = false;
   /// Output -> where its values are kept, as in `{{"", "hdf5"}, {"mean", StorageKind::memory}}`; "" is the
   /// default of all others. Without: `hdf5` with a run folder, else `memory`.
   std::map<std::string, Named<StorageKind>> storage = {};
@@ -120,6 +123,7 @@ void visit_options(Options& options, Visit&& visit) {
   visit("run_folder", options.run_folder);
   visit("resume", options.resume);
   visit("overwrite", options.overwrite);
+  visit("take_over", options.take_over);
   visit("storage", options.storage);
   visit("executor", options.executor);
   visit("user_executors", options.user_executors);

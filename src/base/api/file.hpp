@@ -64,6 +64,12 @@ class File {
   fs::path path_;
 };
 
+/// What the system means by `path`, so that it stays so wherever the program goes: absolute, without symbolic
+/// links and `..`, as far as it exists. Throws `Error` (storage_failed) where there is no telling.
+fs::path resolve_path(const fs::path& path);
+/// Keeps the folder open, see `HeldFolder`. `path` is absolute.
+HeldFolder hold_folder(const fs::path& path);
+
 /// Makes renames and new files in `folder` survive a power failure.
 void sync_folder(const fs::path& folder);
 /// Atomically; replaces what is there.
@@ -79,7 +85,8 @@ std::vector<std::string> list_folder(const fs::path& folder);
 /// A name beside `path` that nobody can guess, for what is renamed to `path` when it is complete. It ends in
 /// `.tmp`.
 fs::path temporary_path(const fs::path& path);
-/// Removes what earlier calls of `temporary_path(path)` left behind when their process died.
+/// Removes what earlier calls of `temporary_path(path)` left behind when their process died. Nobody else may be
+/// about to use one.
 void remove_temporaries(const fs::path& path);
 
 /// A file under a temporary name, which is removed again unless `keep` was called.

@@ -9,7 +9,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
+#include <utility>
 
 namespace mpipe {
 
@@ -43,6 +45,30 @@ class FileSystem {
   virtual int make_folder(const fs::path& path);
   virtual int remove_folder(const fs::path& path);
 };
+
+/// A folder that is kept open. While this lives, `FileSystem` follows every path that begins with `path()` from
+/// the open folder, and not by its name: when the folder or one above it gets another name, or its name leads to
+/// another folder, nothing changes for those who use it.
+class HeldFolder {
+ public:
+  /// Owns the descriptor of a folder. `path` is absolute, and what users of the folder call it.
+  HeldFolder(int descriptor, fs::path path);
+  HeldFolder(HeldFolder&&) noexcept = default;
+  HeldFolder& operator=(HeldFolder&& other) noexcept {
+    std::swap(open_, other.open_);
+    return *this;
+  }
+  ~HeldFolder();
+
+  struct Open;  ///< the descriptor and the path
+
+ private:
+  std::shared_ptr<const Open> open_;
+};
+
+/// By which name other programs and libraries find, now, what `path` leads to. It differs from `path` where a
+/// held folder was renamed.
+fs::path path_now(const fs::path& path);
 
 /// The file system in use by this process: that of the operating system, unless a test put another one in its
 /// place.

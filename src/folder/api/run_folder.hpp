@@ -51,12 +51,13 @@ class RunFolder {
  public:
   /// For a new run. The path may not exist yet, be an empty folder, or one that was begun and never got its
   /// run.json. With `overwrite` a run folder is emptied first (only of files that a run makes; symbolic links
-  /// are not followed). A lock whose owner is dead is taken over. Throws `Error`: folder_refused (a run is
-  /// there, something else is there, it is a file, another job is using it), storage_failed (cannot be
-  /// written); then nothing was created or removed.
-  static RunFolder create(const std::filesystem::path& path, bool overwrite);
+  /// are not followed). A lock whose owner is dead is taken over; with `take_over`, also one whose owner cannot be
+  /// asked and shows no sign of life. Throws `Error`: folder_refused (a run is there, something else is there, it
+  /// is a file, another job is using it), storage_failed (cannot be written); then nothing was created or
+  /// removed.
+  static RunFolder create(const std::filesystem::path& path, bool overwrite, bool take_over = false);
   /// For going on with a run; with no run.json there, as `create`. Throws the same.
-  static RunFolder resume(const std::filesystem::path& path);
+  static RunFolder resume(const std::filesystem::path& path, bool take_over = false);
 
   /// What `create`, or with `run_is_welcome` `resume`, would refuse as things stand; makes nothing.
   static void check(const std::filesystem::path& path, bool run_is_welcome);
@@ -65,6 +66,7 @@ class RunFolder {
   RunFolder& operator=(RunFolder&&) noexcept;
   ~RunFolder();
 
+  /// Absolute; the folder is held (see `HeldFolder`) under this name.
   const std::filesystem::path& path() const;
   /// True when `resume` found a run.
   bool has_run() const;
@@ -78,7 +80,8 @@ class RunFolder {
  private:
   struct State;
   explicit RunFolder(std::unique_ptr<State> state);
-  static RunFolder claim(const std::filesystem::path& given, bool run_is_welcome, bool keep_run);
+  static RunFolder claim(const std::filesystem::path& given, bool run_is_welcome, bool keep_run,
+                         bool take_over);
   std::unique_ptr<State> state_;
 };
 

@@ -4,6 +4,8 @@
 
 #include <mpipe/comm/native_comm.hpp>
 
+#include "base/api/file_system.hpp"
+
 #include <mpi.h>
 
 namespace mpipe {
@@ -13,7 +15,8 @@ H5Handle open_together(const std::string& path, const Communicator& writers) {
   const H5Turn turn;
   const H5Handle access = h5_file_access();
   h5_check(H5Pset_fapl_mpio(access.get(), native_comm(writers), MPI_INFO_NULL), "choose the MPI-IO driver");
-  return {H5Fopen(path.c_str(), H5F_ACC_RDWR, access.get()), &H5Fclose, "open '" + path + "' together"};
+  return {H5Fopen(path_now(path).c_str(), H5F_ACC_RDWR, access.get()), &H5Fclose,
+          "open '" + path + "' together"};
 }
 
 H5Handle collective_transfer() {

@@ -4,6 +4,8 @@
 
 #include <mpipe/core/error.hpp>
 
+#include "base/api/file_system.hpp"
+
 #include <fmt/format.h>
 
 #include <limits>
@@ -63,7 +65,15 @@ H5Handle h5_file_access() {
 
 H5Handle h5_open_for_reading(const std::filesystem::path& path) {
   const H5Handle access = h5_file_access();
-  return {H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), &H5Fclose, "open '" + path.string() + "'"};
+  const hid_t file = H5Fopen(path_now(path).c_str(), H5F_ACC_RDONLY, access.get());
+  try {
+    return {file, &H5Fclose, "open '" + path.string() + "'"};
+  } catch (const Error& error) {
+    throw Error(error.category(),
+                std::string(error.what()) +
+                    " Make a copy of the run folder, see what 'pipeline_app verify' says of it, and "
+                    "compute what is lost by --resume.");
+  }
 }
 
 H5Handle h5_open_dataset(hid_t file, const std::string& name) {

@@ -45,7 +45,7 @@ H5Handle create_file(const std::filesystem::path& path) {
   h5_check(H5Pset_link_creation_order(creation.get(), kOrder), "keep the order of variables");
   h5_check(H5Pset_attr_creation_order(creation.get(), kOrder), "keep the order of attributes");
   h5_check(H5Pset_obj_track_times(creation.get(), false), "switch time stamps off");
-  return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), &H5Fclose,
+  return {H5Fcreate(path_now(path).c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), &H5Fclose,
           "create '" + path.string() + "'"};
 }
 

@@ -12,8 +12,12 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <chrono>
+#include <thread>
 
 namespace mpipe {
 namespace {
@@ -27,6 +31,8 @@ void write_lock(const std::filesystem::path& folder, const FolderOwner& owner) {
   const nlohmann::json lock = {{"format", "mpipe-lock"},
                                {"version", 1},
                                {"host", owner.host},
+                               {"boot_id", owner.boot_id},
+                               {"pid_namespace", owner.pid_namespace},
                                {"pid", owner.pid},
                                {"start_time", owner.start_time},
                                {"job_id", owner.job_id},
@@ -106,7 +112,7 @@ TEST(FolderLock, is_held_by_one_and_let_go) {
         error_message(Category::folder_refused, [&] { FolderLock::acquire(folder.path()); });
     EXPECT_TRUE(contains(message, std::to_string(getpid())));
     EXPECT_TRUE(contains(message, host_name()));
-    EXPECT_TRUE(contains(message, (folder / "lock").string()));
+    EXPECT_TRUE(contains(message, folder.path().string()));
     EXPECT_EQ(test::names_in(folder.path()), std::set<std::string>{"lock"});
   }
   EXPECT_TRUE(test::names_in(folder.path()).empty());
@@ -122,16 +128,155 @@ TEST(FolderLock, of_a_dead_owner_is_taken_over_at_once) {
   EXPECT_EQ(test::names_in(folder.path()), std::set<std::string>{"lock"});
 }
 
-TEST(FolderLock, of_another_host_is_refused) {
-  const TemporaryFolder folder;
+FolderOwner elsewhere() {
   FolderOwner other = this_process();
   other.host = "node-elsewhere";
-  write_lock(folder.path(), other);
-  const std::string message =
-      error_message(Category::folder_refused, [&] { FolderLock::acquire(folder.path()); });
-  EXPECT_TRUE(contains(message, "node-elsewhere"));
-  EXPECT_TRUE(contains(message, "remove '" + (folder / "lock").string()));
-  EXPECT_EQ(folder_owner(folder.path())->host, "node-elsewhere");
+  return other;
+}
+
+/// As in a container on this host.
+FolderOwner in_another_namespace() {
+  FolderOwner other = this_process();
+  other.pid_namespace += 1;
+  return other;
+}
+
+FolderOwner before_the_last_boot() {
+  FolderOwner other = this_process();
+  other.boot_id = "00000000-0000-0000-0000-000000000000";
+  return other;
+}
+
+/// Its last sign of life came so long ago.
+void silence(const fs::path& folder, std::chrono::seconds time) {
+  fs::last_write_time(folder / "lock", fs::last_write_time(folder / "lock") - time);
+}
+
+TEST(FolderOwner, of_another_namespace_or_boot_cannot_be_asked) {
+  EXPECT_EQ(liveness(in_another_namespace()), Liveness::unknown);
+  EXPECT_EQ(liveness(before_the_last_boot()), Liveness::unknown);
+  EXPECT_FALSE(in_another_namespace().same_process(this_process()));
+  EXPECT_FALSE(before_the_last_boot().same_process(this_process()));
+}
+
+TEST(FolderLock, of_an_owner_that_shows_signs_of_life_is_refused_whatever_is_asked) {
+  for (const FolderOwner& owner : {elsewhere(), in_another_namespace()})
+    for (const bool from_silent : {false, true}) {
+      const TemporaryFolder folder;
+      write_lock(folder.path(), owner);
+      const std::string message =
+          error_message(Category::folder_refused, [&] { FolderLock::acquire(folder.path(), from_silent); });
+      EXPECT_TRUE(contains(message, owner.host));
+      EXPECT_TRUE(contains(message, "last sign of life came"));
+      EXPECT_TRUE(folder_owner(folder.path())->same_process(owner));
+      EXPECT_EQ(detail::owner_liveness(folder.path()), Liveness::alive);
+    }
+}
+
+TEST(FolderLock, of_a_silent_owner_is_taken_over_only_where_that_is_asked_for) {
+  for (const FolderOwner& owner : {elsewhere(), in_another_namespace()}) {
+    const TemporaryFolder folder;
+    write_lock(folder.path(), owner);
+    silence(folder.path(), std::chrono::hours(3));
+    EXPECT_EQ(detail::owner_liveness(folder.path()), Liveness::dead);
+    const std::string message =
+        error_message(Category::folder_refused, [&] { FolderLock::acquire(folder.path()); });
+    EXPECT_TRUE(contains(message, "180 min ago"));
+    EXPECT_TRUE(contains(message, "--take-over"));
+    EXPECT_EQ(contains(message, "PID namespace"), owner.host == host_name());
+    const FolderLock lock = FolderLock::acquire(folder.path(), true);
+    EXPECT_TRUE(folder_owner(folder.path())->same_process(this_process()));
+  }
+}
+
+TEST(FolderLock, of_an_earlier_boot_is_taken_over_unless_its_heart_beats) {
+  const TemporaryFolder folder;
+  write_lock(folder.path(), before_the_last_boot());
+  silence(folder.path(), std::chrono::minutes(1));
+  FolderLock::acquire(folder.path());
+  // Another host of the same name: its beats go on.
+  write_lock(folder.path(), before_the_last_boot());
+  std::thread heart([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    fs::last_write_time(folder / "lock", fs::file_time_type::clock::now());
+  });
+  EXPECT_TRUE(contains(error_message(Category::folder_refused, [&] { FolderLock::acquire(folder.path()); }),
+                       "another one has its name"));
+  heart.join();
+}
+
+TEST(FolderLock, beats_while_it_is_held) {
+  const TemporaryFolder folder;
+  const FolderLock lock = FolderLock::acquire(folder.path());
+  silence(folder.path(), std::chrono::hours(1));
+  const double before = detail::read_lock(folder / "lock").beat;
+  for (int k = 0; k < 100 && detail::read_lock(folder / "lock").beat == before; ++k)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_GT(detail::read_lock(folder / "lock").beat, before);
+}
+
+TEST(FolderLock, that_is_empty_or_torn_is_nobodys) {
+  const TemporaryFolder other;
+  std::string whole;
+  {
+    const FolderLock lock = FolderLock::acquire(other.path());
+    whole = test::read_text(other / "lock");
+  }
+  for (const std::string& text :
+       {std::string(), whole.substr(0, 1), whole.substr(0, 20), whole.substr(0, whole.size() / 2),
+        std::string(400, '\0'), whole.substr(0, 100) + std::string(300, '\0')}) {
+    const TemporaryFolder folder;
+    test::write_text(folder / "lock", text);
+    silence(folder.path(), std::chrono::seconds(3));
+    const FolderLock lock = FolderLock::acquire(folder.path());
+    EXPECT_TRUE(folder_owner(folder.path())->same_process(this_process()));
+  }
+}
+
+TEST(FolderLock, is_given_up_by_this_process_only) {
+  const TemporaryFolder folder;
+  const FolderLock lock = FolderLock::acquire(folder.path());
+  write_lock(folder.path(), in_another_namespace());
+  detail::release_lock(folder.path());
+  EXPECT_TRUE(fs::exists(folder / "lock"));
+  write_lock(folder.path(), this_process());
+  detail::release_lock(folder.path());
+  EXPECT_FALSE(fs::exists(folder / "lock"));
+}
+
+/// A process in a namespace of its own, whose number means another process here.
+TEST(FolderLock, of_a_living_process_in_another_namespace_is_refused) {
+  const TemporaryFolder folder;
+  int ends[2];
+  int end[2];
+  ASSERT_EQ(pipe(ends) + pipe(end), 0);
+  const pid_t outer = fork();
+  if (outer == 0) {
+    close(end[1]);
+    char answer = 'n';  // it may not
+    if (unshare(CLONE_NEWPID) == 0 && fork() == 0) {
+      const FolderLock lock = FolderLock::acquire(folder.path());
+      answer = 'h';
+      [[maybe_unused]] ssize_t ignored = write(ends[1], &answer, 1);
+      ignored = read(end[0], &answer, 1);  // until the test ends
+      _exit(0);
+    }
+    if (wait(nullptr) < 0) [[maybe_unused]]
+      const ssize_t ignored = write(ends[1], &answer, 1);
+    _exit(0);
+  }
+  close(end[0]);
+  char answer = 'n';
+  ASSERT_EQ(read(ends[0], &answer, 1), 1);
+  if (answer == 'h') {
+    EXPECT_TRUE(
+        contains(error_message(Category::folder_refused, [&] { FolderLock::acquire(folder.path(), true); }),
+                 "PID namespace"));
+    EXPECT_EQ(detail::owner_liveness(folder.path()), Liveness::alive);
+  }
+  for (const int file : {ends[0], ends[1], end[1]}) close(file);
+  waitpid(outer, nullptr, 0);
+  if (answer != 'h') GTEST_SKIP() << "a PID namespace needs the rights of root";
 }
 
 TEST(FolderLock, that_is_something_else_is_refused_and_kept) {

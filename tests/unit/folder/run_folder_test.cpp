@@ -93,6 +93,78 @@ TEST(RunFolder, in_use_is_refused_whatever_is_asked) {
   EXPECT_EQ(names_in(place / "run"), (std::set<std::string>{"lock", "run.json"}));
 }
 
+TEST(RunFolder, is_where_the_system_finds_it) {
+  const TemporaryFolder work;
+  const TemporaryFolder scratch;
+  fs::create_directory(scratch / "data");
+  fs::create_directory_symlink(scratch / "data", work / "data");
+  make_run(scratch / "run");
+  // As text, this would be a folder in `work`.
+  error_message(Category::folder_refused, [&] { RunFolder::create(work / "data/../run", false); });
+  EXPECT_FALSE(fs::exists(work / "run"));
+  EXPECT_EQ(RunFolder::resume(work / "data/../run").path(), scratch / "run");
+  EXPECT_EQ(RunFolder::create(work / "data/../new/./here/", false).path(), scratch / "new/here");
+  fs::create_directory_symlink(scratch / "run", work / "link");
+  const RunFolder held = RunFolder::resume(work / "link");
+  error_message(Category::folder_refused, [&] { RunFolder::resume(scratch / "run"); });
+}
+
+TEST(RunFolder, stays_the_same_when_names_change) {
+  const TemporaryFolder place;
+  RunFolder run = RunFolder::create(place / "a/run", false);
+  fs::rename(place / "a", place / "b");
+  fs::create_directories(place / "a/run");
+  run.write_description(some_run());
+  EXPECT_EQ(names_in(place / "b/run"), (std::set<std::string>{"lock", "run.json"}));
+  EXPECT_TRUE(names_in(place / "a/run").empty());
+  EXPECT_EQ(path_now(run.path() / "run.json"), place / "b/run/run.json");
+  EXPECT_EQ(list_folder(run.path()), (std::vector<std::string>{"lock", "run.json"}));
+  run = RunFolder::create(place / "c", false);
+  EXPECT_EQ(names_in(place / "b/run"), std::set<std::string>{"run.json"});
+}
+
+/// The working directory is one of the process, so that each of these tests has a process of its own.
+template <class Test>
+void in_deleted_directory(const Test& test) {
+  const pid_t child = fork();
+  if (child == 0) {
+    {
+      const TemporaryFolder here;
+      fs::current_path(here.path());
+    }
+    test();
+    _exit(testing::Test::HasFailure() ? 1 : 0);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
+TEST(RunFolder, of_a_relative_path_needs_a_working_directory) {
+  const TemporaryFolder place;
+  in_deleted_directory([&] {
+    const std::string message =
+        error_message(Category::storage_failed, [] { RunFolder::create("run", false); });
+    EXPECT_TRUE(contains(message, "working directory"));
+    EXPECT_TRUE(contains(message, "absolute path"));
+    EXPECT_EQ(RunFolder::create(place / "run", false).path(), place / "run");
+  });
+}
+
+TEST(RunFolder, of_a_killed_start_loses_its_beginnings_of_files_only) {
+  const TemporaryFolder place;
+  make_run(place / "run");
+  const auto before = names_in(place / "run");
+  const std::string suffix = ".0123456789abcdef.tmp";
+  for (const std::string name : {"lock", "run.json", "status.json"})
+    write_text(place / "run" / (name + suffix), "{");
+  write_text(place / "run/status.json.of-mine.tmp", "mine");
+  RunFolder::resume(place / "run");
+  auto after = before;
+  after.insert("status.json.of-mine.tmp");
+  EXPECT_EQ(names_in(place / "run"), after);
+}
+
 TEST(RunFolder, resume_of_nothing_begins) {
   const TemporaryFolder place;
   EXPECT_FALSE(RunFolder::resume(place / "run").has_run());

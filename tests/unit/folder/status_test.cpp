@@ -134,6 +134,49 @@ TEST(StatusWriter, counts_what_failed_and_what_is_blocked) {
   EXPECT_EQ(status.script_exit_code(), 1);
 }
 
+/// As a run tells that keeps y in memory until its wave ends.
+std::vector<SettledOutput> settled(const Sweep& sweep, Index of_y, Index of_z) {
+  std::vector<SettledOutput> outputs(sweep.plan.outputs().size());
+  outputs[sweep.plan.find_output("y")->value] = {{of_y, 0, 0}, true};
+  outputs[sweep.plan.find_output("z")->value] = {{of_z, 0, 0}, false};
+  return outputs;
+}
+
+TEST(StatusWriter, tells_what_was_in_memory_only_when_a_signal_ends_the_run) {
+  const TemporaryFolder folder;
+  const Sweep sweep;
+  StatusWriter writer(folder.path());
+  writer.on_start(sweep.plan, machine(), {});
+  writer.on_settled(settled(sweep, 1, 1));
+  writer.on_progress(sweep.function_of("y"), {4, 0, 0}, {});
+  EXPECT_EQ(output(writer.status(), "y").done, 5);
+  EXPECT_EQ(output(writer.status(), "y").in_memory, 4);
+  EXPECT_EQ(output(writer.status(), "z").in_memory, 0);
+  writer.finish(RunState::cancelled, 143, "ended.");
+  // What the run meets with before the process ends is not how it ended.
+  writer.finish(RunState::failed, 4, "cannot write");
+  const RunStatus status = read_status(folder.path());
+  EXPECT_EQ(output(status, "y").done, 1);
+  EXPECT_EQ(output(status, "z").done, 5);
+  EXPECT_EQ(status.exit_code, 143);
+  EXPECT_EQ(status.message, "ended. Elements that were in memory only are lost: 4 of 'y'.");
+}
+
+TEST(StatusWriter, has_the_counts_of_the_run_in_the_end) {
+  const TemporaryFolder folder;
+  const Sweep sweep;
+  StatusWriter writer(folder.path());
+  writer.on_start(sweep.plan, machine(), {});
+  writer.on_settled(settled(sweep, 0, 0));
+  writer.on_progress(sweep.function_of("y"), {2, 1, 0}, {});
+  writer.on_settled(settled(sweep, 7, 7));  // more was done in the block that failed
+  writer.finish(RunState::failed, 1, "y failed.");
+  const RunStatus status = read_status(folder.path());
+  EXPECT_EQ(output(status, "y").done, 7);
+  EXPECT_EQ(output(status, "z").done, 7);
+  EXPECT_EQ(status.message, "y failed.");
+}
+
 TEST(StatusWriter, leaves_a_folder_alone_that_another_job_has_taken) {
   const TemporaryFolder folder;
   const Sweep sweep;
