@@ -8,7 +8,10 @@ namespace mpipe {
 
 void ByteWriter::put_text(std::string_view text) { put_list(std::span<const char>(text)); }
 void ByteWriter::put_bytes(std::span<const std::byte> bytes) { put_list(bytes); }
-void ByteWriter::put_ranges(const RangeSet& set) { put_list(set.ranges()); }
+void ByteWriter::put_ranges(const RangeSet& set) {
+  put(static_cast<std::uint64_t>(set.ranges().size()));
+  for (const IndexRange& range : set.ranges()) put(range);
+}
 void ByteWriter::append(std::span<const std::byte> bytes) {
   out_->insert(out_->end(), bytes.begin(), bytes.end());
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Sets of ranges. Intersection and difference skip what lies between the ranges of the smaller set.
+// Sets of ranges, in pieces of bounded length. Operations of two sets skip what lies between the ranges of the
+// smaller one.
 #include <mpipe/core/index.hpp>
 
 #include <algorithm>
@@ -7,61 +8,161 @@
 namespace mpipe {
 namespace {
 
-using Ranges = std::vector<IndexRange>::const_iterator;
+/// Ranges of a piece: few enough that moving half of them costs little more than finding the place.
+constexpr std::size_t kMostInPiece = 512;
+/// A set with so many times fewer ranges than another one is applied range by range: each of them costs a
+/// search, while a merge passes over all ranges of both.
+constexpr std::size_t kMuchSmaller = 16;
 
-/// The first range from `from` on that ends behind `index`. The search takes steps that double, so that it
-/// costs the logarithm of how many ranges are skipped: a small set against a large one costs little more than
-/// the small one.
-Ranges first_behind(Ranges from, Ranges end, Index index) {
-  std::ptrdiff_t step = 1;
-  while (step < end - from && (from + step)->end <= index) {
-    from += step;
-    step *= 2;
-  }
-  return std::lower_bound(from, from + std::min(step + 1, end - from), index,
-                          [](const IndexRange& range, Index begin) { return range.end <= begin; });
-}
+bool ends_before(const IndexRange& range, Index end) { return range.end < end; }
 
 }  // namespace
+
+RangeList::Iterator::Iterator(const RangeList& list, std::size_t piece, std::size_t at)
+    : list_(&list),
+      piece_(piece),
+      at_(list.piece(piece).data() + at),
+      piece_end_(list.piece(piece).data() + list.piece(piece).size()) {}
+
+void RangeList::Iterator::enter_next_piece() {
+  if (piece_ < list_->pieces_.size()) *this = Iterator(*list_, piece_ + 1, 0);
+}
+
+std::size_t RangeList::size() const {
+  std::size_t sum = last_.size();
+  for (const Piece& piece : pieces_) sum += piece.size();
+  return sum;
+}
+
+bool operator==(const RangeList& a, const RangeList& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
+
+RangeList::Place RangeList::place_of(const Iterator& range) const {
+  return {range.piece_, static_cast<std::size_t>(range.at_ - piece(range.piece_).data())};
+}
+
+/// The first range from `from` on whose end is `end` or behind it. Mostly that is `from`, the next one, or one
+/// in the same piece; otherwise pieces are searched by their ends.
+RangeList::Iterator RangeList::first_ending_from(Index end, const Iterator& from) const {
+  Iterator at = from;
+  for (int step = 0; step < 2; ++step, ++at)
+    if (at == this->end() || at->end >= end) return at;
+  if (at == this->end()) return at;
+  if (at.piece_end_[-1].end < end) {
+    const auto piece_at =
+        std::lower_bound(pieces_.begin() + static_cast<std::ptrdiff_t>(at.piece_), pieces_.end(), end,
+                         [](const Piece& piece, Index index) { return ends_before(piece.back(), index); });
+    at = Iterator(*this, static_cast<std::size_t>(piece_at - pieces_.begin()), 0);
+  }
+  at.at_ = std::lower_bound(at.at_, at.piece_end_, end, ends_before);
+  return at;
+}
+
+/// Behind all others, which it does not touch.
+void RangeList::push_back(IndexRange range) {
+  if (last_.size() == kMostInPiece) pieces_.push_back(std::exchange(last_, {}));
+  last_.push_back(range);
+}
+
+/// Puts at most two ranges in the place of [first, last).
+void RangeList::replace(Place first, Place last, std::span<const IndexRange> with) {
+  if (first.piece != last.piece) {
+    // What goes is the end of one piece, all pieces between, and the begin of another, which is next then.
+    const auto between = pieces_.begin() + static_cast<std::ptrdiff_t>(first.piece) + 1;
+    pieces_.erase(between, pieces_.begin() + static_cast<std::ptrdiff_t>(last.piece));
+    Piece& next = piece(first.piece + 1);
+    next.erase(next.begin(), next.begin() + static_cast<std::ptrdiff_t>(last.at));
+    drop_if_empty(first.piece + 1);
+    last = {first.piece, piece(first.piece).size()};
+  }
+  Piece& at = piece(first.piece);
+  const auto from = at.begin() + static_cast<std::ptrdiff_t>(first.at);
+  const std::size_t same = std::min(with.size(), last.at - first.at);
+  std::copy_n(with.begin(), same, from);
+  const auto behind = from + static_cast<std::ptrdiff_t>(same);
+  if (same == with.size())
+    at.erase(behind, at.begin() + static_cast<std::ptrdiff_t>(last.at));
+  else
+    at.insert(behind, with.begin() + static_cast<std::ptrdiff_t>(same), with.end());
+  if (at.size() > kMostInPiece) {
+    const auto half = at.begin() + static_cast<std::ptrdiff_t>(at.size() / 2);
+    Piece front(at.begin(), half);
+    at.erase(at.begin(), half);
+    pieces_.insert(pieces_.begin() + static_cast<std::ptrdiff_t>(first.piece), std::move(front));
+  }
+  drop_if_empty(first.piece);
+}
+
+void RangeList::drop_if_empty(std::size_t number) {
+  if (!piece(number).empty() || pieces_.empty()) return;
+  if (number == pieces_.size()) {
+    last_ = std::move(pieces_.back());
+    pieces_.pop_back();
+  } else {
+    pieces_.erase(pieces_.begin() + static_cast<std::ptrdiff_t>(number));
+  }
+}
 
 RangeSet::RangeSet(std::initializer_list<IndexRange> ranges) {
   for (const IndexRange& range : ranges) insert(range);
 }
 
-/// The ranges of a set are sorted, not empty, and neither overlap nor touch. Equal sets therefore have equal
-/// ranges, and every search here may be a binary one.
+RangeSet RangeSet::of(std::vector<IndexRange> ranges) {
+  if (!std::is_sorted(ranges.begin(), ranges.end())) std::sort(ranges.begin(), ranges.end());
+  RangeSet set;
+  // In order, so that each is at the end of the set, where inserting costs nothing.
+  for (const IndexRange& range : ranges) set.insert(range);
+  return set;
+}
+
+/// Equal sets have equal ranges, since these neither overlap nor touch, and every search here may be a binary
+/// one.
 void RangeSet::insert(IndexRange range) {
   if (range.empty()) return;
+  if (ranges_.empty() || ranges_.back().end < range.begin) return ranges_.push_back(range);
+  if (ranges_.back().begin <= range.begin) {
+    ranges_.last_.back().end = std::max(ranges_.back().end, range.end);
+    return;
+  }
   // First range that touches or follows `range`; everything that touches is merged into it.
-  auto first = std::lower_bound(ranges_.begin(), ranges_.end(), range.begin,
-                                [](const IndexRange& r, Index begin) { return r.end < begin; });
+  const auto first = ranges_.first_ending_from(range.begin, ranges_.begin());
   auto last = first;
-  while (last != ranges_.end() && last->begin <= range.end) {
+  for (; last != ranges_.end() && last->begin <= range.end; ++last) {
     range.begin = std::min(range.begin, last->begin);
     range.end = std::max(range.end, last->end);
-    ++last;
   }
-  if (first == last) {
-    ranges_.insert(first, range);
-  } else {
-    *first = range;
-    ranges_.erase(first + 1, last);
-  }
+  ranges_.replace(ranges_.place_of(first), ranges_.place_of(last), {&range, 1});
 }
 
 void RangeSet::erase(IndexRange range) {
   if (range.empty()) return;
-  auto first = std::lower_bound(ranges_.begin(), ranges_.end(), range.begin,
-                                [](const IndexRange& r, Index begin) { return r.end <= begin; });
+  const auto first = ranges_.first_ending_from(range.begin + 1, ranges_.begin());
   auto last = first;
-  while (last != ranges_.end() && last->begin < range.end) ++last;
-  if (first == last) return;
-  const IndexRange left{first->begin, std::min(range.begin, first->end)};
-  const IndexRange right{std::max(range.end, (last - 1)->begin), (last - 1)->end};
-  // The right rest goes in first: `at` then points to it, and the left one is inserted before it.
-  auto at = ranges_.erase(first, last);
-  if (!right.empty()) at = ranges_.insert(at, right);
-  if (!left.empty()) ranges_.insert(at, left);
+  IndexRange rest[2];  // of what is cut: before `range`, and behind it
+  std::size_t rests = 0;
+  for (; last != ranges_.end() && last->begin < range.end; ++last) {
+    if (last->begin < range.begin) rest[rests++] = {last->begin, range.begin};
+    if (last->end > range.end) rest[rests++] = {range.end, last->end};
+  }
+  if (first != last)
+    ranges_.replace(ranges_.place_of(first), ranges_.place_of(last), std::span(rest).first(rests));
+}
+
+void RangeSet::insert(const RangeSet& other) {
+  if (other.ranges_.size() * kMuchSmaller > ranges_.size()) {
+    *this = united(other);
+    return;
+  }
+  for (const IndexRange& range : other.ranges_) insert(range);
+}
+
+void RangeSet::erase(const RangeSet& other) {
+  if (other.ranges_.size() * kMuchSmaller > ranges_.size()) {
+    *this = difference(other);
+    return;
+  }
+  for (const IndexRange& range : other.ranges_) erase(range);
 }
 
 Index RangeSet::count() const {
@@ -74,15 +175,13 @@ bool RangeSet::contains(Index index) const { return contains(IndexRange{index, i
 
 bool RangeSet::contains(IndexRange range) const {
   if (range.empty()) return true;
-  auto at = std::lower_bound(ranges_.begin(), ranges_.end(), range.begin,
-                             [](const IndexRange& r, Index begin) { return r.end <= begin; });
+  const auto at = ranges_.first_ending_from(range.begin + 1, ranges_.begin());
   return at != ranges_.end() && at->begin <= range.begin && range.end <= at->end;
 }
 
 RangeSet RangeSet::intersection(IndexRange with) const {
   RangeSet result;
-  auto at = std::lower_bound(ranges_.begin(), ranges_.end(), with.begin,
-                             [](const IndexRange& r, Index begin) { return r.end <= begin; });
+  auto at = ranges_.first_ending_from(with.begin + 1, ranges_.begin());
   for (; at != ranges_.end() && at->begin < with.end; ++at)
     result.insert({std::max(at->begin, with.begin), std::min(at->end, with.end)});
   return result;
@@ -98,9 +197,9 @@ RangeSet RangeSet::intersection(const RangeSet& with) const {
   auto b = with.ranges_.begin();
   while (a != ranges_.end() && b != with.ranges_.end()) {
     if (a->end <= b->begin) {
-      a = first_behind(a, ranges_.end(), b->begin);
+      a = ranges_.first_ending_from(b->begin + 1, a);
     } else if (b->end <= a->begin) {
-      b = first_behind(b, with.ranges_.end(), a->begin);
+      b = with.ranges_.first_ending_from(a->begin + 1, b);
     } else {
       result.insert({std::max(a->begin, b->begin), std::min(a->end, b->end)});
       // Only the range that ends first is used up; the other one may meet the next range as well.
@@ -111,8 +210,16 @@ RangeSet RangeSet::intersection(const RangeSet& with) const {
 }
 
 RangeSet RangeSet::united(const RangeSet& with) const {
-  if (with.empty()) return *this;
-  if (empty()) return with;
+  const bool here_is_more = ranges_.size() >= with.ranges_.size();
+  const RangeSet& few = here_is_more ? with : *this;
+  const RangeSet& many = here_is_more ? *this : with;
+  if (few.ranges_.size() * kMuchSmaller > many.ranges_.size()) return merged(with);
+  RangeSet result = many;
+  for (const IndexRange& range : few.ranges_) result.insert(range);
+  return result;
+}
+
+RangeSet RangeSet::merged(const RangeSet& with) const {
   RangeSet result;
   auto a = ranges_.begin();
   auto b = with.ranges_.begin();
@@ -128,7 +235,7 @@ RangeSet RangeSet::difference(const RangeSet& without) const {
   RangeSet result;
   auto cut = without.ranges_.begin();
   for (IndexRange rest : ranges_) {
-    cut = first_behind(cut, without.ranges_.end(), rest.begin);
+    cut = without.ranges_.first_ending_from(rest.begin + 1, cut);
     // `cut` itself stays where it is: a range that is taken away may reach into the next range of this set.
     for (auto c = cut; c != without.ranges_.end() && c->begin < rest.end; ++c) {
       result.insert({rest.begin, c->begin});

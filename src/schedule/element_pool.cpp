@@ -3,14 +3,13 @@
 #include "schedule/api/element_pool.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace mpipe {
 
 void ElementPool::add(const RangeSet& elements) {
-  if (count_ == 0)
-    fresh_ = elements.ranges();
-  else
-    fresh_ = this->elements().united(elements).ranges();
+  const RangeSet all = count_ == 0 ? elements : this->elements().united(elements);
+  fresh_.assign(all.ranges().begin(), all.ranges().end());
   // All that was in the pool is in `fresh_` by now, so the bookkeeping starts anew.
   position_ = 0;
   returned_.clear();
@@ -40,10 +39,9 @@ void ElementPool::give_back(IndexRange range) {
 }
 
 RangeSet ElementPool::elements() const {
-  RangeSet all;
-  for (std::size_t i = position_; i < fresh_.size(); ++i) all.insert(fresh_[i]);
-  for (const IndexRange& range : returned_) all.insert(range);
-  return all;
+  std::vector<IndexRange> all(fresh_.begin() + static_cast<std::ptrdiff_t>(position_), fresh_.end());
+  all.insert(all.end(), returned_.begin(), returned_.end());
+  return RangeSet::of(std::move(all));
 }
 
 }  // namespace mpipe

@@ -180,7 +180,7 @@ class Recovery {
         }
         // Begun anew: what a journal or an extent said to be done may turn out to be damaged here.
         ElementStates found;
-        found.add_done(union_of(std::move(done)));
+        found.add_done(RangeSet::of(std::move(done)));
         found.add_failed(known(k).failed());
         found.add_blocked(known(k).blocked());
         known(k) = std::move(found);

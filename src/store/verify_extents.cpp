@@ -57,12 +57,12 @@ std::vector<ElementStates> states_of(std::span<const Extent> extents, const RunL
   }
   std::vector<ElementStates> states(found.size());
   for (std::size_t k = 0; k < found.size(); ++k) {
-    states[k].add_done(union_of(std::move(found[k].done)));
+    states[k].add_done(RangeSet::of(std::move(found[k].done)));
     // Values can be told to be elements only when the shape says how many of them an element has.
     if (layout.outputs[k].shape_known())
-      states[k].add_done(element_order(layout.outputs[k]).elements_in(union_of(std::move(found[k].values))));
-    states[k].add_failed(union_of(std::move(found[k].failed)));
-    states[k].add_blocked(union_of(std::move(found[k].blocked)));
+      states[k].add_done(element_order(layout.outputs[k]).elements_in(RangeSet::of(std::move(found[k].values))));
+    states[k].add_failed(RangeSet::of(std::move(found[k].failed)));
+    states[k].add_blocked(RangeSet::of(std::move(found[k].blocked)));
   }
   return states;
 }

@@ -46,7 +46,8 @@ const std::byte* CommitMover::value(std::size_t output, Index number) const {
 }
 
 CommitMover::Pieces CommitMover::pieces_in(const Window& window) const {
-  return mine_[window.output].intersection(window.values).ranges();
+  const RangeSet here = mine_[window.output].intersection(window.values);
+  return {here.ranges().begin(), here.ranges().end()};
 }
 
 /// Tells every writer which pieces it will get for each of its windows.
@@ -245,7 +246,7 @@ RangeSet CommitMover::coverage(std::size_t number) const {
   Pieces all;
   for (const Incoming& from : incoming_[number])
     all.insert(all.end(), from.pieces.begin(), from.pieces.end());
-  return union_of(std::move(all));
+  return RangeSet::of(std::move(all));
 }
 
 void CommitMover::write_stretch(const Window& window, std::size_t number, const std::byte* data) {

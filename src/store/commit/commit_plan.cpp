@@ -18,7 +18,7 @@ RangeSet sum_of(const std::vector<CommitDelta>& by_rank, std::size_t output, Ran
     const auto& ranges = (delta[output].*part).ranges();
     all.insert(all.end(), ranges.begin(), ranges.end());
   }
-  return union_of(std::move(all));
+  return RangeSet::of(std::move(all));
 }
 
 CommitDelta total_of(const std::vector<CommitDelta>& by_rank, const std::vector<ElementStates>& before) {

@@ -333,7 +333,7 @@ RangeSet allocated_values(const DataMap& map, const ElementOrder& order, IndexRa
     for (Index k = 0; k < run.count; ++k)
       found.push_back({run.memory + k * run.stride, run.memory + k * run.stride + 1});
   });
-  return union_of(std::move(found));
+  return RangeSet::of(std::move(found));
 }
 
 namespace {

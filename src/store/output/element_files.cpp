@@ -309,7 +309,7 @@ RangeSet ElementFiles::existing(std::size_t output, const RangeSet& elements) co
   for (const IndexRange& range : elements.ranges())
     for (Index element = range.begin; element < range.end; ++element)
       if (is_real_file(path_of(output, element))) found.push_back({element, element + 1});
-  return union_of(std::move(found));
+  return RangeSet::of(std::move(found));
 }
 
 std::optional<Shape> ElementFiles::find_internal(std::size_t output) const {
@@ -333,7 +333,7 @@ RangeSet ElementFiles::keep_trusted(std::size_t output, Index rank, Index ranks)
     else
       remove_file(entry.path);
   });
-  return union_of(std::move(trusted));
+  return RangeSet::of(std::move(trusted));
 }
 
 std::vector<fs::path> ElementFiles::leftovers(std::size_t output, const RangeSet& wanted) const {

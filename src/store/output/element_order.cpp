@@ -31,25 +31,6 @@ void cut_rows(std::size_t axis, Index begin, Index end, Index offset, const Stri
 
 }  // namespace
 
-RangeSet union_of(std::vector<IndexRange> ranges) {
-  // Sorted and joined first, so that each insertion is at the end of the set, where it costs least.
-  std::sort(ranges.begin(), ranges.end());
-  RangeSet set;
-  IndexRange open{0, 0};
-  for (const IndexRange& range : ranges) {
-    if (range.begin > open.end) {
-      set.insert(open);
-      open = range;
-    } else if (open.empty()) {
-      open = range;
-    } else {
-      open.end = std::max(open.end, range.end);
-    }
-  }
-  set.insert(open);
-  return set;
-}
-
 ElementOrder::ElementOrder(Shape shape, std::vector<bool> external) : shape_(std::move(shape)) {
   if (external.size() != shape_.size()) throw Bug("ElementOrder: as many axes as extents");
   for (const bool outside : {true, false}) {

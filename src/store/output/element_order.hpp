@@ -16,9 +16,6 @@
 
 namespace mpipe {
 
-/// Sorted and merged at once: cheaper than inserting one by one.
-RangeSet union_of(std::vector<IndexRange> ranges);
-
 /// A box of an array, seen both ways.
 struct OrderedBox {
   MultiIndex begin;  ///< first value, per file axis

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <random>
 #include <set>
@@ -16,11 +17,13 @@ namespace mpipe {
 void PrintTo(const IndexRange& range, std::ostream* out) {
   *out << "[" << range.begin << ", " << range.end << ")";
 }
-void PrintTo(const RangeSet& set, std::ostream* out) { *out << ::testing::PrintToString(set.ranges()); }
+
+using Ranges = std::vector<IndexRange>;
+Ranges ranges_of(const RangeSet& set) { return {set.ranges().begin(), set.ranges().end()}; }
+void PrintTo(const RangeSet& set, std::ostream* out) { *out << ::testing::PrintToString(ranges_of(set)); }
 
 namespace {
 
-using Ranges = std::vector<IndexRange>;
 using Indices = std::set<Index>;
 
 static_assert(!std::is_convertible_v<FunctionId, OutputId>, "ids of different things must not mix");
@@ -45,11 +48,11 @@ TEST(IndexRange, is_half_open) {
 
 TEST(RangeSet, merges_what_touches_or_overlaps) {
   RangeSet set{{0, 2}, {4, 6}, {8, 9}};
-  EXPECT_EQ(set.ranges(), (Ranges{{0, 2}, {4, 6}, {8, 9}}));
+  EXPECT_EQ(ranges_of(set), (Ranges{{0, 2}, {4, 6}, {8, 9}}));
   set.insert({2, 4});
-  EXPECT_EQ(set.ranges(), (Ranges{{0, 6}, {8, 9}}));
+  EXPECT_EQ(ranges_of(set), (Ranges{{0, 6}, {8, 9}}));
   set.insert({7, 12});
-  EXPECT_EQ(set.ranges(), (Ranges{{0, 6}, {7, 12}}));
+  EXPECT_EQ(ranges_of(set), (Ranges{{0, 6}, {7, 12}}));
   set.insert({3, 3});
   EXPECT_EQ(set.count(), 11);
 }
@@ -57,9 +60,9 @@ TEST(RangeSet, merges_what_touches_or_overlaps) {
 TEST(RangeSet, erasing_inside_splits) {
   RangeSet set{{0, 10}};
   set.erase({4, 6});
-  EXPECT_EQ(set.ranges(), (Ranges{{0, 4}, {6, 10}}));
+  EXPECT_EQ(ranges_of(set), (Ranges{{0, 4}, {6, 10}}));
   set.erase({4, 6});
-  EXPECT_EQ(set.ranges(), (Ranges{{0, 4}, {6, 10}}));
+  EXPECT_EQ(ranges_of(set), (Ranges{{0, 4}, {6, 10}}));
   set.erase({0, 10});
   EXPECT_TRUE(set.empty());
 }
@@ -90,7 +93,7 @@ Indices indices_of(const RangeSet& set) {
 
 /// Sorted, disjoint, not adjacent, not empty.
 bool is_normal(const RangeSet& set) {
-  const Ranges& ranges = set.ranges();
+  const Ranges ranges = ranges_of(set);
   for (std::size_t k = 0; k < ranges.size(); ++k) {
     if (ranges[k].begin >= ranges[k].end) return false;
     if (k > 0 && ranges[k - 1].end >= ranges[k].begin) return false;
@@ -247,6 +250,130 @@ TEST(RangeSet, intersection_with_a_range_agrees_with_a_set_of_indices) {
     intersecting += expected.empty() ? 0 : 1;
   }
   EXPECT_GT(intersecting, 1'000);
+}
+
+// --- against bits, with so many ranges that a set is in many pieces ---
+
+constexpr std::size_t kBits = 30'000;
+using Bits = std::vector<bool>;
+
+Ranges ranges_of(const Bits& bits) {
+  Ranges ranges;
+  for (std::size_t k = 0; k < bits.size(); ++k) {
+    if (!bits[k]) continue;
+    if (k == 0 || !bits[k - 1]) ranges.push_back({static_cast<Index>(k), static_cast<Index>(k)});
+    ++ranges.back().end;
+  }
+  return ranges;
+}
+
+/// A set and the same as bits.
+struct Twins {
+  RangeSet set;
+  Bits bits = Bits(kBits);
+
+  void change(IndexRange range, bool insert) {
+    insert ? set.insert(range) : set.erase(range);
+    for (Index k = range.begin; k < range.end; ++k) bits[static_cast<std::size_t>(k)] = insert;
+  }
+};
+
+class ManyRanges : public ::testing::Test {
+ protected:
+  Index below(Index end) { return std::uniform_int_distribution<Index>(0, end - 1)(random_); }
+  /// Mostly short, now and then one that covers many pieces.
+  IndexRange range() {
+    const Index begin = below(kBits);
+    const Index length = below(200) == 0 ? below(kBits / 4) : below(6);
+    return {begin, std::min<Index>(kBits, begin + length)};
+  }
+  Twins twins(int changes) {
+    Twins made;
+    for (int k = 0; k < changes; ++k) made.change(range(), below(3) != 0);
+    return made;
+  }
+  /// About as many ranges as fit.
+  Twins dense() {
+    Twins made;
+    for (Index k = 0; k < static_cast<Index>(kBits); k += 2)
+      if (below(20) != 0) made.change({k, k + 1}, true);
+    return made;
+  }
+
+  std::mt19937 random_{7};
+};
+
+TEST_F(ManyRanges, changes_in_any_order_agree_with_bits) {
+  Twins twins = dense();
+  ASSERT_GT(twins.set.ranges().size(), 10'000U);
+  for (int step = 0; step < 30'000; ++step) {
+    const IndexRange changed = range();
+    twins.change(changed, below(2) == 0);
+    ASSERT_EQ(twins.set.contains(changed.begin), twins.bits[static_cast<std::size_t>(changed.begin)]);
+    if (step % 500 == 0) {
+      ASSERT_EQ(ranges_of(twins.set), ranges_of(twins.bits)) << "step " << step;
+      twins = step % 1000 == 0 ? dense() : twins;
+    }
+  }
+  ASSERT_EQ(ranges_of(twins.set), ranges_of(twins.bits));
+  for (Index k = 0; k < static_cast<Index>(kBits); ++k)
+    ASSERT_EQ(twins.set.contains(k), twins.bits[static_cast<std::size_t>(k)]) << k;
+}
+
+TEST_F(ManyRanges, algebra_agrees_with_bits_whichever_set_is_larger) {
+  for (int step = 0; step < 60; ++step) {
+    const Twins a = step % 3 == 0 ? dense() : twins(step % 3 == 1 ? 5 : 5'000);
+    const Twins b = step % 5 == 0 ? twins(7) : dense();
+    Bits any(kBits);
+    Bits both(kBits);
+    Bits only_a(kBits);
+    for (std::size_t k = 0; k < kBits; ++k) {
+      any[k] = a.bits[k] || b.bits[k];
+      both[k] = a.bits[k] && b.bits[k];
+      only_a[k] = a.bits[k] && !b.bits[k];
+    }
+    EXPECT_EQ(ranges_of(a.set.united(b.set)), ranges_of(any));
+    EXPECT_EQ(ranges_of(a.set.intersection(b.set)), ranges_of(both));
+    EXPECT_EQ(ranges_of(a.set.difference(b.set)), ranges_of(only_a));
+    RangeSet changed = a.set;
+    changed.insert(b.set);
+    EXPECT_EQ(ranges_of(changed), ranges_of(any));
+    changed = a.set;
+    changed.erase(b.set);
+    EXPECT_EQ(ranges_of(changed), ranges_of(only_a));
+  }
+}
+
+TEST_F(ManyRanges, ranges_in_any_order_make_the_same_set) {
+  for (int step = 0; step < 20; ++step) {
+    Ranges ranges{{5, 5}, {9, 3}};  // empty ones are left out
+    Bits bits(kBits);
+    for (int k = 0; k < 4'000; ++k) {
+      ranges.push_back(range());
+      for (Index at = ranges.back().begin; at < ranges.back().end; ++at)
+        bits[static_cast<std::size_t>(at)] = true;
+    }
+    EXPECT_EQ(ranges_of(RangeSet::of(ranges)), ranges_of(bits));
+  }
+}
+
+// As of a run that fills every second element: with costs that go with all ranges this takes minutes.
+TEST(RangeSet, filling_the_gaps_of_a_million_ranges_costs_each_gap) {
+  constexpr Index kRanges = 1'000'000;
+  const auto begin = std::chrono::steady_clock::now();
+  RangeSet set;
+  for (Index k = 0; k < kRanges; ++k) set.insert({2 * k, 2 * k + 1});
+  for (Index k = 0; k < kRanges; ++k) {
+    const Index gap = k * 7919 % kRanges;  // in no order
+    set.insert({2 * gap + 1, 2 * gap + 2});
+  }
+  EXPECT_EQ(set, (RangeSet{{0, 2 * kRanges}}));
+  for (Index k = 0; k < kRanges; ++k) {
+    const Index gap = k * 7919 % kRanges;
+    set.erase({2 * gap, 2 * gap + 1});
+  }
+  EXPECT_EQ(set.ranges().size(), static_cast<std::size_t>(kRanges));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
 }
 
 }  // namespace
