@@ -107,10 +107,11 @@ MPICommExecutor::MPICommExecutor(const Communicator& comm, int root)
   const Communicator group = *comm.split(0, detail::rank_in_group(comm.rank(), root, comm.size()));
   // Gathering is collective, so it comes before any rank begins to serve.
   std::vector<ProcessPlace> places = detail::places_of_workers(group, root);
+  const auto workers = group.split(group.is_root() ? std::nullopt : std::optional(0), comm.rank());
   if (group.is_root()) {
     scope_ = detail::TaskScope::on_ranks(group, std::move(places));
   } else {
-    detail::serve_root(group, {comm.rank(), host_name()});
+    detail::serve_root(group, *workers, {comm.rank(), host_name()});
   }
 }
 
@@ -159,17 +160,15 @@ MPIPoolExecutor::~MPIPoolExecutor() {
   }
 }
 
-detail::FutureDriver* MPIPoolExecutor::driver(detail::PoolHandle& handle) {
-  check_open(handle);
-  return &handle.channel();
-}
-
-void MPIPoolExecutor::check_open(const detail::PoolHandle& handle) {
-  if (handle.open()) return;
+detail::TaskChannel* MPIPoolExecutor::channel(const std::shared_ptr<detail::PoolHandle>& handle) {
+  if (!handle) {
+    throw Error(Category::bad_option,
+                "An executor was used that was moved to another (which has its workers now). Use that one.");
+  }
+  if (handle->open()) return &handle->channel();
   throw Error(Category::bad_option,
               "An executor was used after its shutdown, or after the end of its MPICommExecutor (no worker "
-              "listens to "
-              "it any more). Make another, or shut it down later.");
+              "listens to it any more). Make another, or shut it down later.");
 }
 
 void MPIPoolExecutor::submit_task(detail::PoolHandle& handle, Task task,
@@ -178,29 +177,30 @@ void MPIPoolExecutor::submit_task(detail::PoolHandle& handle, Task task,
 }
 
 void MPIPoolExecutor::bootup(bool wait) {
-  check_open(*handle_);
-  detail::TaskChannel& channel = handle_->channel();
+  detail::TaskChannel& tasks = *channel(handle_);
   handle_->hub().check_thread();
-  channel.initialize();
+  tasks.initialize();
   if (!wait) return;
-  handle_->hub().drive_until([&] {
-    channel.initialize();  // workers that were busy with tasks of others
-    return channel.initialized() || channel.broken() != nullptr;
+  handle_->hub().home().drive_until([&] {
+    tasks.initialize();  // workers that were busy with tasks of others
+    return tasks.initialized() || tasks.broken() != nullptr;
   });
-  if (channel.broken()) std::rethrow_exception(channel.broken());
+  if (tasks.broken()) std::rethrow_exception(tasks.broken());
 }
 
 void MPIPoolExecutor::shutdown(bool wait, bool cancel_futures) {
+  if (!handle_) return;
   // This comes first, so that callbacks that run in the wait below cannot submit more tasks.
   handle_->shut_down();
   if (handle_->released()) return;
   handle_->hub().check_thread();
   if (cancel_futures) handle_->channel().cancel_pending();
-  if (wait) handle_->hub().drive_until([&] { return handle_->channel().idle(); });
+  if (wait) handle_->hub().home().drive_until([&] { return handle_->channel().idle(); });
 }
 
 int MPIPoolExecutor::num_workers() const {
-  return handle_->open() ? static_cast<int>(handle_->channel().workers().size()) : 0;
+  const bool works = handle_ && handle_->open() && handle_->channel().broken() == nullptr;
+  return works ? static_cast<int>(handle_->channel().workers().size()) : 0;
 }
 
 }  // namespace mpipe

@@ -10,8 +10,8 @@
 
 namespace mpipe {
 
-Task::Task(detail::TaskInvoker code, detail::AnyFunction function, Bytes message)
-    : invoker_(code), target_(function), message_(std::move(message)) {
+Task::Task(detail::TaskInvoker code, detail::TaskName name, Bytes message)
+    : invoker_(code), name_(name), message_(std::move(message)) {
   if (message_.size() <= kMaxPayloadBytes) return;
   throw Error(
       Category::too_large,

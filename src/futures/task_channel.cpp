@@ -29,7 +29,7 @@ TaskChannel::Call TaskChannel::prepare(Task& task, std::shared_ptr<FutureState> 
   CodeAddress target;
   if (task.target() != nullptr) target = hub_.code_.locate(reinterpret_cast<const void*>(task.target()));
   const TaskId id = hub_.next_task_++;
-  return {id, encode_call(id, invoker, target, std::move(task.message())), std::move(state)};
+  return {id, task.name(), encode_call(id, invoker, target, std::move(task.message())), std::move(state)};
 }
 
 void TaskChannel::submit(Task task, std::shared_ptr<FutureState> state) {
@@ -67,7 +67,8 @@ std::optional<TaskChannel::Call> TaskChannel::take() {
 }
 
 void TaskChannel::cancel_pending() {
-  // The queue is taken out first: each cancellation comes back to `on_cancelled`, and runs callbacks.
+  // The queue is taken out first, as each cancellation comes back to `on_cancelled`.
+  const FutureThread::Hold hold;
   for (const Call& call : std::exchange(queue_, {})) call.state->cancel();
 }
 
@@ -102,21 +103,10 @@ void TaskChannel::note_busy(Duration busy) {
 }
 
 void TaskChannel::break_with(const std::exception_ptr& error) {
-  // Callbacks of the futures that fail below may submit again, and must find the executor broken and empty.
+  const FutureThread::Hold hold;
   if (!broken_) broken_ = error;
   waiting_ = 0;
   for (const Call& call : std::exchange(queue_, {})) call.state->fail(error);
 }
-
-bool TaskChannel::turn() {
-  hub_.check_thread();
-  return hub_.turn();
-}
-
-void TaskChannel::on_silence(Duration waited) { hub_.on_silence(waited); }
-
-const WaitOptions& TaskChannel::wait_options() const { return hub_.wait_; }
-
-bool TaskChannel::transferring() const { return hub_.transport_.transferring(); }
 
 }  // namespace mpipe::detail

@@ -2,8 +2,6 @@
 // The root's side of all executors: which worker is sent which task, and what becomes of the answers.
 #include "futures/task_hub.hpp"
 
-#include "futures/task_server.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,22 +22,15 @@ TaskHub::TaskHub(RootTransport& transport, const CodeMap& code, std::vector<Proc
       code_(code),
       places_(std::move(places)),
       wait_(wait),
-      owner_(std::this_thread::get_id()),
+      home_(FutureThread::current()),
       slots_(transport.worker_count()),
-      idle_workers_(transport.worker_count()) {}
+      idle_workers_(transport.worker_count()) {
+  home_.add(*this);
+}
 
-void TaskHub::check_thread() const {
-  if (std::this_thread::get_id() == owner_) return;
-  if (place_of_task() != nullptr) {
-    throw Error(
-        Category::not_supported,
-        "An executor or a future of it was used by a submitted function (it belongs to the thread that made "
-        "it). Return what is needed to go on, and submit from there.");
-  }
-  throw Error(
-      Category::not_supported,
-      "An executor or a future of it was used by another thread than the one that made it (which alone may "
-      "use MPI). Do so in that thread.");
+bool TaskHub::busy() const {
+  return std::any_of(channels_.begin(), channels_.end(),
+                     [](const auto& channel) { return !channel->idle(); });
 }
 
 TaskChannel& TaskHub::open(std::uint32_t most, std::optional<Task> initializer) {
@@ -72,6 +63,8 @@ void TaskHub::forget_closed() {
 
 bool TaskHub::turn() {
   if (finished_) return false;
+  // Callbacks of futures that get done here may use executors in any way, so they come at the end.
+  const FutureThread::Hold hold;
   // Errors of the transport, and of what it brings, do not leave this function: whoever drives may be
   // waiting for a future of another executor. They become the failures of all futures, each of which is
   // told where it is asked for.
@@ -155,10 +148,9 @@ void TaskHub::on_initialized(WorkerId worker, TaskChannel& channel, const Failur
 
 void TaskHub::break_all(const std::string& message) {
   if (broken_) return;
-  const auto error = std::make_exception_ptr(BrokenPool(Category::rank_lost, message));
+  const auto error = std::make_exception_ptr(BrokenPool(Category::rank_lost, message + tasks_at_workers()));
   broken_ = error;
-  // All books are closed before the first future fails: its callbacks may use executors, and must find them
-  // broken, with no task under way.
+  const FutureThread::Hold hold;
   std::vector<std::shared_ptr<FutureState>> under_way;
   for (Slot& slot : slots_) {
     for (std::size_t k = 0; k < slot.count; ++k) {
@@ -168,9 +160,21 @@ void TaskHub::break_all(const std::string& message) {
     slot.count = 0;
   }
   idle_workers_ = 0;  // nobody is sent anything any more
-  for (const auto& channel : channels_) channel->broken_ = error;
   for (const auto& state : under_way) state->fail(error);
-  for (std::size_t k = 0; k < channels_.size(); ++k) channels_[k]->break_with(error);
+  for (const auto& channel : channels_) channel->break_with(error);
+}
+
+std::string TaskHub::tasks_at_workers() const {
+  constexpr std::size_t most = 8;
+  std::string text;
+  std::size_t count = 0;
+  for (std::size_t worker = 0; worker < slots_.size(); ++worker) {
+    if (slots_[worker].count == 0 || ++count > most) continue;
+    text += fmt::format("{} rank {} ({}) had {}", count == 1 ? " Of the workers," : ",", places_[worker].rank,
+                        places_[worker].host, slots_[worker].sent[0].name.text());
+  }
+  if (count > most) text += fmt::format(", and {} more had others", count - most);
+  return text.empty() ? text : text + ".";
 }
 
 // ---- tasks ------------------------------------------------------------------------------------------------
@@ -217,7 +221,7 @@ void TaskHub::send(WorkerId worker, TaskChannel& channel, TaskChannel::Call call
   transport_.send(worker, call.message.kind, call.message.body(), call.message.take_payload());
   if (call.state) call.state->set_running();
   if (slot.count == 0) --idle_workers_;
-  slot.sent[slot.count++] = {call.task, &channel, std::move(call.state)};
+  slot.sent[slot.count++] = {call.task, call.name, &channel, std::move(call.state)};
   ++channel.under_way_;
 }
 
@@ -246,13 +250,14 @@ std::optional<WorkerId> TaskHub::find_idle(TaskChannel& channel) {
 
 void TaskHub::finish(bool cancel) {
   if (finished_) return;
-  for (std::size_t k = 0; cancel && k < channels_.size(); ++k) channels_[k]->cancel_pending();
-  drive_until([this] {
-    return std::all_of(channels_.begin(), channels_.end(),
-                       [](const auto& channel) { return channel->idle(); });
-  });
+  if (cancel) {
+    const FutureThread::Hold hold;
+    for (const auto& channel : channels_) channel->cancel_pending();
+  }
+  home_.drive_until([this] { return !busy(); });
   // A worker that stops looks at no later message and sends no more, so all answers are in before this.
   finished_ = true;
+  home_.remove(*this);
   const EncodedMessage stop = encode_stop();
   for (std::uint32_t worker = 0; worker < worker_count(); ++worker)
     transport_.send({worker}, stop.kind, stop.body(), {});

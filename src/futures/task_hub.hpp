@@ -10,18 +10,17 @@
 #include <mpipe/futures/future_state.hpp>
 
 #include "comm/api/transport.hpp"
-#include "comm/api/waiter.hpp"
+#include "futures/future_thread.hpp"
 #include "futures/task_messages.hpp"
 
 #include <deque>
-#include <thread>
 
 namespace mpipe::detail {
 
 class TaskHub;
 
 /// The tasks of one executor.
-class TaskChannel final : public FutureDriver {
+class TaskChannel {
  public:
   TaskChannel(TaskHub& hub, std::vector<WorkerId> workers, std::optional<Task> initializer);
 
@@ -38,11 +37,8 @@ class TaskChannel final : public FutureDriver {
   /// Null unless it is broken.
   std::exception_ptr broken() const { return broken_; }
 
-  bool turn() override;
-  void on_cancelled() override;
-  void on_silence(Duration waited) override;
-  const WaitOptions& wait_options() const override;
-  bool transferring() const override;
+  /// One of its tasks that wait is going to be cancelled.
+  void on_cancelled();
 
  private:
   friend class TaskHub;
@@ -50,6 +46,7 @@ class TaskChannel final : public FutureDriver {
   /// A call that is ready to be sent. Without a state: of the initializer.
   struct Call {
     TaskId task = 0;
+    TaskName name;
     EncodedMessage message;  ///< a call
     std::shared_ptr<FutureState> state;
   };
@@ -76,11 +73,15 @@ class TaskChannel final : public FutureDriver {
   bool closed_ = false;  ///< its executor is gone
 };
 
-/// All executors of one communicator.
+/// All executors of one communicator. It is one of those that the futures of its thread drive.
 class TaskHub {
  public:
   /// `places`: of the workers. Everything given must outlive it.
   TaskHub(RootTransport& transport, const CodeMap& code, std::vector<ProcessPlace> places, WaitOptions wait);
+
+  ~TaskHub() { home_.remove(*this); }
+  TaskHub(const TaskHub&) = delete;
+  TaskHub& operator=(const TaskHub&) = delete;
 
   /// A new executor on the `most` workers that the fewest others use. It lives as long as this.
   TaskChannel& open(std::uint32_t most, std::optional<Task> initializer);
@@ -89,26 +90,18 @@ class TaskHub {
 
   /// Deals with one message. False when there was none.
   bool turn();
-  /// Drives until `condition` holds.
-  template <class Condition>
-  void drive_until(const Condition& condition) {
-    Waiter waiter(wait_);
-    while (!condition()) {
-      if (turn()) {
-        waiter.reset();
-        continue;
-      }
-      const Duration pause = transport_.transferring() ? waiter.next_short_pause() : waiter.next_pause();
-      if (pause > Duration::zero()) sleep_for(pause);
-      if (waiter.expired()) on_silence(waiter.waited());
-    }
-  }
+  /// Some executor has tasks.
+  bool busy() const;
+  /// Data is under way, which flows while this takes turns.
+  bool transferring() const { return transport_.transferring(); }
+  const WaitOptions& wait_options() const { return wait_; }
+  FutureThread& home() const { return home_; }
   /// Fails all that is under way, and what waits.
   void on_silence(Duration waited);
   /// Ends: cancels what waits where `cancel`, waits for the rest, then lets the workers go.
   void finish(bool cancel);
   /// Throws `Error` (not_supported) in other threads, and in submitted functions.
-  void check_thread() const;
+  void check_thread() const { home_.check(); }
 
   std::uint32_t worker_count() const { return static_cast<std::uint32_t>(slots_.size()); }
   std::exception_ptr broken() const { return broken_; }
@@ -118,6 +111,7 @@ class TaskHub {
   /// A task at a worker. Without a state: an initializer.
   struct Sent {
     TaskId task = 0;
+    TaskName name;
     TaskChannel* channel = nullptr;
     std::shared_ptr<FutureState> state;
   };
@@ -144,13 +138,15 @@ class TaskHub {
   /// An idle worker that `channel` may use.
   std::optional<WorkerId> find_idle(TaskChannel& channel);
   void break_all(const std::string& message);
+  /// What workers have at the moment, for people; empty where they have nothing.
+  std::string tasks_at_workers() const;
   void forget_closed();
 
   RootTransport& transport_;
   const CodeMap& code_;
   const std::vector<ProcessPlace> places_;
   const WaitOptions wait_;
-  const std::thread::id owner_;
+  FutureThread& home_;
   std::vector<Slot> slots_;  ///< by worker
   std::vector<std::unique_ptr<TaskChannel>> channels_;
   std::size_t idle_workers_ = 0;

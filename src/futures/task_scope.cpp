@@ -2,6 +2,8 @@
 // What the executors of a communicator share on its root, and the thread that serves one rank alone.
 #include "futures/task_scope.hpp"
 
+#include <mpipe/futures/mpi_pool_executor.hpp>
+
 #include "futures/task_server.hpp"
 
 namespace mpipe::detail {
@@ -18,9 +20,25 @@ WaitOptions thread_options(const Communicator& comm) {
   return options;
 }
 
+thread_local const Communicator* workers_here = nullptr;
+
+/// While it lives, these are the workers of this thread.
+class ServingAmong {
+ public:
+  explicit ServingAmong(const Communicator& workers) : before_(std::exchange(workers_here, &workers)) {}
+  ~ServingAmong() { workers_here = before_; }
+  ServingAmong(const ServingAmong&) = delete;
+  ServingAmong& operator=(const ServingAmong&) = delete;
+
+ private:
+  const Communicator* before_;
+};
+
 void serve_on_thread(WorkerTransport& transport, const CodeMap& code, const ProcessPlace& place,
                      WaitOptions wait) {
   wait.limit = Duration::zero();  // the other thread is alive for as long as this one
+  const Communicator alone;
+  const ServingAmong serving(alone);
   TaskServer server(transport, code, place);
   try {
     serve_tasks(server, wait, place);
@@ -72,7 +90,8 @@ void TaskScope::finish(bool cancel) {
   transport_.reset();
 }
 
-void serve_root(const Communicator& group, const ProcessPlace& place) {
+void serve_root(const Communicator& group, const Communicator& workers, const ProcessPlace& place) {
+  const ServingAmong serving(workers);
   const CodeMap code(group);
   const auto transport = make_worker_transport(group, run_of_tasks);
   TaskServer server(*transport, code, place);
@@ -80,3 +99,14 @@ void serve_root(const Communicator& group, const ProcessPlace& place) {
 }
 
 }  // namespace mpipe::detail
+
+namespace mpipe {
+
+const Communicator& get_comm_workers() {
+  if (detail::workers_here != nullptr && detail::place_of_task() != nullptr) return *detail::workers_here;
+  throw Error(Category::not_supported,
+              "The communicator of workers was asked for outside of a submitted function (only workers have "
+              "it). Ask for it in a function that is submitted, or in an initializer.");
+}
+
+}  // namespace mpipe

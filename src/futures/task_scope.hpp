@@ -42,7 +42,8 @@ class TaskScope {
   bool finished_ = false;
 };
 
-/// Collective with `TaskScope::on_ranks`: what the other ranks do, until the root lets them go.
-void serve_root(const Communicator& group, const ProcessPlace& place);
+/// Collective with `TaskScope::on_ranks`: what the other ranks do, until the root lets them go. `workers`: what
+/// `get_comm_workers` gives.
+void serve_root(const Communicator& group, const Communicator& workers, const ProcessPlace& place);
 
 }  // namespace mpipe::detail

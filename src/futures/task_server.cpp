@@ -3,6 +3,7 @@
 #include "futures/task_server.hpp"
 
 #include "comm/api/waiter.hpp"
+#include "futures/crash_report.hpp"
 
 #include <fmt/format.h>
 
@@ -15,7 +16,10 @@ thread_local const ProcessPlace* place_of_running = nullptr;
 class RunningTask {
  public:
   explicit RunningTask(const ProcessPlace& place) : before_(std::exchange(place_of_running, &place)) {}
-  ~RunningTask() { place_of_running = before_; }
+  ~RunningTask() {
+    place_of_running = before_;
+    note_idle();
+  }
   RunningTask(const RunningTask&) = delete;
   RunningTask& operator=(const RunningTask&) = delete;
 
@@ -87,6 +91,7 @@ void TaskServer::send(EncodedMessage message) {
 }
 
 void serve_tasks(TaskServer& server, const WaitOptions& wait, const ProcessPlace& place) {
+  const CrashReport report(place);
   Waiter waiter(wait);
   for (;;) {
     switch (server.turn()) {

@@ -3,6 +3,7 @@
 #include <mpipe/mpipe.hpp>
 
 #include <iostream>
+#include <ranges>
 #include <stdexcept>
 
 namespace {

@@ -3,18 +3,17 @@
 /// What handles of futures share. For future.hpp and the executors.
 #pragma once
 
-#include <mpipe/comm/communicator.hpp>
+#include <mpipe/core/clock.hpp>
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/codec.hpp>
 
+#include <cstdint>
 #include <deque>
 #include <exception>
-#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -23,45 +22,60 @@ namespace mpipe {
 /// In this order a future goes through them, from one of the first two to one of the last three.
 enum class FutureStatus : std::uint8_t { pending, running, finished, failed, cancelled };
 
+/// How long a call waits at most: any duration (`0.5s`, `std::chrono::minutes(2)`), or for ever.
+class Timeout {
+ public:
+  Timeout() = default;  ///< for ever
+  Timeout(std::nullopt_t) {}
+  Timeout(std::optional<Duration> limit) : limit_(limit) {}
+  template <class Count, class Period>
+  Timeout(std::chrono::duration<Count, Period> limit) {
+    // Beyond 285 years, and for NaN, it is for ever: nanoseconds do not count that far.
+    constexpr double most = 9e9;
+    const double seconds = std::chrono::duration<double>(limit).count();
+    if (seconds < most) limit_ = seconds > 0 ? std::chrono::duration_cast<Duration>(limit) : Duration::zero();
+  }
+
+  /// When it is over, counted from now; empty: never.
+  std::optional<TimePoint> deadline() const;
+
+ private:
+  std::optional<Duration> limit_;
+};
+
 namespace detail {
 
 class FutureState;
+class FutureThread;
+class TaskChannel;
 
-/// Who brings futures about.
-class FutureDriver {
+/// What is to be done when a future is: a callback, or completing another future.
+class Reaction {
  public:
-  /// Deals with one message, or hands out a task; false when there was nothing to do. Never waits. Throws
-  /// `Error` when it is called by another thread than the executor's.
-  virtual bool turn() = 0;
-  /// One of its pending futures was cancelled.
-  virtual void on_cancelled() = 0;
-  /// Nothing happened for longer than the limit of the wait options: fails all that is under way.
-  virtual void on_silence(Duration waited) = 0;
-  virtual const WaitOptions& wait_options() const = 0;
-  /// Data is under way, which flows while it is driven.
-  virtual bool transferring() const = 0;
-
- protected:
-  ~FutureDriver() = default;
+  Reaction() = default;
+  virtual ~Reaction() = default;
+  Reaction(const Reaction&) = delete;
+  Reaction& operator=(const Reaction&) = delete;
+  /// Called once, by the thread of the future, outside of all its bookkeeping. What it throws is printed.
+  virtual void react(FutureState& done) = 0;
 };
 
-/// Is told when futures are done; stays registered for as long as it wants.
+/// Is told when futures are done, and only takes note; stays registered for as long as it wants.
 class FutureWatcher {
  public:
-  virtual void on_done(FutureState& state) = 0;
+  /// `place`: what it registered with.
+  virtual void on_done(FutureState& state, std::size_t place) = 0;
 
  protected:
   ~FutureWatcher() = default;
 };
 
-/// A moment that far from now, where there is a timeout.
-std::optional<TimePoint> deadline_after(std::optional<Duration> timeout);
-
-/// The state of one future, without its value. One thread.
+/// The state of one future, without its value. It belongs to the thread that made it; all of its calls that
+/// wait or change something throw `Error` (not_supported) in others.
 class FutureState : public std::enable_shared_from_this<FutureState> {
  public:
-  /// `driver` must live until this is done. Without one it gets done because another is: see `set_source`.
-  explicit FutureState(FutureDriver* driver) : driver_(driver) {}
+  /// `channel` brings it about, and must live until this is done. Without one it gets done by a reaction.
+  explicit FutureState(TaskChannel* channel);
   virtual ~FutureState() = default;
   FutureState(const FutureState&) = delete;
   FutureState& operator=(const FutureState&) = delete;
@@ -78,33 +92,51 @@ class FutureState : public std::enable_shared_from_this<FutureState> {
   virtual void accept(std::span<const std::byte> encoded);
   /// Takes over an exception or a cancellation of `other`; false when that has a value instead.
   bool pass_on(const FutureState& other);
-  /// Gets done when `source` does; null: no longer. Throws `Error` where this is a circle.
-  void set_source(std::shared_ptr<FutureState> source);
+  /// Notes that it gets done by a reaction of `source`, which is not done. Throws `Error` (cycle) where
+  /// `source` waits for this one.
+  void set_source(FutureState& source);
 
-  /// Cancels it unless it is running or done; true when it is cancelled.
+  /// Cancels it unless it is running or done, and then what it was made of, where nothing else waits for
+  /// that. True when it is cancelled.
   bool cancel();
   /// Drives the messages one step.
   void poll();
-  /// Drives the messages until it is done; false when it is not at the deadline.
+  /// Drives the messages until it is done; false when it is not at the deadline. Throws `Error` (cycle) where
+  /// nothing is under way that could bring it about.
   bool wait_until(std::optional<TimePoint> deadline);
   /// As that; throws `FutureTimeout`, and what it failed with, or `FutureCancelled`.
-  void wait_for_value(std::optional<Duration> timeout);
-  /// Who to drive in order to get this done; null when it is.
-  FutureDriver* driver() const;
+  void wait_for_value(std::optional<TimePoint> deadline);
 
-  void on_done(std::function<void(FutureState&)> callback);
-  void watch(FutureWatcher& watcher) { watchers_.push_back(&watcher); }
+  /// Called when it is done; where it is already, before this returns, unless that would be within another
+  /// reaction: then after it.
+  void add_reaction(std::shared_ptr<Reaction> reaction);
+  void watch(FutureWatcher& watcher, std::size_t place);
   void unwatch(FutureWatcher& watcher);
+  /// True for the first call with this number; numbers of other calls are forgotten.
+  bool is_new_in(std::uint64_t round) { return std::exchange(round_, round) != round; }
 
  protected:
   void complete(FutureStatus status);
+  /// One of those that wait for `source` does so no longer. Where it was the last, `source` goes to
+  /// `unneeded`.
+  static void leave(FutureState& source, std::vector<FutureState*>& unneeded);
+  /// Leaves all that it waits for.
+  virtual void leave_sources(std::vector<FutureState*>& unneeded);
+  /// Cancels these, and what they were made of.
+  static void cancel_all(std::vector<FutureState*> states);
 
  private:
-  FutureDriver* driver_;
-  std::shared_ptr<FutureState> source_;
+  void cancel_one(std::vector<FutureState*>& unneeded);
+
+  TaskChannel* channel_;
+  FutureThread* home_;
+  /// Not owned: while it is not done, somebody else keeps it, the hub in the end.
+  FutureState* source_ = nullptr;
   std::exception_ptr error_;
-  std::vector<FutureWatcher*> watchers_;
-  std::vector<std::function<void(FutureState&)>> callbacks_;
+  std::vector<std::pair<FutureWatcher*, std::size_t>> watchers_;
+  std::vector<std::shared_ptr<Reaction>> reactions_;
+  std::uint64_t round_ = 0;
+  std::uint32_t needed_by_ = 0;  ///< reactions that still want it
   FutureStatus status_ = FutureStatus::pending;
 };
 
@@ -112,7 +144,7 @@ class FutureState : public std::enable_shared_from_this<FutureState> {
 template <class R>
 class ValueState : public FutureState {
  public:
-  explicit ValueState(FutureDriver* driver = nullptr) : FutureState(driver) {}
+  explicit ValueState(TaskChannel* channel = nullptr) : FutureState(channel) {}
   void set_value(R value) {
     if (done()) return;
     value_.emplace(std::move(value));
@@ -129,7 +161,7 @@ class ValueState : public FutureState {
 template <>
 class ValueState<void> : public FutureState {
  public:
-  explicit ValueState(FutureDriver* driver = nullptr) : FutureState(driver) {}
+  explicit ValueState(TaskChannel* channel = nullptr) : FutureState(channel) {}
   void set_value() {
     if (!done()) complete(FutureStatus::finished);
   }
@@ -158,9 +190,12 @@ class TaskState final : public ValueState<R> {
 
 // ---- several at once ------------------------------------------------------------------------------------
 
-/// Waits until all of `states` are done, or the first, or the first that failed. False at the timeout.
-bool wait_for_states(const std::vector<FutureState*>& states, bool first, bool first_exception,
-                     std::optional<Duration> timeout);
+/// Waits until all of `states` are done, or the first, or the first that failed.
+void wait_for_states(const std::vector<std::shared_ptr<FutureState>>& states, bool first,
+                     bool first_exception, std::optional<TimePoint> deadline);
+
+/// A number that no state was asked `is_new_in` with.
+std::uint64_t next_round();
 
 /// Futures that were added, in the order in which they get done.
 class Completions final : public FutureWatcher {
@@ -170,37 +205,20 @@ class Completions final : public FutureWatcher {
   Completions(const Completions&) = delete;
   Completions& operator=(const Completions&) = delete;
 
-  /// Each is given once, however often it is added. Keeps it alive.
-  void add(FutureState& state);
-  /// The next that is done, null when all were given. It lives until the next call. Throws `FutureTimeout`.
-  FutureState* next(std::optional<TimePoint> deadline);
-  bool empty() const { return waiting_.empty() && done_.empty(); }
-  void on_done(FutureState& state) override;
+  /// Keeps it until it is given. It is given as often as it was added.
+  void add(std::shared_ptr<FutureState> state);
+  /// The next that is done; null when all were given. Throws `FutureTimeout` at the deadline.
+  std::shared_ptr<FutureState> next(std::optional<TimePoint> deadline);
+  /// All that were not given.
+  std::vector<std::shared_ptr<FutureState>> take_all();
+  std::size_t size() const { return places_.size() - free_.size(); }
+  void on_done(FutureState& state, std::size_t place) override;
 
  private:
-  std::unordered_set<FutureState*> waiting_;
-  std::unordered_map<FutureState*, std::shared_ptr<FutureState>> kept_;
-  std::deque<FutureState*> done_;
-  std::shared_ptr<FutureState> given_;
+  std::vector<std::shared_ptr<FutureState>> places_;
+  std::vector<std::size_t> free_;  ///< places that are empty
+  std::deque<std::size_t> done_;
 };
-
-template <class F>
-std::vector<F> without_repeats(const std::vector<F>& futures) {
-  std::unordered_set<const FutureState*> seen;
-  std::vector<F> unique;
-  for (const F& future : futures) {
-    if (seen.insert(&future.state()).second) unique.push_back(future);
-  }
-  return unique;
-}
-
-template <class F>
-std::vector<FutureState*> states_of(const std::vector<F>& futures) {
-  std::vector<FutureState*> states;
-  states.reserve(futures.size());
-  for (const F& future : futures) states.push_back(&future.state());
-  return states;
-}
 
 /// Makes a range of anything whose `next` gives values until there are none.
 template <class Source, class T>

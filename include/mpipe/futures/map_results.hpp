@@ -6,14 +6,15 @@
 #include <mpipe/futures/future.hpp>
 #include <mpipe/futures/task.hpp>
 
-#include <algorithm>
 #include <deque>
 #include <functional>
-#include <limits>
+#include <iterator>
 #include <memory>
 #include <optional>
-#include <ranges>
+#include <span>
 #include <tuple>
+#include <type_traits>
+#include <utility>
 #include <variant>
 
 namespace mpipe {
@@ -25,7 +26,7 @@ struct MPIPoolMapOptions {
   /// when it is their turn, so that they may be endless. Their ranges must live until then, unless moved.
   std::optional<Index> buffersize = {};
   /// From the call of `map`; a result that is not there by then throws `FutureTimeout`.
-  std::optional<Duration> timeout = {};
+  Timeout timeout = {};
 };
 
 namespace detail {
@@ -41,7 +42,7 @@ struct Chunk {
   std::optional<Failure> failure;
 };
 
-// A chunk of arguments is how many there are (u32), then those of each. A chunk of results is how many there
+// A chunk of arguments is the index of the first (i64), how many there are (u32), then those of each. A chunk of results is how many there
 // are (u32), then each of them, whether a failure follows (bool), and the failure.
 
 /// The exception being handled; with rank and host where a task runs.
@@ -58,8 +59,11 @@ template <class F, class Parameters, class Result>
 void invoke_chunk(const TaskInput& input, Bytes& result) {
   constexpr Parameters* types = nullptr;
   ByteReader reader = task_reader(input.arguments);
+  TaskName name{.type = &typeid(F), .target = input.target, .first = reader.get<Index>(), .count = 1};
   const auto count = reader.get<std::uint32_t>();
   put_results(result, count, [&](ByteWriter& out) {
+    note_running(name);
+    ++name.first;
     auto stored = TupleReader<typename StoredTuple<Parameters>::type>::read(reader);
     with_callable<F>(input, [&](F& function) {
       if constexpr (std::is_void_v<Result>) {
@@ -76,7 +80,7 @@ void invoke_chunk(const TaskInput& input, Bytes& result) {
 template <class R>
 class ChunkState final : public ValueState<Chunk<R>> {
  public:
-  ChunkState(FutureDriver* driver, std::uint32_t count) : ValueState<Chunk<R>>(driver), count_(count) {}
+  ChunkState(TaskChannel* channel, std::uint32_t count) : ValueState<Chunk<R>>(channel), count_(count) {}
   void accept(std::span<const std::byte> encoded) override {
     std::optional<Chunk<R>> chunk;
     try {
@@ -104,21 +108,82 @@ class ChunkState final : public ValueState<Chunk<R>> {
   std::uint32_t count_;
 };
 
+// ---- ranges of arguments ----------------------------------------------------------------------------------
+//
+// Ranges are what `begin` and `end` take. <ranges> has concepts and adaptors for them, which take longer to
+// compile than all of this.
+
+namespace access {
+using std::begin;
+using std::end;
+template <class Range>
+auto begin_of(Range& range) -> decltype(begin(range)) {
+  return begin(range);
+}
+template <class Range>
+auto end_of(Range& range) -> decltype(end(range)) {
+  return end(range);
+}
+}  // namespace access
+using access::begin_of;
+using access::end_of;
+
+template <class Range>
+using IteratorOf = decltype(begin_of(std::declval<std::remove_reference_t<Range>&>()));
+template <class Range>
+concept ArgumentRange = requires(std::remove_reference_t<Range>& range) {
+  *begin_of(range);
+  end_of(range);
+};
+template <class Range>
+using ArgumentOf = std::iter_value_t<IteratorOf<Range>>;
+
+/// A range that is read later: a copy of a view, what was moved here, or else where it lies.
+template <class Range>
+class KeptRange {
+  using Plain = std::remove_reference_t<Range>;
+  static constexpr bool kept =
+      !std::is_lvalue_reference_v<Range> || std::ranges::enable_view<std::remove_const_t<Plain>>;
+
+ public:
+  explicit KeptRange(Range&& range) : range_(hold(range)) {}
+  Plain& get() {
+    if constexpr (kept) {
+      return range_;
+    } else {
+      return *range_;
+    }
+  }
+
+ private:
+  static auto hold(Plain& range) {
+    if constexpr (!kept) {
+      return &range;
+    } else if constexpr (std::is_lvalue_reference_v<Range>) {
+      return range;
+    } else {
+      return std::move(range);
+    }
+  }
+
+  std::conditional_t<kept, Plain, Plain*> range_;
+};
+
 /// Several ranges side by side, as long as the shortest.
-template <std::ranges::view... Views>
+template <class... Ranges>
 class ZipSource {
  public:
-  explicit ZipSource(Views... views)
-      : views_(std::move(views)...),
-        at_(std::apply([](Views&... ranges) { return std::tuple(std::ranges::begin(ranges)...); }, views_)) {}
+  explicit ZipSource(Ranges&&... ranges)
+      : ranges_(KeptRange<Ranges>(std::forward<Ranges>(ranges))...),
+        at_(std::apply([](auto&... kept) { return std::tuple(begin_of(kept.get())...); }, ranges_)) {}
   ZipSource(const ZipSource&) = delete;
   ZipSource& operator=(const ZipSource&) = delete;
 
   bool at_end() {
     return [this]<std::size_t... K>(std::index_sequence<K...>) {
-      return ((std::get<K>(at_) == std::ranges::end(std::get<K>(views_))) || ...);
+      return ((std::get<K>(at_) == end_of(std::get<K>(ranges_).get())) || ...);
     }
-    (std::index_sequence_for<Views...>{});
+    (std::index_sequence_for<Ranges...>{});
   }
   /// Calls `visit` with the next of each.
   template <class Visit>
@@ -128,15 +193,15 @@ class ZipSource {
   }
 
  private:
-  std::tuple<Views...> views_;
-  std::tuple<std::ranges::iterator_t<Views>...> at_;
+  std::tuple<KeptRange<Ranges>...> ranges_;
+  std::tuple<IteratorOf<Ranges>...> at_;
 };
 
 /// One range of tuples.
-template <std::ranges::view View>
+template <class Range>
 class TupleSource {
  public:
-  explicit TupleSource(View view) : zip_(std::move(view)) {}
+  explicit TupleSource(Range&& range) : zip_(std::forward<Range>(range)) {}
   bool at_end() { return zip_.at_end(); }
   template <class Visit>
   void next(Visit visit) {
@@ -144,12 +209,14 @@ class TupleSource {
   }
 
  private:
-  ZipSource<View> zip_;
+  ZipSource<Range> zip_;
 };
 
-/// Appends up to `size` elements of a source as the arguments of one task; returns how many they are.
+/// Appends up to `size` elements of a source, of which `first` is the next, as the arguments of one task;
+/// returns how many they are.
 template <class Parameters, class Source>
-std::uint32_t put_chunk(ByteWriter& out, Source& source, Index size) {
+std::uint32_t put_chunk(ByteWriter& out, Source& source, Index first, Index size) {
+  out.put(first);
   const std::size_t at = out.size();
   std::uint32_t count = 0;
   out.put(count);
@@ -165,25 +232,74 @@ std::uint32_t put_chunk(ByteWriter& out, Source& source, Index size) {
 /// Refuses sizes below 1, and chunks beyond 2^32 elements.
 void check_map_options(const MPIPoolMapOptions& options);
 
+/// Submits the chunks of a map.
+class ChunkSubmitter {
+ public:
+  virtual ~ChunkSubmitter() = default;
+  /// The next; null when there is none.
+  virtual std::shared_ptr<FutureState> submit() = 0;
+};
+
+/// The chunks of a map: submits them, and gives those that are done.
+class ChunkQueue {
+ public:
+  ChunkQueue(const MPIPoolMapOptions& options, std::unique_ptr<ChunkSubmitter> submitter);
+  ~ChunkQueue() { end(); }
+  ChunkQueue(const ChunkQueue&) = delete;
+  ChunkQueue& operator=(const ChunkQueue&) = delete;
+
+  /// Submits as many as may be under way.
+  void fill();
+  /// Waits for the next; null after the last. Throws what it failed with, and `FutureTimeout`.
+  std::shared_ptr<FutureState> take();
+  /// Submits no more, and cancels what was not handed out.
+  void end();
+
+ private:
+  std::unique_ptr<ChunkSubmitter> submitter_;
+  std::optional<TimePoint> deadline_;
+  std::size_t most_;
+  bool unordered_;
+  std::deque<std::shared_ptr<FutureState>> ordered_;
+  Completions completions_;
+};
+
 }  // namespace detail
 
 /// The results of a map, one after the other: a range to go through once, or `next`. What is thrown ends it,
-/// and cancels what was not handed out; so does its destruction. One thread, the executor's.
+/// and cancels what was not handed out; so does its destruction. One that was moved from is at its end. One
+/// thread, the executor's.
 template <class R>
 class MapResults {
  public:
   using value_type = detail::MapValue<R>;
-  using ChunkFuture = std::shared_ptr<detail::ValueState<detail::Chunk<R>>>;
-  /// Submits the next chunk; null when there is none.
-  using Submit = std::function<ChunkFuture()>;
 
-  MapResults(const MPIPoolMapOptions& options, Submit submit) : core_(new Core(options, std::move(submit))) {
-    core_->fill();
+  MapResults(const MPIPoolMapOptions& options, std::unique_ptr<detail::ChunkSubmitter> submitter)
+      : chunks_(new detail::ChunkQueue(options, std::move(submitter))) {
+    chunks_->fill();
   }
 
   /// The next result, empty after the last. Throws `TaskError` for an element whose function threw, after the
   /// results of those before it; `FutureTimeout`; `BrokenPool`.
-  std::optional<value_type> next() { return core_->next(); }
+  std::optional<value_type> next() {
+    if (!chunks_) return std::nullopt;
+    try {
+      while (at_ == chunk_.values.size()) {
+        if (chunk_.failure) throw TaskError(*chunk_.failure);
+        const std::shared_ptr<detail::FutureState> future = chunks_->take();
+        if (!future) return std::nullopt;
+        chunk_ = std::move(static_cast<detail::ChunkState<R>&>(*future).mutable_value());
+        at_ = 0;
+        chunks_->fill();
+      }
+    } catch (...) {
+      chunk_ = {};
+      at_ = 0;
+      chunks_->end();
+      throw;
+    }
+    return static_cast<value_type>(std::move(chunk_.values[at_++]));
+  }
   /// All that are left.
   std::vector<value_type> collect() {
     std::vector<value_type> values;
@@ -197,84 +313,9 @@ class MapResults {
   std::default_sentinel_t end() const { return {}; }
 
  private:
-  class Core {
-   public:
-    Core(const MPIPoolMapOptions& options, Submit submit)
-        : submit_(std::move(submit)),
-          deadline_(detail::deadline_after(options.timeout)),
-          most_(options.buffersize.value_or(std::numeric_limits<Index>::max())),
-          unordered_(options.unordered) {}
-    ~Core() { end(); }
-
-    void fill() {
-      while (submit_ && static_cast<Index>(submitted_.size()) < most_) {
-        ChunkFuture chunk = submit_();
-        if (!chunk) {
-          submit_ = nullptr;
-        } else {
-          if (unordered_) completions_.add(*chunk);
-          submitted_.push_back(std::move(chunk));
-        }
-      }
-    }
-
-    std::optional<value_type> next() {
-      try {
-        while (at_ == chunk_.values.size()) {
-          if (chunk_.failure) throw TaskError(*chunk_.failure);
-          if (!next_chunk()) return std::nullopt;
-        }
-      } catch (...) {
-        end();
-        throw;
-      }
-      return static_cast<value_type>(std::move(chunk_.values[at_++]));
-    }
-
-   private:
-    bool next_chunk() {
-      chunk_ = {};
-      at_ = 0;
-      fill();
-      if (submitted_.empty()) return false;
-      const ChunkFuture future = unordered_ ? take_any() : take_first();
-      future->wait_for_value(Duration::zero());
-      chunk_ = std::move(future->mutable_value());
-      fill();
-      return true;
-    }
-    ChunkFuture take_first() {
-      if (!submitted_.front()->wait_until(deadline_)) submitted_.front()->wait_for_value(Duration::zero());
-      ChunkFuture first = std::move(submitted_.front());
-      submitted_.pop_front();
-      return first;
-    }
-    ChunkFuture take_any() {
-      const detail::FutureState* const done = completions_.next(deadline_);
-      const auto at = std::find_if(submitted_.begin(), submitted_.end(),
-                                   [done](const ChunkFuture& chunk) { return chunk.get() == done; });
-      ChunkFuture taken = *at;
-      submitted_.erase(at);
-      return taken;
-    }
-    void end() {
-      submit_ = nullptr;
-      chunk_ = {};
-      at_ = 0;
-      for (const ChunkFuture& chunk : std::exchange(submitted_, {})) chunk->cancel();
-    }
-
-    Submit submit_;
-    std::optional<TimePoint> deadline_;
-    Index most_;
-    bool unordered_;
-    std::deque<ChunkFuture> submitted_;
-    detail::Completions completions_;
-    detail::Chunk<R> chunk_;
-    std::size_t at_ = 0;
-  };
-
-  std::unique_ptr<Core> core_;
+  std::unique_ptr<detail::ChunkQueue> chunks_;
+  detail::Chunk<R> chunk_;
+  std::size_t at_ = 0;
 };
 
 }  // namespace mpipe

@@ -19,7 +19,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <ranges>
+#include <tuple>
 #include <utility>
 
 namespace mpipe {
@@ -54,6 +54,12 @@ class MPICommExecutor {
   int exceptions_before_;
 };
 
+/// In a submitted function or an initializer: a communicator of all workers of the `MPICommExecutor`, without
+/// the root, ranked as in its communicator. For calls that all workers are in at the same time, such as an
+/// initializer with `bootup`; nobody sees to it that they are. It lives as long as the workers serve. Throws
+/// `Error` (not_supported) elsewhere. A rank alone, which works on a thread, gets a serial one.
+const Communicator& get_comm_workers();
+
 struct MPIPoolOptions {
   /// Use so many workers at most; as many as there are unless set. Those that the fewest executors use.
   std::optional<int> max_workers = {};
@@ -64,7 +70,7 @@ struct MPIPoolOptions {
 
 /// Calls functions on workers. Several may share the workers, which they use in turns. One thread: that which
 /// made the `MPICommExecutor`; others, and submitted functions, get an `Error` (not_supported). After
-/// `shutdown`, or the end of the scope, `submit`, `map` and `bootup` throw `Error` (bad_option).
+/// `shutdown`, the end of the scope, or a move, `submit`, `map` and `bootup` throw `Error` (bad_option).
 class MPIPoolExecutor {
  public:
   /// On the root only: throws `Error` (not_supported) on others, and `Error` (bad_option) for options that
@@ -82,34 +88,31 @@ class MPIPoolExecutor {
   template <class F, class... Args>
   Future<TaskResult<F, Args...>> submit(F&& function, const Args&... args) {
     using R = TaskResult<F, Args...>;
-    auto state = std::make_shared<detail::TaskState<R>>(driver());
+    auto state = std::make_shared<detail::TaskState<R>>(channel(handle_));
     submit_task(*handle_, task(std::forward<F>(function), args...), state);
     return Future<R>(std::move(state));
   }
 
   /// `function` of the first elements of all ranges, of the second, and so on to the end of the shortest.
   /// Without a buffersize all are read and submitted in this call.
-  template <class F, std::ranges::input_range... Ranges>
+  template <class F, detail::ArgumentRange... Ranges>
   auto map(const MPIPoolMapOptions& options, F function, Ranges&&... ranges) {
-    using Source = detail::ZipSource<std::views::all_t<Ranges>...>;
-    using Types = detail::CallTypes<F, std::ranges::range_value_t<Ranges>...>;
-    return map_source<Types>(options, function,
-                             std::make_shared<Source>(std::views::all(std::forward<Ranges>(ranges))...));
+    using Types = detail::CallTypes<F, detail::ArgumentOf<Ranges>...>;
+    return map_source<Types, detail::ZipSource<Ranges...>>(options, function,
+                                                           std::forward<Ranges>(ranges)...);
   }
-  template <class F, std::ranges::input_range... Ranges>
+  template <class F, detail::ArgumentRange... Ranges>
   auto map(F function, Ranges&&... ranges) {
     return map(MPIPoolMapOptions{}, function, std::forward<Ranges>(ranges)...);
   }
 
   /// `function` of the elements of each tuple (or pair, or std::array) of a range.
-  template <class F, std::ranges::input_range Range>
+  template <class F, detail::ArgumentRange Range>
   auto starmap(const MPIPoolMapOptions& options, F function, Range&& tuples) {
-    using Source = detail::TupleSource<std::views::all_t<Range>>;
-    using Types = typename TupleTypes<F, std::ranges::range_value_t<Range>>::type;
-    return map_source<Types>(options, function,
-                             std::make_shared<Source>(std::views::all(std::forward<Range>(tuples))));
+    using Types = typename TupleTypes<F, detail::ArgumentOf<Range>>::type;
+    return map_source<Types, detail::TupleSource<Range>>(options, function, std::forward<Range>(tuples));
   }
-  template <class F, std::ranges::input_range Range>
+  template <class F, detail::ArgumentRange Range>
   auto starmap(F function, Range&& tuples) {
     return starmap(MPIPoolMapOptions{}, function, std::forward<Range>(tuples));
   }
@@ -120,7 +123,7 @@ class MPIPoolExecutor {
   /// Nothing can be submitted any more. Futures stay valid. With `wait` returns when all tasks are done; with
   /// `cancel_futures` those that were not handed out are cancelled. May be called again.
   void shutdown(bool wait = true, bool cancel_futures = false);
-  /// Workers that it uses; 0 after `shutdown`.
+  /// Workers that it uses; 0 after `shutdown`, and where it is broken.
   int num_workers() const;
 
  private:
@@ -131,29 +134,52 @@ class MPIPoolExecutor {
     using type = detail::CallTypes<F, std::tuple_element_t<K, Tuple>...>;
   };
 
+  /// Submits chunks of `F` as long as `Source` has arguments.
   template <class Types, class F, class Source>
-  auto map_source(const MPIPoolMapOptions& options, F function, std::shared_ptr<Source> source) {
-    using Parameters = typename Types::Parameters;
-    using R = typename Types::Result;
+  class Submitter final : public detail::ChunkSubmitter {
+   public:
+    template <class... Ranges>
+    Submitter(std::shared_ptr<detail::PoolHandle> handle, F function, Index chunksize, Ranges&&... ranges)
+        : handle_(std::move(handle)),
+          function_(std::move(function)),
+          source_(std::forward<Ranges>(ranges)...),
+          chunksize_(chunksize) {}
+
+    std::shared_ptr<detail::FutureState> submit() override {
+      using Parameters = typename Types::Parameters;
+      using R = typename Types::Result;
+      if (source_.at_end()) return nullptr;
+      std::uint32_t count = 0;
+      Task chunk =
+          detail::make_task<F>(&detail::invoke_chunk<F, Parameters, R>, function_, [&](ByteWriter& out) {
+            count = detail::put_chunk<Parameters>(out, source_, submitted_, chunksize_);
+          });
+      chunk.set_elements(submitted_, count);
+      submitted_ += count;
+      auto state = std::make_shared<detail::ChunkState<R>>(channel(handle_), count);
+      submit_task(*handle_, std::move(chunk), state);
+      return state;
+    }
+
+   private:
+    std::shared_ptr<detail::PoolHandle> handle_;
+    F function_;
+    Source source_;
+    Index chunksize_;
+    Index submitted_ = 0;
+  };
+
+  template <class Types, class Source, class F, class... Ranges>
+  auto map_source(const MPIPoolMapOptions& options, F function, Ranges&&... ranges) {
     detail::check_map_options(options);
-    check_open(*handle_);
-    const auto submit = [handle = handle_, function, source, chunksize = options.chunksize]() ->
-        typename MapResults<R>::ChunkFuture {
-          if (source->at_end()) return nullptr;
-          std::uint32_t count = 0;
-          Task chunk = detail::make_task<F>(
-              &detail::invoke_chunk<F, Parameters, R>, function,
-              [&](ByteWriter& out) { count = detail::put_chunk<Parameters>(out, *source, chunksize); });
-          auto state = std::make_shared<detail::ChunkState<R>>(driver(*handle), count);
-          submit_task(*handle, std::move(chunk), state);
-          return state;
-        };
-    return MapResults<R>(options, submit);
+    channel(handle_);
+    return MapResults<typename Types::Result>(
+        options, std::make_unique<Submitter<Types, F, Source>>(
+                     handle_, std::move(function), options.chunksize, std::forward<Ranges>(ranges)...));
   }
 
-  detail::FutureDriver* driver() const { return driver(*handle_); }
-  static detail::FutureDriver* driver(detail::PoolHandle& handle);
-  static void check_open(const detail::PoolHandle& handle);
+  /// Where to submit. Throws `Error` (bad_option) for an executor that was shut down or moved from.
+  static detail::TaskChannel* channel(const std::shared_ptr<detail::PoolHandle>& handle);
   static void submit_task(detail::PoolHandle& handle, Task task, std::shared_ptr<detail::FutureState> state);
 
   std::shared_ptr<detail::PoolHandle> handle_;  ///< null when moved from

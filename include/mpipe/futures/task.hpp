@@ -10,9 +10,10 @@
 #include <mpipe/base/bytes.hpp>
 #include <mpipe/data/codec.hpp>
 
-#include <functional>
+#include <string>
 #include <tuple>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 namespace mpipe {
@@ -227,6 +228,20 @@ void put_arguments(std::tuple<P...>*, ByteWriter& out, const Args&... args) {
 
 using AnyFunction = void (*)();
 
+/// What a task calls, for people.
+struct TaskName {
+  const std::type_info* type = &typeid(void);  ///< of the callable
+  AnyFunction target = nullptr;
+  Index first = 0;  ///< of the elements of a map
+  Index count = 0;  ///< 0: it is of no map
+
+  /// `mul(int, int)`, `elements 20 to 29 of a map of mul(int, int)`.
+  std::string text() const;
+};
+
+/// Notes what this thread calls next, which is told if the process crashes in it.
+void note_running(const TaskName& name);
+
 /// What a worker has of a task.
 struct TaskInput {
   AnyFunction target = nullptr;  ///< the function, where a function pointer was submitted
@@ -270,6 +285,7 @@ void invoke_task(const TaskInput& input, Bytes& result) {
   ByteReader reader = task_reader(input.arguments);
   auto stored = TupleReader<typename StoredTuple<Parameters>::type>::read(reader);
   reader.expect_end();
+  note_running({.type = &typeid(F), .target = input.target});
   with_callable<F>(input, [&](F& function) {
     if constexpr (std::is_void_v<Result>) {
       call_stored(function, types, stored);
@@ -289,16 +305,21 @@ inline constexpr std::size_t kCallHeaderBytes = 32;
 class Task {
  public:
   /// `message`: room for the header, then the arguments. Throws `Error` (too_large) beyond 1 GiB.
-  Task(detail::TaskInvoker code, detail::AnyFunction function, Bytes message);
+  Task(detail::TaskInvoker code, detail::TaskName name, Bytes message);
 
   // For executors.
   detail::TaskInvoker invoker() const { return invoker_; }
-  detail::AnyFunction target() const { return target_; }
+  detail::AnyFunction target() const { return name_.target; }
+  const detail::TaskName& name() const { return name_; }
+  void set_elements(Index first, Index count) {
+    name_.first = first;
+    name_.count = count;
+  }
   Bytes& message() { return message_; }
 
  private:
   detail::TaskInvoker invoker_;
-  detail::AnyFunction target_;
+  detail::TaskName name_;
   Bytes message_;
 };
 
@@ -312,9 +333,9 @@ Task make_task(TaskInvoker invoker, [[maybe_unused]] const F& function, const Pu
   message.resize(kCallHeaderBytes);
   ByteWriter out(message);
   put(out);
-  AnyFunction target = nullptr;
-  if constexpr (FunctionPointer<F>) target = reinterpret_cast<AnyFunction>(function);
-  return Task(invoker, target, std::move(message));
+  TaskName name{.type = &typeid(F)};
+  if constexpr (FunctionPointer<F>) name.target = reinterpret_cast<AnyFunction>(function);
+  return Task(invoker, name, std::move(message));
 }
 
 }  // namespace detail
