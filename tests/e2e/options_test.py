@@ -129,7 +129,7 @@ class Options(AppTest):
 
     def test_not_there_yet_is_refused(self):
         flags = ["--explain", "--survive"]
-        valued = ["--deadline", "--trace", "--pilot", "--for-ranks"]
+        valued = ["--trace", "--pilot", "--for-ranks"]
         for arguments in [[flag] for flag in flags] + [[option, "1"] for option in valued]:
             with self.subTest(arguments=arguments):
                 self.refused("map", "grid.yaml", *arguments, words=["not supported by this version"])
