@@ -25,8 +25,8 @@ constexpr std::string_view kFunctionLater[] = {"command", "returns", "timeout", 
 
 constexpr std::string_view kResources[] = {"ranks", "threads", "gpus", "memory", "time"};
 
-constexpr std::string_view kInput[] = {"data", "linspace", "arange", "geomspace", "random",  "csv",
-                                       "json", "hdf5",     "npy",    "column",    "columns", "dataset"};
+constexpr std::string_view kInput[] = {"data", "linspace", "arange", "geomspace", "random",  "csv",   "json",
+                                       "hdf5", "npy",      "column", "columns",   "dataset", "dtype", "raw"};
 constexpr std::string_view kRandom[] = {"uniform", "normal", "n", "seed"};
 
 std::vector<std::string_view> keys_of_map() {
