@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Maps parts of files into memory, and notices when the file is no longer the one it was.
+// Reads parts of files piece by piece, and notices when the file is no longer the one it was.
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/value.hpp>
 
 #include <fmt/format.h>
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -24,11 +24,11 @@ namespace {
 /// An open file that is closed at the end.
 class OpenFile {
  public:
-  explicit OpenFile(const std::string& path)
-      : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  explicit OpenFile(std::string path)
+      : path_(std::move(path)), descriptor_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
     if (descriptor_ < 0)
-      refuse(path, fmt::format("cannot be opened here: {}. All ranks need to see it, under this path.",
-                               std::strerror(errno)));
+      refuse(path_, fmt::format("cannot be opened here: {}. All ranks need to see it, under this path.",
+                                std::strerror(errno)));
   }
   ~OpenFile() { ::close(descriptor_); }
   OpenFile(const OpenFile&) = delete;
@@ -43,7 +43,7 @@ class OpenFile {
   }
 
  private:
-  const std::string& path_;
+  std::string path_;
   int descriptor_;
 };
 
@@ -55,14 +55,64 @@ FileStretch stretch_of(const struct stat& status, const std::string& path, std::
 }
 
 /// Compares the open file, not whatever its path leads to a moment later, so that the file that was checked
-/// is the one that gets mapped.
+/// is the one that is read.
 void check_same(const OpenFile& file, const FileStretch& stretch) {
   if (stretch_of(file.status(), stretch.path, stretch.offset, stretch.size) != stretch)
     refuse(
         stretch.path,
-        "was changed after this run began to read it, or is another one on this host. Leave inputs as they "
-        "are while a run needs them.");
+        "was changed after this run began to read it, or is another one on this host (values of both would "
+        "be mixed). Leave inputs as they are while a run needs them, then start again.");
 }
+
+/// The values of a stretch. The bytes are copied and not mapped, since a mapping changes when somebody writes
+/// to the file, and ends the program when somebody cuts it.
+class FileSource final : public ArraySource {
+ public:
+  FileSource(FileStretch stretch, std::size_t element_bytes)
+      : stretch_(std::move(stretch)), file_(stretch_.path), element_bytes_(element_bytes) {
+    mpipe::check_same(file_, stretch_);
+  }
+
+  const FileStretch& stretch() const { return stretch_; }
+  Index piece() const override {
+    constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
+    return static_cast<Index>(std::max<std::size_t>(1, kPieceBytes / element_bytes_));
+  }
+  void read(IndexRange elements, std::byte* to) const override {
+    std::uint64_t at = stretch_.offset + static_cast<std::uint64_t>(elements.begin) * element_bytes_;
+    std::size_t left = static_cast<std::size_t>(elements.size()) * element_bytes_;
+    while (left > 0) {
+      const ssize_t count = ::pread(file_.descriptor(), to, left, static_cast<off_t>(at));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) refuse(stretch_.path, fmt::format("cannot be read: {}.", std::strerror(errno)));
+      if (count == 0) refuse(stretch_.path, "was cut while this run read it. Restore it, then start again.");
+      to += count;
+      at += static_cast<std::uint64_t>(count);
+      left -= static_cast<std::size_t>(count);
+    }
+    // Only now: a file that has not changed until here had not changed when the bytes were copied either.
+    mpipe::check_same(file_, stretch_);
+  }
+  /// A file that was removed stays as long as it is open, and so is still the same. Another one in its place
+  /// is not.
+  void check_same() const override {
+    mpipe::check_same(file_, stretch_);
+    struct stat now {};
+    if (::stat(stretch_.path.c_str(), &now) != 0) return;
+    const struct stat read = file_.status();
+    if (now.st_ino != read.st_ino || now.st_dev != read.st_dev)
+      refuse(
+          stretch_.path,
+          "was replaced by another file while this run read it (the results are of the former one). Put that "
+          "back, or start a new run.");
+    stretch_.check_same();
+  }
+
+ private:
+  FileStretch stretch_;
+  OpenFile file_;
+  std::size_t element_bytes_;
+};
 
 }  // namespace
 
@@ -80,20 +130,16 @@ FileStretch FileStretch::of(const std::string& path, std::uint64_t offset, std::
 
 void FileStretch::check_same() const { mpipe::check_same(OpenFile(path), *this); }
 
-std::shared_ptr<const std::byte[]> FileStretch::map() const {
-  const OpenFile file(path);
-  mpipe::check_same(file, *this);
-  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  // A mapping begins at a page, and so perhaps before the stretch; it is unmapped as a whole. It outlives the
-  // descriptor, which is closed at the end of this function.
-  const std::uint64_t before = offset % page;
-  const std::size_t length = before + size;
-  void* const memory =
-      ::mmap(nullptr, length, PROT_READ, MAP_SHARED, file.descriptor(), static_cast<off_t>(offset - before));
-  if (memory == MAP_FAILED)
-    refuse(path, fmt::format("cannot be mapped into memory: {}.", std::strerror(errno)));
-  return {static_cast<const std::byte*>(memory) + before,
-          [memory, length](const std::byte*) { ::munmap(memory, length); }};
+Value Value::from_file(const ElementType& type, Shape shape, FileStretch stretch) {
+  const auto count = static_cast<std::uint64_t>(element_count(shape));
+  if (!type.fixed_size() || stretch.size % type.size != 0 || stretch.size / type.size != count)
+    throw Bug("Value::from_file: the bytes do not fit the shape");
+  return from_source(type, std::move(shape), std::make_shared<FileSource>(std::move(stretch), type.size));
+}
+
+const FileStretch* Value::file() const {
+  const auto* const source = dynamic_cast<const FileSource*>(this->source());
+  return source == nullptr ? nullptr : &source->stretch();
 }
 
 }  // namespace mpipe

@@ -6,9 +6,11 @@
 
 #include "core/api/text.hpp"
 #include "data/api/input_file.hpp"
+#include "data/hdf5_storage.hpp"
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cstring>
 
 namespace mpipe::detail {
@@ -80,12 +82,33 @@ std::string fixed_text(const char* raw, std::size_t size, H5T_str_t padding) {
 
 }  // namespace
 
+template <class Action>
+void Hdf5Dataset::naming_dataset(const Action& action) const {
+  try {
+    action();
+  } catch (const Error& error) {
+    refuse(fmt::format("has {}", error.what()));
+  }
+}
+
 /// The file is opened before the dataset and, as members are destroyed in reverse order, closed after it.
-Hdf5Dataset::Hdf5Dataset(std::filesystem::path file, std::string name)
+Hdf5Dataset::Hdf5Dataset(std::filesystem::path file, std::string name, bool raw, int depth)
     : path_(std::move(file)),
       name_(std::move(name)),
       file_(open_file(), H5Fclose),
-      id_(open_dataset(), H5Dclose) {}
+      id_(open_dataset(H5P_DEFAULT), H5Dclose) {
+  if (H5Pget_external_count(creation()) > 0) {
+    // An open dataset keeps the folder in which its files are searched, so it is closed and opened again.
+    const H5Handle access = external_access(*this);
+    id_ = H5Handle();
+    id_ = H5Handle(open_dataset(access), H5Dclose);
+  }
+  check_storage(*this, depth);
+  check_values(*this, raw);
+  const ElementType* const stored = stored_type();
+  if (stored != nullptr)
+    naming_dataset([&] { decoding_ = raw ? Hdf5Decoding(*stored) : Hdf5Decoding(id_, *stored); });
+}
 
 hid_t Hdf5Dataset::open_file() const {
   // HDF5 would describe a missing file or a directory in terms of its own drivers. This says what is wrong
@@ -99,12 +122,38 @@ hid_t Hdf5Dataset::open_file() const {
   return file;
 }
 
-hid_t Hdf5Dataset::open_dataset() const {
-  const hid_t dataset = H5Dopen2(file_, name_.c_str(), H5P_DEFAULT);
-  if (dataset < 0)
-    refuse_file(path_,
-                fmt::format("has no dataset '{}' that can be opened: {}.", printable(name_, 200), reason()));
-  return dataset;
+hid_t Hdf5Dataset::open_dataset(hid_t access) const {
+  const hid_t dataset = H5Dopen2(file_, name_.c_str(), access);
+  if (dataset >= 0) return dataset;
+  const std::string why = reason();  // the next call of HDF5 would forget it
+  const std::string link = dangling_link();
+  if (!link.empty()) refuse_file(path_, link);
+  refuse_file(path_, fmt::format("has no dataset '{}' that can be opened: {}. {}", printable(name_, 200), why,
+                                 absent_output(file_, name_)));
+}
+
+/// Which link on the way to the dataset leads nowhere; empty when it is no link that is wrong.
+std::string Hdf5Dataset::dangling_link() const {
+  for (std::size_t end = name_.find('/', 1);; end = name_.find('/', end + 1)) {
+    const std::string part = name_.substr(0, end);
+    H5L_info_t info;
+    if (H5Lget_info(file_, part.c_str(), &info, H5P_DEFAULT) < 0) return {};
+    if (info.type != H5L_TYPE_HARD && H5Oexists_by_name(file_, part.c_str(), H5P_DEFAULT) <= 0) {
+      std::vector<char> target(info.u.val_size + 1);
+      if (H5Lget_val(file_, part.c_str(), target.data(), info.u.val_size, H5P_DEFAULT) < 0) return {};
+      const char* file = "";
+      const char* object = target.data();
+      if (info.type == H5L_TYPE_EXTERNAL &&
+          H5Lunpack_elink_val(target.data(), info.u.val_size, nullptr, &file, &object) < 0)
+        return {};
+      return fmt::format(
+          "has the link '{}', which leads to '{}'{}, and that is not there. Restore it, or name another "
+          "dataset.",
+          printable(part, 200), printable(object, 200),
+          *file == '\0' ? "" : fmt::format(" in the file '{}'", printable(file, 200)));
+    }
+    if (end == std::string::npos) return {};
+  }
 }
 
 void Hdf5Dataset::refuse(const std::string& problem) const {
@@ -112,6 +161,16 @@ void Hdf5Dataset::refuse(const std::string& problem) const {
 }
 
 void Hdf5Dataset::refuse_unread() const { refuse(fmt::format("cannot be read: {}.", reason())); }
+
+bool Hdf5Dataset::is_in_one_file() const {
+  const H5Handle made = creation();
+  std::array<char, 4096> own{};
+  std::array<char, 4096> opened{};
+  // An external link leads to a dataset of another file.
+  return H5Pget_layout(made) != H5D_VIRTUAL && H5Pget_external_count(made) == 0 &&
+         H5Fget_name(id_, own.data(), own.size()) >= 0 &&
+         H5Fget_name(file_, opened.data(), opened.size()) >= 0 && own == opened;
+}
 
 Shape Hdf5Dataset::shape() const {
   const H5Handle space(check(H5Dget_space(id_)), H5Sclose);
@@ -132,7 +191,9 @@ Shape Hdf5Dataset::shape() const {
   return shape;
 }
 
-const ElementType* Hdf5Dataset::number_type() const {
+const ElementType* Hdf5Dataset::number_type() const { return decoding_ ? &decoding_->type() : nullptr; }
+
+const ElementType* Hdf5Dataset::stored_type() const {
   const H5Handle type = this->type();
   const std::size_t size = H5Tget_size(type);
   switch (check(H5Tget_class(type))) {
@@ -187,30 +248,27 @@ H5Handle Hdf5Dataset::complex_memory_type(hid_t part) const {
   return type;
 }
 
-/// Only what lies in the file as it would lie in memory can be mapped: in one piece, in this file, in the
-/// byte order and type of this machine, and aligned for the type. Booleans are left out, as each of their
-/// bytes has to be checked.
+/// Only what lies in the file as it would lie in memory is read without HDF5: in one piece, in the byte order and
+/// type of this machine. Booleans are left out, as each of their bytes has to be checked.
 std::optional<FileStretch> Hdf5Dataset::stretch(const ElementType& element, const Shape& shape) const {
-  if (element.kind == Kind::boolean) return std::nullopt;
-  const H5Handle creation(check(H5Dget_create_plist(id_)), H5Pclose);
-  if (H5Pget_layout(creation) != H5D_CONTIGUOUS || H5Pget_external_count(creation) != 0 ||
-      check(H5Tequal(type(), memory_type(element))) == 0)
+  if (element.kind == Kind::boolean || decoding_->changes()) return std::nullopt;
+  if (H5Pget_layout(creation()) != H5D_CONTIGUOUS || check(H5Tequal(type(), memory_type(element))) == 0)
     return std::nullopt;
   // A dataset that was created and never written has no place in the file yet.
   const haddr_t offset = H5Dget_offset(id_);
-  if (offset == HADDR_UNDEF || offset % element.size != 0) return std::nullopt;
+  if (offset == HADDR_UNDEF) return std::nullopt;
   return FileStretch::of(path_, offset, array_bytes(shape, element.size));
 }
 
 Index Hdf5Dataset::chunk_rows() const {
-  const H5Handle creation(check(H5Dget_create_plist(id_)), H5Pclose);
-  if (H5Pget_layout(creation) != H5D_CHUNKED) return 1;
+  const H5Handle made = creation();
+  if (H5Pget_layout(made) != H5D_CHUNKED) return 1;
   std::vector<hsize_t> chunk(H5S_MAX_RANK);
-  check(H5Pget_chunk(creation, H5S_MAX_RANK, chunk.data()));
+  check(H5Pget_chunk(made, H5S_MAX_RANK, chunk.data()));
   return static_cast<Index>(chunk.front());  // at most 2^32 - 1, and not 0
 }
 
-void Hdf5Dataset::read_rows(IndexRange rows, const Shape& shape, const ElementType& element, void* to) const {
+void Hdf5Dataset::read_rows(IndexRange rows, const Shape& shape, std::byte* to) const {
   std::vector<hsize_t> start(shape.size(), 0);
   std::vector<hsize_t> extents(shape.begin(), shape.end());
   start.front() = static_cast<hsize_t>(rows.begin);
@@ -219,15 +277,33 @@ void Hdf5Dataset::read_rows(IndexRange rows, const Shape& shape, const ElementTy
   check(H5Sselect_hyperslab(from, H5S_SELECT_SET, start.data(), nullptr, extents.data(), nullptr));
   const H5Handle memory(check(H5Screate_simple(static_cast<int>(shape.size()), extents.data(), nullptr)),
                         H5Sclose);
-  check(H5Dread(id_, memory_type(element), memory, from, H5P_DEFAULT, to));
+  const Index row = element_count({shape.begin() + 1, shape.end()});
+  read(memory, from, {rows.begin * row, rows.end * row}, to);
 }
 
-void Hdf5Dataset::read_numbers(const ElementType& element, std::byte* to, Index count) const {
-  check(H5Dread(id_, memory_type(element), H5S_ALL, H5S_ALL, H5P_DEFAULT, to));
-  if (element.kind != Kind::boolean) return;
+void Hdf5Dataset::read_numbers(std::byte* to, Index count) const {
+  read(H5S_ALL, H5S_ALL, {0, count}, to);
+  if (stored_type()->kind != Kind::boolean) return;
   // HDF5 hands over the bytes of an enumeration without looking at them.
   for (Index k = 0; k < count; ++k)
     if (to[k] > std::byte{1}) refuse("has a boolean that is neither 0 nor 1.");
+}
+
+/// `elements` are the numbers of what is read, in C order.
+void Hdf5Dataset::read(hid_t memory, hid_t from, IndexRange elements, std::byte* to) const {
+  const ElementType& stored = *stored_type();
+  const bool decodes = decoding_->changes();
+  std::vector<std::byte> bytes(decodes ? static_cast<std::size_t>(elements.size()) * stored.size : 0);
+  check(H5Dread(id_, memory_type(stored), memory, from, H5P_DEFAULT, decodes ? bytes.data() : to));
+  if (decodes) naming_dataset([&] { decoding_->decode(bytes.data(), elements, to); });
+}
+
+bool Hdf5Dataset::has_characters() const {
+  const H5Handle type = this->type();
+  if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) > 0 || H5Tget_size(type) != 1)
+    return false;
+  // A terminated text of one byte would be empty, so these are characters; of others the labels of axes tell.
+  return H5Tget_strpad(type) == H5T_STR_NULLTERM || H5Aexists(id_, "DIMENSION_LIST") > 0;
 }
 
 std::size_t Hdf5Dataset::text_size() const {

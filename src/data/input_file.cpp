@@ -33,6 +33,10 @@ void refuse_file(const fs::path& file, const std::string& problem) {
 std::ifstream open_input_file(const fs::path& file) {
   std::error_code ignored;
   const fs::file_status status = fs::status(file, ignored);
+  if (!fs::exists(status) && fs::is_symlink(fs::symlink_status(file, ignored)))
+    refuse_file(file,
+                fmt::format("is a link to '{}', and there is no such file. Restore it, or correct the path.",
+                            fs::read_symlink(file, ignored).string()));
   if (!fs::exists(status))
     refuse_file(file, "is not there (paths of inputs are relative to the document). Correct the path.");
   if (!fs::is_regular_file(status))

@@ -131,7 +131,6 @@ void Value::swap(Value& other) noexcept {
   std::swap(inline_, other.inline_);
   std::swap(bytes_, other.bytes_);
   std::swap(offsets_, other.offsets_);
-  std::swap(file_, other.file_);
   std::swap(lazy_, other.lazy_);
 }
 
@@ -174,14 +173,6 @@ Value Value::from_bytes(const ElementType& type, Shape shape, std::shared_ptr<co
   Value value(type, std::move(shape));
   value.byte_size_ = static_cast<std::size_t>(value.count_) * type.size;
   value.bytes_ = std::move(bytes);
-  return value;
-}
-
-Value Value::from_file(const ElementType& type, Shape shape, FileStretch stretch) {
-  Value value = from_bytes(type, std::move(shape), stretch.map());
-  if (stretch.size % type.size != 0 || stretch.size / type.size != static_cast<std::size_t>(value.count_))
-    throw Bug("Value::from_file: the bytes do not fit the shape");
-  value.file_ = std::make_shared<const FileStretch>(std::move(stretch));
   return value;
 }
 
@@ -229,27 +220,19 @@ bool always_fits(const ElementType& from, const ElementType& to) {
   return widens(from, to) && (to.is_integer() || !from.is_integer() || from.size < sizeof(std::int64_t));
 }
 
-/// The values of another array as another type.
+/// The values of another array, which has a source, as another type.
 class ConvertedSource final : public ArraySource {
  public:
   ConvertedSource(Value value, const ElementType& type) : value_(std::move(value)), type_(type) {}
-  Index piece() const override {
-    constexpr Index kPiece = 1 << 16;
-    return value_.source() != nullptr ? value_.source()->piece() : kPiece;
-  }
+  Index piece() const override { return value_.source()->piece(); }
   void read(IndexRange elements, std::byte* to) const override {
-    const std::size_t size = value_.type().size;
-    const std::size_t bytes = static_cast<std::size_t>(elements.size()) * size;
-    Bytes read;  // what was read only to be converted is not kept
-    if (value_.source() != nullptr) {
-      read.resize(bytes);
-      value_.source()->read(elements, read.data());
-    }
-    const std::byte* from =
-        read.empty() ? value_.data() + static_cast<std::size_t>(elements.begin) * size : read.data();
-    const Value piece = Value::copy_of(value_.type(), {elements.size()}, {from, bytes}).converted(type_);
+    // What is read only to be converted is not kept.
+    Bytes read(static_cast<std::size_t>(elements.size()) * value_.type().size);
+    value_.source()->read(elements, read.data());
+    const Value piece = Value::copy_of(value_.type(), {elements.size()}, read).converted(type_);
     std::memcpy(to, piece.data(), piece.byte_size());
   }
+  void check_same() const override { value_.source()->check_same(); }
 
  private:
   Value value_;
@@ -266,7 +249,7 @@ Value Value::converted(const ElementType& type) const {
                             type.name));
   // An array that is not in memory stays out of it when it is converted, but only if no value can be refused:
   // else the error would come up in the middle of a run, far from the input that is wrong.
-  if (count_ > 0 && (file_ || lazy_) && always_fits(*type_, type))
+  if (count_ > 0 && lazy_ && always_fits(*type_, type))
     return from_source(type, shape_, std::make_shared<ConvertedSource>(*this, type));
   return visit_numeric(type_->kind, [&](auto* from) {
     return visit_numeric(type.kind, [&](auto* to) {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
 
 namespace mpipe {
@@ -46,6 +47,7 @@ SourceText::SourceText(std::string name, std::string text, fs::path folder)
     if (text_[k] == '\n') lines_.push_back(k + 1);
   // The checks come last: they refuse with a place, for which the beginnings of the lines are needed.
   check_encoding();
+  if (is_json()) join_surrogates();
   check_structure();
 }
 
@@ -94,6 +96,62 @@ void SourceText::check_encoding() const {
               static_cast<unsigned char>(text_[at])));
     at += length;
   }
+}
+
+bool SourceText::is_json() const {
+  const std::size_t first = text_.find_first_not_of(" \t\r\n");
+  return first != std::string::npos && std::string_view("{[\"").find(text_[first]) != std::string_view::npos;
+}
+
+/// JSON writes a character beyond U+FFFF as two escapes of four digits each. The parser, which is one of YAML, knows
+/// one of eight digits instead. It is two characters shorter; spaces behind the text make up for them, so that
+/// everything else stays in its place.
+void SourceText::join_surrogates() {
+  std::string joined;
+  joined.reserve(text_.size());
+  bool quoted = false;
+  std::size_t gap = 0;
+  for (std::size_t at = 0; at < text_.size();) {
+    std::size_t length = quoted && text_[at] == '\\' ? 2 : 1;
+    const std::uint32_t character = length == 2 ? surrogate_pair(at) : 0;
+    if (character != 0) {
+      length = 12;
+      joined += fmt::format("\\U{:08x}", character);
+      gap += 2;
+    } else {
+      joined.append(text_, at, length);
+    }
+    if (text_[at] == '"') {
+      quoted = !quoted;
+      joined.append(gap, ' ');
+      gap = 0;
+    }
+    at += length;
+  }
+  text_ = std::move(joined);
+}
+
+/// The character of the two escapes at `at`; 0 when there is another escape. Refuses one without the other.
+std::uint32_t SourceText::surrogate_pair(std::size_t at) const {
+  constexpr std::uint32_t kFirst = 0xD800;   // of those that come first in a pair
+  constexpr std::uint32_t kSecond = 0xDC00;  // of those that come second
+  constexpr std::uint32_t kEnd = 0xE000;
+  const auto code = [&](std::size_t escape) -> std::uint32_t {
+    const std::string_view text = std::string_view(text_).substr(std::min(escape, text_.size()), 6);
+    std::uint32_t number = 0;
+    const char* const end = text.data() + text.size();
+    const bool is_escape = text.size() == 6 && text.starts_with("\\u");
+    return is_escape && std::from_chars(text.data() + 2, end, number, 16).ptr == end ? number : 0;
+  };
+  const std::uint32_t first = code(at);
+  const std::uint32_t second = code(at + 6);
+  if (first < kFirst || first >= kEnd) return 0;
+  if (first >= kSecond || second < kSecond || second >= kEnd)
+    refuse(at, fmt::format(
+                   "the escape {} is half of a character (a surrogate), and the other half is missing. Write "
+                   "both, or the character itself.",
+                   text_.substr(at, 6)));
+  return 0x10000 + ((first - kFirst) << 10U) + (second - kSecond);
 }
 
 void SourceText::check_structure() const {

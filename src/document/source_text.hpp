@@ -6,6 +6,7 @@
 #include <mpipe/document/document.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,10 +35,14 @@ class SourceText {
   const std::string& name() const { return name_; }
   const std::string& text() const { return text_; }
   const std::filesystem::path& folder() const { return folder_; }
+  /// It begins as JSON does.
+  bool is_json() const;
   Place place(std::size_t offset) const;
 
  private:
   void check_encoding() const;
+  void join_surrogates();
+  std::uint32_t surrogate_pair(std::size_t at) const;
   void check_structure() const;
   [[noreturn]] void refuse(std::size_t offset, const std::string& problem) const;
 

@@ -35,7 +35,8 @@ double ValueBuilder::exact_double(std::int64_t item) {
 }
 
 void ValueBuilder::refuse_mixture(Kind kind) const {
-  static constexpr const char* kNames[] = {"nothing", "a number", "a number", "true or false", "a text"};
+  static constexpr const char* kNames[] = {"nothing",  "a number",      "a number",
+                                           "a number", "true or false", "a text"};
   throw Error(Category::bad_document,
               fmt::format("{} stands among values of another kind (the first is {}). Give values of one "
                           "kind; texts that look "
@@ -51,6 +52,7 @@ void ValueBuilder::become(Kind kind) {
 }
 
 void ValueBuilder::add_integer(std::int64_t item) {
+  if (kind_ == Kind::complex) return add_complex(std::complex(exact_double(item)));
   if (kind_ == Kind::number) {
     numbers_.push_back(exact_double(item));
     return;
@@ -60,6 +62,7 @@ void ValueBuilder::add_integer(std::int64_t item) {
 }
 
 void ValueBuilder::add_number(double item) {
+  if (kind_ == Kind::complex) return add_complex(std::complex(item));
   // The first number with a decimal point makes floating point numbers of all integers before it, of each
   // exactly or not at all.
   if (kind_ == Kind::integer) {
@@ -70,6 +73,16 @@ void ValueBuilder::add_number(double item) {
   }
   become(Kind::number);
   numbers_.push_back(item);
+}
+
+void ValueBuilder::add_complex(std::complex<double> item) {
+  for (const std::int64_t integer : integers_) complexes_.emplace_back(exact_double(integer));
+  complexes_.insert(complexes_.end(), numbers_.begin(), numbers_.end());
+  integers_ = {};
+  numbers_ = {};
+  if (kind_ == Kind::integer || kind_ == Kind::number) kind_ = Kind::complex;
+  become(Kind::complex);
+  complexes_.push_back(item);
 }
 
 void ValueBuilder::add(Scalar item) {
@@ -100,6 +113,8 @@ Value ValueBuilder::finish(Shape shape) && {
       return array_of<std::int64_t, std::int64_t>(integers_, std::move(shape));
     case Kind::number:
       return array_of<double, double>(numbers_, std::move(shape));
+    case Kind::complex:
+      return array_of<std::complex<double>, std::complex<double>>(complexes_, std::move(shape));
     case Kind::boolean:
       return array_of<std::uint8_t, bool>(booleans_, std::move(shape));
     case Kind::text:

@@ -99,6 +99,10 @@ Scalar Yaml::scalar() const {
   if (is_one_of(text, {".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"})) return kInfinity;
   if (is_one_of(text, {"-.inf", "-.Inf", "-.INF"})) return -kInfinity;
   if (is_one_of(text, {".nan", ".NaN", ".NAN"})) return std::numeric_limits<double>::quiet_NaN();
+  // In JSON they are no texts, which have quotes there.
+  if (text == "Infinity" && source().is_json()) return kInfinity;
+  if (text == "-Infinity" && source().is_json()) return -kInfinity;
+  if (text == "NaN" && source().is_json()) return std::numeric_limits<double>::quiet_NaN();
   return self.text;
 }
 

@@ -172,6 +172,11 @@ class TreeBuilder final : public YAML::EventHandler {
     for (std::size_t k = 0; k < map.children.size(); k += 2) {
       const YamlNode& key = tree_.nodes_[map.children[k]];
       if (key.kind != YamlNode::Kind::scalar) refuse(key.offset, "a key must be a text.");
+      if (key.plain && key.text == "<<")
+        refuse(key.offset,
+               "merge keys (<<) are no part of YAML 1.2 and are not followed. Write the keys out, or use an "
+               "alias "
+               "(*name) for a whole value.");
       if (!seen.insert(key.text).second)
         refuse(key.offset, fmt::format("the key '{}' is there twice (which one is meant?). Remove one.",
                                        printable(key.text)));
@@ -271,6 +276,14 @@ std::int64_t read_integer(const Yaml& value, std::int64_t least, std::string_vie
     value.refuse(fmt::format("{} is too large: expected {}.", value.text(), expected), Category::too_large);
   if (!number || *number < least) value.refuse_type(expected);
   return *number;
+}
+
+bool read_boolean(const Yaml& value) {
+  if (value.is_scalar()) {
+    const Scalar scalar = value.scalar();
+    if (const auto* boolean = std::get_if<bool>(&scalar)) return *boolean;
+  }
+  value.refuse_type("true or false");
 }
 
 double read_number(const Yaml& value, std::string_view expected) {

@@ -109,6 +109,7 @@ auto at_place(const Yaml& where, Action&& action) {
 std::string read_text(const Yaml& value, std::string_view expected);
 /// A whole number of at least `least`; also written as `1e6`.
 std::int64_t read_integer(const Yaml& value, std::int64_t least, std::string_view expected);
+bool read_boolean(const Yaml& value);
 /// Any number.
 double read_number(const Yaml& value, std::string_view expected);
 /// A text or a list of them; not empty.

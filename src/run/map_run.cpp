@@ -253,10 +253,24 @@ void MapRun::load_stored(OutputId output) {
     outcome_.shapes.push_back({output, array.internal()});
 }
 
+/// Inputs that lie in files are read as blocks need them. Each rank looks once more whether they are still those
+/// that it began with, so that no run of two versions of a file is called complete.
+void MapRun::check_inputs() {
+  try {
+    together(comm_, [&] {
+      for (const auto& [name, value] : plan_.constants())
+        if (value.source() != nullptr) value.source()->check_same();
+    });
+  } catch (const Error&) {
+    if (!outcome_.stopped()) outcome_.error = failure_from_current_exception();
+  }
+}
+
 /// The order matters. Failures and shapes first, because what is blocked follows from both; then the store
 /// learns of shapes, and only then commits, as it lays out late arrays by them; what is done counts when the
 /// commit is over; and values are shared last, for nobody else needs them when the run stops.
 bool MapRun::finish_wave() {
+  check_inputs();
   outcome_ = agree_on_outcome(comm_, std::move(outcome_));
   progress_.take_failed(outcome_);
   apply_shapes();

@@ -40,6 +40,7 @@ class MapRun final : private WorkerEvents {
   void load_stored(OutputId output);
   /// Returns false when these ranks compute no further wave.
   bool finish_wave();
+  void check_inputs();
   void apply_shapes();
   void assume_shape(OutputId output);
   void mark_blocked();

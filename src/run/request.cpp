@@ -171,12 +171,13 @@ class OptionReader {
 struct InputPlace {
   const FileStretch* file = nullptr;
   std::string dataset;  ///< empty: the values lie in the file as in memory
+  bool raw = false;
 };
 
 std::optional<InputPlace> place_of(const Value& value) {
-  if (value.file() != nullptr) return InputPlace{value.file(), {}};
+  if (value.file() != nullptr) return InputPlace{value.file(), {}, false};
   if (const auto* source = dynamic_cast<const DatasetSource*>(value.source()))
-    return InputPlace{&source->place().file, source->place().dataset};
+    return InputPlace{&source->place().file, source->place().dataset, source->place().raw};
   return std::nullopt;
 }
 
@@ -195,6 +196,7 @@ void put_input(const std::string& name, const Value& value, ByteWriter& out) {
   out.put(static_cast<std::uint64_t>(place->file->file_bytes));
   out.put(static_cast<std::int64_t>(place->file->modified_ns));
   writer.put(place->dataset);
+  writer.put(place->raw);
 }
 
 Value get_input_in_file(ByteReader& in) {
@@ -208,9 +210,10 @@ Value get_input_in_file(ByteReader& in) {
   stretch.file_bytes = in.get<std::uint64_t>();
   stretch.modified_ns = in.get<std::int64_t>();
   const std::string dataset = in.get_text();
+  const auto raw = in.get<bool>();
   if (dataset.empty()) return Value::from_file(*type, shape, std::move(stretch));
   auto source =
-      std::make_shared<DatasetSource>(DatasetSource::Place{std::move(stretch), dataset}, *type, shape);
+      std::make_shared<DatasetSource>(DatasetSource::Place{std::move(stretch), dataset, raw}, *type, shape);
   return Value::from_source(*type, shape, std::move(source));
 }
 

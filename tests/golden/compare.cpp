@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <optional>
 
 namespace golden {
 namespace {
@@ -57,22 +58,61 @@ std::string state_name(mpipe::ValueState state) {
   return "unknown";
 }
 
+/// The shape of nested lists, by the first of each level.
+mpipe::Shape shape_of(const Json& nested) {
+  mpipe::Shape shape;
+  for (const Json* level = &nested; level->is_array(); level = &level->front()) {
+    shape.push_back(static_cast<mpipe::Index>(level->size()));
+    if (level->empty()) break;
+  }
+  return shape;
+}
+
+void compare_numbers(const std::string& name, const mpipe::Value& value, const Json& wanted) {
+  std::vector<Json> numbers;
+  flatten(wanted, value.rank(), numbers);
+  require_equal("the number of values of " + name, numbers.size(), value.count());
+  const mpipe::Value doubles = value.converted(mpipe::element_type<double>());
+  for (std::size_t k = 0; k < numbers.size(); ++k) {
+    const auto got = mpipe::decode<double>(doubles.element(static_cast<mpipe::Index>(k)));
+    require(close(got, number(numbers[k])), fmt::format("{} at {}", name, k), got, numbers[k]);
+  }
+}
+
+/// An array that is one element: of the shape that all elements have, or of its own where they are ragged.
+void compare_element(const std::string& name, const mpipe::Value& got, const Json& wanted,
+                     const std::optional<mpipe::Shape>& shape) {
+  require_equal("the shape of " + name, got.shape(), shape.value_or(shape_of(wanted)));
+  compare_numbers(name, got, wanted);
+}
+
 /// `known`: the states of the values; empty: all are there.
 void compare_array(const std::string& name, const mpipe::Value& value,
                    const std::vector<mpipe::ValueState>& known, const Json& wanted) {
   require_equal("the shape of " + name, value.shape(), wanted["shape"]);
-  if (wanted.contains("element_shape")) throw Difference(name + ": arrays as elements are not compared yet");
-  std::vector<Json> numbers, states;
-  flatten(wanted["data"], value.rank(), numbers);
+  std::vector<Json> elements, states;
+  flatten(wanted["data"], value.rank(), elements);
+  require_equal("the number of elements of " + name, elements.size(), value.count());
   if (wanted.contains("state")) flatten(wanted["state"], value.rank(), states);
-  const mpipe::Value doubles = value.converted(mpipe::element_type<double>());
-  for (std::size_t k = 0; k < numbers.size(); ++k) {
+  std::optional<mpipe::Shape> element_shape;
+  if (wanted.contains("element_shape") && wanted["element_shape"].is_array())
+    element_shape = wanted["element_shape"].get<mpipe::Shape>();
+  const bool arrays = value.type().kind == mpipe::Kind::array;
+  const mpipe::Value doubles = arrays ? value : value.converted(mpipe::element_type<double>());
+  for (std::size_t k = 0; k < elements.size(); ++k) {
     const std::string at = fmt::format("{} at {}", name, k);
     const std::string state = known.empty() ? "ok" : state_name(known[k]);
     require_equal("the state of " + at, state, states.empty() ? Json("ok") : states[k]);
     if (state != "ok") continue;
-    const auto got = mpipe::decode<double>(doubles.element(static_cast<mpipe::Index>(k)));
-    require(close(got, number(numbers[k])), at, got, numbers[k]);
+    const auto element = static_cast<mpipe::Index>(k);
+    if (arrays) {
+      compare_element(at, value.opened(element), elements[k], element_shape);
+      continue;
+    }
+    if (elements[k].is_array())
+      throw Difference(fmt::format("{} is a number, expected {}", at, elements[k].dump()));
+    const auto got = mpipe::decode<double>(doubles.element(element));
+    require(close(got, number(elements[k])), at, got, elements[k]);
   }
 }
 

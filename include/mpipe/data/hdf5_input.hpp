@@ -15,10 +15,11 @@ namespace mpipe {
 
 /// A dataset of an HDF5 file: integers, floating point numbers, h5py's booleans and complex numbers, texts.
 /// Numbers of 1 MiB and more are not read now, but where somebody looks at them: those that lie in the file
-/// as they would in memory are looked at there (`Value::from_file`), others are unpacked piece by piece
-/// (`DatasetSource`). Throws `Error`: bad_input_file (not there, damaged, of a type that is not read),
-/// too_large.
-Value read_hdf5(const std::string& file, const std::string& dataset);
+/// as they would in memory are read from there (`Value::from_file`), others are unpacked piece by piece
+/// (`DatasetSource`). Numbers are decoded by the conventions of netCDF, and an output of a run is taken when all of
+/// its elements are there; `raw`: everything as it is stored. Throws `Error`: bad_input_file (not there, not all
+/// there, damaged, of a type that is not read), too_large.
+Value read_hdf5(const std::string& file, const std::string& dataset, bool raw = false);
 
 namespace detail {
 class Hdf5Dataset;
@@ -31,6 +32,7 @@ class DatasetSource final : public ArraySource {
   struct Place {
     FileStretch file;  ///< of no bytes: tells whether it is the same file
     std::string dataset;
+    bool raw = false;  ///< its numbers are taken as they are stored
   };
 
   /// `type` is what the numbers become in memory. Throws `Error` (bad_input_file) when the file is not there
@@ -42,6 +44,7 @@ class DatasetSource final : public ArraySource {
   /// Whole indices of the first axis, and whole chunks of those; about 1 MiB where that allows.
   Index piece() const override { return piece_; }
   void read(IndexRange elements, std::byte* to) const override;
+  void check_same() const override { place_.file.check_same(); }
 
  private:
   Place place_;

@@ -33,6 +33,9 @@ class ArraySource {
   /// Puts the elements of a range, numbered in C order, at `to`, dense. Throws `Error` when they cannot be
   /// read.
   virtual void read(IndexRange elements, std::byte* to) const = 0;
+  /// Throws `Error` when the elements are no longer those that were there at the beginning: a file has
+  /// changed.
+  virtual void check_same() const {}
 };
 
 /// Where some bytes are in a file, and which file it was. Value type.
@@ -49,10 +52,6 @@ struct FileStretch {
 
   /// Throws `Error` (bad_input_file) when the file cannot be opened here, or has changed.
   void check_same() const;
-
-  /// The bytes, read-only; they stay while somebody holds them. Throws `Error` (bad_input_file) when the file
-  /// cannot be read here, or has changed. Who shortens the file later kills those who look at it (SIGBUS).
-  std::shared_ptr<const std::byte[]> map() const;
 
   friend bool operator==(const FileStretch&, const FileStretch&) = default;
 };
@@ -96,7 +95,8 @@ class Value {
   /// not copied.
   static Value from_bytes(const ElementType& type, Shape shape, std::shared_ptr<const std::byte[]> bytes);
   /// An array that lies in a file as it would in memory: read where somebody looks at it. Of a fixed-size
-  /// type, `stretch.size` bytes. Throws `Error` (bad_input_file) as `FileStretch::map`.
+  /// type, `stretch.size` bytes. Throws `Error` (bad_input_file) as `FileStretch::check_same`, now and when
+  /// it is read.
   static Value from_file(const ElementType& type, Shape shape, FileStretch stretch);
   /// An array of a fixed-size type that is read from `source`, piece by piece, where somebody looks at it.
   /// Throws `Error` (too_large) when a process cannot address so much.
@@ -132,7 +132,7 @@ class Value {
   /// The same of the bytes of such an element.
   static Value open_array(const ElementType& type, std::span<const std::byte> bytes);
   /// Where the bytes are, of a value from a file; else nullptr.
-  const FileStretch* file() const { return file_.get(); }
+  const FileStretch* file() const;
   /// `count() + 1` offsets into `data()`, or nullptr for a fixed-size type.
   const std::uint64_t* offsets() const { return offsets_ ? offsets_->data() : nullptr; }
   /// The bytes of the k-th element in C order.
@@ -181,7 +181,6 @@ class Value {
   alignas(16) std::byte inline_[kInlineBytes] = {};
   std::shared_ptr<const std::byte[]> bytes_;
   std::shared_ptr<const std::vector<std::uint64_t>> offsets_;
-  std::shared_ptr<const FileStretch> file_;
   std::shared_ptr<LazyArray> lazy_;  ///< reads into `bytes_`
 };
 

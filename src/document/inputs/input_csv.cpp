@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Reads columns of csv files: numbers, texts, true and false, with the line and column of what is wrong.
+// Reads columns of csv files: numbers, texts, true and false, with the place of what is wrong.
 #include <mpipe/core/error.hpp>
 
+#include "document/inputs/csv_reader.hpp"
 #include "document/inputs/input_files.hpp"
 #include "document/text.hpp"
 #include "document/value_builder.hpp"
@@ -9,187 +10,250 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <complex>
 #include <limits>
+#include <optional>
+#include <variant>
 
 namespace mpipe::detail {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr std::size_t kLongestRecord = 1024 * 1024;
-
-struct Cell {
-  std::string text;
-  bool quoted = false;
-};
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r";
-  const std::size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+bool is_one_of(std::string_view text, std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), text) != words.end();
 }
 
-/// The records of a file, one by one.
-class CsvReader {
- public:
-  explicit CsvReader(const fs::path& file) : file_(file), in_(open_input_file(file)) {}
+/// What the exporters of tables write where nothing is.
+bool is_missing(std::string_view text) {
+  return is_one_of(text, {"", "NA", "N/A", "#N/A", "n/a", "<NA>", "NULL", "null", "None"});
+}
 
-  /// Reads the next record that is neither empty nor a comment; false at the end.
-  bool next(std::vector<Cell>& cells) {
-    while (next_line()) {
-      // Quotes may carry a record over several lines; messages name the first of them.
-      record_line_ = line_;
-      const std::string_view shown = trimmed(text_);
-      const bool is_comment = shown.starts_with('#');
-      if (is_comment) ++comments_;
-      if (is_comment || shown.empty()) continue;
-      cells.clear();
-      at_ = 0;
-      // A comma at the end of a record is followed by one more cell, which is empty.
-      do cells.push_back(cell());
-      while (at_ < text_.size() && text_[at_++] == ',');
-      return true;
-    }
-    return false;
-  }
+std::optional<bool> boolean_of(std::string_view text) {
+  if (is_one_of(text, {"true", "True", "TRUE"})) return true;
+  if (is_one_of(text, {"false", "False", "FALSE"})) return false;
+  return {};
+}
 
-  std::size_t comments() const { return comments_; }
+/// Also reads nan, inf, infinity, and the exponents of Fortran (1.0D-03).
+std::optional<double> real_of(std::string_view text) {
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
+  std::string exponent(text);
+  if (text.find_first_not_of("0123456789.+-dD") == std::string_view::npos)
+    for (char& c : exponent)
+      if (c == 'd' || c == 'D') c = 'e';
+  double number = 0;
+  const char* const end = exponent.data() + exponent.size();
+  const auto parsed = std::from_chars(exponent.data(), end, number);
+  if (parsed.ptr != end || parsed.ec == std::errc::invalid_argument) return {};
+  if (parsed.ec != std::errc{})
+    throw Error(Category::bad_input_file, fmt::format("the number {} does not fit into a double.", text));
+  return number;
+}
 
-  [[noreturn]] void refuse(const std::string& problem) const {
-    throw Error(Category::bad_input_file, fmt::format("{}:{}: {}", file_.string(), record_line_, problem));
-  }
+/// `1.5-2j`, as `show` and Python write complex numbers.
+std::optional<std::complex<double>> complex_of(std::string_view text) {
+  if (!text.ends_with('j')) return {};
+  text.remove_suffix(1);
+  std::size_t sign = text.find_last_of("+-");
+  while (sign != std::string_view::npos && sign > 0 && (text[sign - 1] == 'e' || text[sign - 1] == 'E'))
+    sign = text.find_last_of("+-", sign - 1);
+  if (sign == std::string_view::npos || sign == 0) sign = 0;
+  const auto real = sign == 0 ? std::optional(0.0) : real_of(text.substr(0, sign));
+  const auto imaginary = real_of(text.substr(sign));
+  if (!real || !imaginary) return {};
+  return std::complex(*real, *imaginary);
+}
 
- private:
-  /// A line ends with a line feed, with a carriage return before it or not. In a file without any line feed the
-  /// carriage returns end the lines, as old programs write them.
-  bool next_line() {
-    if (!read_line()) return false;
-    if (line_++ == 0 && text_.starts_with("\xEF\xBB\xBF")) text_.erase(0, 3);
-    if (!text_.empty() && text_.back() == '\r') text_.pop_back();
-    check_length();
-    return true;
-  }
+using Number = std::variant<std::monostate, std::int64_t, double, std::complex<double>>;
 
-  bool read_line() {
-    if (!only_returns_) {
-      const bool is_line = static_cast<bool>(std::getline(in_, text_));
-      if (in_.bad()) refuse_file(file_, "cannot be read to its end.");
-      // The first read came to the end of the file without a line feed, but there are carriage returns: the
-      // file is read again from its beginning, with those as the ends of lines.
-      if (line_ > 0 || !in_.eof() || text_.find('\r') == std::string::npos) return is_line;
-      only_returns_ = true;
-      in_.clear();
-      in_.seekg(0);
-    }
-    return static_cast<bool>(std::getline(in_, text_, '\r'));
-  }
-
-  void check_length() const {
-    if (text_.size() > kLongestRecord || text_.find('\0') != std::string::npos)
-      refuse_file(
-          file_,
-          fmt::format("has a zero byte or a record of more than {} bytes in line {}: it is no csv file.",
-                      kLongestRecord, line_));
-  }
-
-  /// Ends at a comma or at the end of the record.
-  Cell cell() {
-    const std::size_t first = text_.find_first_not_of(" \t", at_);
-    if (first != std::string::npos && text_[first] == '"') {
-      at_ = first + 1;
-      return quoted_cell();
-    }
-    const std::size_t end = std::min(text_.find(',', at_), text_.size());
-    Cell result{std::string(trimmed(std::string_view(text_).substr(at_, end - at_))), false};
-    at_ = end;
-    return result;
-  }
-
-  /// Two quotes in a row are one quote of the text. Only spaces may follow the closing one, up to the comma:
-  /// anything else would silently become a part of the cell or be lost.
-  Cell quoted_cell() {
-    Cell result{{}, true};
-    while (true) {
-      if (at_ == text_.size()) continue_on_next_line();
-      const char c = text_[at_++];
-      if (c != '"') {
-        result.text += c;
-      } else if (at_ < text_.size() && text_[at_] == '"') {
-        result.text += '"';
-        ++at_;
-      } else {
-        at_ = std::min(text_.find_first_not_of(" \t", at_), text_.size());
-        if (at_ < text_.size() && text_[at_] != ',')
-          refuse("something follows a closing quote. Write \"\" for a quote.");
-        return result;
-      }
-    }
-  }
-
-  void continue_on_next_line() {
-    const std::string begun = std::move(text_);
-    if (!next_line()) refuse("a quote is not closed.");
-    // The record as a whole is held to the limit: a quote that is never closed would gather the whole file.
-    text_ = begun + "\n" + text_;
-    check_length();
-  }
-
-  const fs::path& file_;
-  std::ifstream in_;
-  std::string text_;
-  std::size_t at_ = 0;
-  std::size_t line_ = 0;
-  std::size_t record_line_ = 0;
-  std::size_t comments_ = 0;  ///< lines that were skipped
-  bool only_returns_ = false;
-};
-
-Scalar number_of(std::string_view text) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  const char* const end = text.data() + text.size();
+Number number_of(std::string_view text) {
+  std::string_view digits = text;
+  if (digits.starts_with('+') && !digits.starts_with("+-")) digits.remove_prefix(1);
+  const char* const end = digits.data() + digits.size();
   std::int64_t integer = 0;
   // Integers are tried first. Read as floating point numbers, they would lose digits beyond 2^53.
-  const auto whole = std::from_chars(text.data(), end, integer);
+  const auto whole = std::from_chars(digits.data(), end, integer);
   if (whole.ptr == end && whole.ec == std::errc{}) return integer;
   if (whole.ptr == end && whole.ec == std::errc::result_out_of_range)
     throw Error(
         Category::bad_input_file,
         fmt::format("the integer {} does not fit into 64 bits (as a floating point number it would lose "
-                    "digits). Put it in quotes if it is a name, or write it with a decimal point.",
+                    "digits). Say dtype: str if it is a name, or write it with a decimal point.",
                     printable(text)));
-  double number = 0;
-  const auto real = std::from_chars(text.data(), end, number);  // also reads nan, inf, infinity
-  if (real.ptr != end || real.ec == std::errc::invalid_argument) return {};
-  if (real.ec != std::errc{})
-    throw Error(Category::bad_input_file, fmt::format("the number {} does not fit into a double.", text));
-  return number;
+  if (const auto real = real_of(text)) return *real;
+  if (const auto complex = complex_of(text)) return *complex;
+  return {};
 }
 
-Scalar scalar_of(const Cell& cell) {
-  // Quotes are how one writes a text that looks like a number.
-  if (cell.quoted) return cell.text;
-  if (cell.text.empty())
-    throw Error(Category::bad_input_file, "the cell is empty. Write nan for a number that is missing.");
-  const Scalar number = number_of(cell.text);
-  if (!std::holds_alternative<std::monostate>(number)) return number;
-  if (cell.text == "true" || cell.text == "True") return true;
-  if (cell.text == "false" || cell.text == "False") return false;
-  return cell.text;
+/// A number that is written for people: `10%`, `1,234.5`, `1 234`. Returns what to write instead, else nothing.
+std::string plain_number(std::string_view text) {
+  const bool percent = text.ends_with('%');
+  if (percent) text.remove_suffix(1);
+  std::string digits;
+  bool has_marks = percent;
+  for (const char c : text) {
+    const bool is_mark = c == ',' || c == ' ' || c == '_' || c == '\'';
+    has_marks = has_marks || is_mark;
+    if (!is_mark) digits += c;
+  }
+  const bool is_number =
+      has_marks && !digits.empty() && digits.find_first_not_of("0123456789.+-eE") == std::string::npos;
+  const auto number = is_number ? real_of(digits) : std::nullopt;
+  if (!number) return {};
+  return percent ? fmt::format("{} for that part of 1", *number / 100)
+                 : digits + ", with a point before decimals";
 }
 
-std::vector<std::size_t> find_columns(const CsvReader& reader, const std::vector<Cell>& header,
-                                      const std::vector<std::string>& wanted) {
-  std::vector<std::string> names;
-  for (const Cell& cell : header) names.push_back(printable(cell.text));
+/// What one cell looks like. From `text` on it becomes a text, if the others do.
+enum class Look : std::uint8_t { number, boolean, text, quoted_number, written_number };
+
+/// Finds out what the cells of a column, or of several, are. The first cell of each look is kept, because which of
+/// them is the odd one is known only in the end.
+class ColumnTypes {
+ public:
+  explicit ColumnTypes(const CsvReader& reader) : reader_(reader) {}
+
+  void add(const CsvCell& cell, const CsvPlace& place) {
+    Number number;
+    const Look look = look_of(cell, number);
+    Seen& seen = looks_.at(static_cast<std::size_t>(look));
+    if (seen.count++ == 0) seen = {1, place, cell.text};
+    // Of cells of several kinds no array is built: the column is refused in the end.
+    if (kinds() == 1) build(cell, look, number);
+  }
+
+  Value finish(Shape shape) && {
+    check();
+    return std::move(builder_).finish(std::move(shape));
+  }
+
+ private:
+  struct Seen {
+    std::size_t count = 0;
+    CsvPlace first;
+    std::string text;
+  };
+
+  static Look look_of(const CsvCell& cell, Number& number) {
+    if (!cell.quoted && cell.text.empty())
+      throw Error(
+          Category::bad_input_file,
+          "the cell is empty. Write nan for a number that is missing, or say dtype: float64, which reads it "
+          "so; write \"\" for a text without letters.");
+    number = number_of(cell.text);
+    if (!std::holds_alternative<std::monostate>(number))
+      return cell.quoted ? Look::quoted_number : Look::number;
+    if (boolean_of(cell.text)) return cell.quoted ? Look::quoted_number : Look::boolean;
+    return plain_number(cell.text).empty() ? Look::text : Look::written_number;
+  }
+
+  const Seen& seen(Look look) const { return looks_.at(static_cast<std::size_t>(look)); }
+  /// How many are numbers, true or false, and texts.
+  std::array<std::size_t, 3> counts() const {
+    return {seen(Look::number).count, seen(Look::boolean).count,
+            seen(Look::text).count + seen(Look::quoted_number).count + seen(Look::written_number).count};
+  }
+  std::ptrdiff_t kinds() const {
+    const auto all = counts();
+    return 3 - std::count(all.begin(), all.end(), std::size_t{0});
+  }
+
+  void build(const CsvCell& cell, Look look, const Number& number) {
+    if (look >= Look::text) return builder_.add(cell.text);
+    if (look == Look::boolean) return builder_.add(*boolean_of(cell.text));
+    if (const auto* integer = std::get_if<std::int64_t>(&number)) return builder_.add(*integer);
+    if (const auto* real = std::get_if<double>(&number)) return builder_.add(*real);
+    builder_.add_complex(std::get<std::complex<double>>(number));
+  }
+
+  /// Cells that are rarer than the others are the ones to mend.
+  void check() const {
+    static constexpr std::array<const char*, 3> kNames{"numbers", "true and false", "texts"};
+    const auto all = counts();
+    const auto most = std::max_element(all.begin(), all.end()) - all.begin();
+    if (kinds() > 1) {
+      std::ptrdiff_t odd = -1;
+      for (const std::ptrdiff_t kind : {2, 1, 0})
+        if (kind != most && all[kind] > 0 && (odd < 0 || all[kind] < all[odd])) odd = kind;
+      if (odd == 2) refuse_text(kNames[most], true);
+      const Seen& first = seen(odd == 0 ? Look::number : Look::boolean);
+      reader_.refuse(first.first,
+                     fmt::format("{} stands among {}. Correct it, put texts in quotes, or say dtype: str to "
+                                 "have all as texts.",
+                                 printable(first.text), kNames[most]));
+    }
+    if (seen(Look::quoted_number).count + seen(Look::written_number).count > seen(Look::text).count)
+      refuse_text("texts, though it looks like a number", false);
+  }
+
+  /// Of texts that are meant to be texts only those are named that look like numbers.
+  [[noreturn]] void refuse_text(const char* others, bool all) const {
+    const Seen* first = nullptr;
+    for (const Look look : {Look::text, Look::quoted_number, Look::written_number})
+      if (seen(look).count > 0 && (all || look != Look::text) &&
+          (first == nullptr || seen(look).first.row < first->first.row))
+        first = &seen(look);
+    const std::string plain = plain_number(first->text);
+    std::string advice = "Correct it, or say dtype: str to have all as texts";
+    if (is_missing(first->text))
+      advice = "Write nan for a number that is missing, or say dtype: float64, which reads it so";
+    else if (first == &seen(Look::quoted_number))
+      advice = "Remove the quotes, or say which it is: dtype: float64 (int64, bool), or dtype: str";
+    else if (!plain.empty())
+      advice = fmt::format("Write {}; or say dtype: str to have texts", plain);
+    else if (first->first.row == 1)
+      advice += "; a row of units begins with #";
+    reader_.refuse(first->first,
+                   fmt::format("the text '{}' stands among {}. {}.", printable(first->text), others, advice));
+  }
+
+  const CsvReader& reader_;
+  std::array<Seen, 5> looks_;
+  ValueBuilder builder_;
+};
+
+/// The value of a cell whose type the document says, in quotes or not.
+void add_as(std::string_view type, const CsvCell& cell, ValueBuilder& builder) {
+  if (type == "str") return builder.add(cell.text);
+  const auto refuse = [&](const char* wanted) {
+    throw Error(Category::bad_input_file, fmt::format("'{}' is not {}. Correct it, or say another dtype.",
+                                                      printable(cell.text), wanted));
+  };
+  if (type == "bool") {
+    auto boolean = boolean_of(cell.text);
+    if (cell.text == "0" || cell.text == "1") boolean = cell.text == "1";
+    if (!boolean) refuse("true or false");
+    return builder.add(*boolean);
+  }
+  if (type == "float64" && is_missing(cell.text))
+    return builder.add(std::numeric_limits<double>::quiet_NaN());
+  const Number number = number_of(cell.text);
+  const auto* const integer = std::get_if<std::int64_t>(&number);
+  if (type == "int64") {
+    if (integer == nullptr) refuse("an integer");
+    return builder.add(*integer);
+  }
+  const auto* const real = std::get_if<double>(&number);
+  if (integer == nullptr && real == nullptr) refuse("a number");
+  builder.add(real != nullptr ? *real : ValueBuilder::exact_double(*integer));
+}
+
+std::vector<std::size_t> find_columns(const CsvReader& reader, const std::vector<std::string>& wanted) {
+  const std::vector<std::string>& header = reader.names();
   std::vector<std::size_t> columns;
   for (const std::string& name : wanted) {
-    const auto is_it = [&](const Cell& cell) { return cell.text == name; };
-    const auto found = std::find_if(header.begin(), header.end(), is_it);
-    if (found == header.end())
+    const auto found = std::find(header.begin(), header.end(), name);
+    const bool other_marks = header.size() == 1 && header.front().find_first_of(";\t") != std::string::npos;
+    if (found == header.end() && other_marks)
+      reader.refuse(
+          "the line has no comma (it seems to be divided by semicolons or tabs). Divide cells by commas.");
+    if (found == header.end()) {
+      std::vector<std::string> names;
+      for (const std::string& each : header) names.push_back(printable(each));
       reader.refuse(fmt::format("there is no column '{}'.{}", printable(name), suggestion(name, names)));
-    if (std::find_if(found + 1, header.end(), is_it) != header.end())
+    }
+    if (std::find(found + 1, header.end(), name) != header.end())
       reader.refuse(fmt::format("there are two columns '{}'. Rename one.", printable(name)));
     columns.push_back(static_cast<std::size_t>(found - header.begin()));
   }
@@ -198,35 +262,33 @@ std::vector<std::size_t> find_columns(const CsvReader& reader, const std::vector
 
 }  // namespace
 
-Value read_csv(const fs::path& file, const CsvColumns& columns) {
+Value read_csv(const std::filesystem::path& file, const CsvColumns& columns) {
   CsvReader reader(file);
-  std::vector<Cell> cells;
-  if (!reader.next(cells)) refuse_file(file, "is empty: its first line must have the names of the columns.");
-  const std::size_t width = cells.size();
-  // Comments above the header are common; only those below it may be rows that were lost.
-  const std::size_t comments = reader.comments();
-  const auto positions = find_columns(reader, cells, columns.names);
-  ValueBuilder builder;
+  const auto positions = find_columns(reader, columns.names);
+  ColumnTypes types(reader);
+  ValueBuilder typed;
   Index rows = 0;
-  for (; reader.next(cells); ++rows) {
-    if (cells.size() != width)
-      reader.refuse(
-          fmt::format("the line has {} cells, but the first one names {} columns.", cells.size(), width));
-    for (std::size_t k = 0; k < positions.size(); ++k) {
+  for (; reader.next(); ++rows) {
+    for (const std::size_t position : positions) {
+      const CsvCell& cell = reader.cells()[position];
       try {
-        // Neither of the two knows the file: their complaints get the line and the column below.
-        builder.add(scalar_of(cells[positions[k]]));
+        // None of these knows the file: their complaints get the place of the cell below.
+        if (columns.dtype.empty())
+          types.add(cell, reader.place(position));
+        else
+          add_as(columns.dtype, cell, typed);
       } catch (const Error& error) {
-        reader.refuse(fmt::format("column '{}': {}", printable(columns.names[k]), error.what()));
+        reader.refuse(reader.place(position), error.what());
       }
     }
   }
-  if (rows == 0 && reader.comments() > comments)
+  if (rows == 0 && reader.comments() > 0)
     refuse_file(file,
                 "has no rows: all lines after the names of the columns begin with #, which makes them "
                 "comments. Quote the cells that begin with # to have them read.");
-  return std::move(builder).finish(columns.several ? Shape{rows, static_cast<Index>(positions.size())}
-                                                   : Shape{rows});
+  Shape shape = columns.several ? Shape{rows, static_cast<Index>(positions.size())} : Shape{rows};
+  return columns.dtype.empty() ? std::move(types).finish(std::move(shape))
+                               : std::move(typed).finish(std::move(shape));
 }
 
 }  // namespace mpipe::detail

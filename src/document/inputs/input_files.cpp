@@ -7,6 +7,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <array>
+#include <limits>
+#include <optional>
+
 namespace mpipe::detail {
 namespace {
 
@@ -15,6 +19,39 @@ using Json = nlohmann::json;
 
 constexpr std::uintmax_t kMostJsonBytes = 256 * 1024 * 1024;  // it takes several times as much in memory
 constexpr int kDeepestJson = 32;
+
+// JSON has no words for these numbers, but Python and others write them. For the parser they become texts of the same
+// length that begin with a character that no file has there, so that its complaints name the right place.
+struct NotFinite {
+  std::string_view word;
+  std::string_view text;
+  double number;
+};
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr std::array kNotFinite{NotFinite{"NaN", "\x7F", std::numeric_limits<double>::quiet_NaN()},
+                                NotFinite{"Infinity", "\x7F     ", kInfinity},
+                                NotFinite{"-Infinity", "\x7F      ", -kInfinity}};
+
+std::optional<double> not_finite(const std::string& text) {
+  for (const NotFinite& each : kNotFinite)
+    if (text == each.text) return each.number;
+  return {};
+}
+
+void replace_not_finite(std::string& text) {
+  bool quoted = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '"') quoted = !quoted;
+    if (quoted && text[at] == '\\') ++at;
+    if (quoted || (text[at] != 'N' && text[at] != 'I' && text[at] != '-')) continue;
+    for (const NotFinite& each : kNotFinite)
+      if (text.compare(at, each.word.size(), each.word) == 0) {
+        text.replace(at, each.word.size(), fmt::format("\"{}\"", each.text));
+        at += each.word.size() - 1;
+        break;
+      }
+  }
+}
 
 /// Reads nested lists into one array. The first items of all levels tell its shape, to which everything else
 /// is held; `index_` is the place that messages name, such as `[0, 3]`.
@@ -50,8 +87,10 @@ class JsonList {
   }
 
   void leaf(const Json& at) {
+    // What `scalar` refuses has its place; the builder knows of none.
+    Scalar item = scalar(at);
     try {
-      builder_.add(scalar(at));
+      builder_.add(std::move(item));
     } catch (const Error& error) {
       refuse(error.what());
     }
@@ -66,6 +105,7 @@ class JsonList {
       case Json::value_t::number_float:
         return at.get<double>();
       case Json::value_t::string:
+        if (const auto number = not_finite(at.get_ref<const std::string&>())) return *number;
         return at.get<std::string>();
       case Json::value_t::number_unsigned:
         // The parser calls every integer that has no sign unsigned; those of int64 are taken, larger ones
@@ -104,9 +144,14 @@ Value read_json(const fs::path& file) {
     throw Error(Category::too_large,
                 fmt::format("the file '{}' has {} bytes, and JSON of at most {} is read. Use hdf5 or npy.",
                             file.string(), size, kMostJsonBytes));
+  std::string text(size, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(size));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (in.bad()) refuse_file(file, "cannot be read to its end.");
+  if (text.find('\x7F') == std::string::npos) replace_not_finite(text);
   Json json;
   try {
-    json = Json::parse(in);
+    json = Json::parse(text);
   } catch (const Json::exception& error) {
     refuse_file(file, fmt::format("is no valid JSON: {}", error.what()));
   }

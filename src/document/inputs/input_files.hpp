@@ -21,18 +21,19 @@ namespace mpipe::detail {
 struct CsvColumns {
   std::vector<std::string> names;
   bool several = false;  ///< `columns`: a 2-D value, even for one
+  std::string dtype;     ///< of all cells: str, float64, int64 or bool; empty: what they look like
 };
 
 /// The columns that an input with `csv:` names. Throws `PlacedError`.
 CsvColumns csv_columns(const Yaml& spec);
 
 /// One column as a 1-D value, or several as (rows, columns). The first line has the names. Quotes as in RFC
-/// 4180; empty lines, and lines that begin with #, are skipped. Cells: integers, numbers, true and false;
-/// else, or in quotes, texts.
+/// 4180; empty lines, and lines that begin with #, are skipped. Cells: numbers, true and false, texts; all of one
+/// kind, and none that another program could take for another kind.
 Value read_csv(const std::filesystem::path& file, const CsvColumns& columns);
 
 /// A file that is one JSON value: a number, text, boolean, or nested lists of one kind and regular shape. At
-/// most 256 MB.
+/// most 256 MB. Not-a-number and infinity as Python writes them.
 Value read_json(const std::filesystem::path& file);
 /// The same of JSON that was parsed already; `from` names it in messages.
 Value json_value(const nlohmann::json& root, const std::filesystem::path& from);

@@ -42,8 +42,8 @@ class NpyReader {
                   fmt::format("has {} bytes, but its header of shape {} needs {} (it is damaged or cut).",
                               fs::file_size(file_), to_string(header.shape), expected));
     // A large array that lies in the file as it would in memory stays there: the value refers to that stretch
-    // of the file. Its begin has to be a multiple of the size of a value.
-    if (bytes >= smallest_lazy_input && lies_as_in_memory(header) && begin % header.type->size == 0)
+    // of the file.
+    if (bytes >= smallest_lazy_input && lies_as_in_memory(header))
       return Value::from_file(*header.type, header.shape, FileStretch::of(file_, begin, bytes));
     check_fits(header.shape, header.type->size);
     std::shared_ptr<std::byte[]> values(new std::byte[bytes]);

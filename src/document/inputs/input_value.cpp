@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <new>
 
 namespace mpipe::detail {
@@ -26,8 +27,8 @@ struct Maker {
 
 constexpr Maker kMakers[] = {
     {"data", false, ""},      {"linspace", false, ""}, {"arange", false, ""},
-    {"geomspace", false, ""}, {"random", false, ""},   {"csv", true, "column columns"},
-    {"json", true, ""},       {"npy", true, ""},       {"hdf5", true, "dataset"},
+    {"geomspace", false, ""}, {"random", false, ""},   {"csv", true, "column columns dtype"},
+    {"json", true, ""},       {"npy", true, ""},       {"hdf5", true, "dataset raw"},
 };
 
 constexpr std::string_view kForms =
@@ -118,12 +119,14 @@ Value make_value(const Maker& maker, const Yaml& spec, const std::string& name) 
   if (maker.key == "json") return read_json(file);
   if (maker.key == "npy") return read_npy(file);
   // That there is a dataset was seen by `check_value`.
-  return read_hdf5(file, spec.find("dataset")->text());
+  const auto raw = spec.find("raw");
+  return read_hdf5(file, spec.find("dataset")->text(), raw && read_boolean(*raw));
 }
 
 }  // namespace
 
 CsvColumns csv_columns(const Yaml& spec) {
+  static constexpr std::string_view kTypes[] = {"str", "float64", "int64", "bool"};
   CsvColumns columns;
   const auto one = spec.find("column");
   const auto several = spec.find("columns");
@@ -132,6 +135,13 @@ CsvColumns csv_columns(const Yaml& spec) {
         "a csv file needs the name of a column (column: x), or of several for a 2-D input (columns: [x, "
         "y]).");
   columns.several = several.has_value();
+  if (const auto dtype = spec.find("dtype")) {
+    const std::string expected =
+        fmt::format("the type of the cells, which is one of {}", fmt::join(kTypes, ", "));
+    columns.dtype = read_text(*dtype, expected);
+    if (std::find(std::begin(kTypes), std::end(kTypes), columns.dtype) == std::end(kTypes))
+      dtype->refuse_type(expected);
+  }
   if (one) columns.names.push_back(read_text(*one, "the name of a column"));
   if (several) {
     if (!several->is_sequence()) several->refuse_type("a list of names of columns");
@@ -157,6 +167,7 @@ void check_value(const Yaml& spec, bool files) {
     if (maker.key == "hdf5" && !spec.find("dataset"))
       spec.refuse("an HDF5 file needs the name of a dataset in it (dataset: /group/name).");
     if (maker.key == "hdf5") read_text(*spec.find("dataset"), "the name of a dataset");
+    if (const auto raw = spec.find("raw")) read_boolean(*raw);
   } else if (maker.key == "data") {
     if (argument.is_map()) argument.refuse_type("a number, a text or a list");
     check_value(argument, files);

@@ -22,8 +22,8 @@ constexpr std::string_view kFunction[] = {"output",    "expr",      "plugin",  "
                                           "env",       "workdir",   "stdin",   "dtype",      "exit_codes"};
 constexpr std::string_view kResources[] = {"ranks", "threads", "gpus", "memory", "time"};
 
-constexpr std::string_view kInput[] = {"data", "linspace", "arange", "geomspace", "random",  "csv",
-                                       "json", "hdf5",     "npy",    "column",    "columns", "dataset"};
+constexpr std::string_view kInput[] = {"data", "linspace", "arange", "geomspace", "random",  "csv",   "json",
+                                       "hdf5", "npy",      "column", "columns",   "dataset", "dtype", "raw"};
 constexpr std::string_view kRetries[] = {"times", "pause", "on"};
 constexpr std::string_view kRandom[] = {"uniform", "normal", "n", "seed"};
 

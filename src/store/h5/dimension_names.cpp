@@ -27,6 +27,11 @@ Dimension DimensionNames::dimension(const std::string& axis, Index length) {
   return dimensions_.emplace_back(Dimension{name, length});
 }
 
+Dimension DimensionNames::add_coordinate(const std::string& axis, Index length) {
+  by_axis_[{axis, length}] = dimensions_.size();
+  return dimensions_.emplace_back(Dimension{axis, length});
+}
+
 std::vector<std::string> variable_names(const OutputLayout& output) {
   const std::string& name = output.name;
   std::vector<std::string> names{name, name + "__status"};

@@ -16,15 +16,17 @@ struct Dimension {
   Index length = 0;
 };
 
-/// Gives axes their names in a file: the name of the axis, with `_dim` behind where an array is called so,
-/// and with `_2`,
-/// `_3`, .. where unrelated axes have the same name and other lengths.
+/// Gives axes their names in a file: the name of the axis, with `_dim` behind where an array is called so that is
+/// not the coordinate of the axis, and with `_2`, `_3`, .. where unrelated axes have the same name and other
+/// lengths.
 class DimensionNames {
  public:
   explicit DimensionNames(std::set<std::string> variables) : variables_(std::move(variables)) {}
 
   /// The dimension of an axis; the same again for the same axis and length.
   Dimension dimension(const std::string& axis, Index length);
+  /// A variable of the name of its axis becomes the coordinate of that: to be called before the axis is used.
+  Dimension add_coordinate(const std::string& axis, Index length);
   /// All that were given, in the order of their first use.
   const std::vector<Dimension>& all() const { return dimensions_; }
 

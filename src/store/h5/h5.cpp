@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 namespace mpipe {
@@ -17,8 +18,7 @@ std::vector<hsize_t> h5_extents(const Shape& shape) { return {shape.begin(), sha
 
 hid_t native_type(Kind kind) {
   switch (kind) {
-    case Kind::boolean:
-      return H5T_STD_U8LE;
+    case Kind::boolean:  // many readers of netCDF know no unsigned bytes
     case Kind::int8:
       return H5T_STD_I8LE;
     case Kind::int16:
@@ -130,15 +130,25 @@ H5Handle h5_text_type() {
 
 bool h5_has_type(hid_t dataset, const ElementType& type) {
   const H5Handle found{H5Dget_type(dataset), &H5Tclose, "read the type of a dataset"};
+  // Files of earlier versions have unsigned bytes for booleans and marks.
+  if (type.kind == Kind::boolean && H5Tequal(found.get(), H5T_STD_U8LE) > 0) return true;
   const H5Handle expected = type.kind == Kind::string ? h5_text_type() : h5_file_type(type);
   return h5_check(H5Tequal(found.get(), expected.get()), "compare types") > 0;
 }
 
 void h5_write_text_attribute(hid_t object, const std::string& name, std::string_view text) {
-  // Of any length, as h5py and h5netcdf write theirs: every tool reads them as text, not as bytes.
-  const std::string terminated(text.substr(0, text.find('\0')));
-  const char* pointer = terminated.c_str();
-  h5_write_attribute(object, name, h5_text_type().get(), {}, &pointer);
+  std::string terminated(text.substr(0, text.find('\0')));
+  // An attribute of fixed length has at most 64 kB.
+  constexpr std::size_t kLongestFixed = 60000;
+  if (terminated.size() > kLongestFixed) {
+    const char* pointer = terminated.c_str();
+    return h5_write_attribute(object, name, h5_text_type().get(), {}, &pointer);
+  }
+  // Of fixed length, as the netCDF library writes its texts: its Fortran interface, Octave and NCO read no others.
+  const H5Handle type{H5Tcopy(H5T_C_S1), &H5Tclose, "make a text type"};
+  h5_check(H5Tset_size(type.get(), std::max<std::size_t>(1, terminated.size())), "make a text type");
+  h5_check(H5Tset_cset(type.get(), H5T_CSET_UTF8), "make a text type");
+  h5_write_attribute(object, name, type.get(), {}, terminated.c_str());
 }
 
 void h5_write_attribute(hid_t object, const std::string& name, hid_t type, const Shape& shape,
@@ -147,26 +157,6 @@ void h5_write_attribute(hid_t object, const std::string& name, hid_t type, const
   const H5Handle attribute{H5Acreate2(object, name.c_str(), type, space.get(), H5P_DEFAULT, H5P_DEFAULT),
                            &H5Aclose, "create the attribute '" + name + "'"};
   h5_check(H5Awrite(attribute.get(), type, values), "write the attribute '" + name + "'");
-}
-
-std::string h5_read_text_attribute(hid_t object, const std::string& name) {
-  constexpr std::size_t kMaxText = 65536;
-  if (h5_check(H5Aexists(object, name.c_str()), "look for the attribute '" + name + "'") == 0) return {};
-  const H5Handle attribute{H5Aopen(object, name.c_str(), H5P_DEFAULT), &H5Aclose,
-                           "open the attribute '" + name + "'"};
-  const H5Handle type{H5Aget_type(attribute.get()), &H5Tclose,
-                      "read the type of the attribute '" + name + "'"};
-  const H5Handle space{H5Aget_space(attribute.get()), &H5Sclose,
-                       "read the shape of the attribute '" + name + "'"};
-  if (H5Tget_class(type.get()) != H5T_STRING || H5Tis_variable_str(type.get()) <= 0 ||
-      H5Sget_simple_extent_npoints(space.get()) != 1)
-    return {};
-  char* text = nullptr;
-  const H5Handle memory = h5_text_type();
-  h5_check(H5Aread(attribute.get(), memory.get(), &text), "read the attribute '" + name + "'");
-  const std::string result(text == nullptr ? std::string_view() : std::string_view(text).substr(0, kMaxText));
-  h5_check(H5Dvlen_reclaim(memory.get(), space.get(), H5P_DEFAULT, &text), "free the text of an attribute");
-  return result;
 }
 
 }  // namespace mpipe

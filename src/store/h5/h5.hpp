@@ -5,6 +5,7 @@
 
 #include <mpipe/data/element_type.hpp>
 
+#include "h5/api/h5_attribute.hpp"
 #include "h5/api/h5_handle.hpp"
 
 #include <filesystem>
@@ -28,7 +29,7 @@ H5Handle h5_space_of(const Shape& shape);
 /// Throws when a value there cannot be an extent.
 Shape h5_shape_of(hid_t dataset);
 
-/// The type in the file of a numeric kind: little-endian, complex as compound (r, i), booleans as uint8.
+/// The type in the file of a numeric kind: little-endian, complex as compound (r, i), booleans as int8.
 H5Handle h5_file_type(const ElementType& type);
 /// Text of any length, in UTF-8.
 H5Handle h5_text_type();
@@ -38,7 +39,5 @@ bool h5_has_type(hid_t dataset, const ElementType& type);
 void h5_write_text_attribute(hid_t object, const std::string& name, std::string_view text);
 void h5_write_attribute(hid_t object, const std::string& name, hid_t type, const Shape& shape,
                         const void* values);
-/// Empty when it is not there or no text; at most 64 kB.
-std::string h5_read_text_attribute(hid_t object, const std::string& name);
 
 }  // namespace mpipe

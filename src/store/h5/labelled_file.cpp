@@ -81,7 +81,6 @@ void LabelledFile::write_run_attributes(const std::string& run_id) {
 }
 
 H5Handle LabelledFile::add_variable(const VariableSpec& spec, hid_t type, hid_t creation) {
-  const H5Handle space = h5_space_of(spec.shape);
   // Scales first: their order is the order of the dimensions for readers of netCDF.
   std::vector<std::string> names;
   for (std::size_t axis = 0; axis < spec.axes.size(); ++axis) {
@@ -90,9 +89,7 @@ H5Handle LabelledFile::add_variable(const VariableSpec& spec, hid_t type, hid_t 
     if (names_.all().size() != known) make_scale(dimension);
     names.push_back(dimension.name);
   }
-  H5Handle variable{
-      H5Dcreate2(file_.get(), spec.name.c_str(), type, space.get(), H5P_DEFAULT, creation, H5P_DEFAULT),
-      &H5Dclose, "create the dataset '" + spec.name + "' in '" + path_ + "'"};
+  H5Handle variable = add_dataset(spec, type, creation);
   label_axes(variable.get(), {spec.name, names, spec.shape});
   return variable;
 }
@@ -100,10 +97,30 @@ H5Handle LabelledFile::add_variable(const VariableSpec& spec, hid_t type, hid_t 
 H5Handle LabelledFile::add_values(const VariableSpec& spec, hid_t type, const void* data) {
   const H5Handle creation = variable_creation();
   H5Handle variable = add_variable(spec, type, creation.get());
-  if (element_count(spec.shape) != 0)
-    h5_check(H5Dwrite(variable.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data),
-             "write the dataset '" + spec.name + "' to '" + path_ + "'");
+  write_data(spec, variable.get(), type, data);
   return variable;
+}
+
+H5Handle LabelledFile::add_coordinate(const VariableSpec& spec, hid_t type, const void* data) {
+  const H5Handle creation = variable_creation();
+  H5Handle variable = add_dataset(spec, type, creation.get());
+  write_scale_text(variable.get(), "CLASS", "DIMENSION_SCALE");
+  write_scale_text(variable.get(), "NAME", spec.name);
+  scales_.push_back({names_.add_coordinate(spec.name, spec.shape.front()).name, {}});
+  write_data(spec, variable.get(), type, data);
+  return variable;
+}
+
+H5Handle LabelledFile::add_dataset(const VariableSpec& spec, hid_t type, hid_t creation) {
+  const H5Handle space = h5_space_of(spec.shape);
+  return {H5Dcreate2(file_.get(), spec.name.c_str(), type, space.get(), H5P_DEFAULT, creation, H5P_DEFAULT),
+          &H5Dclose, "create the dataset '" + spec.name + "' in '" + path_ + "'"};
+}
+
+void LabelledFile::write_data(const VariableSpec& spec, hid_t variable, hid_t type, const void* data) {
+  if (element_count(spec.shape) != 0)
+    h5_check(H5Dwrite(variable, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data),
+             "write the dataset '" + spec.name + "' to '" + path_ + "'");
 }
 
 void LabelledFile::make_scale(const Dimension& dimension) {

@@ -30,6 +30,9 @@ class LabelledFile {
   H5Handle add_variable(const VariableSpec& spec, hid_t type, hid_t creation);
   /// As above, writing `data` (of type `type`) at once.
   H5Handle add_values(const VariableSpec& spec, hid_t type, const void* data);
+  /// The same of a variable of the name of its one axis, before anything else is on that: its values are where the
+  /// positions of the axis lie.
+  H5Handle add_coordinate(const VariableSpec& spec, hid_t type, const void* data);
   /// The name that an axis of this length has in the file.
   std::string dimension_name(const std::string& axis, Index length) {
     return names_.dimension(axis, length).name;
@@ -46,6 +49,8 @@ class LabelledFile {
     std::vector<std::pair<std::string, std::uint32_t>> users;  ///< variables, and which of their axes
   };
 
+  H5Handle add_dataset(const VariableSpec& spec, hid_t type, hid_t creation);
+  void write_data(const VariableSpec& spec, hid_t variable, hid_t type, const void* data);
   void make_scale(const Dimension& dimension);
   void label_axes(hid_t variable, const VariableSpec& spec);
   void write_users(const Scale& scale);

@@ -2,47 +2,12 @@
 // Checks texts and lays them out as HDF5 takes them.
 #include "store/h5/text_values.hpp"
 
+#include "core/api/text.hpp"
+
 namespace mpipe {
-namespace {
-
-/// Bytes of the character that begins with `first`, or 0 when no character of UTF-8 begins so.
-std::size_t sequence_length(std::uint8_t first) {
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first < 0xE0) return 2;
-  if (first >= 0xE0 && first < 0xF0) return 3;
-  if (first >= 0xF0 && first < 0xF5) return 4;
-  return 0;
-}
-
-/// The second byte rules out overlong forms, surrogates and what lies beyond U+10FFFF.
-bool second_fits(std::uint8_t first, std::uint8_t second) {
-  switch (first) {
-    case 0xE0:
-      return second >= 0xA0;
-    case 0xED:
-      return second < 0xA0;
-    case 0xF0:
-      return second >= 0x90;
-    case 0xF4:
-      return second < 0x90;
-    default:
-      return true;
-  }
-}
-
-}  // namespace
-
 bool is_text(std::span<const std::byte> bytes) {
-  const auto at = [&](std::size_t k) { return static_cast<std::uint8_t>(bytes[k]); };
-  for (std::size_t k = 0; k < bytes.size();) {
-    const std::size_t length = sequence_length(at(k));
-    if (length == 0 || at(k) == 0 || length > bytes.size() - k) return false;
-    if (length > 1 && !second_fits(at(k), at(k + 1))) return false;
-    for (std::size_t next = 1; next < length; ++next)
-      if ((at(k + next) & 0xC0) != 0x80) return false;
-    k += length;
-  }
-  return true;
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return text.find('\0') == std::string_view::npos && is_utf8(text);
 }
 
 std::optional<TextPointers> text_pointers(std::span<const std::byte> bytes,

@@ -109,7 +109,7 @@ void add_marks(LabelledFile& file, const OutputLayout& output, const std::option
   const ElementOrder outer(extents, std::vector<bool>(extents.size(), true));
   const Storage marks(outer, 1, selected);
   const std::vector<std::byte> pending(1);
-  const H5Handle creation = marks.creation(H5T_STD_U8LE, pending);
+  const H5Handle creation = marks.creation(H5T_STD_I8LE, pending);
   const H5Handle status = add_status_variable(file, output, creation.get());
   marks.allocate_chunks(status.get(), pending);
   if (!output.in_own_files()) return;
@@ -135,16 +135,26 @@ void add_output(LabelledFile& file, const RunLayout& layout, const OutputLayout&
   add_marks(file, output, output.selected);
 }
 
+/// An input of the name of its axis tells where the positions on it lie, as netCDF has it. Tools expect numbers or
+/// texts there, and none that are missing.
+bool is_coordinate(const InputLayout& input) {
+  return input.dims == std::vector<std::string>{input.name} && is_stored(input.value) &&
+         !is_complex(input.value.type());
+}
+
 void add_input(LabelledFile& file, const InputLayout& input) {
   const VariableSpec spec{input.name, input.dims, input.value.shape()};
+  const auto add = [&](hid_t type, const void* data) {
+    return is_coordinate(input) ? file.add_coordinate(spec, type, data) : file.add_values(spec, type, data);
+  };
   H5Handle variable;
   if (input.value.type().kind == Kind::string) {
     const std::optional<TextPointers> texts = text_pointers(input.value);
     if (!texts) return;  // bytes that are no text cannot be shown as such
-    variable = file.add_values(spec, h5_text_type().get(), texts->pointers.data());
+    variable = add(h5_text_type().get(), texts->pointers.data());
   } else if (input.value.type().is_numeric()) {
     const H5Handle type = h5_file_type(input.value.type());
-    variable = file.add_values(spec, type.get(), input.value.data());
+    variable = add(type.get(), input.value.data());
     if (input.value.type().kind == Kind::boolean) h5_write_text_attribute(variable.get(), "dtype", "bool");
   } else {
     return;
@@ -307,8 +317,11 @@ void make_result_file(const fs::path& path, const FileContents& contents) {
   // needs.
   LabelledFile file(path, all_variable_names(*contents.layout));
   file.write_run_attributes(contents.layout->run_id);
-  if (contents.inputs)
-    for (const InputLayout& input : contents.layout->inputs) add_input(file, input);
+  // Coordinates come first: they are the dimensions of all others on their axes.
+  for (const bool coordinates : {true, false})
+    if (contents.inputs)
+      for (const InputLayout& input : contents.layout->inputs)
+        if (is_coordinate(input) == coordinates) add_input(file, input);
   for (const std::size_t k : contents.outputs)
     add_output(file, *contents.layout, contents.layout->outputs[k]);
   if (contents.more) contents.more(file);
@@ -335,8 +348,7 @@ std::optional<DatasetLocation> find_location(hid_t file, const OutputLayout& out
   DatasetLocation location;
   location.order = location_order(output);
   const Shape& shape = location.order.shape();
-  const ElementType& mark = element_type(Kind::uint8);
-  location.status = find_dataset(file, status, output, mark, location.order.outer(), file_size);
+  location.status = find_dataset(file, status, output, mark_type(), location.order.outer(), file_size);
   if (output.in_own_files()) {
     location.values = {1, shape, shape, {}};
     return location;
@@ -356,7 +368,7 @@ void write_output_attributes(hid_t variable, const RunLayout& layout, const Outp
   if (!output.long_name.empty()) h5_write_text_attribute(variable, "long_name", output.long_name);
   std::string coordinates;
   for (const InputLayout& input : layout.inputs) {
-    if (input.dims.size() != 1 || !is_stored(input.value)) continue;
+    if (input.dims.size() != 1 || is_coordinate(input) || !is_stored(input.value)) continue;
     const auto axis = std::find(output.dims.begin(), output.dims.end(), input.dims[0]);
     if (axis == output.dims.end()) continue;
     const std::optional<Index> length = output.shape[static_cast<std::size_t>(axis - output.dims.begin())];
@@ -370,10 +382,10 @@ H5Handle add_status_variable(LabelledFile& file, const OutputLayout& output, hid
   for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
     if (output.external[axis]) outer.push_back(output.shape[axis].value());
   H5Handle status =
-      file.add_variable({output.name + "__status", outer_dims(output), outer}, H5T_STD_U8LE, creation);
+      file.add_variable({output.name + "__status", outer_dims(output), outer}, H5T_STD_I8LE, creation);
   h5_write_text_attribute(status.get(), "long_name", "state of the elements of " + output.name);
   const std::array<std::uint8_t, 4> values{0, 1, 2, 3};
-  h5_write_attribute(status.get(), "flag_values", H5T_STD_U8LE, {4}, values.data());
+  h5_write_attribute(status.get(), "flag_values", H5T_STD_I8LE, {4}, values.data());
   h5_write_text_attribute(status.get(), "flag_meanings", "pending done failed blocked");
   return status;
 }

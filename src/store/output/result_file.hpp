@@ -23,6 +23,9 @@ struct DatasetLocation {
 void pack(ByteWriter& packer, const DatasetLocation& location);
 DatasetLocation unpack_location(ByteReader& unpacker, const OutputLayout& output);
 
+/// Of the marks of elements. In a file they are bytes, as booleans are.
+inline const ElementType& mark_type() { return element_type(Kind::boolean); }
+
 /// True when the values of this output go into preallocated datasets: of fixed size, and all extents known.
 /// Of an output with a file per element the marks alone do, as soon as the external extents are known.
 bool has_location(const OutputLayout& output);

@@ -251,7 +251,7 @@ std::vector<std::uint8_t> read_variable_status(hid_t file, const OutputLayout& o
                                                std::uint64_t file_size) {
   const H5Handle dataset = h5_open_dataset(file, output.name + "__status");
   const Index elements = element_order(output).elements();
-  if (!h5_has_type(dataset.get(), element_type(Kind::uint8)) ||
+  if (!h5_has_type(dataset.get(), mark_type()) ||
       h5_shape_of(dataset.get()) != element_order(output).outer() || elements > static_cast<Index>(file_size))
     throw Error(
         Category::storage_failed,

@@ -62,9 +62,53 @@ TEST_F(FileStretchTest, StaysWhenTheFileIsRemoved) {
 TEST_F(FileStretchTest, IsNotOfAnotherFileThanItWas) {
   const FileStretch stretch = FileStretch::of(path_, 8, 8000);
   write(2000);
-  EXPECT_TRUE(contains(error_message(Category::bad_input_file, [&] { stretch.map(); }), "was changed"));
+  const auto refusal = [&] {
+    return error_message(Category::bad_input_file,
+                         [&] { Value::from_file(element_type<double>(), {1000}, stretch); });
+  };
+  EXPECT_TRUE(contains(refusal(), "was changed"));
   std::filesystem::remove(path_);
-  EXPECT_TRUE(contains(error_message(Category::bad_input_file, [&] { stretch.map(); }), "cannot be opened"));
+  EXPECT_TRUE(contains(refusal(), "cannot be opened"));
+}
+
+/// What was read stays as it is, and the rest is no longer read.
+TEST_F(FileStretchTest, IsNotMixedWithWhatIsWrittenLater) {
+  write(400'000);
+  const Value value =
+      Value::from_file(element_type<double>(), {400'000}, FileStretch::of(path_, 8, 8 * 400'000));
+  EXPECT_EQ(Value::copy_of(value.type(), {}, value.element(1)), Value(0.5));
+  {
+    std::fstream out(path_, std::ios::binary | std::ios::in | std::ios::out);
+    out.write(std::string(3'200'000, 'x').data(), 3'200'000);
+  }
+  std::filesystem::last_write_time(path_, std::filesystem::file_time_type::clock::now());
+  EXPECT_EQ(Value::copy_of(value.type(), {}, value.element(1)), Value(0.5));
+  const auto refused = [&](auto&& action) { return error_message(Category::bad_input_file, action); };
+  EXPECT_TRUE(contains(refused([&] { value.element(399'999); }), path_.string() + "' was changed"));
+  EXPECT_TRUE(contains(refused([&] { value.source()->check_same(); }), "was changed"));
+}
+
+TEST_F(FileStretchTest, MayBeCutWithoutASignal) {
+  write(400'000);
+  const Value value =
+      Value::from_file(element_type<double>(), {400'000}, FileStretch::of(path_, 8, 8 * 400'000));
+  std::filesystem::resize_file(path_, 16);
+  const std::string message =
+      error_message(Category::bad_input_file, [&] { value.as<std::vector<double>>(); });
+  EXPECT_TRUE(contains(message, path_.string()));
+}
+
+TEST_F(FileStretchTest, IsNotReplacedByAnotherFile) {
+  const Value value = Value::from_file(element_type<double>(), {1000}, FileStretch::of(path_, 8, 8000));
+  const auto time = std::filesystem::last_write_time(path_);
+  std::filesystem::copy_file(path_, folder_ / "other");
+  std::filesystem::rename(folder_ / "other", path_);
+  std::filesystem::last_write_time(path_, time);
+  EXPECT_TRUE(contains(error_message(Category::bad_input_file, [&] { value.source()->check_same(); }),
+                       "was replaced by another file"));
+  EXPECT_EQ(value.as<std::vector<double>>()[999], 499.5);
+  std::filesystem::remove(path_);
+  EXPECT_NO_THROW(value.source()->check_same());
 }
 
 TEST_F(FileStretchTest, EndsWithTheFile) {

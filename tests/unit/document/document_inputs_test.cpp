@@ -286,5 +286,32 @@ INSTANTIATE_TEST_SUITE_P(
                      "doc.yaml:4:6: the file '/no/such.csv' is not there"}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
+/// What Python's json.dumps writes.
+TEST(JsonDocuments, SurrogatePairsAreCharacters) {
+  const auto value = [](const std::string& text) {
+    return parse(R"({"functions": [{"output": "y", "expr": "x"}], "inputs": {"x": )" + text + "}}")
+        .load_inputs({"x"})
+        .at("x");
+  };
+  EXPECT_EQ(value(R"(["a\ud83c\udf0dz", "\\ud83c", "\u00e9"])").as<std::vector<std::string>>(),
+            (std::vector<std::string>{"a\xF0\x9F\x8C\x8Dz", "\\ud83c", "\xC3\xA9"}));
+  const std::string lone = error_message(Category::bad_document, [&] { value(R"("a\ud83c")"); });
+  EXPECT_TRUE(contains(lone, "doc.yaml:1:65: the escape \\ud83c is half of a character")) << lone;
+  EXPECT_TRUE(
+      contains(error_message(Category::bad_document, [&] { value(R"("\udf0d\ud83c")"); }), "is half"));
+  const std::string behind =
+      error_message(Category::bad_document, [&] { value(R"({"\ud83c\udf0d": 1, "data": 2})"); });
+  EXPECT_TRUE(contains(behind, "doc.yaml:1:")) << behind;
+  EXPECT_TRUE(std::isnan(value("[NaN, -Infinity, 1]").as<std::vector<double>>()[0]));
+  EXPECT_EQ(value("Infinity").as<double>(), std::numeric_limits<double>::infinity());
+  EXPECT_EQ(input("Infinity").as<std::string>(), "Infinity") << "it is a text in YAML";
+}
+
+TEST(YamlDocuments, MergeKeysAreRefused) {
+  const std::string message =
+      error_message(Category::bad_document, [] { with_rest("map: &m {seed: 1}\ninputs: {x: {<<: *m}}\n"); });
+  EXPECT_TRUE(contains(message, "doc.yaml:4:14: merge keys (<<) are no part of YAML 1.2")) << message;
+}
+
 }  // namespace
 }  // namespace mpipe::test

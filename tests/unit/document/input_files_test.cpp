@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Inputs from csv, json and npy files: what is read, and what is refused.
-#include "document_text.hpp"
+// Inputs from json and npy files: what is read, and what is refused.
+#include "file_inputs.hpp"
 
 #include <gtest/gtest.h>
 
@@ -13,123 +13,6 @@ namespace {
 
 constexpr auto kBadFile = Category::bad_input_file;
 
-class FileInputs : public ::testing::Test {
- protected:
-  /// The value of an input written as `text`, whose files are in the folder.
-  Value value(const std::string& text) const {
-    return Document::parse("functions: [{output: y, expr: x}]\ninputs:\n  x: " + text + "\n",
-                           folder_.path() / "doc.yaml")
-        .load_inputs({"x"})
-        .at("x");
-  }
-  std::string refusal(const std::string& text, Category category = kBadFile) const {
-    const std::string message = error_message(category, [&] { value(text); });
-    EXPECT_TRUE(contains(message, "doc.yaml:3:6: "));
-    return message;
-  }
-  Value csv(const std::string& text, const std::string& columns = "column: a") const {
-    folder_.write("t.csv", text);
-    return value("{csv: t.csv, " + columns + "}");
-  }
-  std::string bad_csv(const std::string& text, const std::string& columns = "column: a") const {
-    folder_.write("t.csv", text);
-    return refusal("{csv: t.csv, " + columns + "}");
-  }
-  Value json(const std::string& text) const {
-    folder_.write("t.json", text);
-    return value("{json: t.json}");
-  }
-  std::string bad_json(const std::string& text) const {
-    folder_.write("t.json", text);
-    return refusal("{json: t.json}");
-  }
-
-  Folder folder_;
-};
-
-using Csv = FileInputs;
-
-TEST_F(Csv, ColumnsByName) {
-  const std::string text = "a,b,name\n1,0.5,x\n2,1,y\n3,1e3,z\n";
-  EXPECT_EQ(csv(text).type().dtype(), "int64");
-  EXPECT_EQ(csv(text).as<std::vector<std::int64_t>>(), (std::vector<std::int64_t>{1, 2, 3}));
-  EXPECT_EQ(csv(text, "column: b").as<std::vector<double>>(), (std::vector<double>{0.5, 1, 1000}));
-  EXPECT_EQ(csv(text, "column: name").as<std::vector<std::string>>(),
-            (std::vector<std::string>{"x", "y", "z"}));
-  const auto table = csv(text, "columns: [b, a]").as<Array<double>>();
-  EXPECT_EQ(table.shape(), (Shape{3, 2}));
-  EXPECT_EQ(table(1, 0), 1.0);
-  EXPECT_EQ(table(2, 1), 3.0);
-  EXPECT_EQ(csv(text, "columns: [a]").shape(), (Shape{3, 1}));
-}
-
-TEST_F(Csv, Forms) {
-  EXPECT_EQ(csv("# a comment\n\n a , b \n 1 ,2\n# more\n\n3,4").as<std::vector<std::int64_t>>(),
-            (std::vector<std::int64_t>{1, 3}));
-  EXPECT_EQ(csv("\xEF\xBB\xBF"
-                "a,b\r\n1,2\r\n")
-                .as<std::vector<std::int64_t>>(),
-            std::vector<std::int64_t>{1});
-  EXPECT_EQ(csv("a\n\"x, \"\"y\"\"\nz\"\n\"12\"\n").as<std::vector<std::string>>(),
-            (std::vector<std::string>{"x, \"y\"\nz", "12"}));
-  EXPECT_EQ(csv("a\ntrue\nfalse\n").type().dtype(), "bool");
-  EXPECT_EQ(csv("2020\n7\n", "column: 2020").count(), 1);
-  const auto numbers = csv("a\n+1\nnan\n-inf\n1\n").as<std::vector<double>>();
-  EXPECT_TRUE(std::isnan(numbers[1]));
-  EXPECT_EQ(numbers[2], -std::numeric_limits<double>::infinity());
-}
-
-TEST_F(Csv, OnlyTheHeaderIsAnEmptyAxis) {
-  EXPECT_EQ(csv("a,b\n").shape(), Shape{0});
-  EXPECT_EQ(csv("a,b\n", "columns: [a, b]").shape(), (Shape{0, 2}));
-}
-
-TEST_F(Csv, LinesMayEndInThreeWays) {
-  const std::vector<std::int64_t> expected{1, 2, 3};
-  for (const std::string end : {"\n", "\r\n", "\r"}) {
-    EXPECT_EQ(csv("a,b" + end + "1,x" + end + "2,y" + end + "3,z" + end).as<std::vector<std::int64_t>>(),
-              expected);
-    EXPECT_EQ(csv("a" + end + "1" + end + "2" + end + "3").as<std::vector<std::int64_t>>(), expected);
-  }
-  EXPECT_TRUE(contains(bad_csv("a\r1\rx\r"), "t.csv:3: column 'a'"));
-  EXPECT_EQ(csv("a\n\"x\ry\"\n").as<std::vector<std::string>>(), std::vector<std::string>{"x\ry"});
-}
-
-TEST_F(Csv, RowsThatAreAllCommentsAreNoEmptyTable) {
-  EXPECT_TRUE(contains(bad_csv("a\n#1\n#2\n"), "has no rows"));
-  EXPECT_EQ(csv("# made by hand\na\n").shape(), Shape{0});
-}
-
-TEST_F(Csv, IntegersThatDoNotFitAreNotRounded) {
-  EXPECT_EQ(csv("a\n9223372036854775807\n").as<std::vector<std::int64_t>>().front(), 9223372036854775807);
-  EXPECT_TRUE(contains(bad_csv("a\n1\n9223372036854775808\n"),
-                       "t.csv:3: column 'a': the integer 9223372036854775808 does not fit"));
-  EXPECT_EQ(csv("a\n9223372036854775808.0\n").type().dtype(), "float64");
-  EXPECT_EQ(csv("a\nTrue\nFalse\n").type().dtype(), "bool");
-}
-
-TEST_F(Csv, Refusals) {
-  EXPECT_TRUE(contains(bad_csv("alpha,b\n1,2\n", "column: alpa"),
-                       "t.csv:1: there is no column 'alpa'. Did you mean 'alpha'?"));
-  EXPECT_TRUE(contains(bad_csv("a,a\n1,2\n"), "t.csv:1: there are two columns 'a'"));
-  EXPECT_TRUE(contains(bad_csv("a,b\n1,2\n\n3\n"),
-                       "t.csv:4: the line has 1 cells, but the first one names 2 columns"));
-  EXPECT_TRUE(contains(bad_csv("a,b\n1,2\n,3\n"), "t.csv:3: column 'a': the cell is empty"));
-  EXPECT_TRUE(
-      contains(bad_csv("a\n1\nx\n"), "t.csv:3: column 'a': a text stands among values of another kind"));
-  EXPECT_TRUE(contains(bad_csv("a\n1\n1e999\n"), "t.csv:3: column 'a': the number 1e999 does not fit"));
-  EXPECT_TRUE(contains(bad_csv("a\n\"1\n2\n"), "a quote is not closed"));
-  EXPECT_TRUE(contains(bad_csv("a\n\"1\"2\n"), "t.csv:2: something follows a closing quote"));
-  EXPECT_TRUE(contains(bad_csv(""), "is empty: its first line must have the names"));
-  EXPECT_TRUE(contains(bad_csv(std::string("a\n1\0", 4)), "has a zero byte"));
-  EXPECT_TRUE(contains(bad_csv(std::string(2'000'000, 'a')), "a record of more than 1048576 bytes"));
-  EXPECT_TRUE(
-      contains(bad_csv("a\n\"" + std::string(700'000, 'x') + "\n" + std::string(700'000, 'y') + "\"\n"),
-               "a record of more"));
-  std::filesystem::create_directory(folder_.path() / "d.csv");
-  EXPECT_TRUE(contains(refusal("{csv: d.csv, column: a}"), "is a directory"));
-}
-
 using JsonFile = FileInputs;
 
 TEST_F(JsonFile, Values) {
@@ -140,6 +23,22 @@ TEST_F(JsonFile, Values) {
   EXPECT_EQ(json("[true, false]").type().dtype(), "bool");
   EXPECT_EQ(json("[[], []]").shape(), (Shape{2, 0}));
   EXPECT_EQ(json("-9223372036854775808").as<std::int64_t>(), std::numeric_limits<std::int64_t>::min());
+}
+
+TEST_F(JsonFile, NumbersThatAreNotFinite) {
+  const auto numbers = json("[NaN, -Infinity,Infinity, 1]").as<std::vector<double>>();
+  EXPECT_TRUE(std::isnan(numbers[0]));
+  EXPECT_EQ(numbers[1], -std::numeric_limits<double>::infinity());
+  EXPECT_EQ(numbers[2], std::numeric_limits<double>::infinity());
+  EXPECT_EQ(json("[\"NaN\", \"a\\\"Infinity\"]").as<std::vector<std::string>>(),
+            (std::vector<std::string>{"NaN", "a\"Infinity"}));
+  EXPECT_TRUE(contains(bad_json("[NaN, NaN, x]"), "column 12"));
+  EXPECT_TRUE(contains(bad_json("[\"\\ud83c\"]"), "surrogate"));
+}
+
+TEST_F(JsonFile, AMessageNamesItsPlaceOnce) {
+  const std::string message = bad_json("[1, 18446744073709551615]");
+  EXPECT_EQ(message.find("at [1]"), message.rfind("at [1]")) << message;
 }
 
 TEST_F(JsonFile, Refusals) {
