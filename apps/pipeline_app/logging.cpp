@@ -4,6 +4,7 @@
 
 #include <mpipe/core/error.hpp>
 
+#include "base/api/file.hpp"
 #include "core/api/suggest.hpp"
 #include "table.hpp"
 
@@ -15,10 +16,9 @@
 
 #include <fstream>
 #include <mutex>
+#include <optional>
 
 namespace mpipe::app {
-
-namespace fs = std::filesystem;
 
 /// A file that comes into being when its folder does.
 class LogFile final : public spdlog::sinks::base_sink<std::mutex> {
@@ -27,10 +27,12 @@ class LogFile final : public spdlog::sinks::base_sink<std::mutex> {
 
   void open(const fs::path& run_folder) {
     const std::lock_guard lock(mutex_);
-    std::error_code ignored;
-    // Problems with logs are ignored: they are no reason to end a run.
-    fs::create_directory(run_folder / "logs", ignored);
-    open_in(run_folder);
+    try {
+      held_ = hold_folder(run_folder);
+      make_folder(run_folder / "logs");
+      open_in(run_folder);
+    } catch (const Error&) {  // problems with logs are no reason to end a run
+    }
   }
 
   void close() {
@@ -56,7 +58,7 @@ class LogFile final : public spdlog::sinks::base_sink<std::mutex> {
 
   void open_in(const fs::path& run_folder) {
     if (file_.is_open()) return;
-    const fs::path path = run_folder / "logs" / fmt::format("rank-{:04}.log", rank_);
+    const fs::path path = path_now(run_folder / "logs" / fmt::format("rank-{:04}.log", rank_));
     std::error_code ignored;
     // A link in the place of the log could lead anywhere, so it is not written to.
     if (fs::is_symlink(path, ignored)) return;
@@ -66,6 +68,7 @@ class LogFile final : public spdlog::sinks::base_sink<std::mutex> {
   }
 
   int rank_;
+  std::optional<HeldFolder> held_;  ///< so that rank 0 can tell the others, at the end, where it is
   std::ofstream file_;
   std::string waiting_;
 };

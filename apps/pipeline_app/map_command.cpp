@@ -6,12 +6,26 @@
 #include "command.hpp"
 #include "map_job.hpp"
 #include "not_supported.hpp"
+#include "output.hpp"
 #include "table.hpp"
 
+#include <fmt/format.h>
+
 #include <csignal>
+#include <cstdlib>
 
 namespace mpipe::app {
 namespace {
+
+/// In a batch script that was given several tasks, the program alone is one process.
+void warn_of_idle_tasks(const Communicator& world) {
+  const char* const tasks = std::getenv("SLURM_NTASKS");
+  if (tasks == nullptr || world.size() > 1 || std::atoi(tasks) <= 1) return;
+  print_note(fmt::format(
+      "this job has {0} tasks, and one process computes (the others stay idle). Use 'mpirun -n {0} "
+      "pipeline_app map ..' or 'srun --mpi=pmix pipeline_app map ..' to use all of them.",
+      std::atoi(tasks)));
+}
 
 int run_map(const MapFlags& flags, Program& program) {
   // A batch job can have its time limit announced by this signal. It is heeded from the first moment on, as it would
@@ -21,6 +35,7 @@ int run_map(const MapFlags& flags, Program& program) {
   const std::string command_line = command_line_text(program.argc, program.argv);
   const Environment mpi(program.argc, program.argv);
   const Communicator& world = mpi.world();
+  warn_of_idle_tasks(world);
   const int code = MapJob(flags, world, command_line).run();
   // Behind the barrier all ranks have written what they had to write: a launcher that sees the first exit
   // code may end the others at once, and nothing is lost.

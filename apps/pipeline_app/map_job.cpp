@@ -5,6 +5,7 @@
 #include <mpipe/core/clock.hpp>
 #include <mpipe/exec/observer.hpp>
 
+#include "base/api/file.hpp"
 #include "comm/api/collective.hpp"
 #include "isolation/api/isolated_bodies.hpp"
 #include "isolation/api/zygote.hpp"
@@ -105,11 +106,16 @@ void MapJob::read() {
     // The flags come first, because one of them is the level of the log.
     values_ = flags_.options.values();
     logging_.emplace(world_.rank(), values_.text("log_level"));
-    if (world_.is_root()) document_ = Document::load(flags_.document);
+    if (!world_.is_root()) return;
+    document_ = Document::load(flags_.document);
+    // Others may have another working directory.
+    const std::filesystem::path file = flags_.document;
+    document_path_ = resolve_path(file.has_parent_path() ? file.parent_path() : ".") / file.filename();
   });
   const std::string text = world_.broadcast_text(world_.is_root() ? document_->text().get() : std::string());
+  document_path_ = world_.broadcast_text(document_path_);
   together(world_, [&] {
-    if (!world_.is_root()) document_ = Document::parse(text, flags_.document);
+    if (!world_.is_root()) document_ = Document::parse(text, document_path_);
     // Flags and variables go over the document, whichever of them was read first.
     OptionValues values = document_->map();
     values.take_over(values_);
@@ -138,8 +144,11 @@ void MapJob::add_run(const std::string& name, const Document& document) {
   if (world_.is_root()) {
     // The others learn what they need when the map begins.
     run.choice = choose_map(values_, document, run.pipeline, command_line_, world_.size());
-    if (!name.empty() && !run.folder().empty())
-      run.choice.options.run_folder = (run.folder() / name).string();
+    if (!run.folder().empty()) {
+      // From here on nobody asks for the working directory, which a function may change.
+      run.shown_folder = (name.empty() ? run.folder() : run.folder() / name).string();
+      run.choice.options.run_folder = resolve_path(run.shown_folder).string();
+    }
   }
   runs_.push_back(std::move(run));
 }
@@ -155,7 +164,7 @@ void MapJob::prepare_isolation(const Pipeline& pipeline) {
   // memory for the length of a run.
   if (!world_.zygote()) return;
   if (values_.has("dry_run") || !(isolates || mentions_processes())) return world_.zygote()->end();
-  const std::string told = flags_.document + '\0' + document_->text().get();
+  const std::string told = document_path_ + '\0' + document_->text().get();
   make_in_zygote(*world_.zygote(), pipeline, pipeline_of_document, std::as_bytes(std::span(told)));
 }
 
@@ -243,7 +252,7 @@ void MapJob::write_logs(int code) {
   if (several()) return;
   const Run& run = runs_.front();
   const bool begun = world_.is_root() && run.started() && !run.folder().empty();
-  const std::string folder = world_.broadcast_text(begun ? run.folder().string() : std::string());
+  const std::string folder = world_.broadcast_text(begun ? path_now(run.folder()).string() : std::string());
   if (folder.empty()) return;
   logging_->open(folder);
   spdlog::info("the end on rank {}: exit code {}", world_.rank(), code);
@@ -260,22 +269,34 @@ void MapJob::lead(std::shared_ptr<StatusWriter> status) {
 /// it sees the first of them gone: rank 0 is to be the first.
 void MapJob::end_by_signal(int number) {
   if (!ending_.claim()) return;
-  const std::string text = fmt::format("ended by signal {} ({}).", number, ::strsignal(number));
-  constexpr int kFirstSignalCode = 128;
+  std::string text = fmt::format("ended by signal {} ({}).", number, ::strsignal(number));
+  const int code = 128 + number;
   {
     const std::lock_guard lock(leading_mutex_);
     // The status comes before any words: it is what remains of the run, and this process may be killed at any
     // moment from now on.
-    if (leading_) leading_->finish(RunState::cancelled, kFirstSignalCode + number, text);
+    if (leading_) leading_->finish(RunState::cancelled, code, text);
   }
-  if (!world_.is_root()) {
+  if (world_.is_root()) {
+    for (const Run& run : runs_)
+      if (run.started() && run.status->status().state == RunState::running)
+        text = end_status(run, RunState::cancelled, code, text);
+    logging_->error_to_file(text);
+    print_error(text + kept_text());
+    print_unfinished("cancelled", text);
+    if (on_subgroups()) std::this_thread::sleep_for(kTimeForLeaders);
+  } else {
     std::this_thread::sleep_for(kTimeForRank0);
-    return;
   }
-  logging_->error_to_file(text);
-  print_error(text + kept_text());
-  print_unfinished("cancelled", text);
-  if (on_subgroups()) std::this_thread::sleep_for(kTimeForLeaders);
+  // Last, right before the end of the process: who gets the folder after this finds nobody who writes to it.
+  const std::lock_guard lock(leading_mutex_);
+  if (leading_) leading_->release_folder();
+}
+
+/// Ends the status that this rank has of a run. Returns `text`, with what was lost with the memory of the ranks.
+std::string MapJob::end_status(const Run& run, RunState state, int code, const std::string& text) const {
+  run.status->finish(state, code, text);
+  return run.status->status().message;
 }
 
 // ---- telling
@@ -301,13 +322,14 @@ void MapJob::tell_run(const Run& run, const MapOutcome& outcome) {
     const std::string text = fmt::format("{}completed: {}", run.prefix(), usage_text(*outcome.results));
     spdlog::info("{}", text);
     if (style_ != ProgressStyle::none)
-      print_note(text + (run.folder().empty() ? "" : fmt::format("; results in {}", run.folder().string())));
+      print_note(text + (run.folder().empty() ? "" : fmt::format("; results in {}", run.shown_folder)));
   }
   std::string text;
   if (outcome.error) text = document_->located(*outcome.error).what();
   if (outcome.completed() && outcome.exit_code != 0)
     text = fmt::format("{}", fmt::join(failure_lines(*outcome.results), "\n"));
   const bool kept = outcome.error && run.started();
+  if (kept) text = end_status(run, outcome.state, outcome.exit_code, text);
   if (!text.empty()) print_error(run.prefix() + text + (kept ? kept_text() : ""));
   log_end(run, outcome, text);
 }
@@ -329,14 +351,14 @@ RunReport MapJob::report_of(const Run& run, const MapOutcome& outcome) const {
   if (!outcome.results || (!several() && !report.error.empty())) {
     RunStatus status = run.status->status();
     status.message = report.error;
-    report.json = status_as_results_json(status, state, run.folder(), elapsed(), run.name);
+    report.json = status_as_results_json(status, state, run.shown_folder, elapsed(), run.name);
     return report;
   }
   report.failures = of_function != nullptr ? of_function->failures() : outcome.results->failures;
   Results results = *outcome.results;
   const auto max_print = static_cast<Index>(values_.number("max_print"));
   read_back(results, run.choice, max_print);
-  report.json = results_json(results, state, report.failures, run.folder(), max_print, run.name);
+  report.json = results_json(results, state, report.failures, run.shown_folder, max_print, run.name);
   return report;
 }
 
@@ -363,7 +385,7 @@ void MapJob::print_unfinished(const std::string& state, const std::string& why) 
     if (!over || !several()) status.message = why;
     const std::string its = over && several() ? std::string(to_string(status.state)) : state;
     reports.push_back({run.name,
-                       status_as_results_json(status, its, run.folder(), elapsed(), run.name),
+                       status_as_results_json(status, its, run.shown_folder, elapsed(), run.name),
                        nullptr,
                        {},
                        status.message});
@@ -375,7 +397,7 @@ void MapJob::print_unfinished(const std::string& state, const std::string& why) 
 int MapJob::print_reports(std::vector<RunReport> reports, const std::string& state) {
   if (!values_.has("json") || reports.empty()) return 0;
   try {
-    const auto folder = runs_.front().folder();
+    const std::filesystem::path folder = runs_.front().shown_folder;
     print_result(several()
                      ? runs_json(reports, state, folder.empty() ? folder : folder.parent_path(),
                                  world_.size(), on_subgroups() ? world_.size() - 1 : world_.size(), elapsed())
@@ -389,7 +411,7 @@ int MapJob::print_reports(std::vector<RunReport> reports, const std::string& sta
 
 std::string MapJob::kept_text() const {
   if (runs_.empty() || runs_.front().folder().empty()) return {};
-  const std::filesystem::path folder = runs_.front().folder();
+  const std::filesystem::path folder = runs_.front().shown_folder;
   return fmt::format(" What was done before is kept in '{}': go on by --resume.",
                      (several() ? folder.parent_path() : folder).string());
 }

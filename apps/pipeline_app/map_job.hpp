@@ -41,6 +41,7 @@ class MapJob {
     std::string name;  ///< empty: the document is one run
     Pipeline pipeline;
     MapChoice choice = {};                      ///< rank 0, like the rest
+    std::string shown_folder = {};              ///< as the user knows it; `folder` is where that is
     std::shared_ptr<StatusWriter> status = {};  ///< in memory
     bool started() const { return status && status->started(); }
     std::filesystem::path folder() const { return choice.options.run_folder; }
@@ -60,6 +61,7 @@ class MapJob {
   /// Of the rank that leads a run: the status that a signal has to end.
   void lead(std::shared_ptr<StatusWriter> status);
   void end_by_signal(int number);
+  std::string end_status(const Run& run, RunState state, int code, const std::string& text) const;
   bool several() const { return document_ && !document_->runs().empty(); }
   /// Whether ranks other than 0 lead runs, at the same time.
   bool on_subgroups() const;
@@ -80,7 +82,8 @@ class MapJob {
   const MapFlags& flags_;
   Communicator world_;
   std::string command_line_;
-  OptionValues values_;  ///< what the document, variables and flags say; on every rank
+  OptionValues values_;        ///< what the document, variables and flags say; on every rank
+  std::string document_path_;  ///< where rank 0 found it
   std::optional<Document> document_;
   std::optional<Logging> logging_;  ///< on every rank
   ProgressStyle style_ = ProgressStyle::none;

@@ -33,7 +33,7 @@ std::string hosts_text(const std::vector<std::string>& hosts) {
 }  // namespace
 
 ProgressStyle progress_style(const std::string& name) {
-  if (name == "auto") return stderr_width() > 0 ? ProgressStyle::bar : ProgressStyle::plain;
+  if (name == "auto") return stderr_is_terminal() ? ProgressStyle::bar : ProgressStyle::plain;
   if (name == "bar") return ProgressStyle::bar;
   if (name == "plain") return ProgressStyle::plain;
   return ProgressStyle::none;
@@ -177,13 +177,19 @@ void Progress::show(TimePoint now) {
 }
 
 void Progress::draw_bar(TimePoint now) {
-  const std::string text = (name_.empty() ? "" : name_ + " ") + figures(now);
-  const int room = std::clamp(std::max(stderr_width(), 40) - static_cast<int>(text.size()) - 6, 0, 40);
+  std::string text = (name_.empty() ? "" : name_ + " ") + figures(now);
+  constexpr int kLeast = 5;  // a shorter bar shows nothing
+  constexpr int kMost = 40;
+  const int width = stderr_width() - 1;  // many terminals go to the next line after the last column
+  const int room = std::min(width - static_cast<int>(text.size()) - 3, kMost);
+  // A line that is too long would go on in the next one, which nobody takes away.
+  text.resize(std::min(text.size(), static_cast<std::size_t>(width)));
   const int filled = static_cast<int>(fraction() * room);
   const char* begin = colours_ ? (failures_ > 0 ? "\033[33m" : "\033[32m") : "";
   const char* end = colours_ ? "\033[0m" : "";
   const std::string bar =
-      fmt::format("{}[{:#<{}}{:.<{}}]{} {}", begin, "", filled, "", room - filled, end, text);
+      room < kLeast ? text
+                    : fmt::format("{}[{:#<{}}{:.<{}}]{} {}", begin, "", filled, "", room - filled, end, text);
   if (board_) return board_->set(place_, bar);
   say("\r\033[K" + bar);
   bar_drawn_ = true;

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,14 +15,23 @@
 namespace mpipe::app {
 namespace {
 
-constexpr std::array kSignals{SIGTERM, SIGINT, SIGHUP};
+/// Of a user, a terminal, a batch system before its time limit, and of limits on time and on sizes of files.
+constexpr std::array kSignals{SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGXCPU, SIGXFSZ};
 std::atomic<int> write_end{
     -1};  // where the handler tells the watching thread; a handler gets no other argument
+std::atomic<bool> interrupted{false};
+
+void end_by(int number) {
+  signal(number, SIG_DFL);
+  ::kill(::getpid(), number);
+}
 
 /// A handler may interrupt anything, so it only does what is allowed there: it writes one byte and leaves
-/// errno as it was. All the rest is for the thread that reads the byte.
+/// errno as it was. All the rest is for the thread that reads the byte. Whoever types Ctrl-C again does not want
+/// to wait for last words. Other signals come twice by themselves: from a batch system and from the launcher.
 void handle(int number) {
   const int saved = errno;
+  if (number == SIGINT && interrupted.exchange(true)) end_by(number);
   const auto byte = static_cast<unsigned char>(number);
   [[maybe_unused]] const ssize_t written = ::write(write_end, &byte, 1);
   errno = saved;
@@ -32,6 +42,7 @@ void handle(int number) {
 SignalWatch::SignalWatch(std::function<void(int)> last_words) : last_words_(std::move(last_words)) {
   if (pipe2(pipe_, O_CLOEXEC) != 0) return;  // then signals do what they always do
   write_end = pipe_[1];
+  interrupted = false;
   // The reader is there before the first handler is set: a signal may come right after that.
   thread_ = std::thread([this] { watch(); });
   struct sigaction action {};
@@ -66,9 +77,11 @@ void SignalWatch::watch() {
   while (count < 0 && errno == EINTR);
   if (count != 1) return;
   last_words_(byte);
-  // The process ends by the signal itself, so that whoever started it sees why, as without this watch.
-  signal(byte, SIG_DFL);
-  ::kill(::getpid(), byte);
+  // The process ends by the signal itself, so that whoever started it sees why, as without this watch. Nobody
+  // needs a picture of its memory.
+  constexpr rlimit kNone{0, 0};
+  ::setrlimit(RLIMIT_CORE, &kNone);
+  end_by(byte);
 }
 
 }  // namespace mpipe::app

@@ -8,8 +8,9 @@
 
 namespace mpipe::app {
 
-/// While it lives: on SIGTERM, SIGINT or SIGHUP, `last_words(signal)` is called by a thread of its own, and
-/// then the process ends by that signal, as it would have without. One at a time per process.
+/// While it lives: on SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGXCPU or SIGXFSZ, unless that was ignored before,
+/// `last_words(signal)` is called by a thread of its own, and then the process ends by that signal, as it would
+/// have without. A second SIGINT ends it at once. One at a time per process.
 class SignalWatch {
  public:
   explicit SignalWatch(std::function<void(int)> last_words);

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -11,6 +12,8 @@
 #include <array>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <string_view>
 
 namespace mpipe::app {
@@ -91,17 +94,59 @@ std::string command_line_text(int argc, const char* const* argv) {
   return text;
 }
 
+namespace {
+
+/// What standard error of another process leads to, as the kernel calls it: `/dev/pts/3`, `pipe:[4711]`.
+std::string stderr_of(const std::string& process) {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/" + process + "/fd/2", error).string();
+}
+
+std::string parent_of(const std::string& process) {
+  std::ifstream file("/proc/" + process + "/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("PPid:")) return line.substr(line.find_first_not_of(" \t", 5));
+  return {};
+}
+
+/// The terminal on which standard error appears; nothing where it goes elsewhere. mpirun reads what its ranks
+/// say from a pipe, and its own standard error is the nearest one above them that is not that pipe.
+std::string find_terminal() {
+  constexpr const char* kNoTerminal = "";
+  if (isatty(STDERR_FILENO) != 0) return "/dev/stderr";
+  if (std::getenv("OMPI_COMM_WORLD_SIZE") == nullptr) return kNoTerminal;
+  const std::string own = stderr_of("self");
+  std::string process = parent_of("self");
+  while (!process.empty() && process != "0" && stderr_of(process) == own) process = parent_of(process);
+  const std::string path = process.empty() ? "" : stderr_of(process);
+  return path.starts_with("/dev/pts/") || path.starts_with("/dev/tty") ? path : kNoTerminal;
+}
+
+const std::string& terminal() {
+  static const std::string path = find_terminal();
+  return path;
+}
+
+}  // namespace
+
 bool stderr_has_colours() {
   // The convention of no-color.org: any text in the variable refuses colours, an empty one does not.
   const char* refused = std::getenv("NO_COLOR");
-  return (refused == nullptr || *refused == '\0') && isatty(STDERR_FILENO) != 0;
+  return (refused == nullptr || *refused == '\0') && stderr_is_terminal();
 }
 
+bool stderr_is_terminal() { return !terminal().empty(); }
+
 int stderr_width() {
-  if (isatty(STDERR_FILENO) == 0) return 0;
   winsize size{};
-  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-  return known ? size.ws_col : 80;
+  const int file = ::open(terminal().c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+  const bool known = file >= 0 && ioctl(file, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  if (file >= 0) ::close(file);
+  if (known) return size.ws_col;
+  constexpr int kUsual = 80;
+  const char* const columns = std::getenv("COLUMNS");
+  const int said = columns != nullptr ? std::atoi(columns) : 0;
+  return said > 0 ? said : kUsual;
 }
 
 }  // namespace mpipe::app

@@ -31,7 +31,9 @@ std::string command_line_text(int argc, const char* const* argv);
 
 /// Whether text to standard error may have colours: a terminal, and no NO_COLOR.
 bool stderr_has_colours();
-/// Characters per line where standard error is a terminal, else 0.
+/// Whether standard error appears on a terminal: its own, or that of the mpirun that passes it on.
+bool stderr_is_terminal();
+/// Characters per line of that terminal, else `COLUMNS`, else 80.
 int stderr_width();
 
 }  // namespace mpipe::app

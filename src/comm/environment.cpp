@@ -60,7 +60,8 @@ Environment::Environment(int& argc, char**& argv, const EnvironmentOptions& envi
     world_ = communicator_from(MPI_COMM_WORLD);
     return;
   }
-  const bool launched = has_mpi_launcher([](const char* name) { return std::getenv(name); });
+  const EnvironmentLookup lookup = [](const char* name) { return std::getenv(name); };
+  const bool launched = has_mpi_launcher(lookup);
   const std::shared_ptr<Zygote> zygote = start_zygote(environment_options);
   if (!launched) {
     world_ = Communicator(make_serial_state(zygote));
@@ -69,6 +70,14 @@ Environment::Environment(int& argc, char**& argv, const EnvironmentOptions& envi
   const WaitOptions options =
       wait_options_from_environment();  // throws before MPI has started rather than after
   initialize(argc, argv);
+  try {
+    int ranks = 0;
+    check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &ranks), "MPI_Comm_size");
+    check_launcher(lookup, ranks);
+  } catch (const Error&) {
+    MPI_Finalize();
+    throw;
+  }
   started_ = true;
   world_ = communicator_with(zygote, MPI_COMM_WORLD, options);
 }

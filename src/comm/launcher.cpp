@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <initializer_list>
@@ -55,6 +56,22 @@ bool has_mpi_launcher(const EnvironmentLookup& lookup) {
           "alone, and all would write to the same run folder). Use 'srun --mpi=pmix -n {0} PROGRAM ..', "
           "or in the batch script 'mpirun -n {0} PROGRAM ..' without srun.",
           tasks));
+}
+
+void check_launcher(const EnvironmentLookup& lookup, int ranks) {
+  if (ranks != 1 || lookup("OMPI_COMM_WORLD_SIZE") != nullptr) return;
+  // Hydra tells its processes both numbers; those of Slurm's PMI know the first one.
+  const std::uint64_t processes =
+      std::max(number(lookup("PMI_SIZE")).value_or(1), number(lookup("MPI_LOCALNRANKS")).value_or(1));
+  if (processes <= 1) return;
+  throw Error(
+      Category::bad_option,
+      fmt::format(
+          "a launcher of another MPI started {0} processes, which cannot find each other (each would run "
+          "everything alone, and all would write to the same run folder). Use the mpirun of the MPI that "
+          "mpipe was built with: 'mpirun -n {0} PROGRAM ..'; under Slurm also 'srun --mpi=pmix -n {0} "
+          "PROGRAM ..'.",
+          processes));
 }
 
 }  // namespace mpipe

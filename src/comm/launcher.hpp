@@ -14,4 +14,8 @@ using EnvironmentLookup = std::function<const char*(const char*)>;
 /// when srun started several tasks and MPI could not ask.
 bool has_mpi_launcher(const EnvironmentLookup& lookup);
 
+/// Once MPI runs: throws `Error` (bad_option) when it sees one rank, and the environment tells of a launcher that
+/// started several processes, which is then not the one of this MPI.
+void check_launcher(const EnvironmentLookup& lookup, int ranks);
+
 }  // namespace mpipe

@@ -140,6 +140,18 @@ bool StoreSession::claim_folder(const Communicator& comm) {
     ByteWriter out;
     out.put(folder_->has_run());
     out.put_text(description_.run_id);
+    return std::move(out.bytes());
+  });
+  ByteReader in(bytes, "the id of a run");
+  const bool goes_on = in.get<bool>();
+  layout_.run_id = in.get_text();
+  return goes_on;
+}
+
+/// Collective. The other ranks hold the folder that rank 0 has claimed.
+void StoreSession::find_folder(const Communicator& comm) {
+  const Bytes bytes = on_root(comm, [] {
+    ByteWriter out;
     const FolderOwner owner = this_process();
     out.put_text(owner.host);
     out.put_text(owner.boot_id);
@@ -148,9 +160,7 @@ bool StoreSession::claim_folder(const Communicator& comm) {
     out.put(owner.start_time);
     return std::move(out.bytes());
   });
-  ByteReader in(bytes, "the id of a run");
-  const bool goes_on = in.get<bool>();
-  layout_.run_id = in.get_text();
+  ByteReader in(bytes, "the owner of a run folder");
   FolderOwner owner;
   owner.host = in.get_text();
   owner.boot_id = in.get_text();
@@ -162,7 +172,6 @@ bool StoreSession::claim_folder(const Communicator& comm) {
     require_same_folder(setup_.options.run_folder, owner);
     held_ = hold_folder(setup_.options.run_folder);
   });
-  return goes_on;
 }
 
 void StoreSession::open(const Communicator& comm) {
@@ -170,6 +179,7 @@ void StoreSession::open(const Communicator& comm) {
   if (folder.empty()) return;
   const bool goes_on = claim_folder(comm);
   try {
+    find_folder(comm);
     store_ = goes_on ? resume_run_store(comm, folder, layout_, {.keep_failed = setup_.keeps_failed()})
                      : create_run_store(comm, folder, layout_, {});
     // The description comes last, because it makes a run of the folder: a start that fails before leaves

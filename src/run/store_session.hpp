@@ -77,6 +77,7 @@ class StoreSession {
  private:
   bool usable() const { return store_ && !broken_; }
   bool claim_folder(const Communicator& comm);
+  void find_folder(const Communicator& comm);
 
   const RunSetup& setup_;
   RunLayout layout_;

@@ -180,6 +180,28 @@ inputs: {k: [4, 5]}
             self.assertEqual(len(outcome.errors), 1, outcome)
             self.assertIn("standard output", outcome.err)
 
+    def test_launchers_of_another_mpi_are_refused(self):
+        for rank in ("0", "1"):
+            environment = {"PMI_RANK": rank, "PMI_SIZE": "2", "MPI_LOCALNRANKS": "2"}
+            outcome = self.app("map", "grid.yaml", "--run-folder", "run", env=environment, expect=0 if rank == "1" else 2)
+            self.assertEqual(len(outcome.errors), int(rank == "0"), outcome)
+        self.assertIn("another MPI", self.app("map", "grid.yaml", env=environment | {"PMI_RANK": "0"}, expect=2).err)
+        self.assertEqual(self.tree(), ["grid.yaml"])
+
+    def test_one_process_in_a_job_of_several_tasks_is_told_so(self):
+        job = {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "4"}
+        self.assertIn("this job has 4 tasks", self.app("map", "grid.yaml", env=job).err)
+        self.assertNotIn("tasks", self.app("map", "grid.yaml", env=job, ranks=2).err)
+        self.assertNotIn("tasks", self.app("map", "grid.yaml", env=job | {"SLURM_NTASKS": "1"}).err)
+
+    def test_of_a_damaged_file_say_what_to_do(self):
+        self.app("map", "grid.yaml", "--run-folder", "run")
+        self.write("run/results.h5", b"junk" * 1000)
+        for command in ("show", "verify"):
+            outcome = self.app(command, "run", expect=4)
+            for word in ("results.h5", "copy", "verify", "--resume"):
+                self.assertIn(word, outcome.err)
+
 
 class WatchAndSlurm(AppTest):
     def setUp(self):

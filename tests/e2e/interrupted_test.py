@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs that are ended from outside: what was done is there, the rest is computed by --resume."""
+import contextlib
 import os
 import shutil
 import signal
+import subprocess
 import time
 import unittest
 
-from support import AppTest, children_of
+from support import APP, AppTest, children_of
 
 SLOW = """
 mpipe: 1
@@ -131,6 +133,7 @@ class Interrupted(AppTest):
         self.assertEqual(outcome.json["state"], "cancelled")
         status = self.app("status", "run", "--json", "--exit-code", expect=128 + number).json
         self.assertEqual((status["state"], status["exit_code"]), ("cancelled", 128 + number))
+        self.assertFalse((self.folder / "run" / "lock").exists())
         told = status["outputs"]["y"]["done"]
         self.check_what_is_there(told)
         self.assertLessEqual(self.resume(2), ELEMENTS - told)
@@ -141,6 +144,71 @@ class Interrupted(AppTest):
     def test_sigint(self):
         self.end_by(signal.SIGINT, "Interrupt")
 
+    def test_limits_and_user_signals(self):
+        for number, name in ((signal.SIGUSR2, "User defined signal 2"), (signal.SIGXCPU, "CPU time"), (signal.SIGXFSZ, "File size")):
+            with self.subTest(name):
+                self.end_by(number, name)
+                shutil.rmtree(self.folder / "run")
+
+    def test_limits_and_user_signals_to_ranks(self):
+        for ranks, number in ((1, signal.SIGXCPU), (2, signal.SIGUSR2), (3, signal.SIGXFSZ), (3, signal.SIGTERM)):
+            with self.subTest(ranks=ranks, number=number):
+                process = self.start_and_wait(ranks)
+                os.kill(self.status_file("run")["pid"], number)
+                outcome = self.finish(process)
+                self.assertEqual(outcome.code, 128 + number, outcome)
+                status = self.app("status", "run", "--json", "--exit-code", expect=128 + number).json
+                self.assertEqual(status["state"], "cancelled")
+                self.assertFalse((self.folder / "run" / "lock").exists())
+                told = status["outputs"]["y"]["done"]
+                self.check_what_is_there(told)
+                self.assertLessEqual(self.resume(0), ELEMENTS - told)
+                shutil.rmtree(self.folder / "run")
+
+    def test_what_was_in_memory_is_not_told(self):
+        for ranks, number in ((0, signal.SIGTERM), (2, signal.SIGUSR2), (3, signal.SIGKILL)):
+            with self.subTest(ranks=ranks):
+                process = self.start_and_wait(ranks, options=["--storage", "memory"])
+                if number == signal.SIGKILL:
+                    self.kill_9(process)
+                    self.wait_until(lambda: self.app("status", "run", "--json").json["state"] == "stale", "the run is stale")
+                else:
+                    os.kill(self.status_file("run")["pid"], number)
+                    self.assertRegex(self.finish(process).err, "in memory only are lost: [0-9]+ of 'y'")
+                status = self.app("status", "run", "--json").json
+                self.assertEqual(status["outputs"]["y"]["done"], 0)
+                self.assertRegex(status["message"], "in memory only are lost: [0-9]+ of 'y'")
+                self.check_what_is_there(0)
+                shutil.rmtree(self.folder / "run")
+
+    def test_signals_that_were_ignored_stay_so(self):
+        ignores = ("bash", "-c", 'trap "" HUP INT TERM; exec "$@"', "ignores")
+        process = self.start("map", "slow.yaml", "--run-folder", "run", "--json", before=ignores)
+        path = self.folder / "run" / "status.json"
+        self.wait_until(path.exists, "the run has begun")
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            process.send_signal(number)
+        self.assertEqual(self.finish(process).json["state"], "completed")
+
+    def test_a_second_sigint_ends_at_once(self):
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"x" * 4096)
+        os.set_blocking(writer, True)  # who says something waits for a reader for ever
+        process = subprocess.Popen([APP, "map", "slow.yaml", "--run-folder", "run", "--progress", "none"], cwd=self.folder,
+                                   env=self.environment(), stdout=subprocess.DEVNULL, stderr=writer)
+        os.close(writer)
+        self.running.append(process)
+        self.wait_until((self.folder / "run" / "status.json").exists, "the run has begun")
+        process.send_signal(signal.SIGINT)
+        time.sleep(1)
+        self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(5), -signal.SIGINT)
+
     def test_sigterm_to_mpirun(self):
         process = self.start_and_wait(3)
         process.send_signal(signal.SIGTERM)
@@ -148,6 +216,7 @@ class Interrupted(AppTest):
         self.assertNotEqual(outcome.code, 0)
         status = self.app("status", "run", "--json", "--exit-code", expect=143).json
         self.assertEqual(status["state"], "cancelled")
+        self.assertFalse((self.folder / "run" / "lock").exists())
         told = status["outputs"]["y"]["done"]
         self.check_what_is_there(told)
         self.assertLessEqual(self.resume(0), ELEMENTS - told)

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Which folders a run may use, and what it leaves where it may not."""
+import json
 import os
 import shutil
+import socket
 import subprocess
+import time
 import unittest
 
-from support import APP, GRID, AppTest
+from support import APP, GRID, AppTest, launcher
 
 RANKS = (0, 1, 2, 3)
 NOBODY = 65534
@@ -109,6 +112,143 @@ inputs: {x: {arange: [0, 1000, 1]}, seconds: 0.1}
                 self.assertIn("in use", outcome.err)
         self.assertEqual(self.app("status", "run", "--json", "--exit-code", expect=75).json["state"], "running")
         self.app("verify", "run")
+
+
+class Place(AppTest):
+    """The run folder is where the system finds it at the start, whatever becomes of names later."""
+    SQUARES = """
+mpipe: 1
+functions: [{output: y, plugin: libe2e_functions.so, function: square_elsewhere, mapspec: "x[i] -> y[i]"}]
+inputs: {x: {arange: [0, %d, 1]}, seconds: %g}
+"""
+
+    def test_is_reached_through_links(self):
+        for name in ("work", "scratch/data"):
+            (self.folder / name).mkdir(parents=True)
+        (self.folder / "work/data").symlink_to(self.folder / "scratch/data")
+        self.write("work/grid.yaml", GRID)
+        self.app("map", "work/grid.yaml", "--run-folder", "scratch/run1")
+        before = (self.folder / "scratch/run1/results.h5").read_bytes()
+        for ranks in (0, 2):
+            self.refused("map", "work/grid.yaml", "--run-folder", "work/data/../run1", ranks=ranks, code=3, words=["--resume"])
+            self.app("map", "work/grid.yaml", "--run-folder", "work/data/../run1", "--resume", ranks=ranks)
+            self.app("map", "work/grid.yaml", "--run-folder", f"work/data/../new{ranks}", ranks=ranks)
+            self.app("verify", f"scratch/new{ranks}")
+        self.assertEqual((self.folder / "scratch/run1/results.h5").read_bytes(), before)
+        self.assertEqual(sorted(path.name for path in (self.folder / "work").iterdir()), ["data", "grid.yaml"])
+
+    def test_stays_when_a_function_changes_the_working_directory(self):
+        self.write("away.yaml", self.SQUARES % (5, 0))
+        self.write("runs.yaml", self.SQUARES % (5, 0) + "runs: [{name: a}, {name: b}]\n")
+        for ranks in RANKS:
+            self.app("map", "away.yaml", "--run-folder", f"run{ranks}", ranks=ranks)
+            self.app("verify", f"run{ranks}")
+            self.assertEqual(self.status_file(f"run{ranks}")["state"], "completed")
+            self.assertEqual(len(list((self.folder / f"run{ranks}/logs").iterdir())), max(ranks, 1))
+            self.app("map", "runs.yaml", "--run-folder", f"runs{ranks}", "--max-concurrent", "2", ranks=ranks)
+            for name in ("a", "b"):
+                self.app("verify", f"runs{ranks}/{name}")
+
+    def test_stays_when_a_folder_above_is_renamed(self):
+        self.write("away.yaml", self.SQUARES % (40, 0.05))
+        for ranks in (0, 2):
+            process = self.start("map", "away.yaml", "--run-folder", "a/run", "--storage", "file" if ranks else "hdf5", ranks=ranks)
+            status = self.folder / "a/run/status.json"
+            self.wait_until(lambda path=status: path.exists() and json.loads(path.read_text())["outputs"]["y"]["done"] > 3, "it runs")
+            (self.folder / "a").rename(self.folder / f"b{ranks}")
+            (self.folder / "a/run").mkdir(parents=True)  # somebody else's
+            outcome = self.finish(process)
+            self.assertEqual(outcome.code, 0, outcome)
+            self.assertEqual(self.tree(self.folder / "a"), ["run"])
+            self.app("verify", f"b{ranks}/run")
+            self.assertEqual(self.status_file(f"b{ranks}/run")["state"], "completed")
+            self.assertEqual(len(list((self.folder / f"b{ranks}/run/logs").iterdir())), max(ranks, 1))
+            shutil.rmtree(self.folder / "a")
+
+    def test_needs_a_working_directory_only_when_it_is_relative(self):
+        self.write("grid.yaml", GRID)
+        here = self.folder / "gone"
+        gone = ("bash", "-c", f'mkdir -p {here} && cd {here} && rmdir {here} && exec "$@"', "gone")
+        document = self.folder / "grid.yaml"
+        outcome = self.app("map", document, "--run-folder", "run", before=gone, expect=4)
+        self.assertEqual(len(outcome.errors), 1, outcome)
+        self.assertIn("working directory", outcome.err)
+        self.app("map", document, "--run-folder", self.folder / "run", before=gone)
+        for command in ("status", "show", "verify"):
+            self.app(command, self.folder / "run", before=gone)
+        self.app("map", document, "--json", before=gone)
+
+    def test_of_a_rank_that_has_another_folder_there_is_refused(self):
+        unshare = shutil.which("unshare")
+        if os.geteuid() != 0 or unshare is None:
+            self.skipTest("a mount of its own needs root and unshare")
+        (self.folder / "shared").mkdir()
+        self.write("grid.yaml", GRID)
+        private = (f'if [ "$OMPI_COMM_WORLD_RANK" = 1 ]; then exec {unshare} -m bash -c '
+                   f'"mount -t tmpfs none {self.folder}/shared && exec \\"\\$@\\"" sh "$@"; fi; exec "$@"')
+        process = subprocess.Popen([*launcher(2), "bash", "-c", private, "sh", APP, "map", "grid.yaml", "--run-folder", "shared/run"],
+                                   cwd=self.folder, env=self.environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   start_new_session=True)
+        self.running.append(process)
+        outcome = self.finish(process)
+        self.assertEqual(outcome.code, 4, outcome)
+        self.assertIn("not the same as on rank 0", outcome.err)
+        self.assertIn("rank 1", outcome.err)
+
+
+class Owner(AppTest):
+    """Whose folder it is, where that cannot be asked of the kernel."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("grid.yaml", GRID)
+        self.write("slow.yaml", Place.SQUARES % (1000, 0.1))
+
+    def change_lock(self, seconds, **changes):
+        """A lock as another owner would have written it, so many seconds ago."""
+        path = self.folder / "run" / "lock"
+        lock = {"format": "mpipe-lock", "version": 1, "host": "elsewhere", "boot_id": "b", "pid_namespace": 1, "pid": 1,
+                "start_time": 1, "since": "2026-01-01T00:00:00Z", **changes}
+        path.write_text(json.dumps(lock))
+        os.utime(path, (time.time() - seconds,) * 2)
+
+    def test_in_another_namespace_is_left_alone(self):
+        unshare = [shutil.which("unshare"), "--pid", "--fork", "--mount-proc"]
+        if unshare[0] is None or subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("no PID namespaces here")
+        self.start("map", "slow.yaml", "--run-folder", "run", before=unshare)
+        self.wait_until((self.folder / "run" / "status.json").exists, "the run has begun")
+        for before in ((), unshare):
+            for option in ("--resume", "--overwrite", "--take-over"):
+                outcome = self.app("map", "slow.yaml", "--run-folder", "run", option, before=before, expect=3)
+                self.assertIn("in use", outcome.err)
+            self.assertEqual(self.app("status", "run", "--json", before=before).json["state"], "running")
+
+    def test_that_is_silent_is_taken_over_when_that_is_asked_for(self):
+        self.app("map", "grid.yaml", "--run-folder", "run")
+        self.change_lock(30)
+        for option in ((), ("--take-over",)):
+            self.refused("map", "grid.yaml", "--run-folder", "run", "--resume", *option, code=3, words=["elsewhere", "s ago"])
+        self.change_lock(3 * 3600)
+        self.refused("map", "grid.yaml", "--run-folder", "run", "--resume", ranks=2, code=3, words=["180 min ago", "--take-over"])
+        self.app("map", "grid.yaml", "--run-folder", "run", "--resume", "--take-over", ranks=2)
+        self.assertNotIn("lock", self.tree(self.folder / "run"))
+
+    def test_of_an_earlier_boot_and_torn_locks_are_nobodys(self):
+        self.app("map", "grid.yaml", "--run-folder", "run")
+        self.change_lock(100, host=socket.gethostname())
+        self.app("map", "grid.yaml", "--run-folder", "run", "--resume")
+        for text in ("", '{\n  "format": "mpipe-lock",\n  "ho', "\0" * 300):
+            self.write("run/lock", text)
+            self.app("map", "grid.yaml", "--run-folder", "run", "--resume")
+
+    def test_that_was_killed_leaves_no_temporary_files(self):
+        self.app("map", "grid.yaml", "--run-folder", "run")
+        before = self.tree(self.folder / "run")
+        for name in ("status.json", "lock", "run.json"):
+            self.write(f"run/{name}.0123456789abcdef.tmp", "{")
+        self.app("map", "grid.yaml", "--run-folder", "run", "--resume", ranks=2)
+        self.assertEqual(sorted({*self.tree(self.folder / "run")} - {"logs/rank-0001.log"}), before)
 
 
 class NotWritable(AppTest):

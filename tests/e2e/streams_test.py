@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Standard streams that are full, closed or gone: what cannot be said changes nothing else."""
+import contextlib
+import fcntl
+import os
+import re
+import struct
 import subprocess
+import termios
 import unittest
 
-from support import APP, GRID, LONGEST, AppTest
+from support import APP, GRID, LONGEST, AppTest, launcher
 
 
 class Streams(AppTest):
@@ -51,6 +57,42 @@ class Streams(AppTest):
 
     def test_results_that_cannot_be_written_are_an_error(self):
         self.assertEqual(self.shell("$APP map grid.yaml --json >/dev/full 2>/dev/null")[0], 4)
+
+    def on_terminal(self, *arguments, ranks=2, env=None, columns=60):
+        """What appears on a terminal of that width, where mpirun is started."""
+        terminal, end = os.openpty()
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        process = subprocess.Popen([*launcher(ranks), APP, "map", *arguments], cwd=self.folder, env=self.environment(env),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=end)
+        self.running.append(process)
+        os.close(end)
+        seen = b""
+        with contextlib.suppress(OSError):  # of a terminal that nobody has open any more
+            while chunk := os.read(terminal, 65536):
+                seen += chunk
+        os.close(terminal)
+        self.assertEqual(process.wait(LONGEST), 0)
+        return seen.decode()
+
+    def test_a_bar_is_drawn_on_the_terminal_of_mpirun(self):
+        self.write("slow.yaml", """
+mpipe: 1
+functions: [{output: y, plugin: libe2e_functions.so, function: slow_square, mapspec: "x[i] -> y[i]"}]
+inputs: {x: {arange: [0, 20, 1]}, seconds: 0.1}
+""")
+        for ranks in (0, 2):
+            seen = self.on_terminal("slow.yaml", ranks=ranks)
+            self.assertRegex(seen, r"\r\x1b\[K\x1b\[32m\[[#.]{5,}\]", repr(seen))
+            bars = re.findall(r"\r\x1b\[K([^\r\n]+/20[^\r\n]+)", seen)
+            self.assertTrue(all(len(re.sub(r"\x1b\[\d+m", "", bar)) < 60 for bar in bars), bars)
+            self.assertNotRegex(self.on_terminal("slow.yaml", ranks=ranks, env={"NO_COLOR": "1"}, columns=20), r"\[\]|\x1b\[3")
+        # Elsewhere there are lines; a bar that is asked for is as wide as COLUMNS says.
+        outcome = self.app("map", "slow.yaml", ranks=2)
+        self.assertNotIn("\r", outcome.said)
+        for columns, bar in (("70", r"\[[#.]{5,}\]"), ("25", r"\r\x1b\[K +\d+ % ")):
+            outcome = self.app("map", "slow.yaml", "--progress", "bar", ranks=2, env={"COLUMNS": columns})
+            self.assertRegex(outcome.said, bar)
+            self.assertNotIn("[]", outcome.said)
 
 
 if __name__ == "__main__":

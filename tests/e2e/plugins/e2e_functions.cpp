@@ -3,6 +3,8 @@
 #include <mpipe/comm/native_comm.hpp>
 #include <mpipe/document/plugin.hpp>
 
+#include <unistd.h>
+
 #include <chrono>
 #include <complex>
 #include <cstdio>
@@ -15,6 +17,12 @@ namespace {
 double slow_square(double x, double seconds) {
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
   return x * x;
+}
+
+/// As slow_square, in a working directory of its own.
+double square_elsewhere(double x, double seconds) {
+  if (chdir("/") != 0) throw std::runtime_error("no way to leave");
+  return slow_square(x, seconds);
 }
 
 double throws_at(double x, double bad) {
@@ -50,6 +58,7 @@ double leaves_others_waiting(double x, double bad, mpipe::Comm comm) {
 
 MPIPE_PLUGIN(registry) {
   registry.add("slow_square", mpipe::function("y", slow_square).parameters("x", "seconds").thread_safe());
+  registry.add("square_elsewhere", mpipe::function("y", square_elsewhere).parameters("x", "seconds"));
   registry.add("throws_at", mpipe::function("y", throws_at).parameters("x", "bad").thread_safe());
   registry.add("crashes_at", mpipe::function("y", crashes_at).parameters("x", "bad"));
   registry.add("count_ranks", mpipe::function("n", count_ranks).parameters("x").resources({.ranks = 2}));

@@ -48,5 +48,22 @@ TEST(Launcher, numbers_that_are_none_count_as_missing) {
   EXPECT_FALSE(launched({{"SLURM_PROCID", "0"}, {"SLURM_STEP_ID", "-1"}, {"SLURM_NTASKS", "2"}}));
 }
 
+TEST(Launcher, of_another_mpi_is_refused) {
+  for (const Variables& environment :
+       {Variables{{"PMI_RANK", "0"}, {"PMI_SIZE", "3"}}, {{"PMI_RANK", "2"}, {"MPI_LOCALNRANKS", "3"}}}) {
+    const auto lookup = [&](const char* name) {
+      const auto found = environment.find(name);
+      return found == environment.end() ? nullptr : found->second.c_str();
+    };
+    const std::string message = test::error_message(Category::bad_option, [&] { check_launcher(lookup, 1); });
+    EXPECT_TRUE(test::contains(message, "another MPI"));
+    EXPECT_TRUE(test::contains(message, "mpirun -n 3"));
+    EXPECT_NO_THROW(check_launcher(lookup, 3));
+  }
+  EXPECT_NO_THROW(check_launcher([](const char*) { return nullptr; }, 1));
+  EXPECT_NO_THROW(
+      check_launcher([](const char* name) { return std::string(name) == "PMI_SIZE" ? "1" : nullptr; }, 1));
+}
+
 }  // namespace
 }  // namespace mpipe
