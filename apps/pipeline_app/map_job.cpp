@@ -12,6 +12,7 @@
 #include "launch.hpp"
 #include "output.hpp"
 #include "plan_text.hpp"
+#include "run/api/execute_request.hpp"
 #include "signals.hpp"
 #include "table.hpp"
 
@@ -187,6 +188,8 @@ int MapJob::show_plans() {
     for (const Run& run : runs_) {
       const MapOptions& options = run.choice.options;
       check_map(run.pipeline, run.choice.inputs, options, world_.size());
+      const std::string warning = warn_of_request(run.pipeline, {run.choice.inputs, options}, world_.size());
+      if (!warning.empty()) print_note("warning: " + warning);
       const Plan plan(run.pipeline,
                       {run.choice.inputs, options.outputs, options.fixed, options.internal_shapes});
       const std::string title = run.name.empty() ? "" : fmt::format("run {}\n", run.name);

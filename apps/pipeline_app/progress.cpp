@@ -152,8 +152,10 @@ std::string Progress::figures(TimePoint now) const {
   const double rate = elapsed > 0 ? static_cast<double>(calls_) / elapsed : 0;
   std::string text = fmt::format("{:3.0f} % {}/{}{}", 100 * fraction(), done, total, known ? "" : "+");
   if (rate > 0) text += ", " + rate_text(rate);
+  // When all is computed, some of it may still have to be moved to its place in the results.
   if (rate > 0 && known)
-    text += fmt::format(", {} left", duration_text(static_cast<double>(total - done) / rate));
+    text += done < total ? fmt::format(", {} left", duration_text(static_cast<double>(total - done) / rate))
+                         : ", being stored";
   if (failures_ > 0) text += fmt::format(", {} failed", failures_);
   return text;
 }

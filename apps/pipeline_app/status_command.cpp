@@ -38,7 +38,10 @@ std::string status_text(const RunStatus& status) {
   // A rate of the past says little about a run that does not go on.
   if (status.state == RunState::running && status.elements_per_second > 0) {
     text += fmt::format(", {}", rate_text(status.elements_per_second));
-    if (status.eta_seconds) text += fmt::format(", {} left", duration_text(*status.eta_seconds));
+    if (status.eta_seconds)
+      text += fmt::format(", {} left", duration_text(*status.eta_seconds));
+    else if (status.progress_fraction() >= 1)
+      text += ", being stored";
   }
   if (status.exit_code) text += fmt::format(", exit code {}", *status.exit_code);
   text += "\n";

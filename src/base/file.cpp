@@ -152,6 +152,12 @@ void File::resize(std::uint64_t size) {
   if (file_system().resize(descriptor_, size) != 0) throw_file_error("resize", path_, errno);
 }
 
+bool File::can_grow_to(std::uint64_t size) {
+  if (file_system().resize(descriptor_, size) == 0) return true;
+  if (errno == EFBIG || errno == EINVAL) return false;
+  throw_file_error("resize", path_, errno);
+}
+
 void File::reserve(std::uint64_t size) {
   if (size == 0) return;
   int code = 0;
@@ -203,17 +209,31 @@ HeldFolder hold_folder(const fs::path& path) {
   return {descriptor, path};
 }
 
-void sync_folder(const fs::path& folder) {
+namespace {
+
+/// Opens a folder for a call that has the disk take something, and returns what that says.
+template <class Sync>
+void with_folder(const fs::path& folder, const Sync& sync) {
   const fs::path path = folder.empty() ? fs::path(".") : folder;
   const int descriptor = file_system().open(path, O_RDONLY | O_DIRECTORY);
   if (descriptor < 0) throw_file_error("open", path, errno);
-  // A folder is synced as a file is: its contents are the names.
-  const int result = file_system().sync(descriptor, false);
+  const int result = sync(descriptor);
   // Taken before the folder is closed, as closing may set errno anew.
   const int code = errno;
   file_system().close(descriptor);
   // Some file systems cannot sync a folder, say so by one of these, and then need not.
   if (result != 0 && code != EINVAL && code != ENOTSUP) throw_file_error("sync", path, code);
+}
+
+}  // namespace
+
+// A folder is synced as a file is: its contents are the names.
+void sync_folder(const fs::path& folder) {
+  with_folder(folder, [](int descriptor) { return file_system().sync(descriptor, false); });
+}
+
+void sync_file_system(const fs::path& folder) {
+  with_folder(folder, [](int descriptor) { return file_system().sync_file_system(descriptor); });
 }
 
 void rename_file(const fs::path& from, const fs::path& to) {

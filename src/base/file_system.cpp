@@ -103,6 +103,8 @@ int FileSystem::reserve(int file, std::uint64_t size) {
 
 int FileSystem::sync(int file, bool data_only) { return data_only ? ::fdatasync(file) : ::fsync(file); }
 
+int FileSystem::sync_file_system(int file) { return ::syncfs(file); }
+
 int FileSystem::rename(const fs::path& from, const fs::path& to) {
   const Place source = place_of(from);
   const Place target = place_of(to);

@@ -21,25 +21,22 @@ ElementStatus ElementStates::status(Index element) const {
 
 /// As long as no element failed, this ends after its first step: the other sets are empty.
 void ElementStates::add_done(const RangeSet& elements) {
-  done_ = done_.united(elements);
+  done_.insert(elements);
   if (all_fine()) return;
-  failed_ = failed_.difference(elements);
-  blocked_ = blocked_.difference(elements);
-  blocked_by_array_ = blocked_by_array_.difference(elements);
+  for (RangeSet* other : {&failed_, &blocked_, &blocked_by_array_}) other->erase(elements);
 }
 
 void ElementStates::add_failed(const RangeSet& elements) {
   if (elements.empty()) return;
-  // What is done is left out before the failures are taken in, as `blocked_` gives way to all of `failed_`
-  // below and the sets have to stay apart.
-  failed_ = failed_.united(elements.difference(done_));
-  blocked_ = blocked_.difference(failed_);
-  blocked_by_array_ = blocked_by_array_.difference(failed_);
+  // What is done is left out before the failures are taken in: the sets have to stay apart.
+  const RangeSet failed = elements.difference(done_);
+  failed_.insert(failed);
+  for (RangeSet* other : {&blocked_, &blocked_by_array_}) other->erase(failed);
 }
 
 void ElementStates::add_blocked(const RangeSet& elements) {
   if (elements.empty()) return;
-  blocked_ = blocked_.united(elements.difference(done_).difference(failed_));
+  blocked_.insert(elements.difference(done_).difference(failed_));
 }
 
 void ElementStates::add(IndexRange range, ElementStatus status) {

@@ -21,7 +21,8 @@ enum class MessageKind : FrameKind {
   release_team = 7,
   done = 65,
   retracted = 66,
-  team_news = 67
+  team_news = 67,
+  trouble = 68
 };
 
 /// What follows the numbers of a report: most reports have none of it.
@@ -182,6 +183,11 @@ struct Encoder {
     if (told.news.failure) put_failure(out, *told.news.failure);
   }
 
+  void operator()(const TroubleMessage& trouble) {
+    ByteWriter out = begin(message, MessageKind::trouble);
+    put_failure(out, trouble.failure);
+  }
+
   template <class... Numbers>
   void put(MessageKind kind, Numbers... numbers) {
     ByteWriter out = begin(message, kind);
@@ -253,6 +259,7 @@ ToWorker decode_to_worker(const Frame& frame) {
     case MessageKind::done:
     case MessageKind::retracted:
     case MessageKind::team_news:
+    case MessageKind::trouble:
       break;
   }
   in.fail(fmt::format("a worker gets no message of kind {}", frame.kind));
@@ -267,6 +274,8 @@ ToRoot decode_to_root(const Frame& frame) {
       return whole<RetractedMessage>(in, get_retracted);
     case MessageKind::team_news:
       return whole<TeamNewsMessage>(in, get_news);
+    case MessageKind::trouble:
+      return whole<TroubleMessage>(in, [](ByteReader& rest) { return get_failure(rest); });
     default:
       in.fail(fmt::format("rank 0 gets no message of kind {}", frame.kind));
   }

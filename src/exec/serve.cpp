@@ -26,6 +26,14 @@ struct WorkerLoop::Impl {
   EncodedMessage report = {};  ///< its memory is used again for each report
   bool stopped = false;
 
+  void take_turn(TimePoint now) {
+    events.on_turn(now);
+    const std::optional<Failure> trouble = events.take_trouble();
+    if (!trouble) return;
+    EncodedMessage message = encode(ToRoot(TroubleMessage{*trouble}));
+    transport.send(message.kind, message.body(), message.take_payload());
+  }
+
   bool has_work() const { return current.active() || !queue.empty(); }
 
   void send_report() {
@@ -84,12 +92,12 @@ struct WorkerLoop::Impl {
       if (current.report().failure)
         for (const RetractedBlock& block : queue.give_back()) give_back(block);
     }
-    events.on_turn(current.last_end());
+    take_turn(current.last_end());
   }
 
   Turn compute_in_team() {
     if (!member.turn()) return Turn::idle;
-    events.on_turn(clock.now());
+    take_turn(clock.now());
     return Turn::worked;
   }
 };
@@ -102,6 +110,8 @@ WorkerLoop::WorkerLoop(WorkerTransport& transport, BlockHandler& handler, Worker
 }
 
 WorkerLoop::~WorkerLoop() = default;
+
+void WorkerLoop::look_around() { impl_->take_turn(impl_->clock.now()); }
 
 WorkerLoop::Turn WorkerLoop::turn() {
   // A frame per slice is enough while there is work: not more than that arrives, and every poll costs.
@@ -136,7 +146,7 @@ void serve(WorkerTransport& transport, BlockHandler& handler, WorkerEvents& even
       case WorkerLoop::Turn::idle:
         break;
     }
-    if (waiter.idle()) events.on_turn(clock.now());
+    if (waiter.idle()) loop.look_around();
     if (waiter.expired()) {
       throw Error(
           Category::rank_lost,

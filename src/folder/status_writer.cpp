@@ -93,7 +93,8 @@ struct StatusWriter::Impl {
     if (!ended) {
       status.elements_per_second = rate.per_second(calls, std::chrono::steady_clock::now());
       status.eta_seconds.reset();
-      if (status.elements_per_second > 0)
+      // Nothing to compute is no end: what was computed is being stored, and nobody knows how long that takes.
+      if (status.elements_per_second > 0 && remaining_calls() > 0)
         status.eta_seconds = static_cast<double>(remaining_calls()) / status.elements_per_second;
     }
     changed = false;

@@ -6,6 +6,10 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
 namespace mpipe {
 
 std::recursive_mutex& h5_mutex() {
@@ -45,12 +49,18 @@ void throw_h5_error(std::string_view action) {
   // The reasons are read before any other call of HDF5, which would forget them.
   const std::string cause = h5_reason(kMostReasons);
   H5Eclear2(H5E_DEFAULT);
-  // The numbers are ENOSPC and EDQUOT; HDF5 passes on no more than a text.
-  const bool is_full =
-      cause.find("errno = 28,") != std::string::npos || cause.find("errno = 122,") != std::string::npos;
+  // HDF5 passes on errno as a part of its text. What the disk says is all that a user can do something about.
+  constexpr std::string_view kErrno = "errno = ";
+  const std::size_t at = cause.find(kErrno);
+  const int code = at == std::string::npos ? 0 : std::atoi(cause.c_str() + at + kErrno.size());
+  if (code != 0) {
+    const bool is_full = code == ENOSPC || code == EDQUOT;
+    throw Error(Category::storage_failed, fmt::format("cannot {}: {}.{}", action, std::strerror(code),
+                                                      is_full ? " Make room, then start again."
+                                                              : " Check the disk and the file system."));
+  }
   throw Error(Category::storage_failed,
-              fmt::format("cannot {}: HDF5 says: {}.{}", action, cause.empty() ? "nothing" : cause,
-                          is_full ? " Make room, then start again." : ""));
+              fmt::format("cannot {}: HDF5 says: {}.", action, cause.empty() ? "nothing" : cause));
 }
 
 // A failure to close is not reported here; where it matters, `close` was called before and has checked it.

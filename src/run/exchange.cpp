@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <functional>
+#include <utility>
 
 namespace mpipe {
 namespace {
@@ -20,13 +21,9 @@ Bytes encode_ranges(const RangeSet& set) {
 }
 
 RangeSet decode_ranges(std::span<const std::byte> bytes) {
-  RangeSet set;
-  for (std::size_t at = 0; at < bytes.size(); at += sizeof(IndexRange)) {
-    IndexRange range;
-    std::memcpy(&range, bytes.data() + at, sizeof(range));
-    set.insert(range);
-  }
-  return set;
+  std::vector<IndexRange> ranges(bytes.size() / sizeof(IndexRange));
+  if (!ranges.empty()) std::memcpy(ranges.data(), bytes.data(), bytes.size());
+  return RangeSet::of(std::move(ranges));
 }
 
 /// Collective. What every rank has, by rank, on every rank.
@@ -144,16 +141,18 @@ void unpack(PartialArray& array, const RangeSet& ranges, std::span<const std::by
 std::vector<RangeSet> owned_elements(std::vector<RangeSet> elements) {
   RangeSet taken;
   for (RangeSet& of_rank : elements) {
-    of_rank = of_rank.difference(taken);
-    taken = taken.united(of_rank);
+    of_rank.erase(taken);
+    taken.insert(of_rank);
   }
   return elements;
 }
 
+/// Merged once, however many ranks there are.
 RangeSet united(const std::vector<RangeSet>& elements) {
-  RangeSet all;
-  for (const RangeSet& of_rank : elements) all = all.united(of_rank);
-  return all;
+  std::vector<IndexRange> all;
+  for (const RangeSet& of_rank : elements)
+    all.insert(all.end(), of_rank.ranges().begin(), of_rank.ranges().end());
+  return RangeSet::of(std::move(all));
 }
 
 }  // namespace

@@ -63,6 +63,10 @@ void check_request(const Pipeline& pipeline, const Request& request, int ranks,
   setup.check_teams(ranks);
 }
 
+std::string warn_of_request(const Pipeline& pipeline, const Request& request, int ranks) {
+  return warn_of_size(RunSetup(pipeline, request, ranks));
+}
+
 namespace {
 
 /// Collective. The plan of the request. Rank 0 checks everything first, so that nobody else fails in its own

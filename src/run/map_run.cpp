@@ -156,7 +156,9 @@ void MapRun::lead() {
     // The others are in `serve` and enter the collective calls of `finish_wave` when they read the barrier,
     // so it must be sent before rank 0 enters them itself.
     if (others != nullptr) others->send_barrier(static_cast<std::uint32_t>(wave_));
+    const std::size_t wave = wave_;
     more = finish_wave();
+    director.tell_rest(wave);
     if (more) begin_wave();
   }
   for (const auto& group : groups) times_.add_busy(group->busy());

@@ -62,6 +62,7 @@ class MapRun final : private WorkerEvents {
   void on_barrier(std::uint32_t wave) override;
   void on_commit(std::uint32_t number) override;
   void on_turn(TimePoint now) override;
+  std::optional<Failure> take_trouble() override { return store_.take_trouble(); }
   void end_of_ranks();
 
   // The end, collective.

@@ -7,6 +7,7 @@
 
 #include "comm/api/collective.hpp"
 #include "core/api/hash.hpp"
+#include "store/api/result_length.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -15,6 +16,7 @@
 #include <ctime>
 #include <random>
 #include <thread>
+#include <utility>
 
 namespace mpipe {
 namespace {
@@ -99,6 +101,10 @@ RunLayout make_layout(const RunSetup& setup) {
 
 }  // namespace
 
+std::string warn_of_size(const RunSetup& setup) {
+  return setup.options.run_folder.empty() ? "" : warn_of_size(setup.options.run_folder, make_layout(setup));
+}
+
 StoreSession::StoreSession(const RunSetup& setup)
     : setup_(setup), resolved_(setup.plan.outputs().size(), false) {
   if (!setup.options.run_folder.empty()) layout_ = make_layout(setup);
@@ -175,6 +181,7 @@ void StoreSession::find_folder(const Communicator& comm) {
 }
 
 void StoreSession::open(const Communicator& comm) {
+  if (comm.size() > 1) rank_ = comm.job_rank();
   const auto& folder = setup_.options.run_folder;
   if (folder.empty()) return;
   const bool goes_on = claim_folder(comm);
@@ -202,7 +209,7 @@ void StoreSession::leave(const RunArrays& arrays) noexcept {
   try {
     finish(arrays, false);
   } catch (...) {
-    trouble_ = failure_from_current_exception();
+    note_trouble();
   }
   // The sink refers to the store, so it goes first.
   sink_.reset();
@@ -210,6 +217,7 @@ void StoreSession::leave(const RunArrays& arrays) noexcept {
 }
 
 void StoreSession::reopen(const Communicator& comm) {
+  if (comm.size() > 1) rank_ = comm.job_rank();
   together(comm, [&] {
     check();
     const std::string& folder = setup_.options.run_folder;
@@ -246,12 +254,14 @@ void StoreSession::load(OutputId output, const RangeSet& elements, PartialArray&
 
 void StoreSession::resolve(const std::vector<bool>& assumed) {
   if (!usable()) return;
+  std::map<std::size_t, Shape> found;
   for (std::uint32_t k = 0; k < resolved_.size(); ++k) {
     const ArrayLayout& layout = setup_.plan.output({k}).layout;
-    if (resolved_[k] || assumed[k] || !layout.shape_known()) continue;
-    store_->resolve(k, known_shape(layout.shape));
-    resolved_[k] = true;
+    if (!resolved_[k] && !assumed[k] && layout.shape_known()) found[k] = known_shape(layout.shape);
   }
+  if (found.empty()) return;
+  store_->resolve(found);
+  for (const auto& [output, shape] : found) resolved_[output] = true;
 }
 
 void StoreSession::mark(std::span<const OutputId> outputs, const RangeSet& elements, ElementStatus status) {
@@ -279,8 +289,20 @@ void StoreSession::maintain(TimePoint now) noexcept {
   try {
     store_->maintain(now);
   } catch (...) {
-    trouble_ = failure_from_current_exception();
+    note_trouble();
   }
+}
+
+void StoreSession::note_trouble() {
+  trouble_ = failure_from_current_exception();
+  if (!rank_ || !trouble_->host.empty()) return;
+  trouble_->rank = *rank_;
+  trouble_->host = host_name();
+  trouble_->message = fmt::format("rank {} on {}: {}", trouble_->rank, trouble_->host, trouble_->message);
+}
+
+std::optional<Failure> StoreSession::take_trouble() {
+  return std::exchange(told_, trouble_.has_value()) ? std::nullopt : trouble_;
 }
 
 void StoreSession::check() const {

@@ -30,6 +30,9 @@ class StoreSink final : public BlockSink {
   RunStore& store_;
 };
 
+/// Local. What to warn of before a run: results that are too long for a file. Empty: nothing.
+std::string warn_of_size(const RunSetup& setup);
+
 /// What a run keeps beyond the life of its processes. Without a run folder it keeps nothing, and every call
 /// returns at once. Calls that take a communicator, and `load`, `resolve`, `commit` and `finish`, are
 /// collective.
@@ -68,6 +71,8 @@ class StoreSession {
   void maintain(TimePoint now) noexcept;
   /// Local. Throws what went wrong on this rank in a call that does not throw.
   void check() const;
+  /// Local. The same, given once, for those who tell rank 0.
+  std::optional<Failure> take_trouble();
   void commit(const RunArrays& arrays);
   /// The number of the next commit within a wave.
   std::uint32_t next_commit() { return ++commits_; }
@@ -78,8 +83,10 @@ class StoreSession {
   bool usable() const { return store_ && !broken_; }
   bool claim_folder(const Communicator& comm);
   void find_folder(const Communicator& comm);
+  void note_trouble();
 
   const RunSetup& setup_;
+  std::optional<int> rank_;  ///< in the job, where there are others
   RunLayout layout_;
   std::optional<RunFolder> folder_;  ///< rank 0
   std::optional<HeldFolder> held_;   ///< other ranks
@@ -87,8 +94,10 @@ class StoreSession {
   std::unique_ptr<RunStore> store_;
   std::optional<StoreSink> sink_;
   std::vector<bool> resolved_;  ///< by output: the store knows the shape
-  /// What went wrong in a local call, which the other ranks are told when they meet next.
+  /// What went wrong in a local call, with the rank and its host. Other ranks than 0 tell rank 0, and all learn
+  /// of it when they meet next.
   std::optional<Failure> trouble_;
+  bool told_ = false;
   bool broken_ = false;  ///< a collective call failed on all ranks: the store takes no further ones
   std::uint32_t commits_ = 0;
 };

@@ -57,7 +57,8 @@ WaveDirector::WaveDirector(const WaveParts& parts, const WorkerGroups& groups, R
       groups_(groups),
       remote_(remote),
       team_timeout_(team_grace(parts.setup.options)),
-      todo_(parts.setup.pipeline.functions().size()) {}
+      todo_(parts.setup.pipeline.functions().size()),
+      told_(todo_.size()) {}
 
 WaveOutcome WaveDirector::direct(std::size_t wave, WaveOutcome begun) {
   outcome_ = std::move(begun);
@@ -210,8 +211,19 @@ void WaveDirector::tell_progress(const Block& block, Index handled, const BlockR
       counts.blocked = blocked.count();
       counts.done -= counts.failed + counts.blocked;
     }
+    told_[id.value] += counts.done;
     parts_.observer.on_progress(id, counts, now);
   }
+}
+
+void WaveDirector::tell_rest(std::size_t wave) {
+  const Plan& plan = parts_.setup.plan;
+  for (const StageId stage : plan.stages_of_wave(wave))
+    for (const FunctionId id : plan.stages()[stage.value].functions) {
+      const RangeSet& done = parts_.progress.of(plan.function(id)->outputs.front()).done();
+      const Index rest = todo_[id.value].intersection(done).count() - told_[id.value];
+      if (rest != 0) parts_.observer.on_progress(id, {rest, 0, 0}, parts_.clock.now());
+    }
 }
 
 /// Elements that failed, and after which the run goes on: unless there are too many of them.
@@ -225,7 +237,7 @@ void WaveDirector::note_failed(BlockReport& report, TimePoint now) {
     if (known == all.end())
       all.push_back(std::move(failed));
     else
-      for (const IndexRange& range : failed.elements.ranges()) known->elements.insert(range);
+      known->elements.insert(failed.elements);
   }
   for (Failure& failure : report.details) {
     parts_.observer.on_failure(failure);

@@ -39,6 +39,10 @@ class WaveDirector {
   /// waiting. Throws only when a rank is lost: nobody is there to be told.
   WaveOutcome direct(std::size_t wave, WaveOutcome begun);
 
+  /// Once all ranks have told what they have: of a block that failed, more may be done than its report said.
+  /// Observers then know what is stored, and nothing else.
+  void tell_rest(std::size_t wave);
+
   void on_block_done(WorkerGroup& group, WorkerId worker, const Block& block, BlockReport& report,
                      TimePoint now);
   void on_block_failed(WorkerGroup& group, WorkerId worker, const Block& block, BlockReport& report,
@@ -68,6 +72,7 @@ class WaveDirector {
   RemotePool* remote_;
   TeamTimeout team_timeout_;
   std::vector<RangeSet> todo_;  ///< by FunctionId
+  std::vector<Index> told_;     ///< by FunctionId: elements that observers were told to be done
   WaveOutcome outcome_;
   Index failures_ = 0;  ///< in this wave, that the run goes on after
   bool wants_commit_ = false;

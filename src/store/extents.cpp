@@ -85,12 +85,13 @@ bool plausible(const Record& record) {
          record.kind <= 4 && 0 <= record.begin && record.begin < record.end && record.end <= kMaxIndex;
 }
 
-// A header that is not whole belongs to a file that was just begun, which counts as empty. A whole header of
-// another version or run is refused: the records behind it would be taken for facts about these files.
+// A whole header of another version or run is refused: the records behind it would be taken for facts about
+// these files. Behind a damaged one, records still have their own checksums, and those of the values.
 bool check_header(const File& file, const RunKey& key) {
   Header header{};
-  if (file.read_some_at(0, std::as_writable_bytes(std::span(&header, 1))) != sizeof header) return false;
-  if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0 || header.check != check_of(header)) return false;
+  if (file.read_some_at(0, std::as_writable_bytes(std::span(&header, 1))) != sizeof header ||
+      std::memcmp(header.magic, kMagic, sizeof kMagic) != 0 || header.check != check_of(header))
+    return false;
   if (header.version != kFormatVersion)
     throw Error(Category::storage_failed,
                 fmt::format("'{}' is of version {} of the format, and this program reads version {}.",
@@ -127,27 +128,37 @@ void ExtentWriter::sync() {
   file_.sync_data();
 }
 
-std::vector<Extent> read_extents(const fs::path& path, const RunKey& key) {
-  constexpr std::size_t kRecordsAtATime = 8192;
+std::vector<Extent> read_extents(const fs::path& path, const RunKey& key, std::vector<LogDamage>* damage) {
   std::vector<Extent> extents;
   const std::optional<File> file = File::open_existing(path, File::Mode::read);
-  if (!file || !check_header(*file, key)) return extents;
-  std::vector<Record> records(kRecordsAtATime);
-  std::uint64_t position = sizeof(Header);
-  while (true) {
-    const std::size_t got =
-        file->read_some_at(position, std::as_writable_bytes(std::span(records))) / sizeof(Record);
-    for (std::size_t k = 0; k < got; ++k) {
-      const Record& record = records[k];
-      // The first record that is not whole is the end: a writer died there, and bytes behind it are
-      // no proof.
-      if (!plausible(record)) return extents;
+  if (!file) return extents;
+  const auto note = [&](std::size_t position, std::size_t bytes) {
+    if (damage != nullptr) damage->push_back({path, position, bytes});
+  };
+  std::vector<std::byte> bytes(file->size());
+  bytes.resize(file->read_some_at(0, bytes));
+  // A file that was just begun has no whole header.
+  if (bytes.size() < sizeof(Header)) return extents;
+  if (!check_header(*file, key)) note(0, sizeof(Header));
+  for (std::size_t at = sizeof(Header); at + sizeof(Record) <= bytes.size();) {
+    Record record{};
+    std::memcpy(&record, bytes.data() + at, sizeof record);
+    if (plausible(record)) {
       extents.push_back(
           {static_cast<ExtentKind>(record.kind), record.output, {record.begin, record.end}, record.hash});
+      at += sizeof record;
+      continue;
     }
-    if (got < kRecordsAtATime) return extents;
-    position += got * sizeof(Record);
+    // Records may have moved, where something between them was lost: the next one may begin anywhere.
+    const std::size_t from = at;
+    do {
+      at = find_mark(bytes, kRecordMagic, at + 1);
+      if (at + sizeof record <= bytes.size()) std::memcpy(&record, bytes.data() + at, sizeof record);
+    } while (at + sizeof record <= bytes.size() && !plausible(record));
+    if (at + sizeof record > bytes.size()) at = bytes.size();
+    note(from, at - from);
   }
+  return extents;
 }
 
 void write_extents(const fs::path& path, const RunKey& key, std::span<const Extent> extents, bool sync) {

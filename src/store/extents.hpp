@@ -9,6 +9,7 @@
 #include "base/api/file.hpp"
 #include "store/api/run_store.hpp"
 #include "store/checksum.hpp"
+#include "store/log_damage.hpp"
 
 namespace mpipe {
 
@@ -41,9 +42,11 @@ class ExtentWriter {
   std::vector<std::byte> buffer_;
 };
 
-/// All whole records at the beginning of a file; none when it is not there or has no header. Throws `Error`:
-/// resume_mismatch when it is of another run, storage_failed when it is of another version of the format.
-std::vector<Extent> read_extents(const fs::path& path, const RunKey& key);
+/// All whole records of a file; none when it is not there. What is damaged is left out, and told by `damage`.
+/// Throws `Error`: resume_mismatch when it is of another run, storage_failed when it is of another version of
+/// the format.
+std::vector<Extent> read_extents(const fs::path& path, const RunKey& key,
+                                 std::vector<LogDamage>* damage = nullptr);
 
 /// Replaces the file at once.
 void write_extents(const fs::path& path, const RunKey& key, std::span<const Extent> extents,

@@ -14,6 +14,9 @@
 namespace mpipe {
 namespace {
 
+/// Frames of each journal that are moved by one call of `maintain`: some hundredths of a second.
+constexpr std::size_t kFramesAtATime = 10'000;
+
 /// Ranks that do not write into datasets put everything into their journals.
 StoreOptions options_of_rank(StoreOptions options, bool is_writer) {
   if (!is_writer) options.direct_write_bytes = std::numeric_limits<std::uint64_t>::max();
@@ -40,7 +43,7 @@ FileStore::FileStore(const Communicator& comm, fs::path folder, StoreStart start
   steps.agree();
   steps.attempt([&] {
     for (const int rank : writers_.served) {
-      std::optional<JournalReader> reader = JournalReader::open(journal_path(folder_, rank), key_);
+      std::optional<JournalReader> reader = JournalReader::follow(journal_path(folder_, rank), key_);
       // A journal that cannot be read is left out: the commit moves its elements from memory, only later.
       if (reader) served_.push_back(std::move(*reader));
     }
@@ -95,10 +98,10 @@ void FileStore::maintain(TimePoint now) {
   // The first call starts the clocks. Moving comes before syncing, so that one sync covers what was just
   // moved.
   if (!last_move_) last_move_ = last_sync_ = now;
-  if (writers_.is_writer() && now - *last_move_ >= options_.local_commit_interval) {
-    move_journals();
+  // A rank that moves computes nothing meanwhile, so that it moves a part of what is due at each call.
+  if (writers_.is_writer() && now - *last_move_ >= options_.local_commit_interval &&
+      move_journals(kFramesAtATime))
     last_move_ = now;
-  }
   if (options_.sync_interval > std::chrono::milliseconds::zero() &&
       now - *last_sync_ >= options_.sync_interval) {
     sync_all();
@@ -108,27 +111,32 @@ void FileStore::maintain(TimePoint now) {
 
 void FileStore::flush() {
   check_usable();
-  if (writers_.is_writer()) move_journals();
+  if (writers_.is_writer()) move_journals(std::numeric_limits<std::size_t>::max());
   sync_all();
 }
 
-void FileStore::move_journals() {
+bool FileStore::move_journals(std::size_t most_of_each) {
   JournalMover mover(layout_, outputs_.files(), options_.read_back);
   mover.skip(progress_);
+  for (std::size_t k = 0; k < outputs_.size(); ++k)
+    if (outputs_[k].is_in_panels() && writer_of_panels(k, writers_.ranks.size()) != writers_.mine)
+      mover.leave_out(k);
+  bool all = true;
   for (JournalReader& reader : served_) {
     // A commit may have emptied the journal since: frames then begin at its front again.
     reader.refresh();
-    mover.take(reader);
+    all = mover.take(reader, most_of_each) && all;
   }
   // The elements are remembered as placed by this rank: the next commit tells all ranks of them, and no rank
   // moves them again.
   const CommitDelta moved = mover.finish(logs_->extents());
   for (std::size_t k = 0; k < moved.size(); ++k) {
     UncommittedElements& mine = outputs_[k].uncommitted();
-    mine.placed = mine.placed.united(moved[k].placed);
-    mine.failed = mine.failed.united(moved[k].failed);
-    mine.blocked = mine.blocked.united(moved[k].blocked);
+    mine.placed.insert(moved[k].placed);
+    mine.failed.insert(moved[k].failed);
+    mine.blocked.insert(moved[k].blocked);
   }
+  return all;
 }
 
 void FileStore::sync_all() {

@@ -32,7 +32,7 @@ class FileStore final : public RunStore {
   PartialShape shape(std::size_t output) const override { return layout_.outputs[output].shape; }
   bool shape_known(std::size_t output) const override { return layout_.outputs[output].shape_known(); }
   void load(std::size_t output, const RangeSet& wanted, PartialArray& array) override;
-  void resolve(std::size_t output, const Shape& shape) override;
+  void resolve(const std::map<std::size_t, Shape>& shapes) override;
   void append(std::size_t output, IndexRange range, const PartialArray& array) override;
   void mark(std::size_t output, IndexRange range, ElementStatus status) override;
   void maintain(TimePoint now) override;
@@ -45,7 +45,7 @@ class FileStore final : public RunStore {
  private:
   void check_usable() const;
   // maintain
-  void move_journals();
+  bool move_journals(std::size_t most_of_each);
   void sync_all();
   // commit
   CommitDelta collect_delta(std::span<const PartialArray* const> arrays);
@@ -55,7 +55,8 @@ class FileStore final : public RunStore {
   void forget_moved(const CommitPlan& plan);
   void update_stored();
   // late shapes
-  void share_table();
+  void require_same_shape(std::size_t output, const Shape& shape) const;
+  void share_places(const std::vector<std::size_t>& outputs);
   void move_earlier_journals(std::size_t output);
   // end
   void require_places() const;

@@ -153,54 +153,68 @@ void FileStore::forget_moved(const CommitPlan& plan) {
     UncommittedElements& mine = outputs_[k].uncommitted();
     // All ranks have applied the plan, which has the marks and what was placed. Only elements in journals
     // that this commit could not move are kept for the next one.
-    mine = {mine.unmoved.difference(moved), {}, {}, {}, {}};
-    in_files_[k] = in_files_[k].united(moved);
+    mine.unmoved.erase(moved);
+    mine = {std::move(mine.unmoved), {}, {}, {}, {}};
+    in_files_[k].insert(moved);
   }
 }
 
 // ---------------------------------------------------------------------------------------------------------
 
-void FileStore::resolve(std::size_t output, const Shape& shape) {
-  check_usable();
-  OutputLayout& layout = layout_.outputs[output];
+void FileStore::require_same_shape(std::size_t output, const Shape& shape) const {
+  const OutputLayout& layout = layout_.outputs[output];
   bool contradicts = layout.rank_known && shape.size() != layout.shape.size();
   for (std::size_t axis = 0; !contradicts && axis < layout.shape.size(); ++axis)
     contradicts = layout.shape[axis] && *layout.shape[axis] != shape[axis];
-  if (contradicts)
-    throw Error(Category::internal_shape_mismatch,
-                fmt::format("'{}' has the shape {}, and {} was planned or stored before (one output is one "
-                            "array). Return equal "
-                            "shapes, or start anew.",
-                            layout.name, to_string(shape), to_string(layout.shape)));
-  if (layout.shape_known()) return;
+  if (!contradicts) return;
+  throw Error(Category::internal_shape_mismatch,
+              fmt::format("'{}' has the shape {}, and {} was planned or stored before (one output is one "
+                          "array). Return equal shapes, or start anew.",
+                          layout.name, to_string(shape), to_string(layout.shape)));
+}
+
+void FileStore::resolve(const std::map<std::size_t, Shape>& shapes) {
+  check_usable();
+  for (const auto& [output, shape] : shapes) require_same_shape(output, shape);
+  std::vector<std::size_t> located;
+  bool news = false;
+  for (const auto& [output, shape] : shapes) {
+    OutputLayout& layout = layout_.outputs[output];
+    if (layout.shape_known()) continue;
+    news = true;
+    if (!layout.rank_known) set_internal_shape(shape, layout);
+    layout.shape = partial(shape);
+    if (has_location(layout) && outputs_[output].location() == nullptr) located.push_back(output);
+  }
+  if (!news) return;
   usable_ = false;
-  if (!layout.rank_known) set_internal_shape(shape, layout);
-  layout.shape = partial(shape);
-  const bool gets_location = has_location(layout) && outputs_[output].location() == nullptr;
   CollectiveSteps agreement(comm_);
   agreement.attempt([&] {
     if (!comm_.is_root()) return;
     write_manifest(folder_, layout_);  // first: a start after a crash makes what is missing
-    if (gets_location) make_segment_file(folder_, layout_, output);
+    make_segment_files(folder_, layout_, located);
   });
   agreement.agree();
-  if (gets_location) {
-    share_table();
-    move_earlier_journals(output);
-  }
+  if (!located.empty()) share_places(located);
+  for (const std::size_t output : located) move_earlier_journals(output);
   usable_ = true;
 }
 
 // One process asks HDF5 where datasets lie, and the others are told: thousands of processes that open one
 // file at once would burden the file system for the same answer.
-void FileStore::share_table() {
+void FileStore::share_places(const std::vector<std::size_t>& outputs) {
   CollectiveSteps agreement(comm_);
   std::vector<std::byte> bytes;
   agreement.attempt([&] {
-    if (comm_.is_root()) bytes = pack_file_table(read_file_table(folder_, layout_));
+    if (!comm_.is_root()) return;
+    FileTable found;
+    found.outputs.resize(layout_.outputs.size());
+    for (const std::size_t output : outputs) look_for_segment(folder_, layout_, output, found);
+    bytes = pack_file_table(found);
   });
   agreement.agree();
-  outputs_.locate(unpack_file_table(comm_.broadcast(std::move(bytes)), layout_));
+  FileTable places = unpack_file_table(comm_.broadcast(std::move(bytes)), layout_);
+  for (const std::size_t output : outputs) outputs_.locate(output, std::move(places.outputs[output].value()));
 }
 
 /// What earlier starts of the run left in journals because it had no place. What this start has there is
@@ -216,11 +230,10 @@ void FileStore::move_earlier_journals(std::size_t output) {
   agreement.agree();
   const std::vector<std::byte> bytes = comm_.broadcast(std::move(packer.bytes()));
   const RangeSet placed = ByteReader(bytes, "what a writer has placed").get_ranges();
-  in_files_[output] = in_files_[output].united(placed);
+  in_files_[output].insert(placed);
   progress_[output].add_done(placed);
   update_stored();
-  RangeSet& unmoved = outputs_[output].uncommitted().unmoved;
-  unmoved = unmoved.difference(placed);
+  outputs_[output].uncommitted().unmoved.erase(placed);
 }
 
 // ---------------------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@
 
 #include "store/output/element_files.hpp"
 
+#include <deque>
+
 namespace mpipe {
 namespace {
 
@@ -36,12 +38,23 @@ void make_results(const fs::path& folder, const RunLayout& layout) {
   make_at_once(results_path(folder), contents);
 }
 
-void make_segment_file(const fs::path& folder, const RunLayout& layout, std::size_t output) {
-  FileContents contents;
-  contents.layout = &layout;
-  contents.outputs = {output};
+void make_segment_files(const fs::path& folder, const RunLayout& layout,
+                        std::span<const std::size_t> outputs) {
+  if (outputs.empty()) return;
   make_folder(segment_folder(folder));
-  make_at_once(segment_path(folder, output), contents);
+  // The disk takes many files together in the time of a few. Names follow when it has all that they stand for.
+  const bool many = outputs.size() > kManyFiles;
+  std::deque<TemporaryFile> made;
+  for (const std::size_t output : outputs) {
+    FileContents contents;
+    contents.layout = &layout;
+    contents.outputs = {output};
+    contents.sync = !many;
+    make_result_file(made.emplace_back(segment_path(folder, output)).path(), contents);
+  }
+  if (many) sync_file_system(segment_folder(folder));
+  for (TemporaryFile& file : made) file.keep(false);
+  sync_folder(segment_folder(folder));
 }
 
 void remove_folder_temporaries(const fs::path& folder, std::size_t outputs) {

@@ -10,8 +10,9 @@ namespace mpipe {
 
 /// Makes results.h5 with all outputs that have a place, and renames it into place.
 void make_results(const fs::path& folder, const RunLayout& layout);
-/// Makes the segment of one output, and renames it into place.
-void make_segment_file(const fs::path& folder, const RunLayout& layout, std::size_t output);
+/// Makes the segments of some outputs, and renames them into place.
+void make_segment_files(const fs::path& folder, const RunLayout& layout,
+                        std::span<const std::size_t> outputs);
 
 /// What calls that died left behind under temporary names.
 void remove_folder_temporaries(const fs::path& folder, std::size_t outputs);

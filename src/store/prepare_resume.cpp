@@ -118,8 +118,10 @@ StoreStart prepare_resume(const fs::path& folder, const RunLayout& layout) {
   if (lacks_room(start.table, roomy) || !inputs_match(folder, roomy)) {
     make_room(folder, roomy, start.table);
   } else {
+    std::vector<std::size_t> missing;
     for (std::size_t k = 0; k < roomy.outputs.size(); ++k)
-      if (!start.table.outputs[k] && has_location(roomy.outputs[k])) make_segment_file(folder, roomy, k);
+      if (!start.table.outputs[k] && has_location(roomy.outputs[k])) missing.push_back(k);
+    make_segment_files(folder, roomy, missing);
   }
   // Read again, since files may have been replaced, and segments added.
   start.table = read_file_table(folder, start.layout);

@@ -103,6 +103,27 @@ class Recovery {
     share_start();
   }
 
+  bool has_panels() const {
+    for (std::size_t k = 0; k < outputs_.size(); ++k)
+      if (outputs_[k].is_in_panels()) return true;
+    return false;
+  }
+
+  /// `panels`: only values of the outputs of which this rank moves all; else all but the values of such outputs.
+  CommitDelta move_from(const std::vector<fs::path>& journals, bool panels, ExtentWriter& extents) {
+    JournalMover mover(start_.layout, outputs_.files(), options_.read_back);
+    mover.skip(start_.progress);
+    if (panels || !options_.keep_failed) mover.ignore_marks();
+    for (std::size_t k = 0; k < outputs_.size(); ++k) {
+      const bool moves =
+          panels == outputs_[k].is_in_panels() && (!panels || writer_of_panels(k, ranks()) == rank());
+      if (!moves) mover.leave_out(k);
+    }
+    for (const fs::path& path : journals)
+      if (std::optional<JournalReader> reader = JournalReader::open(path, key_)) mover.take(*reader);
+    return mover.finish(extents);
+  }
+
   void move_journals() {
     CollectiveSteps agreement(comm_);
     CommitDelta mine(start_.layout.outputs.size());
@@ -112,16 +133,17 @@ class Recovery {
       std::vector<fs::path> journals = find_journals(folder_);
       const std::vector<fs::path> kept = find_retained(folder_);
       journals.insert(journals.end(), kept.begin(), kept.end());
-      JournalMover mover(start_.layout, outputs_.files(), options_.read_back);
-      mover.skip(start_.progress);
-      if (!options_.keep_failed) mover.ignore_marks();
       // The list is sorted and thus the same on all ranks, so that each journal is read by exactly one of
-      // them.
-      for (std::size_t k = rank(); k < journals.size(); k += ranks())
-        if (std::optional<JournalReader> reader = JournalReader::open(journals[k], key_)) mover.take(*reader);
+      // them, but for outputs of which one rank moves all values.
+      std::vector<fs::path> share;
+      for (std::size_t k = rank(); k < journals.size(); k += ranks()) share.push_back(journals[k]);
       // The store that opens next begins this file anew: what is in it then is in the base already.
       ExtentWriter extents(writer_extents_path(folder_, comm_.rank()), key_);
-      mine = mover.finish(extents);
+      mine = move_from(share, false, extents);
+      if (has_panels()) {
+        const CommitDelta more = move_from(journals, true, extents);
+        for (std::size_t k = 0; k < mine.size(); ++k) mine[k].placed.insert(more[k].placed);
+      }
       // Values reach the disk before the extents that vouch for them.
       outputs_.files().sync();
       extents.sync();

@@ -8,10 +8,11 @@ bool is_mark(const Extent& extent) {
   return extent.kind == ExtentKind::failed || extent.kind == ExtentKind::blocked;
 }
 
-std::vector<Extent> read_all_extents(const fs::path& folder, const RunKey& key) {
-  std::vector<Extent> all = read_extents(extents_path(folder), key);
+std::vector<Extent> read_all_extents(const fs::path& folder, const RunKey& key,
+                                     std::vector<LogDamage>* damage) {
+  std::vector<Extent> all = read_extents(extents_path(folder), key, damage);
   for (const fs::path& path : find_writer_extents(folder)) {
-    const std::vector<Extent> more = read_extents(path, key);
+    const std::vector<Extent> more = read_extents(path, key, damage);
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;
@@ -60,7 +61,8 @@ std::vector<ElementStates> states_of(std::span<const Extent> extents, const RunL
     states[k].add_done(RangeSet::of(std::move(found[k].done)));
     // Values can be told to be elements only when the shape says how many of them an element has.
     if (layout.outputs[k].shape_known())
-      states[k].add_done(element_order(layout.outputs[k]).elements_in(RangeSet::of(std::move(found[k].values))));
+      states[k].add_done(
+          element_order(layout.outputs[k]).elements_in(RangeSet::of(std::move(found[k].values))));
     states[k].add_failed(RangeSet::of(std::move(found[k].failed)));
     states[k].add_blocked(RangeSet::of(std::move(found[k].blocked)));
   }

@@ -8,7 +8,8 @@
 namespace mpipe {
 
 /// The base file of extents and those of all writers.
-std::vector<Extent> read_all_extents(const fs::path& folder, const RunKey& key);
+std::vector<Extent> read_all_extents(const fs::path& folder, const RunKey& key,
+                                     std::vector<LogDamage>* damage = nullptr);
 
 /// Whether the extent tells that elements failed or are blocked.
 bool is_mark(const Extent& extent);

@@ -22,6 +22,7 @@ RUNS = [
     ("store", 2),
     ("tail", 3), ("tail", 5),
     ("ranks", 64),
+    ("growth", 0),
 ]
 
 
@@ -51,12 +52,16 @@ def add_mpi4py(row, ranks):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", action="append", choices=sorted({name for name, _ in RUNS}), help="these programs")
+    names = sorted({name for name, _ in RUNS})
+    parser.add_argument("programs", nargs="*", metavar="PROGRAM", help=f"these only: {', '.join(names)}")
     parser.add_argument("--json", metavar="FILE", help="write the JSON there instead of after the table")
     arguments = parser.parse_args()
+    unknown = sorted(set(arguments.programs) - set(names))
+    if unknown:
+        parser.error(f"there is no benchmark {', '.join(unknown)}: choose among {', '.join(names)}")
     rows, broken = [], False
     for program, ranks in RUNS:
-        if arguments.only and program not in arguments.only:
+        if arguments.programs and program not in arguments.programs:
             continue
         measured = run(program, ranks)
         broken = broken or measured is None

@@ -37,6 +37,23 @@ class Failures(AppTest):
         self.write("failing.yaml", FAILING)
         self.write("generator.yaml", GENERATOR)
 
+    def test_status_counts_what_the_results_have_after_a_failure_in_a_block(self):
+        self.write("block.yaml", """
+functions:
+  - {output: y, expr: "2 * x", mapspec: "x[i] -> y[i]"}
+  - {output: z, expr: "fail_if(y == 998, y)", mapspec: "y[i] -> z[i]"}
+inputs: {x: {arange: [2000]}}
+""")
+        for ranks in (0, 3):
+            with self.subTest(ranks=ranks):
+                run = f"block-{ranks}"
+                self.app("map", "block.yaml", "--run-folder", run, "--chunksizes", "700", ranks=ranks, expect=1)
+                status = self.status_file(run)["outputs"]
+                shown = self.app("show", run, "--json").json["outputs"]
+                for name in ("y", "z"):
+                    self.assertEqual(status[name]["done"], shown[name]["done"], name)
+                    self.assertEqual(status[name]["failed"], shown[name]["failed"], name)
+
     def test_are_told_and_stored(self):
         for ranks in (0, 1, 2, 3, 5):
             for storage in ("hdf5", "memory"):

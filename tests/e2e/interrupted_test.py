@@ -94,6 +94,22 @@ class Interrupted(AppTest):
                 self.assertEqual(shown["data"], [[i * t for t in range(3)] for i in range(40)])
                 shutil.rmtree(self.folder / "run")
 
+    def test_a_flipped_bit_in_a_journal_costs_one_element(self):
+        for ranks, again in ((0, 0), (3, 2)):
+            with self.subTest(ranks=ranks):
+                self.kill_9(self.start_and_wait(ranks, done=12, options=["--chunksizes", "1"]))
+                self.wait_until(lambda: self.app("status", "run", "--json").json["state"] == "stale", "the run is stale")
+                done = self.app("show", "run", "--json").json["outputs"]["y"]["done"]
+                journal = max((self.folder / "run" / "journal").glob("rank-????.log"), key=lambda path: path.stat().st_size)
+                flipped = bytearray(journal.read_bytes())
+                flipped[64 + 88 + 20] ^= 1  # in the head of its second frame
+                journal.write_bytes(flipped)
+                told = self.app("verify", "run", expect=4)
+                self.assertIn(f"{journal.name}' is damaged: 88 bytes from byte {64 + 88} on were left out", told.out + told.err)
+                self.assertEqual(self.app("show", "run", "--json").json["outputs"]["y"]["done"], done - 1)
+                self.assertEqual(self.resume(again), ELEMENTS - done + 1)
+                shutil.rmtree(self.folder / "run")
+
     def test_kill_9_loses_nothing_that_was_told(self):
         for ranks, again in ((0, 3), (1, 0), (3, 2)):
             with self.subTest(ranks=ranks):

@@ -31,6 +31,23 @@ class RunFolder(AppTest):
                          words=["run", "--resume", "--overwrite"])
         self.assertEqual(self.contents("run"), before)
 
+    def test_on_a_file_system_without_files_so_large_is_refused_before_anything_runs(self):
+        self.write("huge.yaml", """
+functions: [{output: y, expr: "x + t", mapspec: "x[i], t[j] -> y[i, j]"}]
+inputs: {x: {linspace: [0, 1, 3200000]}, t: {linspace: [0, 1, 3200000]}}
+""")
+        try:
+            with open(self.folder / "probe", "wb") as probe:
+                probe.truncate(8 * 3200000**2)
+            self.skipTest("this file system has files of 82 TB")
+        except OSError:
+            pass
+        planned = self.app("map", "huge.yaml", "--run-folder", "run", "--dry-run")
+        self.assertIn("warning: the results take", planned.err)
+        for ranks in (0, 3):
+            self.refused("map", "huge.yaml", "--run-folder", "run", ranks=ranks, code=4,
+                         words=["the results take", "has no files of that size"])
+
     def test_that_is_a_file_is_refused(self):
         self.write("file", "text")
         for ranks, paths in ((0, ("file", "file/run")), (1, ("file",)), (2, ("file/run",)), (3, ("file",))):

@@ -31,6 +31,8 @@ class FaultyFileSystem final : public FileSystem {
  public:
   /// Called before each operation with its name: a slow disk sleeps there, a scheduler of ranks takes turns.
   std::function<void(std::string_view operation)> before_each;
+  /// Whether faults hit the thread that calls; all of them when empty. Operations of others do not count.
+  std::function<bool()> hits;
 
   /// Changing operation number `first` fails, and all after it.
   void fail_from(std::size_t first, FileFault fault) {
@@ -90,6 +92,13 @@ class FaultyFileSystem final : public FileSystem {
     unsynced_.erase(paths_[file]);
     return 0;  // a test has no power failures of its own, and syncing costs most of its time
   }
+  int sync_file_system(int) override {
+    tell("sync_file_system");
+    if (fails(false)) return -1;
+    const std::lock_guard lock(mutex_);
+    unsynced_.clear();
+    return 0;
+  }
   int rename(const fs::path& from, const fs::path& to) override {
     tell("rename");
     if (fails(false)) return -1;
@@ -124,6 +133,7 @@ class FaultyFileSystem final : public FileSystem {
 
   bool fails(bool takes_space) {
     const std::lock_guard lock(mutex_);
+    if (hits && !hits()) return false;
     if (count_++ < first_ || (fault_ == FileFault::full && !takes_space)) return false;
     ++failures_;
     errno = fault_ == FileFault::full ? ENOSPC : EIO;

@@ -53,6 +53,8 @@ class File {
   std::uint64_t size() const;
   bool is_regular() const;
   void resize(std::uint64_t size);
+  /// Whether the file system has files of this size; the file may have it then, without taking room.
+  bool can_grow_to(std::uint64_t size);
   /// Takes disk space for the first `size` bytes; throws with a message about room when there is too little.
   void reserve(std::uint64_t size);
   void sync_data();
@@ -72,6 +74,10 @@ HeldFolder hold_folder(const fs::path& path);
 
 /// Makes renames and new files in `folder` survive a power failure.
 void sync_folder(const fs::path& folder);
+/// The same for all that was written to the file system of `folder`, bytes and names: of more than some files the
+/// disk takes them together in the time of a few.
+void sync_file_system(const fs::path& folder);
+inline constexpr std::size_t kManyFiles = 8;
 /// Atomically; replaces what is there.
 void rename_file(const fs::path& from, const fs::path& to);
 /// A file that is not there is no error. Symbolic links are removed, not followed.

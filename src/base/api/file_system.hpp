@@ -38,6 +38,8 @@ class FileSystem {
   virtual int reserve(int file, std::uint64_t size);
   /// With `data_only` the metadata that nobody needs to read the data may stay behind.
   virtual int sync(int file, bool data_only);
+  /// Everything that was written to the file system of this file, names too.
+  virtual int sync_file_system(int file);
   virtual int rename(const fs::path& from, const fs::path& to);
   /// Another name for a file; fails when there is something of that name.
   virtual int link(const fs::path& from, const fs::path& to);

@@ -18,6 +18,7 @@
 ///                            follows, 2: late shapes follow, 4: failed elements follow), details
 ///       66  retracted        number of the block u64, rest range
 ///       67  team news        number of the block u64, attempt u32, whether a failure follows u8, failure
+///       68  trouble          failure
 ///
 /// A block is its number u64, its stage u32 and its range. Details are the failure (see `put_failure`), then
 /// the late shapes (u64 count, each output u32 and list of extents), then the failed elements (u64 count, each
@@ -77,7 +78,11 @@ struct RetractedMessage {
 struct TeamNewsMessage {
   TeamNews news;
 };
-using ToRoot = std::variant<DoneMessage, RetractedMessage, TeamNewsMessage>;
+/// This rank cannot go on, for a reason that has to do with no block (its disk fails, say).
+struct TroubleMessage {
+  Failure failure;
+};
+using ToRoot = std::variant<DoneMessage, RetractedMessage, TeamNewsMessage, TroubleMessage>;
 
 /// So many failures are described by a worker, and kept in all; of the others the elements are known.
 inline constexpr std::size_t kMaxFailureDetails = 100;

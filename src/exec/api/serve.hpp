@@ -10,6 +10,7 @@
 #include "exec/api/team.hpp"
 
 #include <memory>
+#include <optional>
 
 namespace mpipe {
 
@@ -26,6 +27,8 @@ class WorkerEvents {
   virtual void on_stop() {}
   /// After each slice, and now and then while idle; must be cheap.
   virtual void on_turn(TimePoint /*now*/) {}
+  /// Asked after each `on_turn`: what keeps this rank from going on, once. Rank 0 is told, and ends the run.
+  virtual std::optional<Failure> take_trouble() { return std::nullopt; }
 };
 
 /// The work of one worker, turn by turn. Everything given must outlive it.
@@ -47,6 +50,8 @@ class WorkerLoop {
   /// rank 0 does not send, and what `WorkerEvents` throw; a handler that throws is reported, and the loop
   /// goes on.
   Turn turn();
+  /// What is done now and then while there is nothing to do: `WorkerEvents::on_turn`.
+  void look_around();
 
  private:
   struct Impl;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The pool of the workers at other ranks: blocks leave as frames, and frames that arrive become events.
+#include <mpipe/core/failure.hpp>
+
 #include "exec/api/pools.hpp"
 
 #include <utility>
@@ -42,6 +44,8 @@ std::optional<PoolEvent> RemotePool::poll() {
     return PoolEvent{frame->worker, std::move(done->report)};
   if (auto* news = std::get_if<TeamNewsMessage>(&message))
     return PoolEvent{frame->worker, std::move(news->news)};
+  // It is no matter of one block: what is computed now could not be kept, so that handing out ends with it.
+  if (const auto* trouble = std::get_if<TroubleMessage>(&message)) throw error_of(trouble->failure);
   return PoolEvent{frame->worker, std::get<RetractedMessage>(message).retracted};
 }
 

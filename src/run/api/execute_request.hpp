@@ -35,6 +35,9 @@ Pipeline wanted_part(const Pipeline& pipeline, const Inputs& inputs, const MapOp
 void check_request(const Pipeline& pipeline, const Request& request, int ranks,
                    std::span<const NodeInventory> inventories);
 
+/// What would go wrong in such a run for reasons that may be gone when it begins, a sentence; or empty. Local.
+std::string warn_of_request(const Pipeline& pipeline, const Request& request, int ranks);
+
 /// Collective. Takes the request on every rank, checks and plans it for these ranks, and runs it. What `take`
 /// throws on any rank, all throw. The requests are equal, but for the observer, which counts on rank 0, as
 /// `control` and `hook` do. `inventory`: of these ranks. Throws as `map` does, and `RunStopped`.

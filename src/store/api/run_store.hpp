@@ -16,6 +16,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -67,9 +68,10 @@ class RunStore {
   /// marks them there.
   virtual void load(std::size_t output, const RangeSet& wanted, PartialArray& array) = 0;
 
-  /// Collective. The shape of an output became known (again: nothing happens). Throws `Error`
-  /// (internal_shape_mismatch) when it contradicts what is known.
-  virtual void resolve(std::size_t output, const Shape& shape) = 0;
+  /// Collective. The shapes of outputs became known (again: nothing happens). Throws `Error`
+  /// (internal_shape_mismatch) when one contradicts what is known. Those of many outputs cost little more than
+  /// one when they are told together.
+  virtual void resolve(const std::map<std::size_t, Shape>& shapes) = 0;
 
   /// Local. On return these elements of `array` survive the death of this process (durable outputs; of others
   /// nothing happens). `array` keeps them until the next `commit`. Of `StorageKind::file`: a file of each

@@ -107,7 +107,10 @@ std::vector<Extent> CommitMover::run(CollectiveSteps& agreement) {
   announce();
   open_files(agreement);
   for (std::uint32_t round = 0; round < plan_.rounds; ++round) run_round(round, agreement);
-  if (results_) agreement.attempt([&] { results_->close(); });
+  // Closing is collective as well: also a rank that failed takes part, or the other writers wait for it.
+  CollectiveSteps closing(set_.comm);
+  if (results_) closing.attempt([&] { results_->close(); });
+  agreement.take(closing);
   return std::move(extents_);
 }
 
@@ -255,8 +258,8 @@ void CommitMover::write_stretch(const Window& window, std::size_t number, const 
   const std::size_t size = value_bytes(window.output);
   // Many small stretches cost more calls than reading and writing what lies between them.
   const DatasetLocation& location = *set_.files.location(window.output);
-  if (covered.ranges().size() > kManyPieces && location.order.in_file_order() &&
-      location.values.contiguous()) {
+  const std::size_t few = location.order.in_file_order() ? kManyPieces : 1;
+  if (covered.ranges().size() > few && location.values.contiguous()) {
     set_.files.write_between(window.output, window.values, covered, data, set_.read_back, extents_);
     return;
   }

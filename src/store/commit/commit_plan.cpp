@@ -5,6 +5,7 @@
 #include <mpipe/core/error.hpp>
 
 #include <algorithm>
+#include <functional>
 
 namespace mpipe {
 namespace {
@@ -30,9 +31,13 @@ CommitDelta total_of(const std::vector<CommitDelta>& by_rank, const std::vector<
     sum.placed = sum_of(by_rank, k, &OutputDelta::placed);
     sum.kept = sum_of(by_rank, k, &OutputDelta::kept);
     sum.to_move = sum_of(by_rank, k, &OutputDelta::to_move).difference(sum.placed);
-    const RangeSet done = sum.placed.united(sum.kept).united(sum.to_move).united(before[k].done());
-    sum.failed = sum_of(by_rank, k, &OutputDelta::failed).difference(done);
-    sum.blocked = sum_of(by_rank, k, &OutputDelta::blocked).difference(done).difference(sum.failed);
+    sum.failed = sum_of(by_rank, k, &OutputDelta::failed);
+    sum.blocked = sum_of(by_rank, k, &OutputDelta::blocked);
+    for (RangeSet* marked : {&sum.failed, &sum.blocked})
+      for (const RangeSet& done :
+           {std::cref(sum.placed), std::cref(sum.kept), std::cref(sum.to_move), std::cref(before[k].done())})
+        marked->erase(done);
+    sum.blocked.erase(sum.failed);
   }
   return total;
 }
@@ -50,7 +55,7 @@ std::vector<DuplicateElements> find_duplicates(const std::vector<CommitDelta>& b
       const RangeSet again = by_rank[rank][k].to_move.intersection(seen);
       if (!again.empty())
         duplicates.push_back({static_cast<std::uint32_t>(rank), static_cast<std::uint32_t>(k), again});
-      seen = seen.united(by_rank[rank][k].to_move);
+      seen.insert(by_rank[rank][k].to_move);
     }
   }
   return duplicates;
@@ -117,7 +122,9 @@ CommitPlan plan_commit(const std::vector<CommitDelta>& by_rank, const std::vecto
     if (elements.empty()) continue;
     if (!geometry[k].has_location) throw Bug("a commit is to move values that have no place");
     const auto output = static_cast<std::uint32_t>(k);
-    const auto round_values = std::max<Index>(1, static_cast<Index>(round_bytes / geometry[k].value_bytes));
+    const bool panels = !geometry[k].order->in_file_order();
+    const std::uint64_t bytes = panels ? std::max<std::uint64_t>(round_bytes, kPanelBytes) : round_bytes;
+    const auto round_values = std::max<Index>(1, static_cast<Index>(bytes / geometry[k].value_bytes));
     Cut cut = cut_output(geometry[k].order->values_of(elements), geometry[k], round_values);
     // Slabs of one output fill rounds in which all writers call HDF5 together. A single slab or a single
     // writer gains nothing by that, and is written like a stretch.
@@ -125,15 +132,18 @@ CommitPlan plan_commit(const std::vector<CommitDelta>& by_rank, const std::vecto
       deal_slabs(cut.slabs, output, writers, plan);
     else
       cut.stretches.insert(cut.stretches.end(), cut.slabs.begin(), cut.slabs.end());
-    for (const IndexRange& values : cut.stretches) others.push_back({output, 0, 0, 0, values});
+    for (const IndexRange& values : cut.stretches) {
+      const std::size_t writer = panels ? writer_of_panels(k, writers) : others.size() % writers;
+      others.push_back({output, static_cast<std::uint32_t>(writer), 0, 0, values});
+    }
   }
-  // What is left is dealt out in turn, a window per writer and round, after the rounds of slabs.
+  // What is left follows the rounds of slabs, a window per writer and round.
   plan.rounds = plan.slab_rounds;
-  for (std::size_t k = 0; k < others.size(); ++k) {
-    others[k].writer = static_cast<std::uint32_t>(k % writers);
-    others[k].round = plan.slab_rounds + static_cast<std::uint32_t>(k / writers);
-    plan.rounds = others[k].round + 1;
-    plan.windows.push_back(others[k]);
+  std::vector<std::uint32_t> next(writers, plan.slab_rounds);
+  for (Window& window : others) {
+    window.round = next[window.writer]++;
+    plan.rounds = std::max(plan.rounds, next[window.writer]);
+    plan.windows.push_back(window);
   }
   // By round and then by writer: the windows of a round are found by a binary search, and all ranks must go
   // through them in the same order, as messages carry no labels.
@@ -145,7 +155,8 @@ CommitPlan plan_commit(const std::vector<CommitDelta>& by_rank, const std::vecto
 
 void apply_delta(const CommitDelta& total, std::vector<ElementStates>& progress) {
   for (std::size_t k = 0; k < total.size(); ++k) {
-    progress[k].add_done(total[k].placed.united(total[k].kept).united(total[k].to_move));
+    for (const RangeSet* done : {&total[k].placed, &total[k].kept, &total[k].to_move})
+      progress[k].add_done(*done);
     progress[k].add_failed(total[k].failed);
     progress[k].add_blocked(total[k].blocked);
   }

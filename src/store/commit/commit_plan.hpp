@@ -60,6 +60,10 @@ struct CommitPlan {
 std::vector<std::byte> pack_plan(const CommitPlan& plan);
 CommitPlan unpack_plan(std::span<const std::byte> bytes);
 
+/// The one writer of the values of an output whose element order is not file order. Values of different elements
+/// lie among each other there, so that whoever writes some also writes back what is between them.
+inline std::size_t writer_of_panels(std::size_t output, std::size_t writers) { return output % writers; }
+
 /// `round_bytes`: what a writer takes at a time.
 CommitPlan plan_commit(const std::vector<CommitDelta>& by_rank, const std::vector<ElementStates>& before,
                        const std::vector<OutputGeometry>& geometry, std::size_t writers,

@@ -25,13 +25,17 @@ Writers choose_writers(const Communicator& comm, int per_node) {
   Writers writers;
   const auto wanted = static_cast<std::size_t>(std::max(1, per_node));
   for (const Node& node : comm.nodes()) {
-    const std::size_t size = node.ranks.size();
-    const std::vector<std::size_t> chosen = writers_of_node(size, wanted);
+    // Rank 0 hands out the work of all ranks: where its node has another one, it writes nothing.
+    std::vector<int> able = node.ranks;
+    if (able.size() > 1) std::erase(able, 0);
+    const bool has_root = able.size() < node.ranks.size();
+    const std::vector<std::size_t> chosen = writers_of_node(able.size(), wanted);
     for (std::size_t k = 0; k < chosen.size(); ++k) {
-      writers.ranks.push_back(node.ranks[chosen[k]]);
-      if (node.ranks[chosen[k]] != comm.rank()) continue;
-      for (std::size_t rank = 0; rank < size; ++rank)
-        if (serving_writer(rank, size, chosen.size()) == k) writers.served.push_back(node.ranks[rank]);
+      writers.ranks.push_back(able[chosen[k]]);
+      if (able[chosen[k]] != comm.rank()) continue;
+      if (has_root && k == 0) writers.served.push_back(0);
+      for (std::size_t rank = 0; rank < able.size(); ++rank)
+        if (serving_writer(rank, able.size(), chosen.size()) == k) writers.served.push_back(able[rank]);
     }
   }
   std::sort(writers.ranks.begin(), writers.ranks.end());

@@ -20,13 +20,13 @@ struct Writers {
   bool is_writer() const { return mine.has_value(); }
 };
 
-/// Which ranks of a node (by position in it) write, ascending. Of two writers one is
-/// the first rank, which has time for it where rank 0 only schedules, and one the last.
+/// Which of the ranks of a node that may write do so (by position among them), ascending. Of two writers one is
+/// the first, and one the last.
 std::vector<std::size_t> writers_of_node(std::size_t node_size, std::size_t count);
 /// Which of `writer_count` writers of a node serves a rank.
 std::size_t serving_writer(std::size_t rank_in_node, std::size_t node_size, std::size_t writer_count);
 
-/// Collective.
+/// Collective. Rank 0 writes only where it is alone on its node.
 Writers choose_writers(const Communicator& comm, int per_node);
 
 }  // namespace mpipe

@@ -13,6 +13,8 @@ namespace mpipe {
 namespace {
 
 constexpr std::size_t kScratchBytes = std::size_t{1} << 20;
+/// To pass over so many bytes costs about as much as another call.
+constexpr std::uint64_t kMostGap = 8192;
 
 [[noreturn]] void throw_bad_map(const char* what) {
   throw Error(
@@ -124,39 +126,43 @@ void copy_run(std::size_t value_bytes, std::byte* file, std::byte* memory, Index
   }
 }
 
-/// Gathers runs that are neighbours in the file, so that each stretch of the file costs one call.
+/// Gathers runs that are neighbours in the file, or near ones, so that each stretch of the file costs one call.
 class Stretch {
  public:
-  Stretch(std::vector<std::byte>& scratch, std::size_t value_bytes)
-      : scratch_(scratch), value_bytes_(value_bytes) {
+  /// `most_gap`: bytes that may lie between two runs.
+  Stretch(std::vector<std::byte>& scratch, std::size_t value_bytes, std::uint64_t most_gap)
+      : scratch_(scratch), value_bytes_(value_bytes), most_gap_(most_gap) {
     scratch_.resize(std::max(scratch_.size(), kScratchBytes));
   }
 
   bool takes(const FileSpan& run) const {
-    return bytes_ == 0 ? size_of(run) <= scratch_.size()
-                       : run.address == address_ + bytes_ && bytes_ + size_of(run) <= scratch_.size();
+    if (runs_.empty()) return size_of(run) <= scratch_.size();
+    const std::uint64_t end = address_ + bytes_;
+    return run.address >= end && run.address - end <= most_gap_ &&
+           run.address + size_of(run) - address_ <= scratch_.size();
   }
   void add(const FileSpan& run) {
-    if (bytes_ == 0) address_ = run.address;
+    if (runs_.empty()) address_ = run.address;
+    has_gaps_ = has_gaps_ || run.address != address_ + bytes_;
     runs_.push_back(run);
-    bytes_ += size_of(run);
+    bytes_ = static_cast<std::size_t>(run.address - address_) + size_of(run);
   }
   void clear() {
     runs_.clear();
     bytes_ = 0;
+    has_gaps_ = false;
   }
-  bool empty() const { return bytes_ == 0; }
+  bool empty() const { return runs_.empty(); }
+  bool has_gaps() const { return has_gaps_; }
   std::uint64_t address() const { return address_; }
   std::span<std::byte> bytes() { return std::span(scratch_).first(bytes_); }
 
   template <bool ToFile>
   void copy(std::byte* memory, Index first) {
-    std::byte* at = scratch_.data();
-    for (const FileSpan& run : runs_) {
-      copy_run<ToFile>(value_bytes_, at, memory + static_cast<std::size_t>(run.memory - first) * value_bytes_,
-                       run.stride, run.count);
-      at += size_of(run);
-    }
+    for (const FileSpan& run : runs_)
+      copy_run<ToFile>(value_bytes_, scratch_.data() + (run.address - address_),
+                       memory + static_cast<std::size_t>(run.memory - first) * value_bytes_, run.stride,
+                       run.count);
   }
 
  private:
@@ -166,9 +172,11 @@ class Stretch {
 
   std::vector<std::byte>& scratch_;
   std::size_t value_bytes_;
+  std::uint64_t most_gap_;
   std::vector<FileSpan> runs_;
   std::uint64_t address_ = 0;
   std::size_t bytes_ = 0;
+  bool has_gaps_ = false;
 };
 
 /// Whether a run is transferred from or to where it is, instead of being gathered with its neighbours.
@@ -366,10 +374,12 @@ void walk(Stretch& stretch, const DataMap& map, const ElementOrder& order, Index
 }  // namespace
 
 void ValueAccess::write(File& file, const DataMap& map, const ElementOrder& order, IndexRange values,
-                        const std::byte* data, Room room) {
+                        const std::byte* data, Room room, Others others) {
   // Only read from, although the copies below go both ways.
   auto* memory = const_cast<std::byte*>(data);
-  Stretch stretch(scratch_, map.value_bytes);
+  // Between chunks there may be anything; between the values of a contiguous dataset there are others of it.
+  const bool bridges = others == Others::keep_away && map.contiguous();
+  Stretch stretch(scratch_, map.value_bytes, bridges ? kMostGap : 0);
   walk(
       stretch, map, order, values,
       [&](const FileSpan& run, std::size_t bytes) {
@@ -377,6 +387,7 @@ void ValueAccess::write(File& file, const DataMap& map, const ElementOrder& orde
         file.write_at(run.address, {data + first, bytes});
       },
       [&] {
+        if (stretch.has_gaps()) file.read_at(stretch.address(), stretch.bytes());
         stretch.copy<true>(memory, values.begin);
         file.write_at(stretch.address(), stretch.bytes());
       },
@@ -387,7 +398,7 @@ void ValueAccess::write(File& file, const DataMap& map, const ElementOrder& orde
 
 void ValueAccess::read(const File& file, const DataMap& map, const ElementOrder& order, IndexRange values,
                        std::byte* data, const std::byte* fill) {
-  Stretch stretch(scratch_, map.value_bytes);
+  Stretch stretch(scratch_, map.value_bytes, kMostGap);
   const auto place_of = [&](const FileSpan& run) {
     return data + static_cast<std::size_t>(run.memory - values.begin) * map.value_bytes;
   };

@@ -67,9 +67,14 @@ class ValueAccess {
     where_reserved,  ///< a value without room is left out
   };
 
+  enum class Others {
+    may_write,  ///< other values of the dataset, at the same time
+    keep_away,  ///< nobody else writes to it: what lies between the values may be read and written again
+  };
+
   /// Writes `values.size()` values in element order to where they belong.
   void write(File& file, const DataMap& map, const ElementOrder& order, IndexRange values,
-             const std::byte* data, Room room = Room::everywhere);
+             const std::byte* data, Room room = Room::everywhere, Others others = Others::may_write);
   /// Reads them. What is not allocated reads as `fill` (one value; zero bytes when null).
   void read(const File& file, const DataMap& map, const ElementOrder& order, IndexRange values,
             std::byte* data, const std::byte* fill);

@@ -12,6 +12,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <cstdlib>
+
 namespace mpipe {
 namespace {
 
@@ -34,6 +37,19 @@ void write_into_nothing(hid_t file) {
   if (nothing < 0) return;
   ::dup2(nothing, *static_cast<const int*>(descriptor));
   ::close(nothing);
+}
+
+/// HDF5 does not get over a file that it could not write: what it does with all files when a program exits ends
+/// in a crash then. So such a program leaves before that, with the exit code that it chose. What it has printed
+/// is written; its MPI has ended.
+void exit_without_hdf5() {
+  static const int registered = ::on_exit(
+      [](int status, void*) {
+        std::fflush(nullptr);
+        ::_exit(status);
+      },
+      nullptr);
+  static_cast<void>(registered);
 }
 
 H5Handle create_file(const std::filesystem::path& path) {
@@ -62,7 +78,9 @@ LabelledFile::LabelledFile(const std::filesystem::path& path, std::set<std::stri
     : path_(path.string()), file_(create_file(path)), names_(std::move(variables)) {}
 
 LabelledFile::~LabelledFile() {
-  if (file_.get() >= 0) write_into_nothing(file_.get());
+  if (file_.get() < 0) return;
+  write_into_nothing(file_.get());
+  exit_without_hdf5();
 }
 
 H5Handle LabelledFile::variable_creation() {

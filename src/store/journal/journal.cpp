@@ -18,7 +18,9 @@ namespace {
 constexpr char kMagic[8] = {'m', 'p', 'i', 'p', 'e', 'j', 'n', 'l'};
 constexpr std::uint32_t kFrameMagic = 0x6d72666d;  // "mfrm"
 constexpr std::uint32_t kMaxRank = 32;
+/// Read at a time where frames are read one behind another, and at a place that is jumped to.
 constexpr std::size_t kWindowBytes = std::size_t{1} << 20;
+constexpr std::size_t kJumpBytes = std::size_t{1} << 14;
 
 struct FileHeader {
   char magic[8];
@@ -60,11 +62,31 @@ std::uint64_t body_check(std::span<const std::byte> front, std::span<const std::
 
 bool plausible(const FrameHeader& header) {
   constexpr std::int64_t kMaxIndex = std::int64_t{1} << 62;
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 60;  // sums of lengths do not wrap
   return 0 <= header.begin && header.begin < header.end && header.end <= kMaxIndex &&
-         header.internal_rank <= kMaxRank &&
+         header.internal_rank <= kMaxRank && header.byte_count <= kMaxBytes &&
+         header.offset_count <= kMaxBytes / sizeof(std::uint64_t) &&
          (header.contents == static_cast<std::uint32_t>(FrameContents::values) ||
           header.contents == static_cast<std::uint32_t>(FrameContents::marks)) &&
          header.status <= static_cast<std::uint32_t>(ElementStatus::blocked);
+}
+
+/// The head of a frame, where `at` has a whole one. Its own checksum vouches for it.
+std::optional<FrameHeader> head_at(const std::byte* at) {
+  if (at == nullptr) return std::nullopt;
+  FrameHeader header{};
+  std::memcpy(&header, at, sizeof header);
+  if (header.magic != kFrameMagic || header.head_check != check_of(header) || !plausible(header))
+    return std::nullopt;
+  return header;
+}
+
+std::uint64_t front_bytes(const FrameHeader& header) {
+  return header.internal_rank * sizeof(Index) + header.offset_count * sizeof(std::uint64_t);
+}
+
+std::uint64_t frame_bytes(const FrameHeader& header) {
+  return sizeof header + front_bytes(header) + header.byte_count;
 }
 
 bool ascending_to(std::span<const std::uint64_t> offsets, std::uint64_t last) {
@@ -119,8 +141,12 @@ void JournalWriter::append(const JournalFrame& frame) {
   header.head_check = check_of(header);
   std::memcpy(head_.data(), &header, sizeof header);
 
-  // One call: a frame that is cut short fails its checksum, and the next one is written over it.
+  // What is left of a longer frame must not look like damage behind this one.
+  if (torn_) file_.resize(end_);
+  torn_ = true;
+  // One call: a frame that is cut short fails its checksum.
   file_.write_at(end_, head_, frame.bytes);
+  torn_ = false;
   // Only after the write: when it throws, the journal still ends before this frame, and the next one goes
   // there.
   end_ += head_.size() + frame.bytes.size();
@@ -144,7 +170,15 @@ void JournalWriter::sync() {
 std::optional<JournalReader> JournalReader::open(const fs::path& path, const RunKey& key) {
   std::optional<File> file = File::open_existing(path, File::Mode::read);
   if (!file) return std::nullopt;
-  JournalReader reader(std::move(*file), key);
+  JournalReader reader(std::move(*file), key, false);
+  if (!reader.read_header() && !reader.find_epoch()) return std::nullopt;
+  return reader;
+}
+
+std::optional<JournalReader> JournalReader::follow(const fs::path& path, const RunKey& key) {
+  std::optional<File> file = File::open_existing(path, File::Mode::read);
+  if (!file) return std::nullopt;
+  JournalReader reader(std::move(*file), key, true);
   if (!reader.read_header()) return std::nullopt;
   return reader;
 }
@@ -171,9 +205,25 @@ bool JournalReader::read_header() {
   return true;
 }
 
+/// The header is damaged: frames tell the epoch by themselves. Those of the newest one count, as they would
+/// with the header. Should a commit have emptied the journal since, then what they say is in the files already,
+/// and moving it again changes nothing.
+bool JournalReader::find_epoch() {
+  scan(sizeof(FileHeader), [&](std::uint64_t position) {
+    const std::optional<FrameHeader> header = head_at(look(position, sizeof(FrameHeader)));
+    if (header) epoch_ = std::max(epoch_, header->epoch);
+    return false;
+  });
+  if (epoch_ == 0) return false;
+  position_ = sizeof(FileHeader);
+  damage_.push_back({file_.path(), 0, sizeof(FileHeader)});
+  return true;
+}
+
 const JournalFrame* JournalReader::at(std::uint64_t position) {
-  position_ = position;
-  return next();
+  const std::uint64_t size = read_frame(position);
+  position_ = position + size;
+  return size == 0 ? nullptr : &frame_;
 }
 
 void JournalReader::refresh() {
@@ -182,13 +232,15 @@ void JournalReader::refresh() {
 }
 
 const std::byte* JournalReader::look(std::uint64_t position, std::uint64_t size) {
-  if (position >= window_begin_ && position + size <= window_begin_ + window_size_)
+  const std::uint64_t window_end = window_begin_ + window_size_;
+  if (position >= window_begin_ && position + size <= window_end)
     return window_.data() + (position - window_begin_);
   // The size is asked for each time, as the journal of a running job grows.
   const std::uint64_t length = file_.size();
   if (position > length || size > length - position) return nullptr;
-  const auto wanted = static_cast<std::size_t>(
-      std::max<std::uint64_t>(size, std::min<std::uint64_t>(kWindowBytes, length - position)));
+  const bool goes_on = position >= window_begin_ && position <= window_end;
+  const auto wanted = static_cast<std::size_t>(std::max<std::uint64_t>(
+      size, std::min<std::uint64_t>(goes_on ? kWindowBytes : kJumpBytes, length - position)));
   if (window_.size() < wanted) window_.resize(wanted);
   window_begin_ = position;
   window_size_ = file_.read_some_at(position, std::span(window_).first(wanted));
@@ -196,45 +248,97 @@ const std::byte* JournalReader::look(std::uint64_t position, std::uint64_t size)
 }
 
 const JournalFrame* JournalReader::next() {
-  FrameHeader header{};
-  const std::byte* at = look(position_, sizeof header);
-  if (at != nullptr) std::memcpy(&header, at, sizeof header);
-  if (at == nullptr || header.magic != kFrameMagic || header.epoch != epoch_ ||
-      header.head_check != check_of(header) || !plausible(header)) {
+  std::uint64_t size = read_frame(position_);
+  if (size == 0) {
     window_size_ = 0;  // what is there now may be complete when it is looked at again
-    return nullptr;
+    if (!follows_) size = pass_damage();
+    if (size == 0) return nullptr;
   }
-  // Before anything is added up or allocated: lengths that a file of this size cannot have.
-  const std::uint64_t limit = file_.size();
-  if (header.offset_count > limit / sizeof(std::uint64_t) || header.byte_count > limit) return nullptr;
-  const std::uint64_t front =
-      header.internal_rank * sizeof(Index) + header.offset_count * sizeof(std::uint64_t);
-  const std::uint64_t body = front + header.byte_count;
-  at = look(position_ + sizeof header, body);
-  // A whole head without its whole body is a frame that is being written: a later call reads it again.
-  if (at == nullptr || body_check({at, front}, {at + front, header.byte_count}) != header.body_check) {
-    window_size_ = 0;
-    return nullptr;
-  }
-  frame_.internal.resize(header.internal_rank);
-  if (header.internal_rank != 0)
-    std::memcpy(frame_.internal.data(), at, header.internal_rank * sizeof(Index));
-  offsets_.resize(static_cast<std::size_t>(header.offset_count));
-  if (!offsets_.empty())
-    std::memcpy(offsets_.data(), at + header.internal_rank * sizeof(Index),
-                offsets_.size() * sizeof(std::uint64_t));
-  frame_.contents = static_cast<FrameContents>(header.contents);
-  frame_.output = header.output;
-  frame_.range = {header.begin, header.end};
-  frame_.status = static_cast<ElementStatus>(header.status);
-  frame_.offsets = offsets_;
-  frame_.bytes = {at + front, static_cast<std::size_t>(header.byte_count)};
-  if (std::any_of(frame_.internal.begin(), frame_.internal.end(), [](Index extent) { return extent < 0; }) ||
-      !ascending_to(offsets_, header.byte_count))
-    return nullptr;
-  // Only now, so that a frame that was refused is looked at again in the same place.
-  position_ += sizeof header + body;
+  position_ = frame_.position + size;
   return &frame_;
+}
+
+std::uint64_t JournalReader::read_frame(std::uint64_t position) {
+  const std::optional<FrameHeader> header = head_at(look(position, sizeof(FrameHeader)));
+  if (!header || header->epoch != epoch_) return 0;
+  const std::uint64_t front = front_bytes(*header);
+  const std::byte* const at = look(position + sizeof *header, front + header->byte_count);
+  if (at == nullptr || body_check({at, front}, {at + front, header->byte_count}) != header->body_check)
+    return 0;
+  frame_.internal.resize(header->internal_rank);
+  if (header->internal_rank != 0)
+    std::memcpy(frame_.internal.data(), at, header->internal_rank * sizeof(Index));
+  offsets_.resize(static_cast<std::size_t>(header->offset_count));
+  if (!offsets_.empty())
+    std::memcpy(offsets_.data(), at + header->internal_rank * sizeof(Index),
+                offsets_.size() * sizeof(std::uint64_t));
+  if (std::any_of(frame_.internal.begin(), frame_.internal.end(), [](Index extent) { return extent < 0; }) ||
+      !ascending_to(offsets_, header->byte_count))
+    return 0;
+  frame_.contents = static_cast<FrameContents>(header->contents);
+  frame_.output = header->output;
+  frame_.range = {header->begin, header->end};
+  frame_.status = static_cast<ElementStatus>(header->status);
+  frame_.offsets = offsets_;
+  frame_.bytes = {at + front, static_cast<std::size_t>(header->byte_count)};
+  frame_.position = position;
+  return frame_bytes(*header);
+}
+
+/// Goes on at the next frame that is whole, and takes note of what lies before it. Returns the bytes of that
+/// frame, or 0 when there is none.
+std::uint64_t JournalReader::pass_damage() {
+  const std::optional<std::uint64_t> next = find_frame_behind(position_);
+  window_size_ = 0;
+  // A job that goes on may have completed meanwhile what was not whole: frames are written in order, so that
+  // nothing is behind a frame that is being written.
+  if (const std::uint64_t size = next ? read_frame(position_) : 0) return size;
+  note_damage(position_, next);
+  if (next) return read_frame(*next);
+  position_ = std::max(position_, file_.size());
+  return 0;
+}
+
+std::optional<std::uint64_t> JournalReader::find_frame_behind(std::uint64_t position) {
+  const std::optional<FrameHeader> header = head_at(look(position, sizeof(FrameHeader)));
+  if (header && header->epoch == epoch_) {
+    // A head that is whole tells where the next frame is. Values may hold anything, also what looks like a
+    // frame, so that they are searched only where that is not so.
+    const std::uint64_t behind = position + frame_bytes(*header);
+    if (behind == file_.size()) return std::nullopt;
+    if (read_frame(behind) != 0) return behind;
+  }
+  return scan(position + 1, [&](std::uint64_t at) { return read_frame(at) != 0; });
+}
+
+/// The first place from `from` on that begins like a frame and is accepted.
+template <class Accept>
+std::optional<std::uint64_t> JournalReader::scan(std::uint64_t from, const Accept& accept) {
+  std::vector<std::byte> part(kWindowBytes);
+  for (;;) {
+    const std::size_t got = file_.read_some_at(from, part);
+    const auto bytes = std::span(part).first(got);
+    for (std::size_t at = find_mark(bytes, kFrameMagic, 0); at < got;
+         at = find_mark(bytes, kFrameMagic, at + 1))
+      if (accept(from + at)) return from + at;
+    if (got < part.size()) return std::nullopt;
+    from += got - (sizeof kFrameMagic - 1);  // a mark may lie across the border
+  }
+}
+
+/// At the end of a journal there may be a frame that a process was writing when it died, which nobody was told
+/// of. That is no damage, and neither are the frames of older epochs: the last bytes of a journal are lost ones
+/// only where it has had one epoch and they are no frame that was cut short.
+void JournalReader::note_damage(std::uint64_t from, std::optional<std::uint64_t> next) {
+  const std::uint64_t end = next.value_or(file_.size());
+  if (end <= from) return;
+  const std::optional<FrameHeader> header = head_at(look(from, sizeof(FrameHeader)));
+  const bool cut_short = end - from < (header ? frame_bytes(*header) : sizeof(FrameHeader));
+  if (!next && (epoch_ != 1 || cut_short)) return;
+  LogDamage& damage = damage_.emplace_back(LogDamage{file_.path(), from, end - from});
+  if (!header) return;
+  damage.output = header->output;
+  damage.elements = {header->begin, header->end};
 }
 
 }  // namespace mpipe

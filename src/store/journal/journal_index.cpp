@@ -14,18 +14,24 @@ JournalIndex::JournalIndex(std::span<const fs::path> journals, const RunKey& key
   for (const fs::path& path : journals) {
     std::optional<JournalReader> reader = JournalReader::open(path, key);
     if (!reader) continue;
-    // The position of each frame is taken before the frame is read, since `read` finds it there again.
-    std::uint64_t position = reader->position();
-    while (const JournalFrame* frame = reader->next()) {
+    while (const JournalFrame* frame = reader->next())
       if (frame->output < outputs_.size() && fits(*frame, layout.outputs[frame->output]))
-        add(*frame, journals_.size(), position);
-      position = reader->position();
-    }
+        add(*frame, journals_.size());
     journals_.push_back(std::move(*reader));
   }
+  for (Output& output : outputs_)
+    std::sort(output.places.begin(), output.places.end(),
+              [](const Place& a, const Place& b) { return a.elements < b.elements; });
 }
 
-void JournalIndex::add(const JournalFrame& frame, std::size_t journal, std::uint64_t position) {
+std::vector<LogDamage> JournalIndex::damage() const {
+  std::vector<LogDamage> all;
+  for (const JournalReader& journal : journals_)
+    all.insert(all.end(), journal.damage().begin(), journal.damage().end());
+  return all;
+}
+
+void JournalIndex::add(const JournalFrame& frame, std::size_t journal) {
   Output& output = outputs_[frame.output];
   if (frame.contents == FrameContents::marks) {
     (frame.status == ElementStatus::failed ? output.failed : output.blocked).insert(frame.range);
@@ -35,21 +41,20 @@ void JournalIndex::add(const JournalFrame& frame, std::size_t journal, std::uint
   if (*output.internal != frame.internal) return;  // the run refuses such elements, too
   // Elements that are known already keep their first place, so that places never overlap.
   const RangeSet added = RangeSet{frame.range}.difference(output.values);
-  for (const IndexRange& range : added.ranges()) output.places[range.begin] = {range.end, journal, position};
+  for (const IndexRange& range : added.ranges()) output.places.push_back({range, journal, frame.position});
   output.values.insert(frame.range);
 }
 
 void JournalIndex::read(std::size_t output, IndexRange elements,
                         const std::function<void(IndexRange, std::span<const std::byte>,
                                                  std::span<const std::uint64_t>)>& visit) {
-  const std::map<Index, Place>& places = outputs_[output].places;
-  // The place that has the first element may begin before it.
-  auto at = places.upper_bound(elements.begin);
-  if (at != places.begin()) --at;
-  for (; at != places.end() && at->first < elements.end; ++at) {
-    const IndexRange part{std::max(elements.begin, at->first), std::min(elements.end, at->second.end)};
-    if (part.empty()) continue;
-    const JournalFrame* frame = journals_[at->second.journal].at(at->second.position);
+  const std::vector<Place>& places = outputs_[output].places;
+  auto at = std::lower_bound(places.begin(), places.end(), elements.begin,
+                             [](const Place& place, Index begin) { return place.elements.end <= begin; });
+  for (; at != places.end() && at->elements.begin < elements.end; ++at) {
+    const IndexRange part{std::max(elements.begin, at->elements.begin),
+                          std::min(elements.end, at->elements.end)};
+    const JournalFrame* frame = journals_[at->journal].at(at->position);
     // A commit may have emptied the journal since it was indexed: then the frame is gone or written over, and
     // its elements are left out.
     if (frame == nullptr || frame->output != output ||

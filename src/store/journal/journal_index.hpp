@@ -5,7 +5,7 @@
 
 #include "store/journal/journal.hpp"
 
-#include <map>
+#include <functional>
 
 namespace mpipe {
 
@@ -21,6 +21,8 @@ class JournalIndex {
   const RangeSet& blocked(std::size_t output) const { return outputs_[output].blocked; }
   /// Shape of each element, as the frames have it.
   const std::optional<Shape>& internal(std::size_t output) const { return outputs_[output].internal; }
+  /// What is damaged in the journals, and was left out.
+  std::vector<LogDamage> damage() const;
 
   /// Reads elements in order and calls `visit` with a range, its bytes and its offsets (from anywhere), range
   /// by range. Elements that are not there, or not there any more as the journal was emptied meanwhile, are
@@ -31,7 +33,7 @@ class JournalIndex {
 
  private:
   struct Place {
-    Index end = 0;  ///< of the elements from the key on
+    IndexRange elements;
     std::size_t journal = 0;
     std::uint64_t position = 0;  ///< of the frame
   };
@@ -40,9 +42,9 @@ class JournalIndex {
     RangeSet failed;
     RangeSet blocked;
     std::optional<Shape> internal;
-    std::map<Index, Place> places;  ///< by first element
+    std::vector<Place> places;  ///< ascending; they do not overlap
   };
-  void add(const JournalFrame& frame, std::size_t journal, std::uint64_t position);
+  void add(const JournalFrame& frame, std::size_t journal);
 
   std::vector<JournalReader> journals_;
   std::vector<Output> outputs_;

@@ -54,10 +54,16 @@ bool fits(const JournalFrame& frame, const OutputLayout& output) {
 }
 
 JournalMover::JournalMover(const RunLayout& layout, RunFiles& files, bool read_back)
-    : layout_(layout), files_(files), read_back_(read_back), delta_(layout.outputs.size()) {}
+    : layout_(layout),
+      files_(files),
+      read_back_(read_back),
+      left_out_(layout.outputs.size(), false),
+      delta_(layout.outputs.size()) {}
 
-void JournalMover::take(JournalReader& reader) {
-  while (const JournalFrame* frame = reader.next()) {
+bool JournalMover::take(JournalReader& reader, std::size_t most) {
+  for (std::size_t taken = 0; taken < most; ++taken) {
+    const JournalFrame* frame = reader.next();
+    if (frame == nullptr) return true;
     if (frame->output >= layout_.outputs.size() || !fits(*frame, layout_.outputs[frame->output])) continue;
     if (only_ && frame->output != *only_) continue;
     if (frame->contents == FrameContents::values)
@@ -65,10 +71,11 @@ void JournalMover::take(JournalReader& reader) {
     else if (marks_too_)
       take_marks(*frame);
   }
+  return false;
 }
 
 void JournalMover::take_values(const JournalFrame& frame) {
-  if (files_.location(frame.output) == nullptr) return;
+  if (files_.location(frame.output) == nullptr || left_out_[frame.output]) return;
   // Elements that are in the file are not written again: their extent vouches for the bytes that are there.
   RangeSet rest = RangeSet{frame.range}.difference(delta_[frame.output].placed);
   if (known_ != nullptr) rest = rest.difference((*known_)[frame.output].done());
@@ -124,7 +131,7 @@ void JournalMover::write_joined(std::span<const Taken> joined) {
       joined_.insert(joined_.end(), arena_.data() + part.at, arena_.data() + part.at + part.size);
     data = joined_.data();
   }
-  files_.write(output, order.values_of(elements), data, read_back_, extents_);
+  files_.write(output, order.values_of(elements), data, read_back_, extents_, others_);
 }
 
 CommitDelta JournalMover::finish(ExtentWriter& extents) {
@@ -132,10 +139,11 @@ CommitDelta JournalMover::finish(ExtentWriter& extents) {
   for (std::size_t k = 0; k < delta_.size(); ++k) {
     OutputDelta& delta = delta_[k];
     // An element that was done in the end is not failed, whatever an older frame says.
-    RangeSet done = delta.placed;
-    if (known_ != nullptr) done = done.united((*known_)[k].done());
-    delta.failed = delta.failed.difference(done);
-    delta.blocked = delta.blocked.difference(done).difference(delta.failed);
+    for (RangeSet* marked : {&delta.failed, &delta.blocked}) {
+      marked->erase(delta.placed);
+      if (known_ != nullptr) marked->erase((*known_)[k].done());
+    }
+    delta.blocked.erase(delta.failed);
     add_mark_extents(k, delta, extents_);
   }
   // Extents are down before any mark: whoever sees a mark finds its checksum.

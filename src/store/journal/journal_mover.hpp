@@ -8,6 +8,8 @@
 #include "store/journal/journal.hpp"
 #include "store/output/run_files.hpp"
 
+#include <limits>
+
 namespace mpipe {
 
 /// True when elements of `output` can have the shape `internal`, as far as it is known.
@@ -22,14 +24,18 @@ class JournalMover {
 
   /// Of this output only.
   void only(std::size_t output) { only_ = output; }
+  /// Values of this output are moved by somebody else.
+  void leave_out(std::size_t output) { left_out_[output] = true; }
+  /// Whether other ranks move values of the same outputs at the same time; if not told, they keep away.
+  void beside(ValueAccess::Others others) { others_ = others; }
   /// Elements that need no move, by output: skipped.
   void skip(const std::vector<ElementStates>& known) { known_ = &known; }
   /// Values only.
   void ignore_marks() { marks_too_ = false; }
 
-  /// Takes all whole frames from here to the end of the journal; values of outputs that have no place are
-  /// left there.
-  void take(JournalReader& reader);
+  /// Takes whole frames from here on, at most so many; values of outputs that have no place are left there.
+  /// Returns whether that was the end of the journal.
+  bool take(JournalReader& reader, std::size_t most = std::numeric_limits<std::size_t>::max());
   /// Writes values, then their extents, then the marks. Returns what it was.
   CommitDelta finish(ExtentWriter& extents);
 
@@ -51,6 +57,8 @@ class JournalMover {
   std::optional<std::size_t> only_;
   const std::vector<ElementStates>* known_ = nullptr;
   bool marks_too_ = true;
+  std::vector<bool> left_out_;  ///< by output
+  ValueAccess::Others others_ = ValueAccess::Others::keep_away;
   std::vector<std::byte> arena_;
   std::vector<Taken> taken_;
   std::vector<std::byte> joined_;

@@ -30,13 +30,13 @@ class DatasetOutput final : public OutputStore {
     delta.to_move = wanted.intersection(here);
     if (delta.to_move == wanted) return;
     // The others are in journals only: they came before there was a location, and memory was given up since.
-    const RangeSet moved = move_from(logs.journals(), logs);
-    delta.placed = delta.placed.united(moved);
-    delta.to_move = delta.to_move.difference(moved);
+    const RangeSet moved = move_from(logs.journals(), logs, ValueAccess::Others::may_write);
+    delta.placed.insert(moved);
+    delta.to_move.erase(moved);
   }
 
   RangeSet move_earlier(const RangeSet&, RankLogs& logs) override {
-    return move_from(find_retained(shared_.folder), logs);
+    return move_from(find_retained(shared_.folder), logs, ValueAccess::Others::keep_away);
   }
 
   void read(const RangeSet& elements, const RangeSet& in_files, const JournalSource& journals,
@@ -87,10 +87,11 @@ class DatasetOutput final : public OutputStore {
     uncommitted_.placed.insert(elements);
   }
 
-  RangeSet move_from(const std::vector<fs::path>& journals, RankLogs& logs) {
+  RangeSet move_from(const std::vector<fs::path>& journals, RankLogs& logs, ValueAccess::Others others) {
     JournalMover mover(shared_.layout, shared_.files, shared_.options.read_back);
     mover.only(output_);
     mover.ignore_marks();
+    mover.beside(others);
     for (const fs::path& path : journals)
       if (std::optional<JournalReader> reader = JournalReader::open(path, shared_.key)) mover.take(*reader);
     return mover.finish(logs.extents())[output_].placed;

@@ -228,6 +228,14 @@ void ElementFiles::write_one(std::size_t output, Index element, const PartialArr
 }
 
 void ElementFiles::sync() {
+  Index files = 0;
+  for (const RangeSet& written : unsynced_) files += written.count();
+  if (files > static_cast<Index>(kManyFiles)) {
+    sync_file_system(folder_);
+    for (RangeSet& written : unsynced_) written.clear();
+    new_folders_.clear();
+    return;
+  }
   for (std::size_t k = 0; k < unsynced_.size(); ++k) {
     // Files are synced before the folders that have their names, and those before the folders that contain
     // them.

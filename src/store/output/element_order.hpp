@@ -24,6 +24,10 @@ struct OrderedBox {
   Index count = 0;   ///< values; in element order they are [first, first + count)
 };
 
+/// Values of an output whose element order is not file order lie all over the file. One rank writes them, this
+/// much at a time: then many of them are neighbours there.
+inline constexpr std::size_t kPanelBytes = std::size_t{32} << 20;
+
 class ElementOrder {
  public:
   ElementOrder() = default;

@@ -120,6 +120,13 @@ void RunOutputs::locate(FileTable table) {
   outputs_ = std::move(located);
 }
 
+void RunOutputs::locate(std::size_t output, FileTable::Entry entry) {
+  shared_->files.add(output, std::move(entry));
+  std::unique_ptr<OutputStore> located = make_output(*shared_, output);
+  located->uncommitted() = std::move(outputs_[output]->uncommitted());
+  outputs_[output] = std::move(located);
+}
+
 std::string first_of(const RangeSet& elements) {
   return fmt::format(
       "element {}{}", elements.ranges().front().begin,

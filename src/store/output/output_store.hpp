@@ -90,6 +90,8 @@ class OutputStore {
   /// Where commits write: marks, and the values unless these are kept elsewhere. Null: there is no such
   /// dataset (yet), and what is done stays in the retained journal.
   const DatasetLocation* location() const { return shared_.files.location(output_); }
+  /// The values of an element do not lie behind one another there.
+  bool is_in_panels() const { return location() != nullptr && !location()->order.in_file_order(); }
   UncommittedElements& uncommitted() { return uncommitted_; }
 
   // While the run goes on, on one rank.
@@ -162,6 +164,8 @@ class RunOutputs {
 
   /// Tells where datasets are: outputs may change their storage, and keep what was not committed.
   void locate(FileTable table);
+  /// The same of one output, which has had no dataset.
+  void locate(std::size_t output, FileTable::Entry entry);
   std::size_t size() const { return outputs_.size(); }
   OutputStore& operator[](std::size_t output) const { return *outputs_[output]; }
   RunFiles& files() { return shared_->files; }

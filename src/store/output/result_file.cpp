@@ -4,6 +4,7 @@
 
 #include <mpipe/core/error.hpp>
 
+#include "store/api/result_length.hpp"
 #include "store/h5/text_values.hpp"
 #include "store/output/chunking.hpp"
 #include "store/run_paths.hpp"
@@ -164,20 +165,23 @@ void add_input(LabelledFile& file, const InputLayout& input) {
 }
 
 /// Writes pending values all over a contiguous dataset of a floating type.
-void fill_contiguous(File& file, const DataMap& map, const std::vector<std::byte>& pattern) {
+void fill_contiguous(File& file, const DataMap& map, const std::vector<std::byte>& value) {
   if (!map.contiguous() || map.chunks.empty()) return;
+  // No more than the dataset takes: a run may have a thousand small ones.
+  std::vector<std::byte> pattern(std::min<std::uint64_t>(kFillBytes, map.chunk_bytes()));
+  for (std::size_t at = 0; at < pattern.size(); at += value.size())
+    std::memcpy(pattern.data() + at, value.data(), value.size());
   const std::uint64_t end = map.chunks[0].address + map.chunk_bytes();
   for (std::uint64_t at = map.chunks[0].address; at < end; at += pattern.size())
     file.write_at(at, std::span(pattern).first(
                           static_cast<std::size_t>(std::min<std::uint64_t>(pattern.size(), end - at))));
 }
 
-std::vector<std::byte> pattern_of(const ElementType& type) {
-  const std::vector<std::byte> value = pending_value(type);
-  std::vector<std::byte> pattern(kFillBytes);
-  for (std::size_t at = 0; at < pattern.size(); at += value.size())
-    std::memcpy(pattern.data() + at, value.data(), value.size());
-  return pattern;
+/// Before HDF5 makes the file as long: where the file system has no files of that length, nothing has begun yet.
+void check_length(const fs::path& path, const FileContents& contents) {
+  File file(path, File::Mode::create);
+  const std::string problem = length_problem(file, *contents.layout, contents.outputs);
+  if (!problem.empty()) throw Error(Category::storage_failed, problem);
 }
 
 void reserve_and_fill(const fs::path& path, const FileContents& contents) {
@@ -192,13 +196,13 @@ void reserve_and_fill(const fs::path& path, const FileContents& contents) {
     const OutputLayout& output = contents.layout->outputs[k];
     if (!has_nan(*output.type) || output.in_own_files()) continue;  // zeros are there already
     const DatasetLocation location = find_location(h5.get(), output, size).value();
-    fill_contiguous(file, location.values, pattern_of(*output.type));
+    fill_contiguous(file, location.values, pending_value(*output.type));
     if (!location.parts) continue;
     for (const DataMap& part : *location.parts)
-      fill_contiguous(file, part, pattern_of(part_type(*output.type)));
+      fill_contiguous(file, part, pending_value(part_type(*output.type)));
   }
   // Before the rename that makes it results.h5.
-  file.sync();
+  if (contents.sync) file.sync();
 }
 
 void check_dataset(hid_t dataset, const OutputLayout& output, const ElementType& type, const Shape& shape) {
@@ -312,6 +316,7 @@ DatasetLocation unpack_location(ByteReader& unpacker, const OutputLayout& output
 }
 
 void make_result_file(const fs::path& path, const FileContents& contents) {
+  check_length(path, contents);
   const H5Turn turn;
   // The file is told all names at the start, so that no dimension takes one that a variable added later
   // needs.

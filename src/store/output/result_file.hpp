@@ -49,6 +49,7 @@ struct FileContents {
   const RunLayout* layout = nullptr;
   std::vector<std::size_t> outputs;  ///< positions in `layout`, each with `has_location`
   bool inputs = false;
+  bool sync = true;  ///< the disk has all of it when it is made
   /// Adds more variables, when set.
   std::function<void(LabelledFile&)> more;
 };

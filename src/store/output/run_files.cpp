@@ -64,9 +64,12 @@ FileTable read_file_table(const fs::path& folder, const RunLayout& layout) {
   // made; once that is written anew, it has the output, and the segment is outdated.
   FileTable table = read_table_of_file(results_path(folder), layout);
   for (std::size_t k = 0; k < layout.outputs.size(); ++k)
-    if (!table.outputs[k] && has_location(layout.outputs[k]))
-      look_in(segment_path(folder, k), layout, k, k + 1, true, table);
+    if (!table.outputs[k] && has_location(layout.outputs[k])) look_for_segment(folder, layout, k, table);
   return table;
+}
+
+void look_for_segment(const fs::path& folder, const RunLayout& layout, std::size_t output, FileTable& table) {
+  look_in(segment_path(folder, output), layout, output, output + 1, true, table);
 }
 
 std::vector<std::byte> pack_file_table(const FileTable& table) {
@@ -137,29 +140,50 @@ Index RunFiles::piece_values(std::size_t output) const {
   return static_cast<Index>(kPieceBytes / std::max<std::size_t>(1, layout_.outputs[output].type->size));
 }
 
+/// Values that are written and read back at a time: a piece, or many of them where neighbours in the file are far
+/// from each other in element order.
+Index RunFiles::step_values(std::size_t output) const {
+  const Index piece = piece_values(output);
+  return entry(output).location.order.in_file_order() ? piece
+                                                      : piece * static_cast<Index>(kPanelBytes / kPieceBytes);
+}
+
 void RunFiles::write(std::size_t output, IndexRange values, const std::byte* data, bool read_back,
-                     std::vector<Extent>& extents) {
+                     std::vector<Extent>& extents, ValueAccess::Others others) {
   const DatasetLocation& at = entry(output).location;
   const std::size_t size = at.values.value_bytes;
-  in_parts(values, piece_values(output), [&](IndexRange part) {
-    const std::byte* bytes = data + static_cast<std::size_t>(part.begin - values.begin) * size;
-    // Each piece is written, hashed and read back before the next one, while it is in the cache.
-    access_.write(file(output), at.values, at.order, part, bytes);
-    complete(output, part, bytes, read_back, extents);
+  if (at.order.in_file_order()) others = ValueAccess::Others::may_write;
+  in_parts(values, step_values(output), [&](IndexRange step) {
+    const std::byte* bytes = data + static_cast<std::size_t>(step.begin - values.begin) * size;
+    // Each step is written, hashed and read back before the next one, while it is in the cache.
+    access_.write(file(output), at.values, at.order, step, bytes, ValueAccess::Room::everywhere, others);
+    complete(output, step, bytes, read_back, extents, others);
   });
 }
 
 void RunFiles::complete(std::size_t output, IndexRange values, const std::byte* data, bool read_back,
                         std::vector<Extent>& extents) {
+  complete(output, values, data, read_back, extents, ValueAccess::Others::may_write);
+}
+
+void RunFiles::complete(std::size_t output, IndexRange values, const std::byte* data, bool read_back,
+                        std::vector<Extent>& extents, ValueAccess::Others others) {
   const DatasetLocation& at = entry(output).location;
   const std::size_t size = at.values.value_bytes;
-  in_parts(values, piece_values(output), [&](IndexRange part) {
+  const auto hash_of = [&](IndexRange part) {
     const std::byte* bytes = data + static_cast<std::size_t>(part.begin - values.begin) * size;
-    const std::uint64_t expected = checksum({bytes, static_cast<std::size_t>(part.size()) * size});
-    // Parts before the extent: it vouches for them, too.
-    if (at.parts) write_parts(output, part, bytes);
-    if (read_back) check_written(output, part, expected);
-    extents.push_back({ExtentKind::values, output, part, expected});
+    return checksum({bytes, static_cast<std::size_t>(part.size()) * size});
+  };
+  in_parts(values, step_values(output), [&](IndexRange step) {
+    const std::uint64_t expected = hash_of(step);
+    // Parts before the extents: these vouch for them, too.
+    if (at.parts)
+      write_parts(output, step, data + static_cast<std::size_t>(step.begin - values.begin) * size,
+                  ValueAccess::Room::everywhere, others);
+    if (read_back) check_written(output, step, expected);
+    in_parts(step, piece_values(output), [&](IndexRange part) {
+      extents.push_back({ExtentKind::values, output, part, part == step ? expected : hash_of(part)});
+    });
   });
   dirty_[output] = true;
 }
@@ -185,14 +209,14 @@ void RunFiles::write_between(std::size_t output, IndexRange values, const RangeS
 }
 
 void RunFiles::write_parts(std::size_t output, IndexRange values, const std::byte* data,
-                           ValueAccess::Room room) {
+                           ValueAccess::Room room, ValueAccess::Others others) {
   const DatasetLocation& at = entry(output).location;
   for (std::size_t part = 0; part < 2; ++part) {
     const DataMap& map = (*at.parts)[part];
     part_buffer_.resize(
         std::max(part_buffer_.size(), static_cast<std::size_t>(values.size()) * map.value_bytes));
     copy_part(data, part, map.value_bytes, values.size(), part_buffer_.data());
-    access_.write(file(output), map, at.order, values, part_buffer_.data(), room);
+    access_.write(file(output), map, at.order, values, part_buffer_.data(), room, others);
   }
 }
 
@@ -274,7 +298,9 @@ void RunFiles::clear_part(std::size_t output, IndexRange values) {
   for (std::size_t k = 0; k < bytes.size(); k += type.size)
     std::memcpy(bytes.data() + k, pending.data(), type.size);
   access_.write(file(output), at.values, at.order, values, bytes.data(), ValueAccess::Room::where_reserved);
-  if (at.parts) write_parts(output, values, bytes.data(), ValueAccess::Room::where_reserved);
+  if (at.parts)
+    write_parts(output, values, bytes.data(), ValueAccess::Room::where_reserved,
+                ValueAccess::Others::may_write);
   dirty_[output] = true;
 }
 

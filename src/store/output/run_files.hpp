@@ -21,7 +21,9 @@ struct FileTable {
 /// Looks where the outputs of `layout` are: in results.h5 and the segments in `folder`. Throws as
 /// `find_location`.
 FileTable read_file_table(const fs::path& folder, const RunLayout& layout);
-/// The same in one file.
+/// Adds an output that has a segment.
+void look_for_segment(const fs::path& folder, const RunLayout& layout, std::size_t output, FileTable& table);
+/// Where they are in one file.
 FileTable read_table_of_file(const fs::path& results, const RunLayout& layout);
 std::vector<std::byte> pack_file_table(const FileTable& table);
 FileTable unpack_file_table(std::span<const std::byte> bytes, const RunLayout& layout);
@@ -35,20 +37,22 @@ class RunFiles {
   RunFiles(fs::path folder, fs::path results, const RunLayout& layout, bool may_write);
 
   void set_table(FileTable table);
+  /// An output got its place.
+  void add(std::size_t output, FileTable::Entry entry) { table_.outputs[output] = std::move(entry); }
   /// Null when the output has no place.
   const DatasetLocation* location(std::size_t output) const;
   const FileTable& table() const { return table_; }
 
-  /// Values in element order, in pieces; adds their extents. Reads each piece again and compares when
-  /// `read_back`.
+  /// Values in element order, in pieces; adds their extents. Reads what it wrote again and compares when
+  /// `read_back`. `others` says who else writes values of an output whose element order is not file order:
+  /// nobody, where commits move them (see `writer_of_panels`).
   void write(std::size_t output, IndexRange values, const std::byte* data, bool read_back,
-             std::vector<Extent>& extents);
+             std::vector<Extent>& extents, ValueAccess::Others others = ValueAccess::Others::keep_away);
   /// The same but for writing `NAME` itself, which was done by somebody else.
   void complete(std::size_t output, IndexRange values, const std::byte* data, bool read_back,
                 std::vector<Extent>& extents);
   /// Writes those of `values` that are in `covered`, in few calls although they are many: what is between
-  /// them is read and written again. Of outputs in file order, contiguous; nobody else writes there
-  /// meanwhile.
+  /// them is read and written again. Of contiguous outputs; nobody else writes there meanwhile.
   void write_between(std::size_t output, IndexRange values, const RangeSet& covered, const std::byte* data,
                      bool read_back, std::vector<Extent>& extents);
   void read(std::size_t output, IndexRange values, std::byte* data);
@@ -70,10 +74,13 @@ class RunFiles {
   Index piece_values(std::size_t output) const;
 
  private:
+  Index step_values(std::size_t output) const;
   File& file(std::size_t output);
   File& open(std::optional<File>& slot, const fs::path& path);
-  void write_parts(std::size_t output, IndexRange values, const std::byte* data,
-                   ValueAccess::Room room = ValueAccess::Room::everywhere);
+  void write_parts(std::size_t output, IndexRange values, const std::byte* data, ValueAccess::Room room,
+                   ValueAccess::Others others);
+  void complete(std::size_t output, IndexRange values, const std::byte* data, bool read_back,
+                std::vector<Extent>& extents, ValueAccess::Others others);
   void clear_part(std::size_t output, IndexRange values);
   void check_written(std::size_t output, IndexRange values, std::uint64_t expected);
   const FileTable::Entry& entry(std::size_t output) const;

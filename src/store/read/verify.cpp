@@ -26,6 +26,7 @@ class Verification {
       // reported.
       run_.emplace(folder_);
       check_bytes();
+      for (const LogDamage& damage : run_->journals().damage()) report(damage);
       for (std::size_t k = 0; k < outputs().size(); ++k) check_output(k);
       check_inputs();
       check_labels();
@@ -42,9 +43,22 @@ class Verification {
   void fault(fmt::format_string<Args...> text, Args&&... args) {
     faults_.push_back(fmt::format(text, std::forward<Args>(args)...));
   }
+  /// What was lost is computed again by a resume, which finds everything behind it.
+  void report(const LogDamage& damage) {
+    const bool known = damage.output && *damage.output < outputs().size();
+    fault(
+        "'{}' is damaged: {} bytes from byte {} on were left out{} (the disk or somebody changed the file). "
+        "Resume the run to compute again what is missing.",
+        damage.file.string(), damage.bytes, damage.position,
+        known ? fmt::format(", from elements {} to {} of '{}' on", damage.elements.begin,
+                            damage.elements.end - 1, outputs()[*damage.output].name)
+              : std::string());
+  }
   /// Extents are read after the marks: what a running job marked had its checksum before.
   void check_bytes() {
-    const std::vector<Extent> all = read_all_extents(folder_, run_key(run_->layout().run_id));
+    std::vector<LogDamage> damaged;
+    const std::vector<Extent> all = read_all_extents(folder_, run_key(run_->layout().run_id), &damaged);
+    for (const LogDamage& damage : damaged) report(damage);
     trusted_ = states_of(matching_extents(all, run_->outputs()), run_->layout());
   }
 

@@ -79,6 +79,15 @@ TEST(Messages, retracted) {
   EXPECT_EQ(std::get<RetractedMessage>(decode_to_root(frame_of(message))).retracted, sent);
 }
 
+TEST(Messages, trouble) {
+  const EncodedMessage message = encode(ToRoot(TroubleMessage{sample_failure()}));
+  const Failure got = std::get<TroubleMessage>(decode_to_root(frame_of(message))).failure;
+  EXPECT_EQ(got.message, sample_failure().message);
+  EXPECT_EQ(got.host, "node17");
+  EXPECT_EQ(got.rank, 42);
+  EXPECT_EQ(got.category, Category::internal_shape_mismatch);
+}
+
 TEST(Messages, done) {
   const BlockReport report = plain_report();
   EXPECT_EQ(round_trip(report), report);

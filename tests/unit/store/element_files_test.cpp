@@ -205,7 +205,7 @@ TEST(ElementFilesOfARun, WhoseAxesShowLateGetTheirMarksThen) {
   again.resume(folder.path());
   EXPECT_EQ(again.store().stored()[3], (RangeSet{{0, 2}, {3, 6}}));
   again.set_shape(3, {8});
-  again.store().resolve(3, {8});
+  again.store().resolve({{3, {8}}});
   again.compute_all(3, {6, 8}, 1);
   again.commit();
   again.expect_stored(3, RangeSet{{0, 2}, {3, 8}});

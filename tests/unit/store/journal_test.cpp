@@ -5,6 +5,7 @@
 #include <mpipe/core/error.hpp>
 
 #include "store/extents.hpp"
+#include "support/faulty_file_system.hpp"
 #include "unit/store/store_fixture.hpp"
 
 namespace mpipe::test {
@@ -33,11 +34,17 @@ class JournalTest : public testing::Test {
     std::optional<JournalReader> reader = JournalReader::open(path(), key_);
     std::size_t count = 0;
     while (reader && reader->next() != nullptr) ++count;
+    damage_ = reader ? reader->damage() : std::vector<LogDamage>{};
     return count;
+  }
+  void rewrite(const std::vector<std::byte>& bytes) const {
+    fs::resize_file(path(), 0);
+    File(path(), File::Mode::update).write_at(0, bytes);
   }
 
   SharedFolder folder_{test_communicator()};
   RunKey key_ = run_key("a run");
+  mutable std::vector<LogDamage> damage_;  ///< of what was counted last
 };
 
 TEST_F(JournalTest, FramesComeBackAsTheyWere) {
@@ -115,6 +122,7 @@ TEST_F(JournalTest, CutAnywhereItEndsBeforeTheTornFrame) {
   for (std::uint64_t size = 0; size <= whole.size(); ++size) {
     fs::resize_file(path(), size);
     EXPECT_EQ(count_frames(), size < 64 ? 0 : (size - 64) / frame) << size;
+    EXPECT_TRUE(damage_.empty()) << "a process died there: " << size;
     File(path(), File::Mode::update).write_at(0, whole);
   }
 }
@@ -137,8 +145,101 @@ TEST_F(JournalTest, NoBitIsBelievedThatChanged) {
       ADD_FAILURE() << "a header that is damaged is none: bit " << bit;
     }
     const std::uint64_t at = bit / 8;
-    EXPECT_EQ(left, at < 64 ? 0u : (at - 64) / frame) << "bit " << bit;
+    // The header says nothing that frames do not know; of frames only the damaged one is lost.
+    EXPECT_EQ(left, at < 64 ? 2u : 1u) << "bit " << bit;
+    ASSERT_EQ(damage_.size(), 1u) << "bit " << bit;
+    EXPECT_EQ(damage_[0].position, at < 64 ? 0 : 64 + (at - 64) / frame * frame) << "bit " << bit;
+    EXPECT_EQ(damage_[0].bytes, at < 64 ? 64 : frame) << "bit " << bit;
+    // Where the head of the frame is whole, it says what was lost.
+    EXPECT_EQ(damage_[0].output.has_value(), at >= 64 && (at - 64) % frame >= 80) << "bit " << bit;
   }
+}
+
+TEST_F(JournalTest, FramesBehindDamageAreFound) {
+  constexpr Index kFrames = 300;
+  {
+    JournalWriter writer(path(), key_, 0);
+    for (Index k = 0; k < kFrames; ++k)
+      writer.append(
+          frame_of({k, k + 1}, bytes_of(static_cast<std::size_t>(20 + k % 50), static_cast<int>(k))));
+  }
+  const auto whole = read_bytes(path());
+  const auto frames_left = [&] {
+    std::optional<JournalReader> reader = JournalReader::open(path(), key_);
+    RangeSet found;
+    while (const JournalFrame* frame = reader->next()) {
+      const Index k = frame->range.begin;
+      const Bytes expected = bytes_of(static_cast<std::size_t>(20 + k % 50), static_cast<int>(k));
+      EXPECT_TRUE(std::equal(frame->bytes.begin(), frame->bytes.end(), expected.begin(), expected.end()));
+      found.insert(frame->range);
+    }
+    damage_ = reader->damage();
+    return found.count();
+  };
+  constexpr Index kAt = 5000;
+  constexpr Index kPage = 4096;
+  const auto at = whole.begin() + kAt;
+  constexpr Index kMostInPage = kPage / (80 + 16 + 20) + 2;
+
+  auto zeroed = whole;
+  std::fill_n(zeroed.begin() + kAt, kPage, std::byte{});
+  rewrite(zeroed);
+  EXPECT_GE(frames_left(), kFrames - kMostInPage);
+  EXPECT_EQ(damage_.size(), 1u);
+
+  // What was lost in the middle moves all that is behind it.
+  for (const Index lost : {Index{1}, Index{77}, kPage}) {
+    auto shorter = whole;
+    shorter.erase(shorter.begin() + kAt, shorter.begin() + kAt + lost);
+    rewrite(shorter);
+    EXPECT_GE(frames_left(), kFrames - kMostInPage) << lost;
+    EXPECT_LT(frames_left(), kFrames) << lost;
+    EXPECT_EQ(damage_.size(), 1u) << lost;
+  }
+
+  // The same bytes twice, with half a frame at either end.
+  std::vector<std::byte> twice(whole.begin(), at + 1000);
+  twice.insert(twice.end(), at, whole.end());
+  rewrite(twice);
+  EXPECT_EQ(frames_left(), kFrames);
+
+  // Two damages in one file, and one at the end.
+  auto thrice = whole;
+  for (const std::size_t byte : {std::size_t{2000}, std::size_t{9000}, thrice.size() - 5})
+    thrice[byte] ^= std::byte{8};
+  rewrite(thrice);
+  EXPECT_EQ(frames_left(), kFrames - 3);
+  EXPECT_EQ(damage_.size(), 3u);
+}
+
+TEST_F(JournalTest, WhoFollowsARunningJobWaitsForWhatIsNotWhole) {
+  {
+    JournalWriter writer(path(), key_, 0);
+    for (int k = 0; k < 3; ++k) writer.append(frame_of({k, k + 1}, bytes_of(40, k)));
+  }
+  const auto whole = read_bytes(path());
+  auto changed = whole;
+  changed[100] ^= std::byte{1};
+  rewrite(changed);
+  std::optional<JournalReader> reader = JournalReader::follow(path(), key_);
+  EXPECT_EQ(reader->next(), nullptr);
+  rewrite(whole);
+  for (int k = 0; k < 3; ++k) EXPECT_NE(reader->next(), nullptr);
+  EXPECT_TRUE(reader->damage().empty());
+}
+
+/// A frame that had no room leaves nothing behind that could look like damage.
+TEST_F(JournalTest, AFrameThatCouldNotBeWrittenLeavesNothing) {
+  FaultyFileSystem disk;
+  const FileSystemInPlace in_place(disk);
+  JournalWriter writer(path(), key_, 0);
+  writer.append(frame_of({0, 1}, bytes_of(40, 0)));
+  disk.fail_from(disk.operations(), FileFault::torn);
+  EXPECT_THROW(writer.append(frame_of({1, 2}, bytes_of(4000, 1))), Error);
+  disk.mend();
+  writer.append(frame_of({2, 3}, bytes_of(40, 2)));
+  EXPECT_EQ(count_frames(), 2u);
+  EXPECT_TRUE(damage_.empty());
 }
 
 TEST_F(JournalTest, JournalsOfOtherRunsAreRefused) {
@@ -147,7 +248,7 @@ TEST_F(JournalTest, JournalsOfOtherRunsAreRefused) {
   EXPECT_FALSE(JournalReader::open(folder_.path() / "nothing", key_));
 }
 
-TEST_F(JournalTest, ExtentsEndBeforeTheFirstDamagedRecord) {
+TEST_F(JournalTest, ExtentsBehindDamageAreFound) {
   std::vector<Extent> extents;
   for (Index k = 0; k < 20'000; ++k)
     extents.push_back({k % 5 == 0 ? ExtentKind::failed : ExtentKind::values,
@@ -160,25 +261,43 @@ TEST_F(JournalTest, ExtentsEndBeforeTheFirstDamagedRecord) {
     writer.append({});
     writer.append(std::span(extents).subspan(7000));
   }
-  const auto check = [&](std::size_t count) {
-    const std::vector<Extent> found = read_extents(path(), key_);
-    ASSERT_EQ(found.size(), count);
-    for (std::size_t k = 0; k < count; ++k) {
-      EXPECT_EQ(found[k].kind, extents[k].kind);
-      EXPECT_EQ(found[k].output, extents[k].output);
-      EXPECT_EQ(found[k].range, extents[k].range);
-      EXPECT_EQ(found[k].hash, extents[k].hash);
+  const auto check = [&](std::size_t first, std::size_t last) {  // [first, last) is missing
+    std::vector<LogDamage> damage;
+    const std::vector<Extent> found = read_extents(path(), key_, &damage);
+    EXPECT_EQ(damage.empty(), first == last || last == extents.size());
+    ASSERT_EQ(found.size(), extents.size() - (last - first));
+    for (std::size_t k = 0; k < found.size(); ++k) {
+      const Extent& expected = extents[k < first ? k : k + (last - first)];
+      EXPECT_EQ(found[k].kind, expected.kind);
+      EXPECT_EQ(found[k].output, expected.output);
+      EXPECT_EQ(found[k].range, expected.range);
+      EXPECT_EQ(found[k].hash, expected.hash);
     }
   };
-  check(extents.size());
-  auto bytes = read_bytes(path());
+  check(0, 0);
+  const auto whole = read_bytes(path());
+  auto bytes = whole;
   bytes[48 + 48 * 12'345 + 33] ^= std::byte{4};
-  File(path(), File::Mode::update).write_at(0, bytes);
-  check(12'345);
+  rewrite(bytes);
+  check(12'345, 12'346);
+  // Half a record is lost, and all behind it moves.
+  bytes = whole;
+  bytes.erase(bytes.begin() + 48 + 48 * 100, bytes.begin() + 48 + 48 * 100 + 20);
+  rewrite(bytes);
+  check(100, 101);
+  bytes = whole;
+  std::fill_n(bytes.begin() + 48 + 48 * 200, 48 * 85, std::byte{});
+  rewrite(bytes);
+  check(200, 285);
+  bytes = whole;
+  bytes[20] ^= std::byte{1};
+  rewrite(bytes);
+  EXPECT_EQ(read_extents(path(), key_).size(), extents.size()) << "the header was damaged";
+  rewrite(whole);
   fs::resize_file(path(), 48 + 48 * 100 + 47);
-  check(100);
+  check(100, extents.size());
   write_extents(path(), key_, extents);
-  check(extents.size());
+  check(0, 0);
   EXPECT_THROW(read_extents(path(), run_key("another")), Error);
   EXPECT_TRUE(read_extents(folder_.path() / "nothing", key_).empty());
 }

@@ -268,10 +268,10 @@ TEST(RunStore, AShapeThatComesAfterElements) {
   run.commit();
   EXPECT_EQ(run.store().stored()[0], (RangeSet{{0, 20}}));
   run.release(0);
-  run.store().resolve(0, {40, 6});
-  run.store().resolve(0, {40, 6});
+  run.store().resolve({{0, {40, 6}}});
+  run.store().resolve({{0, {40, 6}}});
   try {
-    run.store().resolve(0, {40, 7});
+    run.store().resolve({{0, {40, 7}}});
     ADD_FAILURE() << "another shape was taken";
   } catch (const Error& error) {
     EXPECT_EQ(error.category(), Category::internal_shape_mismatch);

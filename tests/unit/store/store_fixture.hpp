@@ -14,6 +14,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -121,8 +122,10 @@ class TestRun {
       if (!arrays_[k]) set_shape(k, shape);
   }
   void resolve_late_shapes(const Shape& shape) {
+    std::map<std::size_t, Shape> shapes;
     for (std::size_t k = 0; k < arrays_.size(); ++k)
-      if (!store_->shape_known(k)) store_->resolve(k, shape);
+      if (!store_->shape_known(k)) shapes[k] = shape;
+    store_->resolve(shapes);
   }
 
   /// Computes elements on this rank, and appends them.
