@@ -6,8 +6,9 @@
 
 #include <mpipe/comm/communicator.hpp>
 
+#include "base/api/code_modules.hpp"
+
 #include <cstdint>
-#include <string>
 #include <vector>
 
 namespace mpipe::detail {
@@ -17,23 +18,6 @@ struct CodeAddress {
   std::uint64_t offset = 0;
   static constexpr std::uint32_t no_module = 0xffffffff;
 };
-
-/// The program or a shared library, as loaded.
-struct CodeModule {
-  struct Segment {
-    std::uintptr_t begin = 0;
-    std::uintptr_t end = 0;
-  };
-  std::string name;      ///< its file; empty for the program
-  std::string identity;  ///< the linker's build id, or a hash of the code
-  std::uintptr_t base = 0;
-  std::vector<Segment> code;  ///< what can be executed
-
-  bool contains(std::uintptr_t address) const;
-};
-
-/// The modules of this process, the program first.
-std::vector<CodeModule> loaded_modules();
 
 /// Where functions are. Immutable; for any thread.
 class CodeMap {

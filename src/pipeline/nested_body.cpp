@@ -122,6 +122,34 @@ std::string NestedBody::identity() const {
   return text;
 }
 
+std::string NestedBody::formula(std::span<const std::string> parameters) const {
+  std::string text;
+  for (const Part& part : parts_) {
+    // Names inside are those of the functions, and of their outputs; only what comes from outside is renamed.
+    std::vector<std::string> names = part.node.function.parameter_names();
+    for (std::size_t k = 0; k < names.size(); ++k) {
+      const Argument& argument = part.arguments[k];
+      if (argument.from == Argument::From::outside) names[k] = parameters[argument.number];
+      if (argument.from == Argument::From::bound)
+        names[k] = fmt::format("[{:016x}]", argument.bound.digest());
+    }
+    const std::string formula = part.node.function.body().formula(names);
+    text += fmt::format("{} = {}; ", fmt::join(part.node.outputs, ", "),
+                        formula.empty() ? fmt::format("code({})", fmt::join(names, ", ")) : formula);
+  }
+  return text;
+}
+
+BodyCode NestedBody::code() const {
+  BodyCode all;
+  for (const Part& part : parts_) {
+    const BodyCode code = part.node.function.body().code();
+    all.places.insert(all.places.end(), code.places.begin(), code.places.end());
+    all.captures.insert(all.captures.end(), code.captures.begin(), code.captures.end());
+  }
+  return all;
+}
+
 namespace {
 
 /// One call of a nested body.

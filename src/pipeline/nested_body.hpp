@@ -38,6 +38,8 @@ class NestedBody final : public FunctionBody {
   bool draws_random_numbers() const override;
   bool takes_communicator() const override;
   std::string identity() const override;
+  std::string formula(std::span<const std::string> parameters) const override;
+  BodyCode code() const override;
 
   const std::vector<Part>& parts() const { return parts_; }
   /// Types of all outputs of all parts.

@@ -4,6 +4,7 @@
 #include <mpipe/pipeline/pipeline.hpp>
 
 #include "core/api/suggest.hpp"
+#include "pipeline/api/function_texts.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -274,22 +275,8 @@ std::vector<bool> Pipeline::needed_for(const std::vector<std::string>& outputs) 
 }
 
 std::string Pipeline::digest_text() const {
-  const auto values = [](const Inputs& inputs) {
-    std::string text;
-    for (const auto& [name, value] : inputs) {
-      // Values go in as bytes: the text of a value is shortened, and two values may share it.
-      const Bytes bytes = value.to_wire();
-      text += name + "=" + std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()) + ";";
-    }
-    return text;
-  };
   std::string text;
-  for (const FunctionNode& node : graph_->nodes) {
-    text += fmt::format("{}({}) {} {}|", fmt::join(node.outputs, ","),
-                        fmt::join(node.function.parameter_names(), ","),
-                        node.mapspec ? node.mapspec->to_string() : "", node.function.body().identity());
-    text += values(node.function.default_values()) + "|" + values(node.function.bound_values()) + "\n";
-  }
+  for (const std::string& function : function_texts(*this)) text += function;
   return text;
 }
 

@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `map` itself, what its results tell, and the errors that it ends with.
+#include <mpipe/base/bytes.hpp>
 #include <mpipe/run/map.hpp>
 
 #include "base/api/file.hpp"
 #include "comm/api/collective.hpp"
 #include "core/api/hash.hpp"
 #include "core/api/suggest.hpp"
+#include "pipeline/api/function_texts.hpp"
 #include "plan/api/lineage.hpp"
 #include "run/api/check_resources.hpp"
 #include "run/api/execute_request.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 namespace mpipe {
 namespace {
@@ -144,6 +149,76 @@ std::string failures_text(const Results& results) {
                      blocked == 1 ? "" : "s", blocked == 1 ? "is" : "are");
 }
 
+namespace {
+
+/// A function by its name, and what it is on one rank.
+using Digests = std::map<std::string, std::uint64_t>;
+
+Digests digests_of(const Pipeline& pipeline) {
+  const std::vector<std::string> texts = function_texts(pipeline);
+  Digests digests;
+  for (std::size_t k = 0; k < texts.size(); ++k) digests[pipeline.functions()[k].name()] = fnv1a(texts[k]);
+  return digests;
+}
+
+Bytes encode_digests(const Digests& digests) {
+  ByteWriter out;
+  for (const auto& [name, digest] : digests) {
+    out.put_text(name);
+    out.put(digest);
+  }
+  return std::move(out.bytes());
+}
+
+Digests decode_digests(const Bytes& bytes) {
+  ByteReader in(bytes, "what another rank tells of its pipeline");
+  Digests digests;
+  while (!in.at_end()) {
+    std::string name = in.get_text();
+    digests[std::move(name)] = in.get<std::uint64_t>();
+  }
+  return digests;
+}
+
+/// `'y' (on ranks 1, 3)`: functions that are not what they are on rank 0, or that one of the two lacks.
+std::string differing_functions(const std::vector<Digests>& by_rank) {
+  std::map<std::string, std::vector<std::size_t>> ranks;
+  for (std::size_t rank = 1; rank < by_rank.size(); ++rank)
+    for (const auto& [here, there] :
+         {std::pair(&by_rank[rank], &by_rank[0]), std::pair(&by_rank[0], &by_rank[rank])})
+      for (const auto& [name, digest] : *here)
+        if (const auto found = there->find(name); found == there->end() || found->second != digest)
+          if (auto& of = ranks[name]; of.empty() || of.back() != rank) of.push_back(rank);
+  std::vector<std::string> texts;
+  for (const auto& [name, of] : ranks)
+    texts.push_back(fmt::format("'{}' (on rank{} {})", name, of.size() == 1 ? "" : "s", fmt::join(of, ", ")));
+  constexpr std::size_t kMostShown = 10;
+  if (texts.size() > kMostShown) {
+    texts.resize(kMostShown);
+    texts.emplace_back("..");
+  }
+  return texts.empty() ? "only their order" : fmt::format("{}", fmt::join(texts, ", "));
+}
+
+/// Collective. Functions are called wherever there is time, so all ranks must have the same ones.
+void require_same_pipeline(const Communicator& comm, const Pipeline& pipeline) {
+  if (comm.all_agree(fnv1a(pipeline.digest_text()))) return;
+  const auto gathered = comm.gather(encode_digests(digests_of(pipeline)));
+  on_root(comm, [&]() -> Bytes {
+    std::vector<Digests> by_rank;
+    for (const auto& bytes : gathered) by_rank.push_back(decode_digests(bytes));
+    throw Error(
+        Category::bad_option,
+        fmt::format("the ranks brought different pipelines to one map: what differs from rank 0 is {} "
+                    "(code, captured values, mapspec, defaults or bound values; each element would "
+                    "depend on the rank that computes it). Build the same pipeline from the same "
+                    "program and plugins on every rank.",
+                    differing_functions(by_rank)));
+  });
+}
+
+}  // namespace
+
 void check_map(const Pipeline& pipeline, const Inputs& inputs, const MapOptions& options, int ranks) {
   const NodeInventory inventory = inventory_here(needs_devices(pipeline));
   check_request(pipeline, {inputs, options}, ranks, {&inventory, 1});
@@ -159,10 +234,7 @@ Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& in
   const Communicator own = comm.size() > 1 ? comm.duplicate() : comm;
   // Checked before anything is planned: ranks with different plans would make different collective calls and
   // wait for each other for ever.
-  if (!own.all_agree(fnv1a(pipeline.digest_text())))
-    throw Error(Category::bad_option,
-                "the ranks brought different pipelines to one map (functions, mapspecs, defaults or bound "
-                "values differ). Build the same pipeline on every rank.");
+  require_same_pipeline(own, pipeline);
   const NodeInventory inventory = find_inventory(own, needs_devices(pipeline));
   // The request is made on rank 0 before anybody else does anything, because only its arguments count. What a
   // relative path means is found now: a function may go to another working directory.

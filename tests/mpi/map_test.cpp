@@ -242,6 +242,35 @@ TEST(Map, RanksThatBringDifferentPipelinesAreRefused) {
   }
 }
 
+double square(double x) { return x * x; }
+double cube(double x) { return x * x * x; }
+
+TEST(Map, RanksThatBringOtherCodeOfOneNameAreRefused) {
+  const bool odd = world().rank() == 1;
+  const double factor = odd ? 3 : 2;
+  const auto spec = [](Function function) { return function.parameters("x").mapspec("x[i] -> y[i]"); };
+  const auto other_code = [&] {
+    run(Pipeline{function("w", square).parameters("x"), spec(function("y", odd ? cube : square))},
+        {{"x", {1.0}}});
+  };
+  const auto other_capture = [&] {
+    run(Pipeline{spec(function("y", [factor](double x) { return factor * x; }))}, {{"x", {1.0}}});
+  };
+  // What a reference leads to lies elsewhere on each rank.
+  const auto own = std::make_unique<double>(2.0);
+  const auto reference = [&] {
+    run(Pipeline{spec(function("y", [&value = *own](double x) { return value * x; }))}, {{"x", {1.0}}});
+  };
+  EXPECT_NO_THROW(reference());
+  if (world().size() == 1) {
+    EXPECT_NO_THROW(other_code());
+    return;
+  }
+  for (const std::function<void()>& attempt :
+       {std::function<void()>(other_code), std::function<void()>(other_capture)})
+    EXPECT_TRUE(contains(error_message(Category::bad_option, attempt), "'y' (on rank 1)"));
+}
+
 /// An output of integers that a function takes as floating point numbers, in the same block.
 TEST(Map, AnArgumentThatIsNoValueOfItsTypeFailsThatElement) {
   const Pipeline pipeline{

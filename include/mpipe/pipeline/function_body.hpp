@@ -191,6 +191,12 @@ struct BodyRecipe {
   const void* code = nullptr;  ///< more code that must be there; null: none
 };
 
+/// The compiled code of a body, as far as other processes can be asked whether theirs is the same.
+struct BodyCode {
+  std::vector<const void*> places;  ///< addresses of code in the program or in libraries
+  Bytes captures;                   ///< of a callable that is its bytes
+};
+
 /// The body of a function: typed C++ code, or an expression. Immutable; `call` may run in several processes
 /// at once, and in several threads when `thread_safe()`.
 class FunctionBody {
@@ -213,6 +219,11 @@ class FunctionBody {
   virtual std::optional<BodyRecipe> recipe() const { return std::nullopt; }
   /// Text that differs when the body does, as far as that can be known: compared between ranks.
   virtual std::string identity() const = 0;
+  /// What it computes, written with these names of its parameters: compared between starts of a run, and by
+  /// programs of different versions. Empty: its code alone says that.
+  virtual std::string formula(std::span<const std::string> /*parameters*/) const { return {}; }
+  /// Where its code is; nothing for what a formula describes.
+  virtual BodyCode code() const { return {}; }
 };
 
 /// Walks a block row by row: a row is a run of elements along the last external axis.

@@ -400,6 +400,17 @@ class TypedBody final : public FunctionBody {
   std::size_t output_count() const override { return kOutputs; }
   std::vector<ValueType> outputs(std::span<const ValueType>) const override { return outputs_; }
   std::string identity() const override { return type_name(typeid(F)); }
+  /// A callable of a class of its own is known by what is compiled for that class, another one by its address.
+  BodyCode code() const override {
+    BodyCode code;
+    if constexpr (std::is_pointer_v<F>) {
+      code.places.push_back(reinterpret_cast<const void*>(callable_));
+    } else {
+      code.places.push_back(reinterpret_cast<const void*>(&remake));
+      add_captures(code.captures);
+    }
+    return code;
+  }
 
   void call(BlockCall& call) const override { run(call, std::make_index_sequence<kArity>{}); }
   /// Function pointers are their bytes, and callables without captures are all the same.
@@ -421,6 +432,20 @@ class TypedBody final : public FunctionBody {
   template <class P, std::size_t... I>
   static constexpr bool takes(std::index_sequence<I...>) {
     return (std::same_as<std::tuple_element_t<I, Parameters>, P> || ...);
+  }
+  /// Bytes between members have any value, and are made zeros first.
+  void add_captures([[maybe_unused]] Bytes& bytes) const {
+#if defined(__has_builtin) && __has_builtin(__builtin_clear_padding)
+    if constexpr (!std::is_empty_v<F> && std::is_trivially_copyable_v<F>) {
+      alignas(F) std::byte copy[sizeof(F)];
+      std::memcpy(copy, static_cast<const void*>(&callable_), sizeof(F));
+      __builtin_clear_padding(reinterpret_cast<F*>(copy));
+      append(bytes, copy, sizeof(F));
+    }
+#else
+    if constexpr (!std::is_empty_v<F> && std::has_unique_object_representations_v<F>)
+      append(bytes, &callable_, sizeof(F));
+#endif
   }
   static constexpr bool kIsStateless = std::is_empty_v<F> && std::is_trivially_default_constructible_v<F>;
 

@@ -41,6 +41,13 @@ class ExpressionBody final : public FunctionBody {
                        fmt::join(trees_.texts, "; "));
   }
 
+  std::string formula(std::span<const std::string> parameters) const override {
+    std::vector<std::string> texts;
+    for (const detail::NodeId root : trees_.roots)
+      texts.push_back(detail::formula_of(trees_, root, parameters));
+    return fmt::format("{}", fmt::join(texts, "; "));
+  }
+
   std::vector<ValueType> outputs(std::span<const ValueType> arguments) const override {
     std::vector<std::optional<std::size_t>> ranks(trees_.names.size());
     for (std::size_t k = 0; k < std::min(arguments.size(), ranks.size()); ++k) {

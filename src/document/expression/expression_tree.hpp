@@ -129,6 +129,10 @@ std::vector<std::optional<std::size_t>> infer_ranks(const ExpressionTrees& trees
 /// `in column 3 of the expression 'x + 1'`.
 std::string place_of(const ExpressionTrees& trees, NodeId node);
 
+/// The expression as one would write it, with these names in place of its parameters and no more parentheses
+/// than it needs: equal for two texts that are parsed into one tree.
+std::string formula_of(const ExpressionTrees& trees, NodeId root, std::span<const std::string> names);
+
 /// What an element fails with.
 [[noreturn]] void fail_element(const ExpressionTrees& trees, NodeId node, const std::string& problem);
 /// Because of `fail_if`.

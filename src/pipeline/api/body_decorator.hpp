@@ -25,6 +25,10 @@ class BodyDecorator : public FunctionBody {
   bool draws_random_numbers() const override { return inner_->draws_random_numbers(); }
   bool takes_communicator() const override { return inner_->takes_communicator(); }
   std::string identity() const override { return inner_->identity(); }
+  std::string formula(std::span<const std::string> parameters) const override {
+    return inner_->formula(parameters);
+  }
+  BodyCode code() const override { return inner_->code(); }
 
  protected:
   const FunctionBody& inner() const { return *inner_; }

@@ -153,5 +153,43 @@ TEST(Expression, SaysWhatItIs) {
   EXPECT_EQ(body->identity(), make_expression_body({"a + b"})->identity());
 }
 
+/// By this text the starts of a run are compared, also those of other versions of the program: it must not
+/// change.
+TEST(Expression, HasAFormulaThatIsEqualForEqualTrees) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"x*10+y", "x * 10 + y"},
+      {" ( x ) * ( 1e1 ) + ((y))", "x * 10 + y"},
+      {"x-(y-1)-2", "x - (y - 1) - 2"},
+      {"(x-y)-1", "x - y - 1"},
+      {"x/(y*2)", "x / (y * 2)"},
+      {"(x+y)*2", "(x + y) * 2"},
+      {"-x^2", "-x^2"},
+      {"(-x)^2", "(-x)^2"},
+      {"x^2.0", "x^2"},
+      {"x^-y", "x^-y"},
+      {"x^y^0.5", "x^y^0.5"},
+      {"(x^y)^0.5", "(x^y)^0.5"},
+      {"-(x*y)", "-(x * y)"},
+      {"-x*y", "-x * y"},
+      {"x*-y", "x * -y"},
+      {"--x", "--x"},
+      {"(x<y)*(y>=1)", "(x < y) * (y >= 1)"},
+      {"x<y+1", "x < y + 1"},
+      {"if(x<y,1,[x,y])", "if(x < y, 1, [x, y])"},
+      {"max(x,y,1)", "max(max(x, y), 1)"},
+      {"random()+normal()", "random() + normal()"},
+      {"pi", "3.141592653589793"},
+      {"sum(arange(x))", "sum(arange(x))"},
+  };
+  const std::vector<std::string> names{"x", "y"};
+  for (const auto& [text, formula] : cases) {
+    EXPECT_EQ(make_expression_body({text}, names)->formula(names), formula);
+    EXPECT_EQ(make_expression_body({formula}, names)->formula(names), formula);
+  }
+  // In the names that the parameters have in the pipeline, in whichever order they stand.
+  EXPECT_EQ(make_expression_body({"x - y", "y"}, {"y", "x"})->formula(std::vector<std::string>{"b", "a"}),
+            "a - b; b");
+}
+
 }  // namespace
 }  // namespace mpipe::test
