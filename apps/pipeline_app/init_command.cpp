@@ -35,7 +35,8 @@ inputs:
   alpha: {linspace: [0, 10, 101]}
 )text";
 
-constexpr const char* kCommand = R"text(# A sweep over a program: it is started once for each element, without a shell.
+constexpr const char* kCommand =
+    R"text(# A sweep over a program: it is started once for each element, without a shell.
 #   mpirun -n 4 pipeline_app map sweep.yaml --run-folder runs/sweep
 #   pipeline_app show runs/sweep
 mpipe: 1

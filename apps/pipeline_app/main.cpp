@@ -27,7 +27,7 @@ constexpr const char* kFooter =
     "128+n signal n.\n"
     "SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGXCPU and SIGXFSZ end a map with all finished blocks stored: go on "
     "with --resume.
-"
+    "
     "A second SIGINT ends it at once. SIGUSR1 lets what runs end, stores all and exits with 75.";
 
 void build(CLI::App& app, Program& program) {

@@ -60,7 +60,8 @@ bool lies_in(const fs::path& inner, const fs::path& outer) {
 void require_separate_folders(const RunList& runs) {
   std::vector<std::pair<fs::path, const RunData*>> folders;
   for (const auto& run : runs)
-    if (!run->options.run_folder.empty()) folders.emplace_back(resolve_path(run->options.run_folder), run.get());
+    if (!run->options.run_folder.empty())
+      folders.emplace_back(resolve_path(run->options.run_folder), run.get());
   // Paths are compared part by part, so that what lies in a folder comes right behind it.
   std::stable_sort(folders.begin(), folders.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });

@@ -7,9 +7,9 @@
 #include "core/api/text.hpp"
 #include "data/api/npy.hpp"
 #include "document/api/json_text.hpp"
+#include "document/api/program.hpp"
 #include "document/command/command_output.hpp"
 #include "document/command/element_folder.hpp"
-#include "document/api/program.hpp"
 #include "pipeline/api/element_call.hpp"
 
 #include <fmt/format.h>

@@ -4,8 +4,8 @@
 
 #include <mpipe/mapspec/mapspec.hpp>
 
-#include "document/command/command_output.hpp"
 #include "document/api/program.hpp"
+#include "document/command/command_output.hpp"
 #include "document/sections/keys.hpp"
 #include "document/sections/quantity.hpp"
 #include "document/text.hpp"
