@@ -362,10 +362,12 @@ void BlockRunner::keep(const PreparedFunction& function, IndexRange range, Scrat
     if (column.internal) column.check_same_axes(*column.internal);
   for (std::size_t k = 0; k < scratch.columns.size(); ++k) {
     const OutputId id = function.planned->outputs[k];
+    std::optional<LateShape> late;
     if (scratch.columns[k].internal && !shape_was_known_[id.value])
-      report.late_shapes.push_back(
-          late_shape(function, id, range.begin, *scratch.columns[k].internal, scratch));
+      late = late_shape(function, id, range.begin, *scratch.columns[k].internal, scratch);
+    // It throws where other elements have another shape: then this one is no shape of the output.
     keep_output(id, range, scratch.columns[k]);
+    if (late) report.late_shapes.push_back(std::move(*late));
   }
 }
 

@@ -58,6 +58,8 @@ void OutputColumn::check_items(const Shape& shape) {
                     " of its own (its internal shape " +
                     (shape.size() < *item_rank ? "is too short" : "has too many axes") +
                     "). Return an array of that rank, or name its axes in the mapspec.");
+  // This comes first: it is wrong within the call, whatever other elements have.
+  check_same_axes(shape);
   bool fits = !internal || *internal == shape;
   for (std::size_t axis = 0; axis < declared.size() && axis < shape.size(); ++axis)
     fits = fits && (!declared[axis] || *declared[axis] == shape[axis]);
@@ -69,7 +71,6 @@ void OutputColumn::check_items(const Shape& shape) {
                     " (all elements of an output have one shape). Return arrays of that shape, or correct "
                     "the declared "
                     "internal_shape.");
-  check_same_axes(shape);
   // The first element decides for all that follow, but only after it was held against what the mapspec and
   // the declaration say.
   if (!internal) internal = shape;

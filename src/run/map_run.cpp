@@ -305,6 +305,9 @@ void MapRun::mark_blocked() {
 /// Shapes that were found are the same on all ranks, so what they contradict is found on all ranks alike.
 void MapRun::apply_shapes() {
   const std::vector<OutputId> outputs = outputs_of_wave(plan_, wave_);
+  // In the order in which ranks told them it would depend on chance which of two shapes comes first.
+  std::sort(outcome_.shapes.begin(), outcome_.shapes.end(),
+            [](const LateShape& a, const LateShape& b) { return a.output.value < b.output.value; });
   try {
     for (const LateShape& late : outcome_.shapes) plan_.resolve(late.output, late.internal);
     for (const OutputId output : outputs) {

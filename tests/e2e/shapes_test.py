@@ -79,14 +79,14 @@ map: {chunksizes: 1}
 """)
         for ranks in (0, 3):
             outcome = self.app("map", "wrong.yaml", ranks=ranks, expect=1)
-            self.assertRegex(outcome.err, r"'x' failed at x\(\d,\): .*shape \([23],\).*called with n=[23]; on rank \d, \w")
+            self.assertRegex(outcome.err, r"'x' failed at x\[\d\]: .*shape \([23],\).*called with n=[23]; on rank \d, \w")
 
     def test_outputs_of_one_call_have_equal_axes(self):
         self.write("wrong.yaml", """
-functions: [{output: [p, q], expr: ["arange(n)", "arange(2)"], mapspec: "n[i] -> p[i, k], q[i, k]"}]
+functions: [{output: [p, q], expr: ["arange(2)", "arange(n)"], mapspec: "n[i] -> p[i, k], q[i, k]"}]
 inputs: {n: [2, 3, 2]}
 """)
-        self.fails("wrong.yaml", 0, ["at p(1,)", "(3,) for 'p' and (2,) for 'q'", "called with n=3"])
+        self.fails("wrong.yaml", 0, ["at p[1]", "(2,) for 'p' and (3,) for 'q'", "called with n=3"])
         result = self.app("map", "wrong.yaml", "--error-handling", "continue", "--json", expect=1).json
         self.assertEqual(result["outputs"]["q"]["data"], [[0, 1], [None, None], [0, 1]])
 

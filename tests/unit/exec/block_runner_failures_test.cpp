@@ -167,8 +167,8 @@ TEST(BlockRunnerFailure, of_a_shape_keeps_nothing_of_the_element) {
   const BlockReport report = run.compute("pair", 0, 5);
   EXPECT_EQ(report.completed, 3);
   ASSERT_TRUE(report.failure.has_value());
-  EXPECT_EQ(report.failure->category, Category::internal_shape_mismatch);
-  EXPECT_TRUE(contains(report.failure->message, "(5,)"));
+  EXPECT_EQ(report.failure->category, Category::function_raised);
+  EXPECT_TRUE(contains(report.failure->message, "(2,) for 'pair' and (5,) for 'names'"));
   for (const char* output : {"pair", "names"})
     EXPECT_EQ(run.array(output).have(), (RangeSet{{0, 3}})) << output;
   EXPECT_EQ(run.value("pair").as<Array<int>>(),
