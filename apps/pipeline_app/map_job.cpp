@@ -19,6 +19,7 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -205,7 +206,7 @@ int MapJob::compute() {
     for (std::size_t k = 0; k < runs_.size(); ++k) observe(k);
   // From here on a signal ends the runs in order. The watch lasts until the logs are written, and its thread
   // uses this object, which outlives it.
-  const SignalWatch signals([this](int number) { end_by_signal(number); });
+  const SignalWatch signals([this](int number) { return end_by_signal(number); });
   LaunchOptions options{.max_concurrent = static_cast<int>(values_.number("max_concurrent"))};
   options.on_lead = [this](std::size_t, std::shared_ptr<StatusWriter> status) { lead(std::move(status)); };
   const std::vector<MapOutcome> outcomes = gather_maps(world_, make_maps(), options);
@@ -267,8 +268,10 @@ void MapJob::lead(std::shared_ptr<StatusWriter> status) {
 
 /// By a thread of its own, while runs go on. mpirun tells all ranks to end, and kills the rest at once when
 /// it sees the first of them gone: rank 0 is to be the first.
-void MapJob::end_by_signal(int number) {
-  if (!ending_.claim()) return;
+bool MapJob::end_by_signal(int number) {
+  // A file that is too large for a limit before anything has run is an error of the start, which is taken back.
+  if (number == SIGXFSZ && world_.is_root() && !begun()) return false;
+  if (!ending_.claim()) return true;
   std::string text = fmt::format("ended by signal {} ({}).", number, ::strsignal(number));
   const int code = 128 + number;
   {
@@ -282,8 +285,8 @@ void MapJob::end_by_signal(int number) {
       if (run.started() && run.status->status().state == RunState::running)
         text = end_status(run, RunState::cancelled, code, text);
     logging_->error_to_file(text);
-    print_error(text + kept_text());
-    print_unfinished("cancelled", text);
+    print_error(text + (begun() ? kept_text() : ""));
+    if (begun()) print_unfinished("cancelled", text);
     if (on_subgroups()) std::this_thread::sleep_for(kTimeForLeaders);
   } else {
     std::this_thread::sleep_for(kTimeForRank0);
@@ -291,6 +294,12 @@ void MapJob::end_by_signal(int number) {
   // Last, right before the end of the process: who gets the folder after this finds nobody who writes to it.
   const std::lock_guard lock(leading_mutex_);
   if (leading_) leading_->release_folder();
+  return true;
+}
+
+/// Of rank 0: whether any run has.
+bool MapJob::begun() const {
+  return std::any_of(runs_.begin(), runs_.end(), [](const Run& run) { return run.started(); });
 }
 
 /// Ends the status that this rank has of a run. Returns `text`, with what was lost with the memory of the ranks.
@@ -365,14 +374,13 @@ RunReport MapJob::report_of(const Run& run, const MapOutcome& outcome) const {
 /// Returns the exit code: a shape that is wrong before anything ran is a matter of the input, later of a
 /// function.
 int MapJob::tell_error(const Error& error) {
-  const bool begun = std::any_of(runs_.begin(), runs_.end(), [](const Run& run) { return run.started(); });
   const int refused = exit_code(Category::bad_document);
   int code = exit_code(error.category());
-  if (!begun && code == exit_code(Category::function_raised)) code = refused;
+  if (!begun() && code == exit_code(Category::function_raised)) code = refused;
   const std::string text = code == refused && document_ ? document_->located(error).what() : error.what();
   if (logging_) logging_->error_to_file(text);
-  print_error(text + (begun ? kept_text() : ""));
-  if (begun) print_unfinished("failed", text);
+  print_error(text + (begun() ? kept_text() : ""));
+  if (begun()) print_unfinished("failed", text);
   return code;
 }
 
