@@ -19,7 +19,6 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -206,7 +205,7 @@ int MapJob::compute() {
     for (std::size_t k = 0; k < runs_.size(); ++k) observe(k);
   // From here on a signal ends the runs in order. The watch lasts until the logs are written, and its thread
   // uses this object, which outlives it.
-  const SignalWatch signals([this](int number) { return end_by_signal(number); });
+  const SignalWatch signals([this](int number) { end_by_signal(number); });
   LaunchOptions options{.max_concurrent = static_cast<int>(values_.number("max_concurrent"))};
   options.on_lead = [this](std::size_t, std::shared_ptr<StatusWriter> status) { lead(std::move(status)); };
   const std::vector<MapOutcome> outcomes = gather_maps(world_, make_maps(), options);
@@ -268,10 +267,8 @@ void MapJob::lead(std::shared_ptr<StatusWriter> status) {
 
 /// By a thread of its own, while runs go on. mpirun tells all ranks to end, and kills the rest at once when
 /// it sees the first of them gone: rank 0 is to be the first.
-bool MapJob::end_by_signal(int number) {
-  // A file that is too large for a limit before anything has run is an error of the start, which is taken back.
-  if (number == SIGXFSZ && world_.is_root() && !begun()) return false;
-  if (!ending_.claim()) return true;
+void MapJob::end_by_signal(int number) {
+  if (!ending_.claim()) return;
   std::string text = fmt::format("ended by signal {} ({}).", number, ::strsignal(number));
   const int code = 128 + number;
   {
@@ -294,7 +291,6 @@ bool MapJob::end_by_signal(int number) {
   // Last, right before the end of the process: who gets the folder after this finds nobody who writes to it.
   const std::lock_guard lock(leading_mutex_);
   if (leading_) leading_->release_folder();
-  return true;
 }
 
 /// Of rank 0: whether any run has.

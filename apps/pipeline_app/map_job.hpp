@@ -61,7 +61,7 @@ class MapJob {
   /// Of the rank that leads a run: the status that a signal has to end.
   void lead(std::shared_ptr<StatusWriter> status);
   bool begun() const;
-  bool end_by_signal(int number);
+  void end_by_signal(int number);
   std::string end_status(const Run& run, RunState state, int code, const std::string& text) const;
   bool several() const { return document_ && !document_->runs().empty(); }
   /// Whether ranks other than 0 lead runs, at the same time.

@@ -39,7 +39,7 @@ void handle(int number) {
 
 }  // namespace
 
-SignalWatch::SignalWatch(std::function<bool(int)> last_words) : last_words_(std::move(last_words)) {
+SignalWatch::SignalWatch(std::function<void(int)> last_words) : last_words_(std::move(last_words)) {
   if (pipe2(pipe_, O_CLOEXEC) != 0) return;  // then signals do what they always do
   write_end = pipe_[1];
   interrupted = false;
@@ -72,12 +72,11 @@ SignalWatch::~SignalWatch() {
 
 void SignalWatch::watch() {
   unsigned char byte = 0;
-  do {
-    ssize_t count = 0;
-    do count = ::read(pipe_[0], &byte, 1);
-    while (count < 0 && errno == EINTR);
-    if (count != 1) return;
-  } while (!last_words_(byte));
+  ssize_t count = 0;
+  do count = ::read(pipe_[0], &byte, 1);
+  while (count < 0 && errno == EINTR);
+  if (count != 1) return;
+  last_words_(byte);
   // The process ends by the signal itself, so that whoever started it sees why, as without this watch. Nobody
   // needs a picture of its memory.
   constexpr rlimit kNone{0, 0};

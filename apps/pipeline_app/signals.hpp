@@ -10,11 +10,10 @@ namespace mpipe::app {
 
 /// While it lives: on SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGXCPU or SIGXFSZ, unless that was ignored before,
 /// `last_words(signal)` is called by a thread of its own, and then the process ends by that signal, as it would
-/// have without, unless that returned false: then it goes on. A second SIGINT ends it at once. One at a time per
-/// process.
+/// have without. A second SIGINT ends it at once. One at a time per process.
 class SignalWatch {
  public:
-  explicit SignalWatch(std::function<bool(int)> last_words);
+  explicit SignalWatch(std::function<void(int)> last_words);
   ~SignalWatch();
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
@@ -22,7 +21,7 @@ class SignalWatch {
  private:
   void watch();
 
-  std::function<bool(int)> last_words_;
+  std::function<void(int)> last_words_;
   int pipe_[2] = {-1, -1};
   std::thread thread_;
 };
