@@ -285,8 +285,8 @@ void MapJob::end_by_signal(int number) {
       if (run.started() && run.status->status().state == RunState::running)
         text = end_status(run, RunState::cancelled, code, text);
     logging_->error_to_file(text);
-    print_error(text + kept_text());
-    print_unfinished("cancelled", text);
+    print_error(text + (begun() ? kept_text() : ""));
+    if (begun()) print_unfinished("cancelled", text);
     if (on_subgroups()) std::this_thread::sleep_for(kTimeForLeaders);
   } else {
     std::this_thread::sleep_for(kTimeForRank0);
@@ -294,6 +294,11 @@ void MapJob::end_by_signal(int number) {
   // Last, right before the end of the process: who gets the folder after this finds nobody who writes to it.
   const std::lock_guard lock(leading_mutex_);
   if (leading_) leading_->release_folder();
+}
+
+/// Of rank 0: whether any run has.
+bool MapJob::begun() const {
+  return std::any_of(runs_.begin(), runs_.end(), [](const Run& run) { return run.started(); });
 }
 
 /// Ends the status that this rank has of a run. Returns `text`, with what was lost with the memory of the ranks.
@@ -368,14 +373,13 @@ RunReport MapJob::report_of(const Run& run, const MapOutcome& outcome) const {
 /// Returns the exit code: a shape that is wrong before anything ran is a matter of the input, later of a
 /// function.
 int MapJob::tell_error(const Error& error) {
-  const bool begun = std::any_of(runs_.begin(), runs_.end(), [](const Run& run) { return run.started(); });
   const int refused = exit_code(Category::bad_document);
   int code = exit_code(error.category());
-  if (!begun && code == exit_code(Category::function_raised)) code = refused;
+  if (!begun() && code == exit_code(Category::function_raised)) code = refused;
   const std::string text = code == refused && document_ ? document_->located(error).what() : error.what();
   if (logging_) logging_->error_to_file(text);
-  print_error(text + (begun ? kept_text() : ""));
-  if (begun) print_unfinished("failed", text);
+  print_error(text + (begun() ? kept_text() : ""));
+  if (begun()) print_unfinished("failed", text);
   return code;
 }
 

@@ -60,6 +60,7 @@ class MapJob {
   void write_logs(int code);
   /// Of the rank that leads a run: the status that a signal has to end.
   void lead(std::shared_ptr<StatusWriter> status);
+  bool begun() const;
   void end_by_signal(int number);
   std::string end_status(const Run& run, RunState state, int code, const std::string& text) const;
   bool several() const { return document_ && !document_->runs().empty(); }

@@ -185,7 +185,8 @@ void Progress::draw_bar(TimePoint now) {
   const int width = stderr_width() - 1;  // many terminals go to the next line after the last column
   const int room = std::min(width - static_cast<int>(text.size()) - 3, kMost);
   // A line that is too long would go on in the next one, which nobody takes away.
-  text.resize(std::min(text.size(), static_cast<std::size_t>(width)));
+  const auto most = static_cast<std::size_t>(std::max(width, 0));
+  if (text.size() > most) text.resize(std::min(text.rfind(", ", most), most));
   const int filled = static_cast<int>(fraction() * room);
   const char* begin = colours_ ? (failures_ > 0 ? "\033[33m" : "\033[32m") : "";
   const char* end = colours_ ? "\033[0m" : "";

@@ -243,6 +243,7 @@ class FolderLock::Heart {
   explicit Heart(const fs::path& lock) : file_(File::open_existing(lock, File::Mode::update)) {
     thread_ = std::thread([this] { beat(); });
   }
+  std::uint64_t inode() const { return file_ ? file_time(*file_).inode : 0; }
   ~Heart() {
     {
       const std::lock_guard lock(mutex_);
@@ -332,8 +333,10 @@ FolderLock FolderLock::acquire(const fs::path& folder, bool from_silent) {
 
 void FolderLock::release() noexcept {
   if (!heart_) return;
+  // This process may have got the folder again since: a lock of its own is then in the place.
+  const bool ours = heart_->inode() == file_time(path_).inode;
   heart_.reset();
-  release_lock(path_.parent_path());
+  if (ours) release_lock(path_.parent_path());
 }
 
 /// Never blindly: the file may be that of another job by now, which took this process for dead or whose user

@@ -234,8 +234,14 @@ void StatusWriter::on_end(const std::string& state, const std::string& message) 
 /// overwrite it with a run that goes on. It may be said again with more detail; the time of the end stays the
 /// first one.
 void StatusWriter::finish(RunState state, int exit_code, const std::string& message) {
-  if (!started()) return;
   const std::lock_guard alone(impl_->finishing);
+  if (!started()) {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->status.state = state;
+    impl_->status.exit_code = exit_code;
+    impl_->status.message = message;
+    return;
+  }
   if (!impl_->folder.empty()) {
     const std::optional<FolderOwner> owner = folder_owner(impl_->folder);
     // Another start has taken the folder since, and its status is not to be overwritten by this one.
@@ -261,8 +267,21 @@ void StatusWriter::finish(RunState state, int exit_code, const std::string& mess
   impl_->write(lock, true);
 }
 
+/// Without a lock, and before run.json is there, only the status tells whose files are in the folder.
 void StatusWriter::release_folder() noexcept {
-  if (started() && !impl_->folder.empty()) detail::release_lock(impl_->folder);
+  if (impl_->folder.empty()) return;
+  try {
+    const std::lock_guard alone(impl_->finishing);
+    const std::optional<FolderOwner> owner = folder_owner(impl_->folder);
+    std::error_code ignored;
+    if (!started() && owner && owner->same_process(this_process()) &&
+        !fs::exists(impl_->folder / detail::kStatusName, ignored)) {
+      std::unique_lock lock(impl_->mutex);
+      impl_->write(lock, true);
+    }
+  } catch (const Error&) {  // of a lock that cannot be read
+  }
+  detail::release_lock(impl_->folder);
 }
 
 bool StatusWriter::started() const {

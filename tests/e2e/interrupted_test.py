@@ -181,6 +181,22 @@ class Interrupted(AppTest):
                 self.assertLessEqual(self.resume(0), ELEMENTS - told)
                 shutil.rmtree(self.folder / "run")
 
+    def test_a_limit_that_the_results_exceed_leaves_a_folder_that_can_be_used(self):
+        self.write("big.yaml", """
+functions: [{output: z, expr: "x * y", mapspec: "x[i], y[j] -> z[i, j]"}]
+inputs: {x: {linspace: [0, 1, 1000]}, y: {linspace: [0, 1, 1000]}}
+""")
+        limited = ("bash", "-c", 'ulimit -f 1000; exec "$@"', "limited")
+        for ranks in (0, 2):
+            outcome = self.app("map", "big.yaml", "--run-folder", "run", before=limited, ranks=ranks, expect=None)
+            self.assertEqual(outcome.code, 153 if ranks else -signal.SIGXFSZ, outcome)
+            self.assertNotIn("is kept", outcome.err)
+            self.assertFalse((self.folder / "run" / "lock").exists())
+            # The start takes back what it made, as far as it gets before it ends.
+            self.app("map", "big.yaml", "--run-folder", "run", ranks=ranks)
+            self.app("verify", "run")
+            shutil.rmtree(self.folder / "run")
+
     def test_what_was_in_memory_is_not_told(self):
         for ranks, number in ((0, signal.SIGTERM), (2, signal.SIGUSR2), (3, signal.SIGKILL)):
             with self.subTest(ranks=ranks):

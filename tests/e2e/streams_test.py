@@ -89,7 +89,7 @@ inputs: {x: {arange: [0, 20, 1]}, seconds: 0.1}
         # Elsewhere there are lines; a bar that is asked for is as wide as COLUMNS says.
         outcome = self.app("map", "slow.yaml", ranks=2)
         self.assertNotIn("\r", outcome.said)
-        for columns, bar in (("70", r"\[[#.]{5,}\]"), ("25", r"\r\x1b\[K +\d+ % ")):
+        for columns, bar in (("70", r"\[[#.]{5,}\]"), ("25", r"\x1b\[K +\d+ % \d+/20, [0-9.]+/s\n")):
             outcome = self.app("map", "slow.yaml", "--progress", "bar", ranks=2, env={"COLUMNS": columns})
             self.assertRegex(outcome.said, bar)
             self.assertNotIn("[]", outcome.said)

@@ -131,7 +131,7 @@ class StatusWriter final : public RunObserver {
   void on_end(const std::string& state, const std::string& message) override;
 
   /// The last word, synced to the disk; for those who know the exit code. May be called by another thread
-  /// than the rest, and more than once; what ended by a signal stays so. Does nothing before `on_start`, or when
+  /// than the rest, and more than once; what ended by a signal stays so. Writes nothing before `on_start`, or when
   /// another job has the folder by now.
   void finish(RunState state, int exit_code, const std::string& message);
   /// Gives up this process's claim to the folder, of which nobody else is told: the process is about to end.

@@ -71,8 +71,8 @@ H5Handle h5_open_for_reading(const std::filesystem::path& path) {
   } catch (const Error& error) {
     throw Error(error.category(),
                 std::string(error.what()) +
-                    " Make a copy of the run folder, see what 'pipeline_app verify' says of it, and "
-                    "compute what is lost by --resume.");
+                    " Put a backup of the file back and go on by --resume, which computes again what "
+                    "'pipeline_app verify' finds damaged; without one, begin anew by --overwrite.");
   }
 }
 

@@ -190,6 +190,20 @@ TEST(StatusWriter, leaves_a_folder_alone_that_another_job_has_taken) {
   EXPECT_EQ(test::read_text(folder / "status.json"), before);
 }
 
+TEST(StatusWriter, of_a_start_that_a_signal_ends_leaves_a_folder_that_can_be_used) {
+  const TemporaryFolder folder;
+  RunFolder run = RunFolder::create(folder / "run", false);
+  StatusWriter writer(folder / "run");
+  test::write_text(folder / "run/store.json", "{}");  // what the start has made
+  writer.finish(RunState::cancelled, 143, "ended.");
+  EXPECT_FALSE(std::filesystem::exists(folder / "run/status.json"));
+  writer.release_folder();
+  EXPECT_EQ(test::names_in(folder / "run"), (std::set<std::string>{"status.json", "store.json"}));
+  EXPECT_EQ(read_status(folder / "run").script_exit_code(), 143);
+  run = RunFolder::create(folder / "run", false);
+  EXPECT_EQ(test::names_in(folder / "run"), std::set<std::string>{"lock"});
+}
+
 TEST(StatusWriter, that_cannot_write_stops_nothing) {
   const TemporaryFolder folder;
   const Sweep sweep;
