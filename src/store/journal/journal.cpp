@@ -20,7 +20,7 @@ constexpr std::uint32_t kFrameMagic = 0x6d72666d;  // "mfrm"
 constexpr std::uint32_t kMaxRank = 32;
 /// Read at a time where frames are read one behind another, and at a place that is jumped to.
 constexpr std::size_t kWindowBytes = std::size_t{1} << 20;
-constexpr std::size_t kJumpBytes = std::size_t{1} << 14;
+constexpr std::size_t kJumpBytes = std::size_t{1} << 12;
 
 struct FileHeader {
   char magic[8];

@@ -222,6 +222,16 @@ DataMap find_dataset(hid_t file, const std::string& name, const OutputLayout& ou
   return read_data_map(dataset.get(), type.size, file_size);
 }
 
+/// The file is told all names at the start, so that no dimension takes one that a variable added later needs. A
+/// segment has the variables of its outputs, and never any other.
+std::set<std::string> names_of(const FileContents& contents) {
+  if (contents.inputs) return all_variable_names(*contents.layout);
+  std::set<std::string> names;
+  for (const std::size_t k : contents.outputs)
+    for (std::string& name : variable_names(contents.layout->outputs[k])) names.insert(std::move(name));
+  return names;
+}
+
 }  // namespace
 
 bool has_location(const OutputLayout& output) {
@@ -318,9 +328,7 @@ DatasetLocation unpack_location(ByteReader& unpacker, const OutputLayout& output
 void make_result_file(const fs::path& path, const FileContents& contents) {
   check_length(path, contents);
   const H5Turn turn;
-  // The file is told all names at the start, so that no dimension takes one that a variable added later
-  // needs.
-  LabelledFile file(path, all_variable_names(*contents.layout));
+  LabelledFile file(path, names_of(contents));
   file.write_run_attributes(contents.layout->run_id);
   // Coordinates come first: they are the dimensions of all others on their axes.
   for (const bool coordinates : {true, false})
