@@ -299,9 +299,10 @@ void BlockRunner::call_body(const PreparedFunction& function, BlockCall& call, I
   calls = call.completed;
 }
 
-/// Elements that disagree about their shape, which nobody declared: it would depend on the order in which
-/// they are computed which of them are wrong.
+/// Failures that are not the element's: what the job lacks, and elements that disagree about their shape, which
+/// nobody declared: it would depend on the order in which they are computed which of them are wrong.
 bool BlockRunner::ends_the_run(const PreparedFunction& function, const Failure& failure) const {
+  if (failure.category == Category::rank_lost) return true;
   if (failure.category != Category::internal_shape_mismatch || element_count(function.external) == 1)
     return false;
   const auto& outputs = function.planned->outputs;
@@ -399,10 +400,12 @@ Failure BlockRunner::argument_failure(const PreparedFunction& function, Index el
 Failure BlockRunner::failure_of(const PreparedFunction& function, Index element,
                                 const Scratch& scratch) const {
   Failure failure = failure_from_current_exception();
-  // The category tells the user where to look: at the function, unless the error is one of shapes.
+  // The category tells the user where to look: at the function, unless the error is one of shapes, or the
+  // job lacks what a call needs.
   const bool of_shape = failure.category == Category::internal_shape_mismatch ||
                         failure.category == Category::internal_shape_rank;
-  if (!of_shape) failure.category = Category::function_raised;
+  const bool of_job = failure.type == type_name(typeid(JobShortage));
+  if (!of_shape && !of_job) failure.category = Category::function_raised;
   failure.output = function.node->name();
   failure.element = element;
   failure.index = multi_index(element, function.external);
