@@ -300,9 +300,10 @@ void BlockRunner::call_body(const PreparedFunction& function, BlockCall& call, I
   calls = call.completed;
 }
 
-/// Elements that disagree about their shape, which nobody declared: it would depend on the order in which
-/// they are computed which of them are wrong.
+/// Failures that are not the element's: what the job lacks, and elements that disagree about their shape, which
+/// nobody declared: it would depend on the order in which they are computed which of them are wrong.
 bool BlockRunner::ends_the_run(const PreparedFunction& function, const Failure& failure) const {
+  if (failure.category == Category::rank_lost) return true;
   if (failure.category != Category::internal_shape_mismatch || element_count(function.external) == 1)
     return false;
   const auto& outputs = function.planned->outputs;
@@ -418,10 +419,12 @@ Failure BlockRunner::failure_of(const PreparedFunction& function, Index element,
   const Failure thrown = failure_from_current_exception();
   Failure failure =
       describes_failures() ? describe(function, element, scratch) : describe(function, element, Scratch{});
-  // The category tells the user where to look: at the function, unless the error is one of shapes.
-  if (thrown.category == Category::internal_shape_mismatch ||
-      thrown.category == Category::internal_shape_rank)
-    failure.category = thrown.category;
+  // The category tells the user where to look: at the function, unless the error is one of shapes, or the job lacks
+  // what a call needs.
+  const bool of_shape = thrown.category == Category::internal_shape_mismatch ||
+                        thrown.category == Category::internal_shape_rank;
+  const bool of_job = thrown.type == type_name(typeid(JobShortage));
+  if (of_shape || of_job) failure.category = thrown.category;
   failure.message = thrown.message;
   failure.type = thrown.type;
   failure.subject = thrown.subject;

@@ -6,6 +6,7 @@
 
 #include "isolation/api/resource_scope.hpp"
 #include "isolation/call_message.hpp"
+#include "isolation/descendants.hpp"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -97,9 +98,22 @@ class CallServer {
     } catch (...) {
       fail(result, false);
     }
-    // A function's own output, before anybody is told that it is done.
+    // Processes that the function has started end with its call, before anybody is told that it is done.
+    if (detail::has_children()) detail::end_descendants();
+    // A function's own output likewise.
     std::cout.flush();
     std::fflush(nullptr);
+    try {
+      return send(result, request);
+    } catch (const JobShortage&) {
+      // A result that there is no memory to hand over is told as what it is, and not as the end of a process.
+      CallResult none;
+      fail(none, false);
+      return send(none, request);
+    }
+  }
+
+  bool send(const CallResult& result, const CallRequest& request) {
     const EncodedResult encoded(result, request.outputs);
     return channel_.send(static_cast<std::uint16_t>(CallKind::result), encoded.pieces());
   }

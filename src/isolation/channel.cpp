@@ -30,6 +30,12 @@ constexpr std::size_t alignment = 64;
   throw Bug(fmt::format("a message of another process is damaged: {}", what));
 }
 
+[[noreturn]] void no_descriptors() {
+  throw JobShortage(
+      "a process has no descriptors left for a message of another one (isolated functions need two for each "
+      "process that computes them). Raise the limit of open files (ulimit -n), or use fewer processes.");
+}
+
 /// Writes pieces to a file that is memory.
 bool write_all(int file, std::span<const std::span<const std::byte>> pieces) {
   for (std::span<const std::byte> rest : pieces)
@@ -48,11 +54,11 @@ FileDescriptor sealed_memory(std::span<const std::span<const std::byte>> pieces,
   FileDescriptor memory(::memfd_create("mpipe", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (memory && write_all(memory.get(), pieces) && ::fcntl(memory.get(), F_ADD_SEALS, seals) == 0)
     return memory;
-  throw Error(Category::too_large,
-              fmt::format("{} bytes cannot be handed to another process: {} (its function runs isolated, so "
-                          "its arguments and results are copied). Give the machine more memory, or isolate "
-                          "less.",
-                          size, std::strerror(errno)));
+  throw JobShortage(
+      fmt::format("{} bytes cannot be handed to another process: {} (its function runs "
+                  "isolated, so its arguments and results are copied). Give the machine more "
+                  "memory, or isolate less.",
+                  size, std::strerror(errno)));
 }
 
 /// Sends all of it; descriptors go with the first byte.
@@ -112,6 +118,11 @@ struct Channel::Header {
   std::uint32_t in_memory = 0;
 };
 
+bool is_shortage(int error_number) {
+  return error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM ||
+         error_number == EAGAIN || error_number == ENOBUFS;
+}
+
 FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
   if (this != &other) {
     close();
@@ -140,10 +151,11 @@ void Channel::Message::swap(Message& other) noexcept {
 std::pair<Channel, Channel> Channel::make() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-    throw Error(Category::not_supported,
-                fmt::format("no socket can be made for another process: {} (isolated functions need one for "
-                            "each process that computes them). Raise the limit of open files (ulimit -n).",
-                            std::strerror(errno)));
+    throw JobShortage(
+        fmt::format("no socket can be made for another process: {} (isolated functions need one for each "
+                    "process that computes them). Raise the limit of open files (ulimit -n), or use fewer "
+                    "processes.",
+                    std::strerror(errno)));
   return {Channel(FileDescriptor(ends[0])), Channel(FileDescriptor(ends[1]))};
 }
 
@@ -225,10 +237,10 @@ void Channel::take_memory(Message& message, std::uint64_t size) {
   void* const mapped =
       ::mmap(nullptr, static_cast<std::size_t>(size), PROT_READ, MAP_PRIVATE, memory.get(), 0);
   if (mapped == MAP_FAILED)
-    throw Error(Category::too_large,
-                fmt::format("{} bytes of another process cannot be mapped: {} (there is no address space "
-                            "left for them). Give the process more.",
-                            size, std::strerror(errno)));
+    throw JobShortage(
+        fmt::format("{} bytes of another process cannot be mapped: {} (there is no address "
+                    "space left for them). Give the process more.",
+                    size, std::strerror(errno)));
   message.mapped_ = mapped;
   message.bytes_ = {static_cast<const std::byte*>(mapped), static_cast<std::size_t>(size)};
 }
@@ -241,8 +253,11 @@ Arrival Channel::receive(Message& message, TimePoint deadline, int ended) {
       read(std::as_writable_bytes(std::span(&header, 1)), &message.descriptors, deadline, ended);
   if (arrival != Arrival::message) return arrival;
   if (header.magic != magic || header.version != wire_version) malformed("it begins with something else");
-  if (header.descriptors != message.descriptors.size()) malformed("its descriptors are not all there");
+  // The kernel drops descriptors for which this process has no number left.
+  const bool dropped = message.descriptors.size() < header.descriptors;
+  if (message.descriptors.size() > header.descriptors) malformed("it has descriptors that it does not tell");
   message.kind = header.kind;
+  if (dropped && header.in_memory != 0) no_descriptors();
   if (header.in_memory != 0) {
     if (header.size == 0) malformed("it has no bytes in memory");
     take_memory(message, header.size);
@@ -257,6 +272,8 @@ Arrival Channel::receive(Message& message, TimePoint deadline, int ended) {
   const std::span<std::byte> bytes(static_cast<std::byte*>(start), size);
   arrival = read(bytes, nullptr, deadline, ended);
   message.bytes_ = bytes;
+  // Only now: what follows in the socket is the next message.
+  if (dropped && arrival == Arrival::message) no_descriptors();
   return arrival;
 }
 

@@ -11,10 +11,12 @@
 #include <sys/wait.h>
 
 #include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <vector>
 
 namespace mpipe {
@@ -52,44 +54,106 @@ std::string end_text(std::optional<int> status, std::uint64_t memory) {
   return fmt::format("ended by exit({})", WEXITSTATUS(*status));
 }
 
-/// Makes the children of one zygote, and keeps those that wait for their next call.
+/// How long a lack of descriptors, processes or memory may last while no child of this process computes, whose
+/// end would help: others on the machine may be at their end.
+constexpr auto longest_shortage = std::chrono::seconds(5);
+
+/// Makes the children of one zygote, and keeps those that wait for their next call. A zygote that ended is
+/// replaced by one that is forked from this process now.
 class Children {
  public:
   explicit Children(std::shared_ptr<Zygote> zygote) : zygote_(std::move(zygote)) {}
-  Zygote& zygote() { return *zygote_; }
+  std::shared_ptr<Zygote> zygote() const {
+    const std::lock_guard lock(mutex_);
+    return zygote_;
+  }
 
+  /// A child that nobody else uses until `give_back` or `forget`; `kept`: one that waits, if there is one.
+  /// Where there are no descriptors, processes or memory for it, waits for another child to end. Throws
+  /// `JobShortage` where that does not help, or a second zygote was lost in the same way.
+  std::pair<ChildProcess, bool> take(bool kept) {
+    const TimePoint limit = now() + longest_shortage;
+    for (;;) {
+      if (kept)
+        if (auto child = take_idle()) return {std::move(*child), false};
+      const std::shared_ptr<Zygote> zygote = this->zygote();
+      try {
+        ChildProcess child = zygote->spawn(serve_calls);
+        const std::lock_guard lock(mutex_);
+        ++in_use_;
+        return {std::move(child), true};
+      } catch (const ZygoteLost&) {
+        replace(*zygote, true);
+      } catch (const JobShortage&) {
+        if (!wait_for_room(limit)) throw;
+      }
+    }
+  }
+  void give_back(ChildProcess child) {
+    const std::lock_guard lock(mutex_);
+    --in_use_;
+    if (&child.zygote() == zygote_.get()) idle_.push_back(std::move(child));
+    room_.notify_one();
+  }
+  void forget() {
+    const std::lock_guard lock(mutex_);
+    --in_use_;
+    room_.notify_one();
+  }
+
+  /// Puts another zygote into the place of one that was lost. Where `counts`, the same end of two of them is
+  /// an error; otherwise an element is blamed for it.
+  void replace(Zygote& lost, bool counts) {
+    const std::optional<std::string> end = lost.lost();
+    const std::lock_guard lock(mutex_);
+    if (zygote_.get() != &lost) return;  // another thread has done so
+    if (counts && end && !ends_.insert(*end).second) {
+      throw JobShortage(fmt::format(
+          "The process that forks isolated functions has ended twice in the same way: {} (it was replaced "
+          "once). Find out what ends it, memory of the machine perhaps, and resume the run.",
+          end->empty() ? "nobody knows how" : *end));
+    }
+    if (!end) lost.end();  // it does not answer
+    idle_.clear();
+    zygote_ = Zygote::start(Zygote::Moment::late);
+  }
+
+ private:
   std::optional<ChildProcess> take_idle() {
     const std::lock_guard lock(mutex_);
     if (idle_.empty()) return std::nullopt;
     std::optional<ChildProcess> child(std::move(idle_.back()));
     idle_.pop_back();
+    ++in_use_;
     return child;
   }
-  ChildProcess make() { return zygote_->spawn(serve_calls); }
-  void give_back(ChildProcess child) {
-    const std::lock_guard lock(mutex_);
-    idle_.push_back(std::move(child));
+  /// Gives up children that wait, then waits for others. False when there are none, and the limit is over.
+  bool wait_for_room(TimePoint limit) {
+    constexpr auto pause = std::chrono::milliseconds(20);
+    std::unique_lock lock(mutex_);
+    idle_.clear();
+    if (in_use_ == 0 && now() > limit) return false;
+    room_.wait_for(lock, pause);
+    return true;
   }
 
- private:
+  mutable std::mutex mutex_;
+  std::condition_variable room_;
   std::shared_ptr<Zygote> zygote_;
-  std::mutex mutex_;
   std::vector<ChildProcess> idle_;
+  std::size_t in_use_ = 0;
+  std::set<std::string> ends_;  ///< of zygotes that were replaced
 };
 
 /// A child for one call of a body; afterwards it waits for others, or ends.
 class Lease {
  public:
-  Lease(Children& children, ChildLife life)
-      : children_(children),
-        life_(life),
-        child_(life == ChildLife::many ? children.take_idle() : std::nullopt),
-        is_fresh_(!child_) {
-    if (!child_) child_.emplace(children.make());
+  Lease(Children& children, ChildLife life) : children_(children), life_(life) {
+    auto [child, is_fresh] = children.take(life == ChildLife::many);
+    child_.emplace(std::move(child));
+    is_fresh_ = is_fresh;
   }
-  ~Lease() {
-    if (life_ == ChildLife::many && waits_) children_.give_back(std::move(*child_));
-  }
+  ~Lease() { end(); }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
 
@@ -103,12 +167,23 @@ class Lease {
     waits_ = true;
     is_fresh_ = false;
   }
+  /// Makes room for another child.
+  void end() {
+    if (!child_) return;
+    if (life_ == ChildLife::many && waits_) {
+      children_.give_back(std::move(*child_));
+      child_.reset();
+    } else {
+      child_.reset();
+      children_.forget();
+    }
+  }
 
  private:
   Children& children_;
   ChildLife life_;
   std::optional<ChildProcess> child_;
-  bool is_fresh_;
+  bool is_fresh_ = false;
   bool waits_ = true;
 };
 
@@ -143,7 +218,8 @@ class IsolatedBody final : public FunctionBody {
       // A child that computed other elements before may have died of those, e.g. by memory that they
       // overwrote. The rest is therefore computed one by one, each in a fresh process, to find the one to
       // blame.
-      if (alone || death->timed_out) throw ProcessDied(death->text);
+      if (!death->zygote_lost && (alone || death->timed_out)) throw ProcessDied(death->text);
+      lease.end();
       return call_one_by_one(call);
     }
   }
@@ -152,6 +228,7 @@ class IsolatedBody final : public FunctionBody {
   struct Death {
     std::string text;
     bool timed_out = false;
+    bool zygote_lost = false;
   };
 
   bool is_timed() const { return needs_.time > Duration::zero(); }
@@ -167,7 +244,10 @@ class IsolatedBody final : public FunctionBody {
   /// died; throws what the function threw.
   std::optional<Death> ask(Lease& lease, BlockCall& call, Index count) const {
     const Index first = call.range.begin + call.completed;
-    const EncodedCall request(place_, needs_.memory, call, {first, first + count});
+    // A late zygote has the objects of this process, as they were when it was forked, at the same addresses.
+    const BodyPlace here{BodyPlace::How::object, reinterpret_cast<std::uintptr_t>(&body_), {}};
+    const EncodedCall request(lease.child().zygote().is_late() ? here : place_, needs_.memory, call,
+                              {first, first + count});
     const TimePoint deadline = is_timed() ? now() + std::min(needs_.time, never - now()) : never;
     ChildProcess& child = lease.child();
     lease.begin();
@@ -194,8 +274,17 @@ class IsolatedBody final : public FunctionBody {
       return Death{fmt::format("timed out after {:g} s", seconds(needs_.time)), true};
     }
     const std::optional<int> status = child.status(longest_end);
-    if (!status) child.kill();
-    return Death{end_text(status, needs_.memory), false};
+    if (status) return Death{end_text(status, needs_.memory)};
+    if (const auto end = child.zygote().lost()) {
+      // An element that ends the zygote as well is told from a zygote that was ended by others by a second
+      // try: then it is alone.
+      children_.replace(child.zygote(), false);
+      return Death{fmt::format("the process that forks isolated functions ended with it: {}",
+                               end->empty() ? "nobody knows how" : *end),
+                   false, true};
+    }
+    child.kill();
+    return Death{end_text(status, needs_.memory)};
   }
 
   [[noreturn]] void raise(CallResult result) const {
@@ -248,7 +337,7 @@ std::optional<BodyPlace> place_in(const Zygote& zygote, const FunctionBody& body
 std::shared_ptr<const FunctionBody> IsolatedBodies::isolate(const Function& function, ChildLife life) {
   const FunctionBody& body = function.body();
   if (state_->early)
-    if (auto place = place_in(state_->early->zygote(), body))
+    if (auto place = place_in(*state_->early->zygote(), body))
       return std::make_shared<const IsolatedBody>(function, std::move(*place), *state_->early, life);
   // A zygote that is forked late has the objects of this process, as they were then, at the same addresses.
   const auto address = reinterpret_cast<std::uintptr_t>(&body);

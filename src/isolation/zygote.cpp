@@ -40,11 +40,11 @@ constexpr auto longest_end = std::chrono::seconds(10);
 
 TimePoint now() { return std::chrono::steady_clock::now(); }
 
-[[noreturn]] void no_process(const std::string& why) {
-  throw Error(Category::not_supported,
-              fmt::format("no process can be made for an isolated function: {}. Raise the limit of processes "
-                          "(ulimit -u), give the machine more memory, or use isolation: none.",
-                          why));
+[[noreturn]] void no_process_now(const std::string& why) {
+  throw JobShortage(fmt::format(
+      "no process can be made for an isolated function: {}. Raise the limits of processes "
+      "(ulimit -u) and open files (ulimit -n), give the machine more memory, or use fewer processes.",
+      why));
 }
 
 /// Waits for a child of this process, which was told to end.
@@ -89,7 +89,7 @@ std::shared_ptr<Zygote> Zygote::start(Moment moment) {
   std::fflush(nullptr);
   const pid_t self = ::getpid();
   const pid_t pid = ::fork();
-  if (pid < 0) no_process(std::strerror(errno));
+  if (pid < 0) no_process_now(std::strerror(errno));
   if (pid == 0) {
     // A zygote that held its owner's end itself would never see it closed.
     ours.release().close();
@@ -127,18 +127,47 @@ Channel::Message Zygote::ask(std::uint16_t kind, std::span<const std::byte> byte
                              std::span<const int> descriptors) {
   Channel::Message answer;
   // Question and answer belong together under the lock, or threads would read each other's answers.
-  if (!control_.send(kind, bytes, descriptors) ||
-      control_.receive(answer, now() + longest_answer) != Arrival::message)
-    no_process(fmt::format("process {}, which forks them, has ended or does not answer", pid_));
+  if (ended_ || !control_.send(kind, bytes, descriptors) ||
+      control_.receive(answer, now() + longest_answer) != Arrival::message) {
+    ask_for_end();
+    throw ZygoteLost(
+        fmt::format("no process can be made for an isolated function: process {}, which forks "
+                    "them, {}. Look at the log of the system, or use isolation: none.",
+                    pid_, end_.empty() ? "has ended or does not answer" : "has ended: " + end_));
+  }
   if (static_cast<ZygoteAnswer>(answer.kind) == ZygoteAnswer::done) return answer;
   ByteReader in(answer.bytes(), "an error of the process that forks");
-  throw error_of(get_failure(in));
+  const Failure failure = get_failure(in);
+  if (failure.category == Category::rank_lost) throw JobShortage(failure.message);
+  throw error_of(failure);
+}
+
+/// Precondition: `mutex_` is held. Collects the zygote if it has ended by itself.
+void Zygote::ask_for_end() {
+  if (ended_) return;
+  constexpr int most_looks = 200;
+  int status = 0;
+  pid_t ended = 0;
+  // Its descriptors are closed shortly before it can be collected.
+  for (int look = 0; look < most_looks && (ended = ::waitpid(pid_, &status, WNOHANG)) == 0; ++look)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  if (ended == 0) return;  // it lives, and is only busy
+  ended_ = true;
+  if (ended != pid_) return;  // somebody else has waited for it
+  end_ = WIFSIGNALED(status) ? fmt::format("killed by signal {}", WTERMSIG(status))
+                             : fmt::format("exit({})", WEXITSTATUS(status));
+}
+
+std::optional<std::string> Zygote::lost() {
+  const std::lock_guard lock(mutex_);
+  ask_for_end();
+  return ended_ ? std::optional(end_) : std::nullopt;
 }
 
 ChildProcess Zygote::spawn(Entry entry) {
   auto [ours, its] = Channel::make();
   int pipe[2];
-  if (::pipe2(pipe, O_CLOEXEC) != 0) no_process(std::strerror(errno));
+  if (::pipe2(pipe, O_CLOEXEC) != 0) no_process_now(std::strerror(errno));
   // The child's ends of the channel and of the pipe are closed here on return. A copy that stayed would
   // keep them open after the end of the child and of the zygote.
   FileDescriptor ended(pipe[0]);

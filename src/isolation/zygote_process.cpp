@@ -6,6 +6,7 @@
 #include <mpipe/core/error.hpp>
 
 #include "base/api/failure_bytes.hpp"
+#include "isolation/descendants.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -28,11 +29,13 @@ namespace mpipe::detail {
 namespace {
 
 constexpr int first_own_descriptor = 3;
+/// What a zygote gets when its owner, or the thread of it that made the zygote, has ended.
+constexpr int owner_ended = SIGHUP;
 
-/// Ends this process with its parent. A parent that ended before the first call sends no signal any more,
-/// so the second one looks whether it is still there.
-void end_with(pid_t parent) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+/// Has this process told by `signal` when its parent ends. A parent that ended before the first call sends none
+/// any more, so the second one looks whether it is still there.
+void end_with(pid_t parent, int signal) {
+  ::prctl(PR_SET_PDEATHSIG, signal);
   if (::getppid() != parent) ::_exit(0);
 }
 
@@ -72,25 +75,39 @@ void leave_at_once(int code, void*) {
 
 class ZygoteServer {
  public:
-  explicit ZygoteServer(Channel control) : control_(std::move(control)) {
+  ZygoteServer(Channel control, pid_t owner) : control_(std::move(control)), owner_(owner) {
     ::signal(SIGPIPE, SIG_IGN);
-    // SIGCHLD is blocked before there is a child, so that no end is missed; it is read from a descriptor,
-    // and the loop can wait for it and for requests at the same time.
-    sigset_t children;
-    ::sigemptyset(&children);
-    ::sigaddset(&children, SIGCHLD);
-    ::sigprocmask(SIG_BLOCK, &children, nullptr);
-    ends_ = FileDescriptor(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+    // The signals are blocked before there is a child, so that no end is missed; they are read from a
+    // descriptor, and the loop can wait for them and for requests at the same time.
+    sigset_t ends;
+    ::sigemptyset(&ends);
+    ::sigaddset(&ends, SIGCHLD);
+    ::sigaddset(&ends, owner_ended);
+    ::sigprocmask(SIG_BLOCK, &ends, nullptr);
+    ends_ = FileDescriptor(::signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK));
+    end_with(owner_, owner_ended);
   }
+
+  /// All children, and all that these have started, end with this.
+  ~ZygoteServer() { end_descendants(); }
+  ZygoteServer(const ZygoteServer&) = delete;
+  ZygoteServer& operator=(const ZygoteServer&) = delete;
 
   void serve() {
     for (;;) {
       pollfd waits[2] = {{control_.descriptor(), POLLIN, 0}, {ends_.get(), POLLIN, 0}};
       ::poll(waits, 2, -1);
       if (waits[1].revents != 0) collect_ended();
+      // Not only the owner's own end of the socket may be open: what it has forked holds others.
+      if (::getppid() != owner_) return;
       if (waits[0].revents == 0) continue;
       Channel::Message message;
-      if (control_.receive(message) != Arrival::message) return;
+      try {
+        if (control_.receive(message) != Arrival::message) return;
+      } catch (const JobShortage&) {
+        fail(failure_from_current_exception());
+        continue;
+      }
       handle(message);
     }
   }
@@ -109,11 +126,25 @@ class ZygoteServer {
     // Signals of the same kind merge, so one of them may stand for several children.
     for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
       const auto child = children_.find(pid);
-      if (child == children_.end()) continue;  // started by a task
+      if (child == children_.end()) continue;  // left behind by a child, or started by a task
+      // What the child has started is gone before anybody hears of its end.
+      end_strangers(pid);
       // Nobody may read it any more, which is no harm: SIGPIPE is ignored.
       static_cast<void>(::write(child->second.status.get(), &status, sizeof status) < 0);
       children_.erase(child);
     }
+  }
+
+  /// A child that lives keeps what it has started to itself. Another process that has come to this one is of
+  /// a child that has ended.
+  void end_strangers(pid_t ended) {
+    const bool only_one = children_.size() == 1 && of_tasks_.empty();
+    if (only_one && !has_children()) return;  // spares a look at all processes
+    std::vector<pid_t> known = of_tasks_;
+    for (const auto& [pid, child] : children_)
+      if (pid != ended) known.push_back(pid);
+    std::sort(known.begin(), known.end());
+    end_descendants(known);
   }
 
   void handle(Channel::Message& message) {
@@ -145,7 +176,7 @@ class ZygoteServer {
     const pid_t pid = ::fork();
     if (pid < 0) {
       Failure failure;
-      failure.category = Category::not_supported;
+      failure.category = is_shortage(errno) ? Category::rank_lost : Category::not_supported;
       failure.message = std::string("no process can be made for an isolated function: ") +
                         std::strerror(errno) +
                         ". Raise the limit of processes (ulimit -u), or give the machine more memory.";
@@ -163,7 +194,8 @@ class ZygoteServer {
   [[noreturn]] void become_child(FileDescriptor socket, std::uint64_t entry, pid_t zygote) {
     // This comes first, as the zygote may end at any time and its children with it. Then everything goes
     // that would keep the zygote's own channel and pipes open after its end.
-    end_with(zygote);
+    end_with(zygote, SIGKILL);
+    adopt_descendants();
     control_.release().close();
     ends_.close();
     children_.clear();  // closes the status pipes, which are the zygote's alone
@@ -179,8 +211,16 @@ class ZygoteServer {
 
   void run(std::span<const std::byte> bytes) {
     const auto task = reinterpret_cast<Zygote::Task>(read<std::uint64_t>(bytes));
+    // A task looks at no signals, so it ends at once with the owner; what it has started by now is spared.
+    end_with(owner_, SIGKILL);
+    run(task, bytes.subspan(sizeof(std::uint64_t)));
+    of_tasks_ = children_of_this_process();
+    end_with(owner_, owner_ended);
+  }
+
+  void run(Zygote::Task task, std::span<const std::byte> argument) {
     try {
-      const std::vector<std::byte> result = task(bytes.subspan(sizeof(std::uint64_t)));
+      const std::vector<std::byte> result = task(argument);
       std::fflush(nullptr);  // or each child would have it again
       control_.send(static_cast<std::uint16_t>(ZygoteAnswer::done), result);
     } catch (const Error&) {
@@ -209,24 +249,27 @@ class ZygoteServer {
   Channel control_;
   FileDescriptor ends_;  ///< tells that children have ended
   std::map<pid_t, Child> children_;
+  std::vector<pid_t> of_tasks_;  ///< processes that tasks have started
+  pid_t owner_;
 };
 
 }  // namespace
 
 void run_zygote(Channel control, pid_t owner, Zygote::Moment moment) {
-  end_with(owner);
+  end_with(owner, SIGKILL);
   ::setsid();
+  adopt_descendants();
   reset_signals();
   leave_standard_streams();
   // A late one keeps its descriptors: its children call functions that may use files of the program.
   if (moment == Zygote::Moment::early) close_all_but(control.descriptor());
   ::prctl(PR_SET_NAME, "mpipe-zygote");
   try {
-    ZygoteServer(std::move(control)).serve();
+    ZygoteServer(std::move(control), owner).serve();
   } catch (const std::exception& error) {
     std::fprintf(stderr, "mpipe: the process that forks isolated functions ends: %s\n", error.what());
   }
-  ::_exit(0);  // and with it all children
+  ::_exit(0);
 }
 
 }  // namespace mpipe::detail

@@ -4,16 +4,27 @@
 #pragma once
 
 #include <mpipe/core/clock.hpp>
+#include <mpipe/core/error.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 namespace mpipe {
+
+/// The job lacks descriptors, processes or memory at the moment, which is nothing that a function did: it ends
+/// a run (category rank_lost) where waiting does not help.
+class JobShortage final : public Error {
+ public:
+  explicit JobShortage(const std::string& message) : Error(Category::rank_lost, message) {}
+};
+/// Whether an error of the system is of that kind.
+bool is_shortage(int error_number);
 
 /// Owns a file descriptor, and closes it. Negative: none.
 class FileDescriptor {
@@ -82,19 +93,19 @@ class Channel {
 
   Channel() = default;
   explicit Channel(FileDescriptor socket) : socket_(std::move(socket)) {}
-  /// Both ends; closed in programs that are executed. Throws `Error` (not_supported) when there are none
-  /// left.
+  /// Both ends; closed in programs that are executed. Throws `JobShortage` when there are none left.
   static std::pair<Channel, Channel> make();
 
-  /// Sends the pieces one behind the other. False: nobody is there to receive it any more. Throws `Error`
-  /// (too_large) when there is no memory for it.
+  /// Sends the pieces one behind the other. False: nobody is there to receive it any more. Throws
+  /// `JobShortage` when there is no memory for it.
   bool send(std::uint16_t kind, std::span<const std::span<const std::byte>> pieces,
             std::span<const int> descriptors = {});
   bool send(std::uint16_t kind, std::span<const std::byte> bytes, std::span<const int> descriptors = {});
 
   /// Waits for a message until the deadline. `ended`: a descriptor that can be read, or is hung up, once the
   /// other process has ended; it counts when no message is there. Throws `Bug` for what `send` does not make:
-  /// it may be the last words of a process that was out of its mind.
+  /// it may be the last words of a process that was out of its mind. Throws `JobShortage` when there are no
+  /// descriptors for those that came; the message is gone then.
   Arrival receive(Message& message, TimePoint deadline = never, int ended = -1);
 
   /// The other end sees the end, also where a third process holds a copy of this one.

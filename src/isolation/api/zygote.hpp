@@ -20,6 +20,12 @@ namespace mpipe {
 
 class Zygote;
 
+/// A zygote has ended, or does not answer: another may do what it was asked for.
+class ZygoteLost final : public Error {
+ public:
+  explicit ZygoteLost(const std::string& message) : Error(Category::not_supported, message) {}
+};
+
 /// A child of a zygote, as the process sees it that asked for it. One thread at a time. When it is destroyed
 /// the child gets the end of its channel to see, and is killed unless it was let go.
 class ChildProcess {
@@ -40,6 +46,7 @@ class ChildProcess {
   /// What `waitpid` told of it, once. Empty: it has not ended within `limit`, or the zygote has ended too.
   std::optional<int> status(Duration limit = std::chrono::seconds(10));
   pid_t pid() const { return pid_; }
+  Zygote& zygote() const { return *zygote_; }
 
  private:
   friend class Zygote;
@@ -78,7 +85,7 @@ class Zygote : public std::enable_shared_from_this<Zygote> {
   /// What the zygote itself is asked to do.
   using Task = std::vector<std::byte> (*)(std::span<const std::byte> argument);
 
-  /// Throws `Error` (not_supported) when it cannot be forked.
+  /// Throws `JobShortage` when it cannot be forked.
   static std::shared_ptr<Zygote> start(Moment moment);
   /// Ends it, and with it all its children; waits for that.
   ~Zygote();
@@ -89,6 +96,9 @@ class Zygote : public std::enable_shared_from_this<Zygote> {
   /// be asked of it afterwards.
   void end();
   bool has_ended() const;
+  /// How it came to its end, where it has ended by itself (empty text: somebody else knows); nothing while it
+  /// lives. May wait for some milliseconds.
+  std::optional<std::string> lost();
 
   bool is_late() const { return moment_ == Moment::late; }
   pid_t pid() const { return pid_; }
@@ -96,7 +106,7 @@ class Zygote : public std::enable_shared_from_this<Zygote> {
   /// at the same address there.
   bool has_code(const void* address) const;
 
-  /// Throws `Error` (not_supported) when no process can be made, or the zygote has ended.
+  /// Throws `JobShortage` when no process can be made now, and `ZygoteLost`.
   ChildProcess spawn(Entry entry);
   /// Calls `task` in the zygote; children that are spawned later have what it left in memory. Throws `Error`
   /// with the category and the message of what the task throws.
@@ -119,6 +129,7 @@ class Zygote : public std::enable_shared_from_this<Zygote> {
   Zygote(Moment moment, pid_t pid, Channel control, std::vector<Module> modules);
   static std::vector<Module> loaded_code();
   void kill(pid_t pid, std::uint64_t serial);
+  void ask_for_end();
   Channel::Message ask(std::uint16_t kind, std::span<const std::byte> bytes,
                        std::span<const int> descriptors);
 
@@ -127,6 +138,7 @@ class Zygote : public std::enable_shared_from_this<Zygote> {
   std::vector<Module> modules_;
   mutable std::mutex mutex_;  ///< of what follows
   bool ended_ = false;
+  std::string end_;  ///< how, where it ended by itself
   Channel control_;
   std::uint64_t last_serial_ = 0;
   std::vector<std::shared_ptr<const void>> owners_;

@@ -28,7 +28,12 @@ struct BlockPolicyOptions {
 /// short, and it is what matters when long elements come first; the third stops one odd probe from making a
 /// giant block. As nothing was measured at first, the first blocks are single elements.
 ///
-/// The mean is over the last dozen or two of blocks, weighted by their elements, so that it follows work that
+/// A block may cost something of its own, such as a process: it takes a + b n. Both are fitted to blocks of
+/// different sizes; while all were single ones, two elements are tried now and then, unless the times of blocks
+/// say that there is no such cost (none can be above the shortest time). Where 16 a is beyond the target, that
+/// is the target.
+///
+/// Means are over the last dozen or two of blocks, weighted by their elements, so that they follow work that
 /// changes along the index. Value type; no allocation; O(1).
 class BlockPolicy {
  public:
@@ -58,10 +63,23 @@ class BlockPolicy {
   double target_ns_;
   Index growth_;
 
+  void fit();
+  double block_ns() const;
+  bool may_probe() const;
+
   Index measured_blocks_ = 0;
-  double recent_ns_ = 0;  // busy time and elements of recent blocks, fading
+  // Sums over recent blocks, fading: how many, elements, busy time, and their products.
+  double blocks_ = 0;
   double recent_elements_ = 0;
-  double element_ns_ = 0;
+  double recent_ns_ = 0;
+  double squares_ = 0;
+  double products_ = 0;
+  double shortest_ns_ = 0;  // of recent blocks
+  double fixed_ns_ = 0;     // a
+  double element_ns_ = 0;   // b
+  double spread_ = 0;       // variance of sizes over the square of their mean
+  Index since_probe_ = 0;   // single blocks since one of several elements
+  Index probe_after_ = 4;
   Index time_cap_ = std::numeric_limits<Index>::max();
   Index growth_cap_ = 1;
 };

@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -437,6 +438,166 @@ TEST(IsolatedProcesses, FindFunctionsOfAPipelineThatTheZygoteMadeItself) {
   IsolatedRun run(pipeline.functions()[0].function, zygote);
   EXPECT_FALSE(run.forked_late());
   expect_only_third_failed(run, run.compute(), "killed by signal 6 (SIGABRT)");
+}
+
+// ---- what functions leave behind, and what the job lacks
+
+bool is_gone(pid_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string number, name, state;
+  return !(stat >> number >> name >> state) || state == "Z";
+}
+
+/// Memory that children share with the test.
+struct Shared {
+  std::atomic<int> helper{0};
+  std::atomic<int> daemon{0};
+  std::atomic<int> calls{0};
+};
+Shared& shared() {
+  static auto* const memory =
+      new (::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) Shared;
+  return *memory;
+}
+
+/// Starts a helper, and a daemon that has left session, group and parent.
+void leave_processes() {
+  if (const pid_t helper = ::fork(); helper == 0) {
+    for (;;) ::pause();
+  } else {
+    shared().helper = helper;
+  }
+  shared().daemon = 0;
+  if (::fork() == 0) {
+    ::setsid();
+    if (::fork() == 0) {
+      shared().daemon = ::getpid();
+      for (;;) ::pause();
+    }
+    ::_exit(0);
+  }
+  while (shared().daemon == 0) ::usleep(1000);
+}
+
+TEST(Descendants, EndWithTheCall) {
+  shared();
+  const auto zygote = Zygote::start(Zygote::Moment::early);  // has the memory that is shared
+  for (const auto life : {ChildLife::one_call, ChildLife::many}) {
+    IsolatedRun run(function("y", [](double x) { return at_three(x, leave_processes); }), zygote, life);
+    EXPECT_TRUE(run.compute().failed.empty());
+    EXPECT_TRUE(is_gone(shared().helper)) << shared().helper;
+    EXPECT_TRUE(is_gone(shared().daemon)) << shared().daemon;
+  }
+  const auto hangs_too = [](double x) {
+    return at_three(x, [] {
+      leave_processes();
+      for (;;) ::pause();
+    });
+  };
+  IsolatedRun run(function("y", hangs_too).resources({.time = std::chrono::milliseconds(700)}), zygote);
+  expect_only_third_failed(run, run.compute(), "timed out after 0.7 s");
+  EXPECT_TRUE(is_gone(shared().helper)) << shared().helper;
+  EXPECT_TRUE(is_gone(shared().daemon)) << shared().daemon;
+}
+
+TEST(Descendants, EndWithTheOwnerThatIsKilled) {
+  shared().daemon = 0;
+  const pid_t owner = ::fork();
+  if (owner == 0) {
+    const auto zygote = Zygote::start(Zygote::Moment::early);
+    ChildProcess child = zygote->spawn([](Channel) {
+      leave_processes();
+      for (;;) ::pause();
+    });
+    for (;;) ::pause();
+  }
+  ASSERT_TRUE(comes_true([] { return shared().daemon != 0; }));
+  ::kill(owner, SIGKILL);
+  ::waitpid(owner, nullptr, 0);
+  EXPECT_TRUE(comes_true([] { return is_gone(shared().daemon) && is_gone(shared().helper); }));
+}
+
+double kills_the_zygote_once(double x) {
+  if (x == 3 && shared().calls++ == 0) ::kill(::getppid(), SIGKILL);
+  return 10 * x;
+}
+double kills_the_zygote(double x) {
+  return at_three(x, [] {
+    ::kill(::getppid(), SIGKILL);
+    for (;;) ::pause();
+  });
+}
+
+TEST(LostZygote, IsReplacedOnceForEachCause) {
+  shared().calls = 0;
+  const auto zygote = Zygote::start(Zygote::Moment::early);
+  {
+    IsolatedRun run(function("y", kills_the_zygote_once), zygote);
+    EXPECT_TRUE(run.compute().failed.empty());
+    EXPECT_EQ(run.values(), (std::vector<double>{10, 20, 30, 40, 50}));
+    EXPECT_TRUE(run.compute().failed.empty());  // in children of the one that took its place
+  }
+  // Between two calls.
+  const auto idle = Zygote::start(Zygote::Moment::early);
+  IsolatedRun run(function("y", throws), idle);
+  ::kill(idle->pid(), SIGKILL);
+  expect_only_third_failed(run, run.compute(), "no solution for 3");
+}
+
+TEST(LostZygote, IsTheFailureOfTheElementThatEndsItAgain) {
+  IsolatedRun run(function("y", kills_the_zygote), Zygote::start(Zygote::Moment::early));
+  expect_only_third_failed(run, run.compute(),
+                           "the process that forks isolated functions ended with it: killed by signal 9");
+}
+
+/// Takes descriptors until so many are left.
+class FewDescriptors {
+ public:
+  explicit FewDescriptors(rlim_t left) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const int next = ::dup(0);
+    ::close(next);
+    rlimit limit = before_;
+    limit.rlim_cur = static_cast<rlim_t>(next) + left;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  FewDescriptors(const FewDescriptors&) = delete;
+  FewDescriptors& operator=(const FewDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+TEST(Shortage, OfDescriptorsWaitsForOtherChildren) {
+  IsolatedRun run(function("y",
+                           [](double x) {
+                             ::usleep(20'000);
+                             return 10 * x;
+                           }),
+                  early());
+  const FewDescriptors few(10);
+  std::vector<std::thread> threads;
+  std::atomic<int> failed = 0;
+  for (int k = 0; k < 12; ++k) {
+    threads.emplace_back([&] {
+      const BlockReport report = run.run().compute("y", 0, 5);
+      failed += static_cast<int>(report.failed.size()) + (report.failure ? 1 : 0);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(failed, 0);
+}
+
+TEST(Shortage, ThatDoesNotEndEndsTheRunAndFailsNoElement) {
+  IsolatedRun run(function("y", segfaults), early());
+  const FewDescriptors none(1);
+  const BlockReport report = run.compute();
+  EXPECT_TRUE(report.failed.empty());
+  ASSERT_TRUE(report.failure.has_value());
+  EXPECT_EQ(report.failure->category, Category::rank_lost);
+  EXPECT_EQ(exit_code(report.failure->category), 5);
+  EXPECT_NE(report.failure->message.find("ulimit -n"), std::string::npos) << report.failure->message;
 }
 
 }  // namespace

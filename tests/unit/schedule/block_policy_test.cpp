@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace mpipe {
 namespace {
 
@@ -41,8 +43,50 @@ TEST(BlockPolicy, AimsAtTheTargetTime) {
 
 TEST(BlockPolicy, GivesSingleElementsWhenTheyAreLong) {
   BlockPolicy policy({.target_block = 100us});
-  for (int i = 0; i < 100; ++i) policy.on_measured(1, 101us);
-  EXPECT_EQ(policy.size(plenty, 2), 1);
+  Index blocks = 0;
+  Index elements = 0;
+  for (; blocks < 1000; ++blocks) {
+    const Index size = policy.size(plenty, 2);
+    ASSERT_LE(size, 2);  // now and then two, to see whether a block has a cost of its own
+    policy.on_measured(size, size * 101us);
+    elements += size;
+  }
+  EXPECT_LT(elements, blocks + 20);
+}
+
+TEST(BlockPolicy, LearnsWhatABlockCostsByItself) {
+  for (const Duration element : {Duration(0), Duration(200), Duration(20us)}) {
+    BlockPolicy policy({.target_block = 100us});
+    Index left = 100'000;
+    int blocks = 0;
+    for (; left > 0; ++blocks) {
+      const Index size = policy.size(left, 2);
+      policy.on_measured(size, 1500us + size * element + blocks % 7 * 50us);
+      left -= size;
+    }
+    EXPECT_LT(blocks, element == Duration(20us) ? 150 : 60);
+    EXPECT_GE(policy.expected(1), Duration(1ms));
+    EXPECT_EQ(policy.fitting(500us), 0);
+  }
+}
+
+TEST(BlockPolicy, DoesNotTakeLongElementsForTheCostOfBlocks) {
+  BlockPolicy policy({.target_block = 100us});
+  Index longest = 0;
+  for (int k = 0; k < 2000; ++k) {
+    const Index size = policy.size(plenty, 4);
+    longest = std::max(longest, size);
+    Duration busy{};
+    for (Index i = 0; i < size; ++i) busy += 5ms + (k * 7 + i * 3) % 10 * 1ms;  // 5 to 14 ms each
+    policy.on_measured(size, busy);
+  }
+  EXPECT_LE(longest, 20);
+  EXPECT_LE(policy.size(plenty, 4), 2);
+  BlockPolicy minutes({.target_block = 100us});
+  for (int k = 0; k < 200; ++k) {
+    EXPECT_EQ(minutes.size(plenty, 4), 1);
+    minutes.on_measured(1, 1min);
+  }
 }
 
 TEST(BlockPolicy, LeavesEnoughForABalancedEnd) {
