@@ -5,7 +5,6 @@
 #include "store/file_store.hpp"
 #include "store/folder_files.hpp"
 #include "store/journal/journal_mover.hpp"
-#include "store/manifest.hpp"
 #include "store/output/variable_values.hpp"
 #include "store/rewrite.hpp"
 #include "store/verify_extents.hpp"
@@ -180,7 +179,7 @@ void FileStore::resolve(std::size_t output, const Shape& shape) {
   CollectiveSteps agreement(comm_);
   agreement.attempt([&] {
     if (!comm_.is_root()) return;
-    write_manifest(folder_, layout_);  // first: a start after a crash makes what is missing
+    write_description(folder_, layout_);  // first: a start after a crash makes what is missing
     if (gets_location) make_segment_file(folder_, layout_, output);
   });
   agreement.agree();

@@ -87,7 +87,10 @@ struct MapOptions {
   /// come back from it within this time, rank 0 gives up (`Error`, rank_lost): they wait for each other for
   /// ever. Without: `MPIPE_TEAM_GRACE` (seconds), else 30 s.
   std::optional<Duration> team_grace = {};
-  bool retry_failed = false;              ///< with `resume`: compute again what failed, and what it blocked
+  bool retry_failed = false;  ///< with `resume`: compute again what failed, and what it blocked
+  /// With `resume`: compute these outputs, and all that needs them, anew. Their functions may be others than
+  /// those that the run began with.
+  std::vector<std::string> redo = {};
   std::vector<std::string> outputs = {};  ///< compute only what these need; empty: everything
   /// Outputs may be among the inputs, and only what lies behind the inputs is computed (see
   /// `Pipeline::subpipeline`).
@@ -126,6 +129,7 @@ void visit_options(Options& options, Visit&& visit) {
   visit("retries", options.retries);
   visit("team_grace", options.team_grace);
   visit("retry_failed", options.retry_failed);
+  visit("redo", options.redo);
   visit("output", options.outputs);
   visit("auto_subpipeline", options.auto_subpipeline);
   visit("fixed", options.fixed);
