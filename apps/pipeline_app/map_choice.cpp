@@ -48,8 +48,9 @@ void check_outputs(const OptionValues& values, const Pipeline& pipeline) {
   for (const OptionRow& row : option_table())
     for (const auto& [output, value] : values.by_output(row.name))
       if (!output.empty()) blame_option(value.by, row.name, [&] { pipeline.producer_of(output); });
-  for (const std::string& output : values.list("output"))
-    blame_option("--output", "output", [&] { pipeline.producer_of(output); });
+  for (const char* name : {"output", "redo"})
+    for (const std::string& output : values.list(name))
+      blame_option(option_row(name).flag(), name, [&] { pipeline.producer_of(output); });
 }
 
 }  // namespace

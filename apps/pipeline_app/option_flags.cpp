@@ -72,9 +72,10 @@ void OptionFlags::say(const OptionRow& row, OptionValues& values) const {
   const auto single = single_.find(row.name);
   const auto several = several_.find(row.name);
   const bool is_flag_here = given != given_.end() || single != single_.end() || several != several_.end();
-  // The variable is noted first, so that a flag goes over it. Variables of options that this command does not
-  // have are not read, and cannot stop it.
-  if (is_flag_here && row.reach != OptionReach::flag)
+  // The variable is noted first, so that a flag goes over it; a list would not be gone over, but grow.
+  // Variables of options that this command does not have are not read, and cannot stop it.
+  const bool is_list_here = several != several_.end() && !several->second.empty() && !row.per_output;
+  if (is_flag_here && !is_list_here && row.reach != OptionReach::flag)
     values.say_variable(row, std::getenv(row.variable().c_str()));
   if (given != given_.end() && given->second) values.say(row, "", {"true", row.flag()});
   if (single != single_.end() && single->second) {

@@ -55,7 +55,7 @@ std::string csv_line(const std::vector<std::string>& cells) {
 
 ShownOutput read_output(RunReader& reader, std::size_t output) {
   const OutputLayout& layout = reader.outputs()[output];
-  return {layout.name, layout.dims, reader.read_all(output), mask_of(layout, reader.progress(output).done())};
+  return {layout.name, layout.axes, reader.read_all(output), mask_of(layout, reader.progress(output).done())};
 }
 
 ResultTable::ResultTable(std::vector<ShownOutput> outputs, const std::vector<InputLayout>& inputs)

@@ -4,7 +4,6 @@
 
 #include "command.hpp"
 #include "core/api/suggest.hpp"
-#include "folder/api/run_folder.hpp"
 #include "json_text.hpp"
 #include "launch.hpp"
 #include "map_report.hpp"
@@ -12,6 +11,7 @@
 #include "option_flags.hpp"
 #include "output.hpp"
 #include "result_table.hpp"
+#include "store/api/run_description.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -52,7 +52,7 @@ bool has_shape(const RunReader& reader, std::size_t output) { return reader.outp
 std::string one_json(RunReader& reader, std::size_t output, Index max_print) {
   const OutputLayout& layout = reader.outputs()[output];
   const ElementStates& progress = reader.progress(output);
-  OutputReport report{layout.dims,
+  OutputReport report{layout.axes,
                       layout.shape,
                       std::string(layout.type->dtype()),
                       progress.done().count(),

@@ -4,50 +4,16 @@
 #include <mpipe/store/run_reader.hpp>
 
 #include "command.hpp"
-#include "folder/api/run_folder.hpp"
 #include "launch.hpp"
 #include "output.hpp"
-#include "table.hpp"
+#include "store/api/run_description.hpp"
 
 #include <fmt/format.h>
-
-#include <algorithm>
 
 namespace mpipe::app {
 namespace {
 
 using Faults = std::vector<std::string>;
-
-/// Two shapes agree when no extent that both of them know differs.
-bool agree(const PartialShape& planned, const PartialShape& stored) {
-  return planned.size() == stored.size() &&
-         std::equal(planned.begin(), planned.end(), stored.begin(),
-                    [](const auto& a, const auto& b) { return !a || !b || *a == *b; });
-}
-
-/// run.json against what is stored.
-void compare_outputs(const RunDescription& description, const RunReader& reader, Faults& faults) {
-  if (description.run_id != reader.run_id())
-    faults.push_back(fmt::format("run.json is of run {}, and the results are of run {}", description.run_id,
-                                 reader.run_id()));
-  if (description.outputs.size() != reader.outputs().size())
-    faults.push_back(fmt::format("run.json has {}, and the results have {}",
-                                 count_text(static_cast<Index>(description.outputs.size()), "output"),
-                                 reader.outputs().size()));
-  for (const RunDescription::Output& planned : description.outputs) {
-    const auto found = reader.find(planned.name);
-    if (!found) {
-      faults.push_back(fmt::format("the output '{}' of run.json is not in the results", planned.name));
-      continue;
-    }
-    const OutputLayout& stored = reader.outputs()[*found];
-    if (planned.dims != stored.dims || !agree(planned.shape, stored.shape) ||
-        planned.dtype != stored.type->dtype() || planned.mapspec != stored.mapspec)
-      faults.push_back(fmt::format(
-          "the output '{}' has other axes, another shape, type or mapspec in run.json than in the results",
-          planned.name));
-  }
-}
 
 /// status.json against what is stored.
 void compare_status(const RunStatus& status, const RunReader& reader, Faults& faults) {
@@ -68,13 +34,11 @@ void compare_status(const RunStatus& status, const RunReader& reader, Faults& fa
 }
 
 Faults find_faults(const std::string& run) {
-  const RunDescription description = read_description(run);
+  read_description(run);  // says what is wrong when this is no run folder
   // Every fault is collected, as one that hides another would cost a second check.
   Faults faults = verify_run_store(run);
   try {
-    const RunReader reader(run);
-    compare_outputs(description, reader, faults);
-    compare_status(read_status(run), reader, faults);
+    compare_status(read_status(run), RunReader(run), faults);
   } catch (const Error& error) {
     if (faults.empty()) faults.push_back(error.what());  // otherwise they say why already
   }

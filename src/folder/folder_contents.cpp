@@ -4,6 +4,7 @@
 
 #include "base/api/file.hpp"
 #include "folder/folder_lock.hpp"
+#include "store/api/run_description.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -35,8 +36,9 @@ constexpr std::array kSubfolders{
     RunSubfolder{"logs", "rank-", ".log"},
     RunSubfolder{"work", "element-", "", 1, true},
 };
-constexpr std::array<std::string_view, 6> kFiles{kDescriptionName, kStatusName,       "store.json",
-                                                 "results.h5",     "results.extents", "trace.json"};
+constexpr std::array<std::string_view, 7> kFiles{kDescriptionName, kDescriptionCopyName, kStatusName,
+                                                 "results.h5",     "results.extents",    "trace.json",
+                                                 "store.json"};  // of an earlier format
 
 bool matches(std::string_view name, const RunSubfolder& folder) {
   return name.starts_with(folder.prefix) && name.ends_with(folder.suffix);
@@ -86,6 +88,16 @@ void remove_tree(const fs::path& path) {
   if (error) throw_file_error("remove", path, error.value());
 }
 
+/// Journals are made after the description, and checksums and elements after those: a folder that has any of
+/// them had a description. results.h5 alone is of a start that was killed before it computed anything.
+bool has_results(const fs::path& path) {
+  if (is_there(path / "results.extents") || is_there(path / "elements") || is_there(path / "segments"))
+    return true;
+  std::error_code error;
+  fs::directory_iterator journals(path / "journal", error);
+  return !error && journals != fs::directory_iterator();
+}
+
 /// Removes the files that a run makes in this folder and leaves all others. Symbolic links are not followed:
 /// what they lead to lies outside of the run.
 void clear_subfolder(const fs::path& path, const RunSubfolder& folder, int depth) {
@@ -123,14 +135,17 @@ FolderKind classify_folder(const fs::path& path) {
   const LockContent lock = read_lock(path / kLockName);
   const bool claimed =
       (lock.exists && lock.ours) || format_of(path / kStatusName, "mpipe-status") == Format::ours;
-  if (is_there(path / kDescriptionName)) {
+  bool is_foreign = false;
+  for (const char* name : {kDescriptionName, kDescriptionCopyName}) {
+    if (!is_there(path / name)) continue;
     // A damaged run.json alone does not make a run: it could be of another program. Where the lock or the
     // status say that the folder is a run's, it is, and the user is told of the damage later on.
-    const Format format = format_of(path / kDescriptionName, "mpipe-run");
-    return format == Format::ours || (format == Format::damaged && claimed) ? FolderKind::run
-                                                                            : FolderKind::foreign;
+    const Format format = format_of(path / name, "mpipe-run");
+    if (format == Format::ours || (format == Format::damaged && claimed)) return FolderKind::run;
+    is_foreign = true;
   }
-  return claimed || only_beginnings_of_locks(path) ? FolderKind::begun : FolderKind::foreign;
+  if (is_foreign || !(claimed || only_beginnings_of_locks(path))) return FolderKind::foreign;
+  return has_results(path) ? FolderKind::undescribed : FolderKind::begun;
 }
 
 /// To be called with the lock of the folder held, which stays: another process could otherwise claim the

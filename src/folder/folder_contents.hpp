@@ -7,16 +7,16 @@
 
 namespace mpipe::detail {
 
-inline constexpr const char* kDescriptionName = "run.json";
 inline constexpr const char* kStatusName = "status.json";
 
 enum class FolderKind {
   absent,
   file,  ///< there is something of that name that is not a folder
   empty,
-  begun,  ///< a run claimed it, and never got its run.json
+  begun,  ///< a run claimed it, and never stored anything
   run,
-  foreign,  ///< somebody else's
+  undescribed,  ///< results of a run, but no description of it
+  foreign,      ///< somebody else's
 };
 
 /// Throws `Error` (storage_failed) when it cannot be read.

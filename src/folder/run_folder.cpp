@@ -73,8 +73,8 @@ std::vector<fs::path> make_folders(const fs::path& path) {
          "another folder.");
 }
 
-/// Throws when a run may not begin in a folder of this kind.
-void require_usable(const fs::path& path, FolderKind kind, bool run_is_welcome) {
+/// Throws when a run may not begin in a folder of this kind. `keeps_run`: it goes on with what is there.
+void require_usable(const fs::path& path, FolderKind kind, bool run_is_welcome, bool keeps_run) {
   switch (kind) {
     case FolderKind::absent:
     case FolderKind::empty:
@@ -82,6 +82,14 @@ void require_usable(const fs::path& path, FolderKind kind, bool run_is_welcome) 
       return;
     case FolderKind::run:
       if (!run_is_welcome) refuse_run(path);
+      return;
+    case FolderKind::undescribed:
+      if (keeps_run || !run_is_welcome)
+        refuse(
+            path,
+            "has results, and neither run.json nor its copy, run-copy.json (nobody knows what the results "
+            "are, and a new run would lose them). Put one of the two back, replace the run by --overwrite, "
+            "or choose another folder.");
       return;
     case FolderKind::file:
       refuse(path, "is a file (a run needs a folder). Choose another path, or move the file away.");
@@ -101,7 +109,7 @@ fs::path resolved(const fs::path& path) {
 /// What starts that were killed left of files that they were about to rename. Only under the lock: others may be
 /// about to use theirs, but for that of a lock, of which they make another one.
 void remove_all_temporaries(const fs::path& folder) {
-  for (const char* name : {detail::kDescriptionName, detail::kStatusName, detail::kLockName})
+  for (const char* name : {kDescriptionName, kDescriptionCopyName, detail::kStatusName, detail::kLockName})
     remove_temporaries(folder / name);
 }
 
@@ -118,13 +126,14 @@ RunFolder RunFolder::claim(const fs::path& given, bool run_is_welcome, bool keep
   auto state = std::make_unique<State>();
   state->path = resolved(given);
   const fs::path& path = state->path;
-  require_usable(path, detail::classify_folder(path), run_is_welcome);  // before anything is created in it
+  require_usable(path, detail::classify_folder(path), run_is_welcome,
+                 keep_run);  // before anything is created in it
   state->made = make_folders(path);
   try {
     state->held = hold_folder(path);
     state->lock = FolderLock::acquire(path, take_over);
     const FolderKind kind = detail::classify_folder(path);  // another job may have been here meanwhile
-    require_usable(path, kind, run_is_welcome);
+    require_usable(path, kind, run_is_welcome, keep_run);
     state->has_run = keep_run && kind == FolderKind::run;
     // Only under the lock, because another job could be writing those files.
     if (state->has_run)
@@ -144,7 +153,7 @@ RunFolder RunFolder::claim(const fs::path& given, bool run_is_welcome, bool keep
 /// started.
 void RunFolder::check(const fs::path& given, bool run_is_welcome) {
   const fs::path path = resolved(given);
-  require_usable(path, detail::classify_folder(path), run_is_welcome);
+  require_usable(path, detail::classify_folder(path), run_is_welcome, false);
 }
 
 RunFolder RunFolder::create(const fs::path& path, bool overwrite, bool take_over) {
@@ -158,11 +167,6 @@ RunFolder RunFolder::resume(const fs::path& path, bool take_over) {
 const fs::path& RunFolder::path() const { return state_->path; }
 
 bool RunFolder::has_run() const { return state_->has_run; }
-
-/// Atomically, because run.json is what makes a run of the folder: a reader finds all of it or none of it.
-void RunFolder::write_description(const RunDescription& description) const {
-  write_file_atomically(path() / detail::kDescriptionName, to_json(description));
-}
 
 /// The files go while the lock is still held, then the lock, and the folder last, because it must be empty by
 /// then.

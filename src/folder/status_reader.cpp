@@ -4,10 +4,10 @@
 #include <mpipe/folder/status.hpp>
 
 #include "base/api/file.hpp"
-#include "folder/api/run_folder.hpp"
 #include "folder/folder_contents.hpp"
 #include "folder/folder_lock.hpp"
 #include "folder/status_format.hpp"
+#include "store/api/run_description.hpp"
 
 #include <fmt/format.h>
 
@@ -41,12 +41,12 @@ RunStatus from_description(const fs::path& folder) {
   const RunDescription description = read_description(folder);
   RunStatus status;
   status.started = description.created;
-  for (const RunDescription::Output& planned : description.outputs) {
+  for (const OutputLayout& planned : description.outputs) {
     OutputStatus output;
     output.name = planned.name;
-    output.dims = planned.dims;
+    output.dims = planned.axes;
     output.shape = planned.shape;
-    output.dtype = planned.dtype;
+    output.dtype = planned.type->dtype();
     status.outputs.push_back(std::move(output));
   }
   return status;

@@ -79,6 +79,9 @@ constexpr OptionRow kTable[] = {
              "moment (`2026-12-01T08:00`, `@1764576000`); exit code 75, and `--resume` goes on"},
     {.name = "retry_failed", .type = Type::presence,
      .help = "With `--resume`: compute again what failed under `continue`, and what that blocked"},
+    {.name = "redo", .type = Type::list, .reach = Reach::document, .value = "OUTPUT",
+     .help = "With `--resume`: compute this output and all that needs it anew, [say with other "
+             "code](howto/resume.md#other-code). May be repeated"},
     {.name = "rank0", .type = Type::word, .reach = Reach::variable, .fallback = "auto",
      .help = "Whether rank 0 computes too. `auto`: it does where that delays nobody; `work`: elements of any "
              "length",

@@ -46,10 +46,14 @@ void OptionValues::add(const OptionRow& row, std::string text) {
 void OptionValues::say_variable(const OptionRow& row, const char* text) {
   // An empty variable says as little as a missing one: scripts clear variables in this way.
   if (text == nullptr || *text == '\0') return;
-  if (row.per_output)
-    say_entries(row, text, row.variable());
-  else
-    say(row, "", {text, row.variable()});
+  if (row.per_output) return say_entries(row, text, row.variable());
+  if (row.type != OptionType::list) return say(row, "", {text, row.variable()});
+  const std::string entries = text;
+  for (std::size_t begin = 0; begin <= entries.size();) {
+    const std::size_t end = std::min(entries.find(',', begin), entries.size());
+    add(row, entries.substr(begin, end - begin));
+    begin = end + 1;
+  }
 }
 
 void OptionValues::take_over(const OptionValues& other) {

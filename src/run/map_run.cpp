@@ -309,7 +309,15 @@ void MapRun::apply_shapes() {
   std::sort(outcome_.shapes.begin(), outcome_.shapes.end(),
             [](const LateShape& a, const LateShape& b) { return a.output.value < b.output.value; });
   try {
-    for (const LateShape& late : outcome_.shapes) plan_.resolve(late.output, late.internal);
+    for (const LateShape& late : outcome_.shapes) {
+      const PlannedOutput& planned = plan_.output(late.output);
+      // More axes than any file can have are refused before the plan takes them over, and the store with it.
+      if (ArrayLayout found = planned.layout; !found.rank_known) {
+        found.set_internal_rank(planned.name, late.internal.size());
+        found.check_limits(planned.name);
+      }
+      plan_.resolve(late.output, late.internal);
+    }
     for (const OutputId output : outputs) {
       const ArrayLayout& layout = plan_.output(output).layout;
       if (!layout.rank_known || layout.internal_known() || outcome_.stopped() || !is_sized(plan_, output))

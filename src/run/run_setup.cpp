@@ -16,6 +16,8 @@ RunSetup::RunSetup(const Pipeline& whole, const Request& request, int ranks)
       planned_shapes(plan.shapes()),
       settings(make_settings(plan, options, ranks)) {
   team_grace(options);  // throws where the time is none
+  // Here, and not where a file is made: it is the same for all ranks and storages, and nothing has begun.
+  for (const PlannedOutput& output : plan.outputs()) output.layout.check_limits(output.name);
 }
 
 void RunSetup::check(const NodeInventory& inventory) const {

@@ -210,6 +210,21 @@ void check_error_handling(const MapOptions& options) {
                 {Subject::Kind::option, "retry_failed"});
 }
 
+void check_redo(const Pipeline& pipeline, const MapOptions& options) {
+  if (!options.redo.empty() && !options.resume)
+    throw Error(Category::bad_option,
+                "redo computes anew what an earlier start has stored, which only resume goes on with. Give "
+                "resume (--resume), too.",
+                {Subject::Kind::option, "redo"});
+  for (const std::string& output : options.redo) {
+    try {
+      pipeline.producer_of(output);
+    } catch (const Error& error) {
+      throw Error(error.category(), fmt::format("redo: {}", error.what()), {Subject::Kind::option, "redo"});
+    }
+  }
+}
+
 }  // namespace
 
 void require_chunk(Index size, const std::string& output) {
@@ -261,6 +276,7 @@ std::vector<std::string> executor_names(const Pipeline& pipeline, const MapOptio
 
 Settings make_settings(const Plan& plan, const MapOptions& options, int ranks) {
   check_error_handling(options);
+  check_redo(plan.pipeline(), options);
   if (options.run_folder.empty() && (options.resume || options.overwrite || options.take_over))
     throw Error(Category::bad_option, "resume and overwrite need a run folder. Give one (--run-folder).",
                 {Subject::Kind::option, "run_folder"});

@@ -3,112 +3,21 @@
 #include "run/store_session.hpp"
 
 #include <mpipe/core/error.hpp>
-#include <mpipe/core/version.hpp>
 
 #include "comm/api/collective.hpp"
-#include "core/api/hash.hpp"
+#include "run/describe_run.hpp"
 #include "store/api/result_length.hpp"
 
-#include <fmt/chrono.h>
-#include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
-#include <ctime>
-#include <random>
+#include <map>
 #include <thread>
 #include <utility>
 
 namespace mpipe {
 namespace {
-
-std::string hexadecimal(std::uint64_t digest) { return fmt::format("{:016x}", digest); }
-
-std::string attribute(const Function& function, const std::string& output, const std::string& key) {
-  const auto of_output = function.attributes().find(output);
-  if (of_output == function.attributes().end()) return {};
-  const auto text = of_output->second.find(key);
-  return text == of_output->second.end() ? std::string() : text->second;
-}
-
-std::string random_id() {
-  std::random_device device;
-  return fmt::format("{:08x}{:08x}", device(), device());
-}
-
-std::string now_in_utc() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
-
-/// What a later start must equal to go on with this run.
-RunDescription describe(const RunSetup& setup) {
-  RunDescription description;
-  description.run_id = random_id();
-  description.document = setup.options.document;
-  description.pipeline_digest = hexadecimal(fnv1a(setup.pipeline.digest_text()));
-  description.error_handling = to_string(setup.options.error_handling.value());
-  description.seed = setup.options.seed;
-  description.command_line = setup.options.command_line;
-  description.created = now_in_utc();
-  description.versions["mpipe"] = std::string(version());
-  for (std::size_t k = 0; k < setup.plan.outputs().size(); ++k) {
-    const PlannedOutput& output = setup.plan.outputs()[k];
-    const auto& spec = setup.pipeline.function(output.function).mapspec;
-    description.outputs.push_back({output.name, std::string(output.layout.type->dtype()),
-                                   spec ? spec->to_string() : "", output.layout.axes, output.layout.shape,
-                                   std::string(to_string(setup.settings.storage[k])),
-                                   output.layout.rank_known});
-  }
-  for (const auto& [name, value] : setup.inputs)
-    description.inputs.push_back(
-        {name, std::string(value.type().dtype()), value.shape(), hexadecimal(value.digest())});
-  return description;
-}
-
-/// The outputs and inputs as they appear in the files.
-RunLayout make_layout(const RunSetup& setup) {
-  RunLayout layout;
-  for (std::size_t k = 0; k < setup.plan.outputs().size(); ++k) {
-    const PlannedOutput& output = setup.plan.outputs()[k];
-    const FunctionNode& node = setup.pipeline.function(output.function);
-    OutputLayout out;
-    out.name = output.name;
-    out.type = output.layout.type;
-    out.mapspec = node.mapspec ? node.mapspec->to_string() : "";
-    out.dims = output.layout.axes;
-    out.external = output.layout.external;
-    out.shape = output.layout.shape;
-    out.rank_known = output.layout.rank_known;
-    out.storage = setup.settings.storage[k];
-    out.units = attribute(node.function, output.name, "units");
-    out.long_name = attribute(node.function, output.name, "long_name");
-    if (setup.plan.is_selection() && is_known(setup.plan.external_shape(output.stage)))
-      out.selected = setup.plan.selected(output.stage);
-    layout.outputs.push_back(std::move(out));
-  }
-  std::vector<MapSpec> specs;
-  for (const FunctionNode& node : setup.pipeline.functions())
-    if (node.mapspec) specs.push_back(*node.mapspec);
-  const auto axes = axes_of_arrays(specs);
-  for (const auto& [name, value] : setup.inputs) {
-    const auto named = axes.find(name);
-    if (value.rank() > 1 || (value.rank() == 1 && (named == axes.end() || !named->second.front()))) continue;
-    InputLayout input;
-    input.name = name;
-    if (!value.is_scalar()) input.dims = {*named->second.front()};
-    input.value = value;
-    layout.inputs.push_back(std::move(input));
-  }
-  return layout;
-}
-
-}  // namespace
-
-std::string warn_of_size(const RunSetup& setup) {
-  return setup.options.run_folder.empty() ? "" : warn_of_size(setup.options.run_folder, make_layout(setup));
-}
-
-StoreSession::StoreSession(const RunSetup& setup)
-    : setup_(setup), resolved_(setup.plan.outputs().size(), false) {
-  if (!setup.options.run_folder.empty()) layout_ = make_layout(setup);
-}
 
 /// Whether the path leads here to the folder that rank 0 has: that has its lock. On network file systems a new
 /// folder may become visible some seconds late.
@@ -127,31 +36,34 @@ void require_same_folder(const std::string& path, const FolderOwner& owner) {
                   path, owner.host));
 }
 
-/// Collective. Rank 0 claims the folder. Returns whether a run is there to go on with, whose id all learn.
+}  // namespace
+
+std::string warn_of_size(const RunSetup& setup) {
+  return setup.options.run_folder.empty() ? "" : warn_of_size(setup.options.run_folder, describe_run(setup));
+}
+
+StoreSession::StoreSession(const RunSetup& setup)
+    : setup_(setup), resolved_(setup.plan.outputs().size(), false) {}
+
+/// Collective. Rank 0 claims the folder. Returns whether a run is there to go on with.
 bool StoreSession::claim_folder(const Communicator& comm) {
   const Bytes bytes = on_root(comm, [&] {
     const MapOptions& options = setup_.options;
-    description_ = describe(setup_);
+    description_ = describe_run(setup_);
     folder_.emplace(options.resume
                         ? RunFolder::resume(options.run_folder, options.take_over)
                         : RunFolder::create(options.run_folder, options.overwrite, options.take_over));
     if (folder_->has_run()) {
-      const RunDescription earlier = read_description(folder_->path());
-      // The comparison comes before the store is opened: a run that differs must not write a single byte to
-      // it.
-      check_same_run(earlier, description_);
-      description_.run_id = earlier.run_id;
-      description_.created = earlier.created;
+      std::string damage;
+      read_description(folder_->path(), &damage);
+      // Going on writes both files again.
+      if (!damage.empty()) spdlog::warn("{} It is made again from the other of the two.", damage);
     }
     ByteWriter out;
     out.put(folder_->has_run());
-    out.put_text(description_.run_id);
     return std::move(out.bytes());
   });
-  ByteReader in(bytes, "the id of a run");
-  const bool goes_on = in.get<bool>();
-  layout_.run_id = in.get_text();
-  return goes_on;
+  return ByteReader(bytes, "whether there is a run").get<bool>();
 }
 
 /// Collective. The other ranks hold the folder that rank 0 has claimed.
@@ -187,22 +99,37 @@ void StoreSession::open(const Communicator& comm) {
   const bool goes_on = claim_folder(comm);
   try {
     find_folder(comm);
-    store_ = goes_on ? resume_run_store(comm, folder, layout_, {.keep_failed = setup_.keeps_failed()})
-                     : create_run_store(comm, folder, layout_, {});
-    // The description comes last, because it makes a run of the folder: a start that fails before leaves
-    // nothing to go on with.
-    on_root(comm, [&] {
-      if (!goes_on) folder_->write_description(description_);
-      return Bytes{};
-    });
+    use(goes_on ? resume_run_store(comm, folder, description_, {.keep_failed = setup_.keeps_failed()},
+                                   setup_.options.redo)
+                : create_run_store(comm, folder, description_, {}));
+    if (goes_on && comm.is_root()) tell_kept_storage();
   } catch (...) {
     // Only a folder that this start began is given up. What an earlier start left in it stays for the next
     // resume.
     if (folder_ && !goes_on) folder_->abandon();
     throw;
   }
-  sink_.emplace(*store_);
-  for (std::size_t k = 0; k < resolved_.size(); ++k) resolved_[k] = store_->shape_known(k);
+}
+
+void StoreSession::use(std::unique_ptr<RunStore> store) {
+  store_ = std::move(store);
+  // The store also has outputs of earlier starts, which this one does not compute, and all in its own order.
+  std::map<std::string, std::size_t> positions;
+  for (std::size_t at = 0; at < store_->outputs().size(); ++at) positions[store_->outputs()[at].name] = at;
+  positions_.clear();
+  for (std::size_t k = 0; k < resolved_.size(); ++k) {
+    positions_.push_back(positions.at(setup_.plan.outputs()[k].name));
+    resolved_[k] = layout_of(k).shape_known();
+  }
+  sink_.emplace(*store_, positions_);
+}
+
+/// Values of an output are in files of their own or they are not: that stays as it is where a run goes on.
+void StoreSession::tell_kept_storage() const {
+  for (std::size_t k = 0; k < positions_.size(); ++k)
+    if (const StorageKind kept = layout_of(k).storage; kept != setup_.settings.storage[k])
+      spdlog::warn("the values of '{}' stay in the storage {}, in which the run keeps them",
+                   layout_of(k).name, to_string(kept));
 }
 
 void StoreSession::leave(const RunArrays& arrays) noexcept {
@@ -225,21 +152,21 @@ void StoreSession::reopen(const Communicator& comm) {
   });
   if (setup_.options.run_folder.empty()) return;
   // This start has found failures itself, which stay.
-  store_ = resume_run_store(comm, setup_.options.run_folder, layout_, {.keep_failed = true});
-  sink_.emplace(*store_);
-  for (std::size_t k = 0; k < resolved_.size(); ++k) resolved_[k] = store_->shape_known(k);
+  use(resume_run_store(comm, setup_.options.run_folder, description_, {.keep_failed = true}));
 }
 
 std::vector<ElementStates> StoreSession::stored() const {
-  return store_ ? store_->progress() : std::vector<ElementStates>(resolved_.size());
+  std::vector<ElementStates> states(resolved_.size());
+  for (std::size_t k = 0; store_ && k < states.size(); ++k) states[k] = store_->progress()[positions_[k]];
+  return states;
 }
 
 std::vector<std::pair<OutputId, Shape>> StoreSession::found_shapes() const {
   std::vector<std::pair<OutputId, Shape>> found;
   for (std::uint32_t k = 0; store_ && k < resolved_.size(); ++k) {
     const ArrayLayout& planned = setup_.plan.output({k}).layout;
-    if (!store_->shape_known(k) || planned.internal_known()) continue;
-    const Shape shape = known_shape(store_->shape(k));
+    if (!layout_of(k).shape_known() || planned.internal_known()) continue;
+    const Shape shape = known_shape(layout_of(k).shape);
     Shape internal;
     for (std::size_t axis = 0; axis < shape.size(); ++axis)
       if (!planned.rank_known || !planned.external[axis]) internal.push_back(shape[axis]);
@@ -249,7 +176,7 @@ std::vector<std::pair<OutputId, Shape>> StoreSession::found_shapes() const {
 }
 
 void StoreSession::load(OutputId output, const RangeSet& elements, PartialArray& array) {
-  if (store_ && !elements.empty()) store_->load(output.value, elements, array);
+  if (store_ && !elements.empty()) store_->load(positions_[output.value], elements, array);
 }
 
 void StoreSession::resolve(const std::vector<bool>& assumed) {
@@ -257,22 +184,23 @@ void StoreSession::resolve(const std::vector<bool>& assumed) {
   std::map<std::size_t, Shape> found;
   for (std::uint32_t k = 0; k < resolved_.size(); ++k) {
     const ArrayLayout& layout = setup_.plan.output({k}).layout;
-    if (!resolved_[k] && !assumed[k] && layout.shape_known()) found[k] = known_shape(layout.shape);
+    if (!resolved_[k] && !assumed[k] && layout.shape_known())
+      found[positions_[k]] = known_shape(layout.shape);
   }
   if (found.empty()) return;
   store_->resolve(found);
-  for (const auto& [output, shape] : found) resolved_[output] = true;
+  for (std::size_t k = 0; k < resolved_.size(); ++k) resolved_[k] = layout_of(k).shape_known();
 }
 
 void StoreSession::mark(std::span<const OutputId> outputs, const RangeSet& elements, ElementStatus status) {
   if (!usable()) return;
   for (const OutputId output : outputs)
-    for (const IndexRange& range : elements.ranges()) store_->mark(output.value, range, status);
+    for (const IndexRange& range : elements.ranges()) store_->mark(positions_[output.value], range, status);
 }
 
 void StoreSession::mark_blocked(OutputId output, const RangeSet& blocked) {
   if (store_)
-    mark({&output, 1}, blocked.difference(store_->progress()[output.value].blocked()),
+    mark({&output, 1}, blocked.difference(store_->progress()[positions_[output.value]].blocked()),
          ElementStatus::blocked);
 }
 
@@ -312,7 +240,7 @@ void StoreSession::check() const {
 void StoreSession::commit(const RunArrays& arrays) {
   if (!usable()) return;
   try {
-    store_->commit(arrays.all());
+    store_->commit(in_store_order(arrays));
   } catch (...) {
     // A collective call fails on all ranks, so all of them stop using the store from here on, and later calls
     // match.
@@ -322,7 +250,24 @@ void StoreSession::commit(const RunArrays& arrays) {
 }
 
 void StoreSession::finish(const RunArrays& arrays, bool complete) {
-  if (usable()) store_->finish(arrays.all(), complete);
+  if (usable()) store_->finish(in_store_order(arrays), complete && may_be_completed());
+}
+
+std::vector<const PartialArray*> StoreSession::in_store_order(const RunArrays& arrays) const {
+  std::vector<const PartialArray*> ordered(store_->outputs().size(), nullptr);
+  const std::vector<const PartialArray*> all = arrays.all();
+  for (std::size_t k = 0; k < positions_.size(); ++k) ordered[positions_[k]] = all[k];
+  return ordered;
+}
+
+/// Elements of an output whose shape an earlier start had no time to learn stay in journals, until a start
+/// computes that output again.
+bool StoreSession::may_be_completed() const {
+  for (std::size_t at = 0; at < store_->outputs().size(); ++at)
+    if (std::find(positions_.begin(), positions_.end(), at) == positions_.end() &&
+        !store_->outputs()[at].shape_known() && !store_->progress()[at].done().empty())
+      return false;
+  return true;
 }
 
 }  // namespace mpipe

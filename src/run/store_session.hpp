@@ -20,14 +20,17 @@ namespace mpipe {
 /// Hands what is computed on this rank to the store.
 class StoreSink final : public BlockSink {
  public:
-  explicit StoreSink(RunStore& store) : store_(store) {}
+  /// `positions`: where the store has the outputs of the plan.
+  StoreSink(RunStore& store, const std::vector<std::size_t>& positions)
+      : store_(store), positions_(positions) {}
   void append(OutputId output, IndexRange range, const PartialArray& array) override {
-    store_.append(output.value, range, array);
+    store_.append(positions_[output.value], range, array);
   }
   std::uint64_t journal_bytes() const override { return store_.journal_bytes(); }
 
  private:
   RunStore& store_;
+  const std::vector<std::size_t>& positions_;
 };
 
 /// Local. What to warn of before a run: results that are too long for a file. Empty: nothing.
@@ -38,11 +41,11 @@ std::string warn_of_size(const RunSetup& setup);
 /// collective.
 class StoreSession {
  public:
-  /// Local. Precondition: the plan of `setup`, which must outlive this, has the shapes that it was made with:
-  /// they are what later starts are compared with.
+  /// Local. `setup` must outlive this.
   explicit StoreSession(const RunSetup& setup);
 
-  /// Creates the folder, or goes on with what is in it.
+  /// Creates the folder, or goes on with what is in it. Precondition: the plan has the shapes that it was made
+  /// with: they are what later starts are compared with.
   void open(const Communicator& comm);
   /// Gives the store up for ranks that go on together with others, which `reopen` it. Never throws: those who
   /// join wait already, and are told by `reopen` what went wrong.
@@ -84,13 +87,18 @@ class StoreSession {
   bool claim_folder(const Communicator& comm);
   void find_folder(const Communicator& comm);
   void note_trouble();
+  void use(std::unique_ptr<RunStore> store);
+  void tell_kept_storage() const;
+  const OutputLayout& layout_of(std::size_t output) const { return store_->outputs()[positions_[output]]; }
+  std::vector<const PartialArray*> in_store_order(const RunArrays& arrays) const;
+  bool may_be_completed() const;
 
   const RunSetup& setup_;
-  std::optional<int> rank_;  ///< in the job, where there are others
-  RunLayout layout_;
-  std::optional<RunFolder> folder_;  ///< rank 0
-  std::optional<HeldFolder> held_;   ///< other ranks
-  RunDescription description_;       ///< rank 0
+  std::optional<int> rank_;             ///< in the job, where there are others
+  RunDescription description_;          ///< rank 0: of this start
+  std::optional<RunFolder> folder_;     ///< rank 0
+  std::optional<HeldFolder> held_;      ///< other ranks
+  std::vector<std::size_t> positions_;  ///< by output of the plan: where the store has it
   std::unique_ptr<RunStore> store_;
   std::optional<StoreSink> sink_;
   std::vector<bool> resolved_;  ///< by output: the store knows the shape

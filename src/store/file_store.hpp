@@ -8,6 +8,7 @@
 /// commit: until then each rank knows of its own only.
 #pragma once
 
+#include "store/api/run_description.hpp"
 #include "store/commit/commit_mover.hpp"
 #include "store/output/output_store.hpp"
 
@@ -15,8 +16,8 @@ namespace mpipe {
 
 /// How a rank begins: the same everywhere, told by rank 0.
 struct StoreStart {
-  RunLayout layout;  ///< with inputs and selections on rank 0 only
-  int number = 1;    ///< of this start: no two of a run have the same
+  RunDescription layout;  ///< on other ranks than 0: without what `RunLayout` lacks, inputs and selections
+  int number = 1;         ///< of this start: no two of a run have the same
   FileTable table;
   std::vector<ElementStates> progress;
   std::vector<RangeSet> in_files;  ///< by output: elements that are in results.h5 or a segment
@@ -29,8 +30,7 @@ class FileStore final : public RunStore {
 
   const std::vector<ElementStates>& progress() const override { return progress_; }
   const std::vector<RangeSet>& stored() const override { return stored_; }
-  PartialShape shape(std::size_t output) const override { return layout_.outputs[output].shape; }
-  bool shape_known(std::size_t output) const override { return layout_.outputs[output].shape_known(); }
+  const std::vector<OutputLayout>& outputs() const override { return layout_.outputs; }
   void load(std::size_t output, const RangeSet& wanted, PartialArray& array) override;
   void resolve(const std::map<std::size_t, Shape>& shapes) override;
   void append(std::size_t output, IndexRange range, const PartialArray& array) override;
@@ -64,7 +64,7 @@ class FileStore final : public RunStore {
 
   Communicator comm_;
   fs::path folder_;
-  RunLayout layout_;
+  RunDescription layout_;
   Writers writers_;
   StoreOptions options_;
   RunKey key_;

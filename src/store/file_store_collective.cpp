@@ -5,7 +5,6 @@
 #include "store/file_store.hpp"
 #include "store/folder_files.hpp"
 #include "store/journal/journal_mover.hpp"
-#include "store/manifest.hpp"
 #include "store/output/variable_values.hpp"
 #include "store/rewrite.hpp"
 #include "store/verify_extents.hpp"
@@ -191,7 +190,7 @@ void FileStore::resolve(const std::map<std::size_t, Shape>& shapes) {
   CollectiveSteps agreement(comm_);
   agreement.attempt([&] {
     if (!comm_.is_root()) return;
-    write_manifest(folder_, layout_);  // first: a start after a crash makes what is missing
+    write_description(folder_, layout_);  // first: a start after a crash makes what is missing
     make_segment_files(folder_, layout_, located);
   });
   agreement.agree();

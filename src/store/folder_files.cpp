@@ -4,6 +4,7 @@
 
 #include <mpipe/core/error.hpp>
 
+#include "store/api/run_description.hpp"
 #include "store/output/element_files.hpp"
 
 #include <deque>
@@ -20,7 +21,8 @@ void make_at_once(const fs::path& path, const FileContents& contents) {
 
 // Only names that the store itself gives are removed, as a folder may hold files of the user as well.
 bool is_journal_file(const std::string& name) {
-  return (name.starts_with("rank-") || name.starts_with("extents-")) && name.ends_with(".log");
+  return (name.starts_with("rank-") || name.starts_with("extents-")) &&
+         (name.ends_with(".log") || name.ends_with(".tmp"));
 }
 
 bool is_segment_file(const std::string& name) {
@@ -60,7 +62,7 @@ void make_segment_files(const fs::path& folder, const RunLayout& layout,
 void remove_folder_temporaries(const fs::path& folder, std::size_t outputs) {
   remove_temporaries(results_path(folder));
   remove_temporaries(extents_path(folder));
-  remove_temporaries(manifest_path(folder));
+  for (const char* name : {kDescriptionName, kDescriptionCopyName}) remove_temporaries(folder / name);
   for (std::size_t k = 0; k < outputs; ++k) remove_temporaries(segment_path(folder, k));
 }
 
@@ -77,10 +79,10 @@ void remove_all_files(const fs::path& folder) {
   remove_working_files(folder);
   remove_element_files(folder);
   remove_folder_temporaries(folder, 0);
-  // The manifest goes last: a removal that is cut short leaves a folder that still tells whose files these
+  // The description goes last: a removal that is cut short leaves a folder that still tells whose files these
   // are.
-  for (const fs::path& path : {results_path(folder), extents_path(folder), manifest_path(folder)})
-    remove_file(path);
+  for (const char* name : {kResultsName, kExtentsName, kDescriptionCopyName, kDescriptionName})
+    remove_file(folder / name);
 }
 
 }  // namespace mpipe

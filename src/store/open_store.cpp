@@ -3,7 +3,6 @@
 #include <mpipe/core/error.hpp>
 
 #include "store/folder_files.hpp"
-#include "store/manifest.hpp"
 #include "store/resume.hpp"
 
 #include <utility>
@@ -12,22 +11,22 @@ namespace mpipe {
 namespace {
 
 /// Makes all files of a new run, on one rank; when it throws, the files that it made are removed again.
-StoreStart make_new_files(const fs::path& folder, const RunLayout& layout) {
+StoreStart make_new_files(const fs::path& folder, const RunDescription& run) {
   // Names are checked before anything is removed: a layout that cannot be stored must not cost the old
   // results.
-  all_variable_names(layout);  // refuses names that collide
+  all_variable_names(run);  // refuses names that collide
   remove_all_files(folder);
   try {
     make_folder(journal_folder(folder));
-    // The manifest comes before results.h5: a start after a crash in between reads it, and makes what is
-    // missing.
-    write_manifest(folder, layout);
-    make_results(folder, layout);
+    make_results(folder, run);
+    // The description makes a run of the folder. It comes last, so that a start which fails before leaves
+    // nothing to go on with, and before any journal, so that there are no results without it.
+    write_description(folder, run);
     StoreStart start;
-    start.layout = layout;
-    start.table = read_file_table(folder, layout);
-    start.progress.resize(layout.outputs.size());
-    start.in_files.resize(layout.outputs.size());
+    start.layout = run;
+    start.table = read_file_table(folder, run);
+    start.progress.resize(run.outputs.size());
+    start.in_files.resize(run.outputs.size());
     return start;
   } catch (...) {
     try {
@@ -50,8 +49,12 @@ StoreStart begin_together(const Communicator& comm, const Step& step) {
   agreement.agree();
   const std::vector<std::byte> bytes =
       comm.broadcast(comm.is_root() ? pack_start(start) : std::vector<std::byte>{});
-  // Rank 0 keeps its own, which has the values of inputs.
-  return comm.is_root() ? std::move(start) : unpack_start(bytes);
+  agreement.attempt([&] {
+    // Rank 0 keeps its own, which has the values of inputs.
+    if (!comm.is_root()) start = unpack_start(bytes);
+  });
+  agreement.agree();
+  return start;
 }
 
 }  // namespace
@@ -59,7 +62,9 @@ StoreStart begin_together(const Communicator& comm, const Step& step) {
 std::vector<std::byte> pack_start(const StoreStart& start) {
   ByteWriter packer;
   // The layout comes first, as the receiver needs it to read the rest.
-  packer.put_text(layout_to_text(start.layout));
+  RunDescription told;
+  static_cast<RunLayout&>(told) = start.layout;
+  packer.put_text(to_json(told));
   packer.put<std::int32_t>(start.number);
   const std::vector<std::byte> table = pack_file_table(start.table);
   packer.put_list(table);
@@ -71,7 +76,7 @@ std::vector<std::byte> pack_start(const StoreStart& start) {
 StoreStart unpack_start(std::span<const std::byte> bytes) {
   ByteReader unpacker(bytes, "what another rank tells of the store");
   StoreStart start;
-  start.layout = layout_from_text(unpacker.get_text(), "what rank 0 sent");
+  start.layout = description_from_json(unpacker.get_text(), "what rank 0 sent");
   start.number = unpacker.get<std::int32_t>();
   start.table = unpack_file_table(unpacker.get_list<std::byte>(), start.layout);
   const std::size_t outputs = start.layout.outputs.size();
@@ -83,17 +88,18 @@ StoreStart unpack_start(std::span<const std::byte> bytes) {
 }
 
 std::unique_ptr<RunStore> create_run_store(const Communicator& comm, const std::filesystem::path& folder,
-                                           const RunLayout& layout, const StoreOptions& options) {
-  StoreStart start = begin_together(comm, [&] { return make_new_files(folder, layout); });
+                                           const RunDescription& run, const StoreOptions& options) {
+  StoreStart start = begin_together(comm, [&] { return make_new_files(folder, run); });
   return std::make_unique<FileStore>(comm, folder, std::move(start), options);
 }
 
 std::unique_ptr<RunStore> resume_run_store(const Communicator& comm, const std::filesystem::path& folder,
-                                           const RunLayout& layout, const StoreOptions& options) {
+                                           const RunDescription& run, const StoreOptions& options,
+                                           const std::vector<std::string>& redo) {
   StoreStart start = begin_together(comm, [&] {
-    StoreStart found = prepare_resume(folder, layout);
-    found.progress.resize(layout.outputs.size());
-    found.in_files.resize(layout.outputs.size());
+    StoreStart found = prepare_resume(folder, run, redo);
+    found.progress.resize(found.layout.outputs.size());
+    found.in_files.resize(found.layout.outputs.size());
     return found;
   });
   // All ranks recover before any of them opens its store, which begins the journal of the rank anew: what an

@@ -3,7 +3,6 @@
 #include <mpipe/core/error.hpp>
 
 #include "store/folder_files.hpp"
-#include "store/manifest.hpp"
 #include "store/output/chunking.hpp"
 #include "store/output/element_files.hpp"
 #include "store/output/input_variables.hpp"
@@ -17,21 +16,19 @@
 namespace mpipe {
 namespace {
 
-/// Takes over axes and extents that this start does not know yet, and an earlier one found out.
-void adopt_shapes(const RunLayout& found, RunLayout& layout) {
-  for (std::size_t k = 0; k < layout.outputs.size(); ++k) {
-    OutputLayout& output = layout.outputs[k];
-    const OutputLayout& earlier = found.outputs[k];
-    if (!earlier.rank_known) continue;
-    if (!output.rank_known) {
-      output.dims = earlier.dims;
-      output.external = earlier.external;
-      output.shape = earlier.shape;
-      output.rank_known = true;
-    }
-    for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
-      if (!output.shape[axis]) output.shape[axis] = earlier.shape[axis];
+/// The values of inputs that only earlier starts were given. They are in the results; those that are not there
+/// any more are no variables any more.
+void read_earlier_inputs(const fs::path& folder, RunLayout& layout) {
+  const auto there = File::open_existing(results_path(folder), File::Mode::read);
+  const auto is_missing = [](const InputLayout& input) { return !input.value.has_value(); };
+  if (there && std::any_of(layout.inputs.begin(), layout.inputs.end(), is_missing)) {
+    const H5Turn turn;
+    const H5Handle file = h5_open_for_reading(results_path(folder));
+    for (InputLayout& input : layout.inputs)
+      if (is_missing(input) && h5_has_link(file.get(), input.name))
+        input.value = read_input_variable(file.get(), input.name, there->size());
   }
+  std::erase_if(layout.inputs, is_missing);
 }
 
 bool has_room(const DataMap& map, const ElementOrder& order, const RangeSet& selected) {
@@ -75,6 +72,8 @@ RunLayout with_journalled(RunLayout layout, const fs::path& folder) {
   return layout;
 }
 
+}  // namespace
+
 // The extents are compared with the bytes before anything is copied, so that only proven values get into the
 // new file. A crash after its rename does no harm: extents name values and not places, so that the old ones
 // are true of the new file as well.
@@ -89,28 +88,28 @@ void make_room(const fs::path& folder, const RunLayout& layout, const FileTable&
   write_extents(extents_path(folder), key, rewrite_results({folder, layout, progress, in_results}));
 }
 
-}  // namespace
-
-StoreStart prepare_resume(const fs::path& folder, const RunLayout& layout) {
+StoreStart prepare_resume(const fs::path& folder, const RunDescription& now,
+                          const std::vector<std::string>& redo) {
+  // Nothing in the folder changes before the comparison: a run that differs must not write a single byte.
+  RunGrowth growth = grow(read_description(folder), now, redo);
   StoreStart start;
-  start.layout = layout;
-  all_variable_names(layout);
+  start.layout = std::move(growth.run);
+  read_earlier_inputs(folder, start.layout);
+  all_variable_names(start.layout);  // refuses names that collide
   // What a dead process left under temporary names goes first, as it takes room that the next steps may need.
-  remove_folder_temporaries(folder, layout.outputs.size());
-  if (const std::optional<RunLayout> found = read_manifest(folder)) {
-    check_same_layout(layout, *found);
-    adopt_shapes(*found, start.layout);
-  }
+  remove_folder_temporaries(folder, start.layout.outputs.size());
+  // Before the description says that these values are of the code of now.
+  if (!growth.dropped.empty()) forget_outputs(folder, start.layout, growth.dropped);
   make_folder(journal_folder(folder));
   // The number is new among all starts of the run: retained journals of earlier ones are read, and never
   // written.
   start.number = next_start(folder);
-  // Journals and files of elements tell shapes that a killed run had no time to write down. The manifest
-  // follows, so that it has them, and the files after it, which are made as the manifest says.
-  adopt_internal_shapes(JournalIndex(find_retained(folder), run_key(layout.run_id), start.layout),
+  // Journals and files of elements tell shapes that a killed run had no time to write down. The description
+  // follows, so that it has them, and the files after it, which are made as it says.
+  adopt_internal_shapes(JournalIndex(find_retained(folder), run_key(start.layout.run_id), start.layout),
                         start.layout);
   adopt_internal_shapes(ElementFiles(folder, start.layout), start.layout);
-  write_manifest(folder, start.layout);
+  write_description(folder, start.layout);
   if (!File::open_existing(results_path(folder), File::Mode::read)) make_results(folder, start.layout);
   start.table = read_file_table(folder, start.layout);
   const RunLayout roomy = with_journalled(start.layout, folder);

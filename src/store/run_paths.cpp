@@ -25,7 +25,6 @@ std::vector<fs::path> find(const fs::path& folder, const std::string& before, co
 
 fs::path results_path(const fs::path& folder) { return folder / kResultsName; }
 fs::path extents_path(const fs::path& folder) { return folder / kExtentsName; }
-fs::path manifest_path(const fs::path& folder) { return folder / kManifestName; }
 fs::path journal_folder(const fs::path& folder) { return folder / kJournalFolder; }
 fs::path segment_folder(const fs::path& folder) { return folder / kSegmentFolder; }
 

@@ -18,7 +18,6 @@ inline constexpr const char* kRunIdAttribute = "mpipe_run_id";
 
 inline constexpr const char* kResultsName = "results.h5";
 inline constexpr const char* kExtentsName = "results.extents";
-inline constexpr const char* kManifestName = "store.json";
 inline constexpr const char* kJournalFolder = "journal";
 inline constexpr const char* kSegmentFolder = "segments";
 inline constexpr const char* kElementFolder = "elements";
@@ -28,7 +27,6 @@ inline constexpr const char* kElementsAttribute = "mpipe_elements";
 
 fs::path results_path(const fs::path& folder);
 fs::path extents_path(const fs::path& folder);
-fs::path manifest_path(const fs::path& folder);
 fs::path journal_folder(const fs::path& folder);
 fs::path segment_folder(const fs::path& folder);
 /// Of an output whose shape came late.

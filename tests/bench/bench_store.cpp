@@ -75,7 +75,7 @@ mpipe::RunLayout layout() {
   z.name = "z";
   z.type = &mpipe::element_type<double>();
   z.mapspec = "x[i], y[j] -> z[i, j]";
-  z.dims = {"i", "j"};
+  z.axes = {"i", "j"};
   z.external = {true, true};
   z.shape = {kRows, kColumns};
   return {"0123456789abcdef", {z}, {}};

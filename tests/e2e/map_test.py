@@ -116,7 +116,7 @@ inputs:
                 self.assertEqual(result["run_folder"], run)
                 logs = {f"logs/rank-{rank:04}.log" for rank in range(max(1, ranks))}
                 self.assertEqual(set(self.tree(self.folder / run)),
-                                 {"run.json", "status.json", "store.json", "results.h5", "results.extents", "logs"} | logs)
+                                 {"run.json", "run-copy.json", "status.json", "results.h5", "results.extents", "logs"} | logs)
                 for log in logs:
                     self.assertIn(f"rank={int(log[-8:-4])} ", (self.folder / run / log).read_text())
                 status = self.app("status", run, "--json", "--exit-code").json

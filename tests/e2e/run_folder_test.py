@@ -102,14 +102,15 @@ inputs: {x: {linspace: [0, 1, 3200000]}, t: {linspace: [0, 1, 3200000]}}
         self.write("other.yaml", GRID.replace("x * 10", "x * 11"))
         for ranks in (0, 3):
             for document, options, words in (("grid.yaml", ["--set", "x=[1, 2, 4]"], ["x"]), ("grid.yaml", ["--set", "x=[1, 2]"], ["z"]),
-                                             ("grid.yaml", ["--seed", "9"], ["seed"]), ("other.yaml", [], ["pipeline"])):
+                                             ("grid.yaml", ["--seed", "9"], ["seed"]), ("other.yaml", [], ["'z'", "expr", "x * 10 + y", "x * 11 + y"])):
                 self.refused("map", document, "--run-folder", "run", "--resume", *options, ranks=ranks, code=3,
                              words=["cannot resume", *words])
         self.assertEqual(self.contents("run"), before)
 
     def test_that_was_begun_only_is_taken(self):
         self.app("map", "grid.yaml", "--run-folder", "run")
-        os.unlink(self.folder / "run" / "run.json")
+        for name in ("run.json", "run-copy.json", "results.extents"):  # as if it had been killed at the very beginning
+            os.unlink(self.folder / "run" / name)
         self.app("map", "grid.yaml", "--run-folder", "run", ranks=2)
         self.app("verify", "run")
 

@@ -35,7 +35,7 @@ OutputLayout output(const char* name, const ElementType& type, PartialShape inte
   layout.type = &type;
   layout.storage = StorageKind::file;
   layout.external.assign(internal.size(), false);
-  layout.dims.assign(internal.size(), "k");
+  layout.axes.assign(internal.size(), "k");
   layout.shape = std::move(internal);
   return layout;
 }

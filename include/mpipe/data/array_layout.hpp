@@ -30,6 +30,9 @@ struct ArrayLayout {
   void set_internal_shape(const PartialShape& internal);
   /// The rank of a single value became known: nobody names its axes. Precondition: `!rank_known`.
   void set_internal_rank(const std::string& name, std::size_t rank);
+  /// Throws `Error` (too_large) where there are more axes than a file can have, or where known extents are
+  /// negative or make more than 2^62 values. What passes can be stored by any storage.
+  void check_limits(const std::string& name) const;
   friend bool operator==(const ArrayLayout&, const ArrayLayout&) = default;
 };
 

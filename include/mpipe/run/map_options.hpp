@@ -94,7 +94,10 @@ struct MapOptions {
   /// When all must be stored, by the clock on the wall. Before that, in the time that elements and storing take as
   /// far as this run has seen, no more work is handed out, and the run ends as `drained`; a resume goes on with it.
   std::optional<std::chrono::system_clock::time_point> deadline = {};
-  bool retry_failed = false;              ///< with `resume`: compute again what failed, and what it blocked
+  bool retry_failed = false;  ///< with `resume`: compute again what failed, and what it blocked
+  /// With `resume`: compute these outputs, and all that needs them, anew. Their functions may be others than
+  /// those that the run began with.
+  std::vector<std::string> redo = {};
   std::vector<std::string> outputs = {};  ///< compute only what these need; empty: everything
   /// Outputs may be among the inputs, and only what lies behind the inputs is computed (see
   /// `Pipeline::subpipeline`).
@@ -135,6 +138,7 @@ void visit_options(Options& options, Visit&& visit) {
   visit("retries", options.retries);
   visit("team_grace", options.team_grace);
   visit("retry_failed", options.retry_failed);
+  visit("redo", options.redo);
   visit("output", options.outputs);
   visit("auto_subpipeline", options.auto_subpipeline);
   visit("fixed", options.fixed);

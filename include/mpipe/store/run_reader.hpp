@@ -6,6 +6,7 @@
 
 #include <mpipe/core/index.hpp>
 #include <mpipe/core/shape.hpp>
+#include <mpipe/data/array_layout.hpp>
 #include <mpipe/data/element_states.hpp>
 #include <mpipe/data/value.hpp>
 #include <mpipe/options/choices.hpp>
@@ -20,25 +21,16 @@
 
 namespace mpipe {
 
-/// One output as it appears in the file. Elements are numbered over the external axes, C order.
-struct OutputLayout {
+/// One output as it appears in the file.
+struct OutputLayout : ArrayLayout {
   std::string name;
-  const ElementType* type = nullptr;  ///< of the values in the array (`array<T>`: an array per element)
-  std::string mapspec;                ///< canonical text, empty for a single value
-  std::vector<std::string>
-      dims;  ///< axis names in mapspec order (internal axes included); `NAME_dim0`.. where unnamed
-  std::vector<bool> external;  ///< per dim: true = elements are numbered over it, false = inside each element
-  PartialShape shape;          ///< per dim; unknown extents come with `resolve`
-  /// False: a single value of which not even the rank is known; `dims`, `external` and `shape` are empty
-  /// until `resolve`.
-  bool rank_known = true;
+  std::string mapspec;  ///< canonical text, empty for a single value
   StorageKind storage = StorageKind::hdf5;
-  /// What this run will compute, when that is less than everything; room is reserved for it only.
+  /// What this start will compute, when that is less than everything; room is reserved for it only.
   std::optional<RangeSet> selected;
   std::string units;      ///< attribute of the file, when not empty
   std::string long_name;  ///< attribute of the file, when not empty
 
-  bool shape_known() const { return rank_known && is_known(shape); }
   /// Safe before it is reported done.
   bool durable() const { return storage != StorageKind::memory; }
   /// Values are in a file per element.
@@ -53,7 +45,7 @@ struct InputLayout {
   Value value;  ///< a number or text, or an array of such
   std::string units;
   std::string long_name;
-  std::optional<std::uint64_t> checksum = {};  ///< as store.json has it, of an input that is read
+  std::string digest = {};  ///< as run.json has it, of an input that is read
 };
 
 struct RunLayout {
@@ -71,8 +63,8 @@ struct RunLayout {
 /// stay bytes.
 class RunReader {
  public:
-  /// Throws `Error` (storage_failed) when there are no results there, or they cannot be read (also: of
-  /// another version of the format).
+  /// Throws `Error` (folder_refused) when no run is there, or one of another version of the format,
+  /// (storage_failed) when it cannot be read.
   explicit RunReader(const std::filesystem::path& folder);
   RunReader(RunReader&&) noexcept;
   RunReader& operator=(RunReader&&) noexcept;
@@ -115,7 +107,7 @@ class RunReader {
 };
 
 /// Checks every promise about the stored results of a run, byte for byte: the files open and are laid out as
-/// store.json says, marks are legal, every element that is done has values that match a checksum, what is
+/// run.json says, marks are legal, every element that is done has values that match a checksum, what is
 /// pending does not look like a result, and a complete run has left no journals, segments or temporary files.
 /// Returns what is wrong, a sentence each; empty when all is well. A run that is going on, or was killed, may
 /// have journals; what was being written at that moment is not a fault. Reads everything once.

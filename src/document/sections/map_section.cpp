@@ -30,6 +30,11 @@ void read_option(const OptionRow& row, const Yaml& spec, const std::vector<std::
   const auto say = [&](const std::string& output, const Yaml& value) {
     values.say(row, output, {option_text(row, value), value.place().to_string()});
   };
+  if (row.type == OptionType::list) {
+    if (!spec.is_sequence()) return values.add(row, option_text(row, spec));
+    for (std::size_t k = 0; k < spec.size(); ++k) values.add(row, option_text(row, spec.item(k)));
+    return;
+  }
   if (!row.per_output || !spec.is_map()) return say("", spec);
   for (std::size_t k = 0; k < spec.size(); ++k) {
     const std::string& output = spec.key(k).text();

@@ -13,6 +13,7 @@
 #include <mpipe/store/run_reader.hpp>
 
 #include "data/api/partial_array.hpp"
+#include "store/api/run_description.hpp"
 
 #include <chrono>
 #include <filesystem>
@@ -45,7 +46,7 @@ struct StoreOptions {
 };
 
 /// The persistent store of one run, on each of its ranks. Outputs are addressed by their position in
-/// `RunLayout`. One thread per rank uses it: the one that uses the communicator.
+/// `outputs()`. One thread per rank uses it: the one that uses the communicator.
 ///
 /// Collective calls throw the same `Error` on all ranks; after one of them the store takes no further calls
 /// but its destructor, and what was safe stays so. Destruction is local and never waits.
@@ -58,11 +59,9 @@ class RunStore {
   virtual const std::vector<ElementStates>& progress() const = 0;
   /// Local. The `done()` of each of `progress()`.
   virtual const std::vector<RangeSet>& stored() const = 0;
-  /// Local. The shape of an output, in mapspec order, as far as it is known: planned, resolved, or found on
-  /// resume.
-  virtual PartialShape shape(std::size_t output) const = 0;
-  /// Local. All of the shape is known, its rank as well.
-  virtual bool shape_known(std::size_t output) const = 0;
+  /// Local. All outputs of the run, in the order of their positions: those of earlier starts come first, in
+  /// their order. Shapes are known as far as they were planned, resolved, or found on resume.
+  virtual const std::vector<OutputLayout>& outputs() const = 0;
 
   /// Collective. Reads elements that are done according to `progress()` into `array` (on every rank) and
   /// marks them there.
@@ -105,16 +104,18 @@ class RunStore {
 };
 
 /// Collective. Creates the files of a new run in `folder` (which exists, is empty or prepared by the caller):
-/// layout, reservation of disk space, sync, rename; then opens them. `layout` is that of rank 0, whatever the
-/// others bring; types of outputs must be known to all. Throws `Error` (storage_failed; bad_identifier when
+/// layout, reservation of disk space, sync, rename, then run.json; then opens them. `run` is that of rank 0,
+/// whatever the others bring; types of outputs must be known to all. Throws `Error` (storage_failed; bad_identifier when
 /// names of outputs and of what is kept beside them collide) on all ranks alike, and leaves nothing behind.
 std::unique_ptr<RunStore> create_run_store(const Communicator& comm, const std::filesystem::path& folder,
-                                           const RunLayout& layout, const StoreOptions& options);
+                                           const RunDescription& run, const StoreOptions& options);
 /// Collective. Opens the files of an earlier start of the same run, on any number of ranks, and makes what is
-/// missing. Only what matches its checksum is trusted; journals are replayed; all else is pending again.
-/// Throws `Error` (resume_mismatch) when the files are of another run or layout, `Error` (storage_failed)
-/// when they cannot be read.
+/// missing. Only what matches its checksum is trusted; journals are replayed; all else is pending again. The
+/// run goes on as `grow` says, and what is stored of the outputs `redo` and of all that needs them is
+/// forgotten. Throws `Error` (resume_mismatch) when the run is another one, with nothing changed, `Error`
+/// (storage_failed) when the files cannot be read.
 std::unique_ptr<RunStore> resume_run_store(const Communicator& comm, const std::filesystem::path& folder,
-                                           const RunLayout& layout, const StoreOptions& options);
+                                           const RunDescription& run, const StoreOptions& options,
+                                           const std::vector<std::string>& redo = {});
 
 }  // namespace mpipe

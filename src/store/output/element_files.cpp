@@ -363,14 +363,17 @@ void adopt_internal_shapes(const ElementFiles& elements, RunLayout& layout) {
 void remove_element_files(const fs::path& folder) {
   const fs::path all = element_folder(folder);
   if (!is_real_folder(all)) return;
-  for (const std::string& name : list_folder(all)) {
-    for_each_entry(all / name, [](const Entry& entry) { remove_file(entry.path); });
-    if (!is_real_folder(all / name)) continue;
-    for (const std::string& shard : list_folder(all / name))
-      if (number_in(shard) && is_real_folder(all / name / shard)) remove_folder(all / name / shard);
-    remove_folder(all / name);
-  }
+  for (const std::string& name : list_folder(all)) remove_element_files(folder, name);
   remove_folder(all);
+}
+
+void remove_element_files(const fs::path& folder, const std::string& output) {
+  const fs::path elements = element_folder(folder, output);
+  if (!is_real_folder(element_folder(folder)) || !is_real_folder(elements)) return;
+  for_each_entry(elements, [](const Entry& entry) { remove_file(entry.path); });
+  for (const std::string& shard : list_folder(elements))
+    if (number_in(shard) && is_real_folder(elements / shard)) remove_folder(elements / shard);
+  remove_folder(elements);
 }
 
 }  // namespace mpipe

@@ -67,5 +67,7 @@ void adopt_internal_shapes(const ElementFiles& elements, RunLayout& layout);
 
 /// Removes the files of elements of all outputs, and the folders when nothing else is in them.
 void remove_element_files(const fs::path& folder);
+/// Those of one output.
+void remove_element_files(const fs::path& folder, const std::string& output);
 
 }  // namespace mpipe

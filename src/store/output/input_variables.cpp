@@ -4,7 +4,6 @@
 
 #include <mpipe/core/error.hpp>
 
-#include "store/checksum.hpp"
 #include "store/h5/text_values.hpp"
 #include "store/output/variable_values.hpp"
 
@@ -35,7 +34,7 @@ Value read_input_variable(hid_t file, const std::string& name, std::uint64_t fil
     OutputLayout layout;
     layout.name = name;
     layout.type = &type;
-    layout.dims.resize(shape.size());
+    layout.axes.resize(shape.size());
     layout.external.assign(shape.size(), true);
     layout.shape = partial(shape);
     const EncodedValues values = read_variable_output(file, layout, RangeSet{{0, count}}, file_size);
@@ -51,8 +50,6 @@ Value read_input_variable(hid_t file, const std::string& name, std::uint64_t fil
              "read '" + name + "'");
   return Value::copy_of(type, shape, bytes);
 }
-
-std::uint64_t checksum_of(const Value& value) { return checksum(value.to_wire()); }
 
 bool inputs_match(const fs::path& folder, const RunLayout& layout) {
   const H5Turn turn;

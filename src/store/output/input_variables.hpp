@@ -13,9 +13,6 @@ namespace mpipe {
 /// mpipe makes, or longer than its file.
 Value read_input_variable(hid_t file, const std::string& name, std::uint64_t file_size);
 
-/// Checksum of type, shape and bytes.
-std::uint64_t checksum_of(const Value& value);
-
 /// Whether results.h5 has the inputs of `layout` as they are given there. Throws as `read_input_variable`.
 bool inputs_match(const fs::path& folder, const RunLayout& layout);
 

@@ -122,12 +122,12 @@ void add_output(LabelledFile& file, const RunLayout& layout, const OutputLayout&
   // Their files are found again whatever is selected, so that all have room for a mark.
   if (output.in_own_files()) return add_marks(file, output, std::nullopt);
   const ElementOrder order = element_order(output);
-  const VariableSpec spec{output.name, output.dims, order.shape()};
+  const VariableSpec spec{output.name, output.axes, order.shape()};
   const Storage storage(order, output.type->size, output.selected);
   write_output_attributes(add_reserved(file, spec, *output.type, storage).get(), layout, output);
   if (is_complex(*output.type)) {
     for (const char* part : {"re", "im"}) {
-      const VariableSpec part_spec{output.name + "__" + part, output.dims, order.shape()};
+      const VariableSpec part_spec{output.name + "__" + part, output.axes, order.shape()};
       const Storage part_storage(order, output.type->size / 2, output.selected);
       const H5Handle variable = add_reserved(file, part_spec, part_type(*output.type), part_storage);
       write_output_attributes(variable.get(), layout, output);
@@ -237,16 +237,12 @@ std::set<std::string> names_of(const FileContents& contents) {
 bool has_location(const OutputLayout& output) {
   // A dataset cannot be made before its whole shape is known. Marks need the external extents only.
   if (!output.in_own_files()) return output.type->fixed_size() && output.shape_known();
-  for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
-    if (output.external[axis] && !output.shape[axis]) return false;
-  return true;
+  return is_known(output.external_shape());
 }
 
 ElementOrder location_order(const OutputLayout& output) {
   if (!output.in_own_files()) return element_order(output);
-  Shape shape;
-  for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
-    if (output.external[axis]) shape.push_back(output.shape[axis].value());
+  Shape shape = known_shape(output.external_shape());
   std::vector<bool> external(shape.size(), true);
   // An internal axis of length 0 makes elements without values: such outputs have marks in the file only.
   shape.push_back(0);
@@ -259,33 +255,19 @@ ElementOrder element_order(const OutputLayout& output) {
 }
 
 std::optional<Shape> internal_shape(const OutputLayout& output) {
-  if (!output.rank_known) return std::nullopt;
-  Shape internal;
-  for (std::size_t axis = 0; axis < output.shape.size(); ++axis) {
-    if (output.external[axis]) continue;
-    if (!output.shape[axis]) return std::nullopt;
-    internal.push_back(*output.shape[axis]);
-  }
-  return internal;
+  if (!output.internal_known()) return std::nullopt;
+  return known_shape(output.internal_shape());
 }
 
 void set_internal_shape(const Shape& internal, OutputLayout& output) {
-  if (!output.rank_known) {
-    for (std::size_t axis = 0; axis < internal.size(); ++axis)
-      output.dims.push_back(fmt::format("{}_dim{}", output.name, axis));
-    output.external.assign(internal.size(), false);
-    output.shape.resize(internal.size());
-    output.rank_known = true;
-  }
-  auto extent = internal.begin();
-  for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
-    if (!output.external[axis]) output.shape[axis] = *extent++;
+  if (!output.rank_known) output.set_internal_rank(output.name, internal.size());
+  output.set_internal_shape(partial(internal));
 }
 
 std::vector<std::string> outer_dims(const OutputLayout& output) {
   std::vector<std::string> dims;
-  for (std::size_t axis = 0; axis < output.dims.size(); ++axis)
-    if (output.external[axis]) dims.push_back(output.dims[axis]);
+  for (std::size_t axis = 0; axis < output.axes.size(); ++axis)
+    if (output.external[axis]) dims.push_back(output.axes[axis]);
   return dims;
 }
 
@@ -382,20 +364,17 @@ void write_output_attributes(hid_t variable, const RunLayout& layout, const Outp
   std::string coordinates;
   for (const InputLayout& input : layout.inputs) {
     if (input.dims.size() != 1 || is_coordinate(input) || !is_stored(input.value)) continue;
-    const auto axis = std::find(output.dims.begin(), output.dims.end(), input.dims[0]);
-    if (axis == output.dims.end()) continue;
-    const std::optional<Index> length = output.shape[static_cast<std::size_t>(axis - output.dims.begin())];
+    const auto axis = std::find(output.axes.begin(), output.axes.end(), input.dims[0]);
+    if (axis == output.axes.end()) continue;
+    const std::optional<Index> length = output.shape[static_cast<std::size_t>(axis - output.axes.begin())];
     if (length == input.value.shape()[0]) coordinates += (coordinates.empty() ? "" : " ") + input.name;
   }
   if (!coordinates.empty()) h5_write_text_attribute(variable, "coordinates", coordinates);
 }
 
 H5Handle add_status_variable(LabelledFile& file, const OutputLayout& output, hid_t creation) {
-  Shape outer;
-  for (std::size_t axis = 0; axis < output.shape.size(); ++axis)
-    if (output.external[axis]) outer.push_back(output.shape[axis].value());
-  H5Handle status =
-      file.add_variable({output.name + "__status", outer_dims(output), outer}, H5T_STD_I8LE, creation);
+  const VariableSpec spec{output.name + "__status", outer_dims(output), known_shape(output.external_shape())};
+  H5Handle status = file.add_variable(spec, H5T_STD_I8LE, creation);
   h5_write_text_attribute(status.get(), "long_name", "state of the elements of " + output.name);
   const std::array<std::uint8_t, 4> values{0, 1, 2, 3};
   h5_write_attribute(status.get(), "flag_values", H5T_STD_I8LE, {4}, values.data());

@@ -99,7 +99,7 @@ class Writer {
     return numbers;
   }
 
-  VariableSpec spec(const std::string& name) const { return {name, output_.dims, order_.shape()}; }
+  VariableSpec spec(const std::string& name) const { return {name, output_.axes, order_.shape()}; }
   void label(const H5Handle& variable) { write_output_attributes(variable.get(), layout_, output_); }
 
   void write_arrays(const Shape& inner) {

@@ -4,7 +4,6 @@
 
 #include <mpipe/core/error.hpp>
 
-#include "store/manifest.hpp"
 #include "store/output/input_variables.hpp"
 #include "store/output/variable_values.hpp"
 #include "store/verify_extents.hpp"
@@ -17,18 +16,6 @@
 
 namespace mpipe {
 namespace {
-
-RunLayout read_layout(const fs::path& folder) {
-  std::optional<RunLayout> layout = read_manifest(folder);
-  if (!layout)
-    throw Error(
-        Category::storage_failed,
-        fmt::format(
-            "there are no results in '{}': it has no store.json (no run was made there, or only one without "
-            "storage). Check the name of the folder.",
-            folder.string()));
-  return std::move(*layout);
-}
 
 std::vector<fs::path> all_journals(const fs::path& folder) {
   std::vector<fs::path> journals = find_journals(folder);
@@ -52,7 +39,7 @@ void throw_too_large(const OutputLayout& output, std::uint64_t max_bytes) {
 
 OpenedRun::OpenedRun(const fs::path& folder)
     : folder_(folder),
-      layout_(read_layout(folder)),
+      layout_(read_description(folder, &damage_)),
       outputs_(folder, layout_, {}, false),
       marked_(layout_.outputs.size()),
       progress_(layout_.outputs.size()) {

@@ -10,7 +10,7 @@ namespace mpipe {
 /// As it was when this was made. Not movable: parts refer to one another.
 class OpenedRun {
  public:
-  /// Throws `Error` (storage_failed) when there are no results, or they cannot be read.
+  /// Throws as `RunReader`.
   explicit OpenedRun(const fs::path& folder);
   OpenedRun(const OpenedRun&) = delete;
   OpenedRun& operator=(const OpenedRun&) = delete;
@@ -18,6 +18,8 @@ class OpenedRun {
   const fs::path& folder() const { return folder_; }
   /// With the values of inputs, and the shapes that were found.
   const RunLayout& layout() const { return layout_; }
+  /// What is wrong with run.json or its copy, of which the other one was read; or empty.
+  const std::string& description_damage() const { return damage_; }
   const RunOutputs& outputs() const { return outputs_; }
   const JournalIndex& journals() const { return *journals_; }
   /// By marks and journals.
@@ -33,6 +35,7 @@ class OpenedRun {
   void read_inputs();
 
   fs::path folder_;
+  std::string damage_;
   RunLayout layout_;
   std::optional<JournalIndex> journals_;
   RunOutputs outputs_;

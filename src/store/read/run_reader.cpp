@@ -36,17 +36,12 @@ std::optional<std::size_t> RunReader::find(std::string_view name) const {
 
 std::optional<Index> RunReader::element_total(std::size_t output) const {
   const OutputLayout& layout = outputs()[output];
-  for (std::size_t axis = 0; axis < layout.shape.size(); ++axis)
-    if (layout.external[axis] && !layout.shape[axis]) return std::nullopt;
+  if (!is_known(layout.external_shape())) return std::nullopt;
   return element_count(external_shape(output));
 }
 
 Shape RunReader::external_shape(std::size_t output) const {
-  const OutputLayout& layout = outputs()[output];
-  Shape shape;
-  for (std::size_t axis = 0; axis < layout.shape.size(); ++axis)
-    if (layout.external[axis]) shape.push_back(layout.shape[axis].value());
-  return shape;
+  return known_shape(outputs()[output].external_shape());
 }
 
 Value RunReader::read(std::size_t output, IndexRange elements) {

@@ -25,6 +25,8 @@ class Verification {
       // Whatever cannot even be read ends the checks and is a fault itself; those found before are still
       // reported.
       run_.emplace(folder_);
+      if (!run_->description_damage().empty())
+        fault("{} Resume the run to make it from the copy.", run_->description_damage());
       check_bytes();
       for (const LogDamage& damage : run_->journals().damage()) report(damage);
       for (std::size_t k = 0; k < outputs().size(); ++k) check_output(k);
@@ -78,7 +80,7 @@ class Verification {
 
   void check_inputs() {
     for (const InputLayout& input : run_->layout().inputs)
-      if (input.checksum && *input.checksum != checksum_of(input.value))
+      if (input.digest != fmt::format("{:016x}", input.value.digest()))
         fault(
             "the input '{}' in results.h5 is not what the run began with. Resume the run to write it again.",
             input.name);
@@ -100,7 +102,7 @@ class Verification {
       if (!h5_has_link(file.get(), output.name)) continue;
       const H5Handle dataset = h5_open_dataset(file.get(), output.name);
       if (h5_read_text_attribute(dataset.get(), "mapspec") != output.mapspec)
-        fault("'{}' in results.h5 has another mapspec than in store.json.", output.name);
+        fault("'{}' in results.h5 has another mapspec than in run.json.", output.name);
       const Shape shape = h5_shape_of(dataset.get());
       if (!shape.empty() && h5_check(H5Aexists(dataset.get(), "DIMENSION_LIST"), "look for the axes") == 0)
         fault("the axes of '{}' in results.h5 have no names.", output.name);
@@ -119,7 +121,7 @@ class Verification {
   void check_leftovers() {
     for (const std::string& name : list_folder(folder_))
       if ((name.starts_with(kResultsName) || name.starts_with(kExtentsName) ||
-           name.starts_with(kManifestName)) &&
+           name.starts_with(kDescriptionName) || name.starts_with(kDescriptionCopyName)) &&
           name.ends_with(".tmp"))
         fault("'{}' was left behind by a process that died. Remove it.", name);
   }

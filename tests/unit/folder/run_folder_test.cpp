@@ -3,6 +3,7 @@
 #include "folder/api/run_folder.hpp"
 
 #include "base/api/file.hpp"
+#include "store/api/run_description.hpp"
 #include "support/expect_error.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -24,14 +25,13 @@ using test::write_text;
 RunDescription some_run() {
   RunDescription run;
   run.run_id = "0123456789abcdef";
-  run.pipeline_digest = "aa";
   return run;
 }
 
 /// A finished run with everything that a run leaves.
 void make_run(const fs::path& folder) {
   RunFolder run = RunFolder::create(folder, false);
-  run.write_description(some_run());
+  write_description(run.path(), some_run());
   fs::create_directories(folder / "logs");
   write_text(folder / "logs" / "rank-0000.log", "text");
   write_text(folder / "results.h5", "data");
@@ -83,14 +83,14 @@ TEST(RunFolder, of_a_run_is_refused_unless_resumed_or_overwritten) {
 TEST(RunFolder, in_use_is_refused_whatever_is_asked) {
   const TemporaryFolder place;
   const RunFolder run = RunFolder::create(place / "run", false);
-  run.write_description(some_run());
+  write_description(run.path(), some_run());
   for (const bool overwrite : {false, true}) {
     const std::string message =
         error_message(Category::folder_refused, [&] { RunFolder::create(place / "run", overwrite); });
     EXPECT_TRUE(contains(message, "in use by process " + std::to_string(getpid())));
   }
   error_message(Category::folder_refused, [&] { RunFolder::resume(place / "run"); });
-  EXPECT_EQ(names_in(place / "run"), (std::set<std::string>{"lock", "run.json"}));
+  EXPECT_EQ(names_in(place / "run"), (std::set<std::string>{"lock", "run-copy.json", "run.json"}));
 }
 
 TEST(RunFolder, is_where_the_system_finds_it) {
@@ -173,9 +173,37 @@ TEST(RunFolder, resume_of_nothing_begins) {
 TEST(RunFolder, that_was_begun_is_used_again) {
   const TemporaryFolder place;
   make_run(place / "run");
-  fs::remove(place / "run/run.json");
+  for (const char* name : {"run.json", "run-copy.json"}) fs::remove(place / "run" / name);
   const RunFolder run = RunFolder::create(place / "run", false);
   EXPECT_EQ(names_in(place / "run"), std::set<std::string>{"lock"});
+}
+
+TEST(RunFolder, with_one_of_the_two_descriptions_has_a_run) {
+  for (const char* name : {"run.json", "run-copy.json"}) {
+    const TemporaryFolder place;
+    make_run(place / "run");
+    fs::remove(place / "run" / name);
+    error_message(Category::folder_refused, [&] { RunFolder::create(place / "run", false); });
+    EXPECT_TRUE(RunFolder::resume(place / "run").has_run());
+  }
+}
+
+TEST(RunFolder, with_results_that_nothing_describes_is_refused_unless_overwritten) {
+  for (const std::string name : {"results.extents", "journal/rank-0000.log", "elements/y/0000/0.npy"}) {
+    const TemporaryFolder place;
+    make_run(place / "run");
+    for (const char* description : {"run.json", "run-copy.json"}) fs::remove(place / "run" / description);
+    fs::create_directories((place / "run" / name).parent_path());
+    write_text(place / "run" / name, "data");
+    for (const auto& claim : {+[](const fs::path& path) { RunFolder::create(path, false); },
+                              +[](const fs::path& path) { RunFolder::resume(path); }}) {
+      const std::string message = error_message(Category::folder_refused, [&] { claim(place / "run"); });
+      EXPECT_TRUE(contains(message, "run-copy.json"));
+      EXPECT_EQ(test::read_text(place / "run" / name), "data");
+    }
+    EXPECT_FALSE(RunFolder::create(place / "run", true).has_run());
+    EXPECT_FALSE(fs::exists(place / "run" / name));
+  }
 }
 
 TEST(RunFolder, in_which_a_lock_was_about_to_be_made_is_used) {

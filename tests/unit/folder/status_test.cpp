@@ -4,6 +4,7 @@
 #include <mpipe/plan/plan.hpp>
 
 #include "folder/api/run_folder.hpp"
+#include "store/api/run_description.hpp"
 #include "support/expect_error.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -279,8 +280,13 @@ TEST(ReadStatus, without_a_status_tells_what_the_run_is) {
     const RunFolder run = RunFolder::create(folder.path(), false);
     EXPECT_EQ(read_status(folder.path()).state, RunState::pending);
     RunDescription description;
-    description.outputs = {{"cd", "float64", "alpha[j] -> cd[j]", {"j"}, {101}, "hdf5"}};
-    run.write_description(description);
+    OutputLayout& cd = description.outputs.emplace_back();
+    cd.type = &element_type(Kind::float64);
+    cd.axes = {"j"};
+    cd.external = {true};
+    cd.shape = {101};
+    cd.name = "cd";
+    write_description(run.path(), description);
     EXPECT_EQ(read_status(folder.path()).state, RunState::pending);
   }
   for (const std::string text : {"", "{", R"({"format": "mpipe-status", "version": 1})"}) {

@@ -57,7 +57,9 @@ Json map_schema() {
     if (!row.in_documents()) continue;
     Json schema = {{"description", row.help}};
     const Json value = value_schema(row);
-    if (row.per_output)
+    if (row.type == OptionType::list)
+      schema["anyOf"] = Json::array({value, {{"type", "array"}, {"items", value}}});
+    else if (row.per_output)
       schema["anyOf"] = Json::array({value, {{"type", "object"}, {"additionalProperties", value}}});
     else
       schema.update(value);

@@ -7,7 +7,6 @@
 #include "store/h5/data_map.hpp"
 #include "store/h5/dimension_names.hpp"
 #include "store/h5/text_values.hpp"
-#include "store/manifest.hpp"
 #include "store/output/chunking.hpp"
 #include "unit/store/store_fixture.hpp"
 
@@ -231,31 +230,6 @@ TEST(TextValues, OnlyUtf8WithoutZeroBytesIsText) {
        {std::string("a\0b", 3), std::string("\xff"), std::string("\xc3"), std::string("\xe2\x82"),
         std::string("\xc0\x80"), std::string("\xed\xa0\x80"), std::string("\xf4\x90\x80\x80")})
     EXPECT_FALSE(is(bad));
-}
-
-TEST(Manifest, ComesBackAndRefusesWhatMakesNoSense) {
-  const RunLayout layout = every_kind();
-  const std::string text = layout_to_text(layout);
-  const RunLayout found = layout_from_text(text, "a file");
-  check_same_layout(layout, found);
-  EXPECT_TRUE(layout_from_text(layout_to_text(found), "a file").inputs.empty());  // they have no values
-  EXPECT_EQ(found.outputs[5].external, layout.outputs[5].external);
-  EXPECT_EQ(found.outputs[10].shape, layout.outputs[10].shape);
-  EXPECT_EQ(*found.outputs[9].type, *layout.outputs[9].type);
-  ASSERT_EQ(found.inputs.size(), 3u);
-  EXPECT_EQ(found.inputs[0].units, "m/s");
-  const auto refused = [&](std::string_view from, std::string_view to) {
-    std::string changed = text;
-    changed.replace(changed.find(from), from.size(), to);
-    EXPECT_THROW(layout_from_text(changed, "a file"), Error) << to;
-  };
-  refused("mpipe run store", "something");
-  refused("\"version\": 1", "\"version\": 2");
-  refused("\"float64\"", "\"float63\"");
-  refused("\"outputs\"", "\"output\"");
-  refused("\"plain\"", "\"../plain\"");
-  refused("{", "[");
-  EXPECT_THROW(layout_from_text("", "a file"), Error);
 }
 
 }  // namespace

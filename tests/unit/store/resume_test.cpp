@@ -95,7 +95,7 @@ TEST(Resume, SeveralCrashesOnOtherNumbersOfRanks) {
     TestRun alone(layout, Communicator());
     alone.resume(folder.path());
     for (std::size_t k = 0; k < layout.outputs.size(); ++k) {
-      if (!alone.store().shape_known(k)) {
+      if (!alone.store().outputs()[k].shape_known()) {
         EXPECT_TRUE(alone.store().stored()[k].empty()) << layout.outputs[k].name;
         alone.set_shape(k, {7, 4});
         alone.compute(k, {0, 1});
@@ -251,7 +251,7 @@ TEST(Resume, ATornFrameIsNotBelieved) {
 }
 
 TEST(Resume, FilesThatWereRemovedAreMadeAgain) {
-  for (const char* name : {"results.h5", "store.json", "results.extents", "journal"}) {
+  for (const char* name : {"results.h5", "run.json", "results.extents", "journal"}) {
     const SharedFolder folder(comm());
     TestRun run(one(plain_output("x", f64(), {"i"}, {50})));
     run.create(folder.path());
@@ -281,20 +281,116 @@ TEST(Resume, AnotherRunIsRefused) {
   run.create(folder.path());
   run.drop();
   comm().barrier();
-  std::vector<RunLayout> others(5, layout);
-  others[0].run_id = "another";
-  others[1].outputs[0].type = &element_type(Kind::int32);
-  others[2].outputs[0].shape = {{51}};
-  others[3].outputs[0].name = "y";
-  others[4].outputs.push_back(plain_output("y", f64(), {"i"}, {50}));
+  std::vector<RunLayout> others(3, layout);
+  others[0].outputs[0].type = &element_type(Kind::int32);
+  others[1].outputs[0].shape = {{51}};
+  others[2].outputs[0].axes = {"j"};
   for (const RunLayout& other : others) {
     TestRun again(other);
     expect_error(Category::resume_mismatch, [&] { again.resume(folder.path()); });
   }
-  if (comm().is_root()) fs::remove(folder.path() / "store.json");
+  // Files of another run in this folder.
+  const SharedFolder elsewhere(comm());
+  RunLayout other = layout;
+  other.run_id = "another";
+  TestRun another(other);
+  another.create(elsewhere.path());
+  another.drop();
   comm().barrier();
-  TestRun again(others[0]);
+  if (comm().is_root()) fs::rename(elsewhere.path() / "results.h5", folder.path() / "results.h5");
+  comm().barrier();
+  TestRun again(layout);
   expect_error(Category::resume_mismatch, [&] { again.resume(folder.path()); });
+}
+
+/// Two functions, of which the second needs the first.
+RunDescription chain() {
+  RunDescription run;
+  run.run_id = "chain";
+  run.outputs = {plain_output("x", f64(), {"i"}, {40}),
+                 plain_output("y", f64(), {"i"}, {40}),
+                 plain_output("text", element_type(Kind::string), {"i"}, {40}),
+                 output("late", f64(), {"i", "k"}, {true, false}, {{40}, {}}),
+                 plain_output("kept", f64(), {"i"}, {40}),
+                 plain_output("file", f64(), {"i"}, {40})};
+  run.outputs[5].storage = StorageKind::file;
+  run.functions = {{"x", {"x"}, {"a"}, {{"expr", "a"}}, {}},
+                   {"y", {"y"}, {"x"}, {{"expr", "x"}}, {{"libone.so", "11"}}},
+                   {"text", {"text", "late"}, {"y"}, {{"expr", "y"}}, {}},
+                   {"kept", {"kept"}, {"x"}, {{"expr", "-x"}}, {}},
+                   {"file", {"file"}, {"late"}, {{"expr", "sum(late)"}}, {}}};
+  return run;
+}
+
+void expect_redone(TestRun& again, bool finished) {
+  const RangeSet all{{0, 40}};
+  for (const std::size_t k : {std::size_t{0}, std::size_t{4}}) again.expect_stored(k, all);
+  for (const std::size_t k : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{5}})
+    EXPECT_TRUE(again.store().stored()[k].empty()) << k << (finished ? " of a run that ended" : "");
+}
+
+TEST(Resume, OutputsThatAreRedoneAreForgottenWithAllThatNeedsThem) {
+  for (const bool finished : {false, true}) {
+    const SharedFolder folder(comm());
+    TestRun run(RunLayout{});
+    run.layout() = chain();
+    run.create(folder.path());
+    run.set_shape(3, {40, 3});
+    for (std::size_t k = 0; k < 6; ++k) run.compute_all(k, {0, 40}, 4);
+    run.commit();
+    if (finished) run.store().resolve(3, {40, 3});
+    run.finish(finished);
+    run.drop();
+    comm().barrier();
+    // The code of y has changed since, and the shape of what is made from it.
+    TestRun again(RunLayout{});
+    again.layout() = chain();
+    again.layout().functions[1].code["libone.so"] = "22";
+    expect_error(Category::resume_mismatch, [&] { again.resume(folder.path()); });
+    again.resume(folder.path(), {"y"});
+    expect_redone(again, finished);
+    EXPECT_FALSE(again.store().outputs()[3].shape_known());
+    again.drop();
+    comm().barrier();
+    // What was forgotten stays so, and the run is one of the new code now.
+    again.resume(folder.path());
+    expect_redone(again, finished);
+    again.set_shape(3, {40, 5});
+    for (const std::size_t k : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{5}})
+      again.compute_all(k, {0, 40}, 4);
+    again.commit();
+    again.store().resolve(3, {40, 5});
+    again.finish();
+    expect_no_faults(folder.path());
+  }
+}
+
+TEST(Resume, ARunGrowsByOutputsAndKeepsThoseThatNobodyAsksFor) {
+  const SharedFolder folder(comm());
+  TestRun run(one(plain_output("x", f64(), {"i"}, {50})));
+  run.create(folder.path());
+  run.compute_all(0, {0, 30}, 5);
+  run.finish(false);
+  run.drop();
+  comm().barrier();
+  // Another output alone: what is there of the first one stays.
+  TestRun other(one(plain_output("y", f64(), {"i"}, {50})));
+  other.resume(folder.path());
+  ASSERT_EQ(other.store().outputs().size(), 2u);
+  EXPECT_EQ(other.store().outputs()[1].name, "y");
+  other.compute_all(1, {0, 50}, 5);
+  other.expect_stored(0, RangeSet{{0, 30}});
+  other.finish();
+  other.drop();
+  comm().barrier();
+  TestRun both(one(plain_output("x", f64(), {"i"}, {50})));
+  both.layout().outputs.push_back(plain_output("y", f64(), {"i"}, {50}));
+  both.resume(folder.path());
+  both.expect_stored(0, RangeSet{{0, 30}});
+  both.expect_stored(1, RangeSet{{0, 50}});
+  both.compute_all(0, {30, 50}, 5);
+  both.finish();
+  expect_no_faults(folder.path());
 }
 
 TEST(Resume, AFileThatIsNoHdf5IsAnError) {

@@ -262,7 +262,7 @@ TEST(RunStore, AShapeThatComesAfterElements) {
   const SharedFolder folder(test_communicator());
   TestRun run(one(output("x", f64(), {"i", "u"}, {true, false}, {{40}, {}})));
   run.create(folder.path());
-  EXPECT_FALSE(is_known(run.store().shape(0)));
+  EXPECT_FALSE(is_known(run.store().outputs()[0].shape));
   run.set_shape(0, {40, 6});
   run.compute_all(0, {0, 20}, 3);
   run.commit();

@@ -114,7 +114,7 @@ RunLayout every_kind() {
   layout.outputs[0].units = "m";
   for (const std::size_t k : {11, 12, 13, 21}) layout.outputs[k].storage = StorageKind::memory;
   for (OutputLayout& output : layout.outputs) {
-    if (!output.dims.empty()) output.mapspec = "i -> " + output.name;
+    if (!output.axes.empty()) output.mapspec = "i -> " + output.name;
   }
   const std::vector<double> speeds{0, 0.5, 1, 1.5, 2, 2.5, 3};
   layout.inputs = {{"speed", {"i"}, Value(speeds), "m/s", "speed of the thing"},

@@ -56,7 +56,7 @@ inline OutputLayout output(std::string name, const ElementType& type, std::vecto
   OutputLayout layout;
   layout.name = std::move(name);
   layout.type = &type;
-  layout.dims = std::move(dims);
+  layout.axes = std::move(dims);
   layout.external = std::move(external);
   layout.shape = std::move(shape);
   return layout;
@@ -92,9 +92,9 @@ inline PartialShape external_shape(const OutputLayout& output, bool external) {
 class TestRun {
  public:
   explicit TestRun(RunLayout layout, const Communicator& comm = test_communicator())
-      : layout_(std::move(layout)), comm_(comm) {}
+      : layout_{std::move(layout), {}, {}, 0, {}, {}, {}, {}}, comm_(comm) {}
 
-  RunLayout& layout() { return layout_; }
+  RunDescription& layout() { return layout_; }
   StoreOptions& options() { return options_; }
   RunStore& store() { return *store_; }
   PartialArray& array(std::size_t k) { return *arrays_[k]; }
@@ -102,8 +102,8 @@ class TestRun {
   void create(const std::filesystem::path& folder) {
     open(create_run_store(comm_, folder, layout_, options_));
   }
-  void resume(const std::filesystem::path& folder) {
-    open(resume_run_store(comm_, folder, layout_, options_));
+  void resume(const std::filesystem::path& folder, const std::vector<std::string>& redo = {}) {
+    open(resume_run_store(comm_, folder, layout_, options_, redo));
   }
   /// As a crash does, but for what the system does then.
   void drop() { store_.reset(); }
@@ -124,7 +124,7 @@ class TestRun {
   void resolve_late_shapes(const Shape& shape) {
     std::map<std::size_t, Shape> shapes;
     for (std::size_t k = 0; k < arrays_.size(); ++k)
-      if (!store_->shape_known(k)) shapes[k] = shape;
+      if (!store_->outputs()[k].shape_known()) shapes[k] = shape;
     store_->resolve(shapes);
   }
 
@@ -167,9 +167,9 @@ class TestRun {
   /// Forgets all values, loads what is stored and compares.
   void expect_stored(std::size_t k, const RangeSet& elements) {
     EXPECT_EQ(store_->stored()[k], elements) << layout_.outputs[k].name;
-    ASSERT_TRUE(store_->shape_known(k));
+    ASSERT_TRUE(store_->outputs()[k].shape_known());
     arrays_[k].reset();
-    set_shape(k, known_shape(store_->shape(k)));
+    set_shape(k, known_shape(store_->outputs()[k].shape));
     store_->load(k, store_->stored()[k], *arrays_[k]);
     EXPECT_EQ(arrays_[k]->have(), store_->stored()[k]);
     for (const IndexRange& range : elements.ranges()) expect_values(k, range);
@@ -196,13 +196,15 @@ class TestRun {
  private:
   void open(std::unique_ptr<RunStore> store) {
     store_ = std::move(store);
+    // A run that goes on has the outputs of earlier starts as well.
+    if (store_->outputs().size() != layout_.outputs.size()) layout_.outputs = store_->outputs();
     arrays_.clear();
-    arrays_.resize(layout_.outputs.size());
+    arrays_.resize(store_->outputs().size());
     for (std::size_t k = 0; k < arrays_.size(); ++k)
-      if (store_->shape_known(k)) set_shape(k, known_shape(store_->shape(k)));
+      if (store_->outputs()[k].shape_known()) set_shape(k, known_shape(store_->outputs()[k].shape));
   }
 
-  RunLayout layout_;
+  RunDescription layout_;
   Communicator comm_;
   StoreOptions options_;
   std::unique_ptr<RunStore> store_;

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// @file
+/// What a run is, as `run.json` keeps it: what its files hold, and what later starts are compared with.
+#pragma once
+
+#include <mpipe/store/run_reader.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mpipe {
+
+struct RunDescription : RunLayout {
+  /// A function of the pipeline, as far as it decides what is computed.
+  struct Function {
+    std::string name;  ///< its first output
+    std::vector<std::string> outputs;
+    std::vector<std::string> parameters;
+    /// Key -> text: `expr`, `mapspec`, `types`, `bound x`. Equal texts mean equal values.
+    std::map<std::string, std::string> meaning;
+    std::map<std::string, std::string> code;  ///< module (program or library) -> build id, of compiled code
+  };
+  /// A value that goes in: an input, or the default in its place.
+  struct Given {
+    std::string name;
+    std::string dtype;
+    Shape shape;
+    std::string text;    ///< of the first values, for messages
+    std::string digest;  ///< of type, shape and bytes, hexadecimal
+  };
+  std::vector<Function> functions;
+  std::vector<Given> given;
+  std::uint64_t seed = 0;
+  std::string document;  ///< text of the pipeline document, or empty
+  std::string command_line;
+  std::string created;                          ///< ISO 8601, UTC
+  std::map<std::string, std::string> versions;  ///< of mpipe
+};
+
+/// The text of run.json. Values of inputs and selections are not in it.
+std::string to_json(const RunDescription& run);
+/// The inverse. Everything is checked. Throws `Error` that names `path`: folder_refused for another version of
+/// the format, storage_failed where a checksum is wrong, or something is missing or makes no sense.
+RunDescription description_from_json(std::string_view text, const std::filesystem::path& path);
+/// `json` (an object) with a checksum of all that follows as its first member.
+std::string with_checksum(const std::string& json);
+
+/// Puts run.json and its copy into the folder, each at once.
+void write_description(const std::filesystem::path& run_folder, const RunDescription& run);
+/// Reads run.json of any run folder, or its copy where run.json is damaged or missing; `damage` then says so.
+/// Throws `Error`: folder_refused (there is no run, or one of another version), storage_failed (both are
+/// damaged).
+RunDescription read_description(const std::filesystem::path& run_folder, std::string* damage = nullptr);
+
+/// The names of run.json and of its copy.
+inline constexpr const char* kDescriptionName = "run.json";
+inline constexpr const char* kDescriptionCopyName = "run-copy.json";
+
+/// How a run goes on.
+struct RunGrowth {
+  /// All outputs that the run has by now: those of earlier starts keep their positions.
+  RunDescription run;
+  /// Positions of the outputs that are to be computed anew: what is stored of them counts no more.
+  std::vector<std::size_t> dropped;
+};
+
+/// The description of the run `stored` that goes on as `now`, which may lack outputs, and have more of them.
+/// Outputs in `redo`, and all that needs them, may differ. Throws `Error` (resume_mismatch) that names the
+/// function or input and the key where the two differ otherwise, with both values.
+RunGrowth grow(const RunDescription& stored, RunDescription now, const std::vector<std::string>& redo);
+
+}  // namespace mpipe

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What may differ between two starts of a run, and how it is told what must not.
+#include "store/api/run_description.hpp"
+#include "support/expect_error.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+
+namespace mpipe {
+namespace {
+
+using test::contains;
+using test::error_message;
+
+OutputLayout output(const std::string& name, PartialShape shape = {5}) {
+  OutputLayout layout;
+  layout.type = &element_type(Kind::float64);
+  layout.name = name;
+  layout.axes.assign(shape.size(), "i");
+  layout.external.assign(shape.size(), true);
+  layout.shape = std::move(shape);
+  return layout;
+}
+
+/// x -> y -> z, and w beside them.
+RunDescription three() {
+  RunDescription run;
+  run.run_id = "0123456789abcdef";
+  run.created = "2026-01-31T12:00:00Z";
+  run.outputs = {output("y"), output("z"), output("w")};
+  run.functions = {
+      {"y", {"y"}, {"x"}, {{"expr", "x + 1"}, {"mapspec", "x[i] -> y[i]"}}, {}},
+      {"z", {"z"}, {"y", "b"}, {{"types", "(float64, float64) -> (float64)"}}, {{"libz.so", "11"}}},
+      {"w", {"w"}, {"x"}, {{"bound c", "3"}}, {{"libz.so", "11"}}}};
+  run.given = {{"x", "float64", {5}, "[1, 2, 3, 4, 5]", "abcd"}, {"b", "int64", {}, "2", "ef01"}};
+  return run;
+}
+
+std::vector<std::string> names(const std::vector<OutputLayout>& outputs) {
+  std::vector<std::string> all;
+  for (const OutputLayout& output : outputs) all.push_back(output.name);
+  return all;
+}
+
+TEST(RunGrowth, NamesWhatDiffersAndBothValues) {
+  struct Case {
+    std::function<void(RunDescription&)> change;
+    std::vector<std::string> parts;
+  };
+  const std::vector<Case> cases{
+      {[](auto& run) { run.seed = 7; }, {"seed", "0", "7"}},
+      {[](auto& run) { run.functions[0].meaning["expr"] = "x + 2"; },
+       {"expr of function 'y'", "x + 1", "x + 2", "--redo y"}},
+      {[](auto& run) { run.functions[0].meaning["mapspec"] = "x[k] -> y[k]"; },
+       {"mapspec of function 'y'", "x[i] -> y[i]", "x[k] -> y[k]"}},
+      {[](auto& run) { run.functions[0].meaning.erase("mapspec"); }, {"mapspec of function 'y'", "nothing"}},
+      {[](auto& run) { run.functions[2].meaning["bound c"] = "4"; }, {"bound c of function 'w'", "3", "4"}},
+      {[](auto& run) { run.functions[1].code["libz.so"] = run.functions[2].code["libz.so"] = "22"; },
+       {"'z', 'w'", "libz.so (11)", "libz.so (22)", "--redo z --redo w"}},
+      {[](auto& run) { run.given[0].digest = "dcba"; }, {"value of input 'x'", "abcd", "dcba"}},
+      {[](auto& run) { run.given[1].digest = "77", run.given[1].text = "3"; },
+       {"value of input 'b' (taken by 'z') is 2 in the run folder, and now 3"}},
+      {[](auto& run) { run.given[0].shape = {6}; }, {"shape of input 'x'", "(5,)", "(6,)"}},
+      {[](auto& run) { run.given[1].dtype = "float64"; }, {"type of input 'b'", "int64", "float64"}},
+      {[](auto& run) { run.outputs[0].shape = {6}; }, {"shape of output 'y'", "(5,)", "(6,)"}},
+      {[](auto& run) { run.outputs[0].type = &element_type(Kind::int32); }, {"type of output 'y'", "int32"}},
+  };
+  for (const Case& each : cases) {
+    RunDescription now = three();
+    each.change(now);
+    const std::string message = error_message(Category::resume_mismatch, [&] { grow(three(), now, {}); });
+    for (const std::string& part : each.parts) EXPECT_TRUE(contains(message, part));
+  }
+}
+
+TEST(RunGrowth, WhatDoesNotChangeTheResultsMayDiffer) {
+  RunDescription now = three();
+  now.run_id = "fedcba9876543210";
+  now.created = "2026-02-01T12:00:00Z";
+  now.document += "# a comment\n";
+  now.outputs[0].storage = StorageKind::memory;
+  now.outputs[1].storage = StorageKind::file;
+  now.functions[1].code = {{"libmoved.so", "11"}};
+  std::reverse(now.functions.begin(), now.functions.end());
+  std::reverse(now.outputs.begin(), now.outputs.end());
+  const RunGrowth growth = grow(three(), now, {});
+  EXPECT_EQ(growth.run.run_id, three().run_id);
+  EXPECT_EQ(growth.run.created, three().created);
+  EXPECT_EQ(growth.run.document, now.document);
+  EXPECT_EQ(names(growth.run.outputs), names(three().outputs));
+  EXPECT_EQ(growth.run.outputs[0].storage, StorageKind::memory);
+  EXPECT_EQ(growth.run.outputs[1].storage, StorageKind::hdf5) << "values stay where they are";
+  EXPECT_TRUE(growth.dropped.empty());
+}
+
+TEST(RunGrowth, OutputsAreAddedAndKept) {
+  RunDescription first = three();
+  first.outputs.pop_back();
+  first.functions.pop_back();
+  RunDescription now = three();
+  now.outputs = {output("new"), now.outputs[2]};
+  now.functions = {{"new", {"new"}, {"z", "more"}, {{"expr", "z"}}, {}}, now.functions[2]};
+  now.given = {{"more", "float64", {}, "1", "00"}};
+  const RunDescription run = grow(first, now, {}).run;
+  EXPECT_EQ(names(run.outputs), (std::vector<std::string>{"y", "z", "new", "w"}));
+  EXPECT_EQ(run.outputs[0].selected, RangeSet{}) << "no room is needed for what is not computed";
+  EXPECT_FALSE(run.outputs[2].selected.has_value());
+  EXPECT_EQ(run.functions.size(), 4u);
+  EXPECT_EQ(run.given.size(), 3u);
+  // All of it can go on from there.
+  EXPECT_EQ(grow(run, three(), {}).run.outputs.size(), 4u);
+}
+
+TEST(RunGrowth, AnOutputIsNotGivenLater) {
+  RunDescription now = three();
+  now.given.push_back({"y", "float64", {5}, "[1, 2, 3, 4, 5]", "abcd"});
+  now.outputs.erase(now.outputs.begin());
+  now.functions.erase(now.functions.begin());
+  EXPECT_TRUE(contains(error_message(Category::resume_mismatch, [&] { grow(three(), now, {}); }), "'y'"));
+}
+
+TEST(RunGrowth, WhatIsRedoneMayDifferWithAllThatNeedsIt) {
+  RunDescription now = three();
+  now.functions[0].meaning["expr"] = "x + 2";
+  now.outputs[1].shape = {7};
+  const RunGrowth growth = grow(three(), now, {"y"});
+  EXPECT_EQ(growth.dropped, (std::vector<std::size_t>{0, 1}));
+  EXPECT_EQ(growth.run.outputs[1].shape, (PartialShape{7}));
+  EXPECT_EQ(growth.run.functions[0].meaning.at("expr"), "x + 2");
+  // The functions of now decide what needs what, also of those that this start does not compute.
+  RunDescription alone = now;
+  alone.outputs = {now.outputs[0]};
+  alone.functions = {now.functions[0]};
+  const RunGrowth of_one = grow(three(), alone, {"y"});
+  EXPECT_EQ(of_one.dropped, (std::vector<std::size_t>{0, 1}));
+  EXPECT_FALSE(of_one.run.outputs[1].rank_known) << "its shape may be another one, too";
+}
+
+TEST(RunGrowth, ShapesThatWereFoundAreKept) {
+  RunDescription first = three();
+  first.outputs[0] = output("y", {5, 3});
+  RunDescription now = three();
+  now.outputs[0] = output("y", {5, std::nullopt});
+  EXPECT_EQ(grow(first, now, {}).run.outputs[0].shape, (PartialShape{5, 3}));
+  now.outputs[0] = output("y", {});
+  now.outputs[0].rank_known = false;
+  EXPECT_EQ(grow(first, now, {}).run.outputs[0].shape, (PartialShape{5, 3}));
+}
+
+TEST(RunGrowth, OfManyFunctionsTakesTimeInProportion) {
+  RunDescription run;
+  for (int k = 0; k < 100'000; ++k) {
+    const std::string name = "y" + std::to_string(k);
+    run.outputs.push_back(output(name));
+    run.functions.push_back({name, {name}, {"y" + std::to_string(k - 1)}, {{"expr", "1"}}, {}});
+  }
+  EXPECT_EQ(grow(run, run, {"y0"}).dropped.size(), 100'000u);
+}
+
+}  // namespace
+}  // namespace mpipe
