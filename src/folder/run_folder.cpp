@@ -7,6 +7,7 @@
 #include "base/api/file.hpp"
 #include "folder/folder_contents.hpp"
 #include "folder/folder_lock.hpp"
+#include "store/api/run_description.hpp"
 
 #include <fmt/format.h>
 
