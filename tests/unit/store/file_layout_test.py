@@ -30,7 +30,7 @@ def plain(output, shape, value=lambda n: n / 3):
     return values.reshape(shape)
 
 
-def text(attribute):
+def text_of(attribute):
     """h5py gives texts of fixed length, which more programs read than others, as bytes."""
     return attribute.decode()
 
@@ -108,7 +108,7 @@ class FileLayout(unittest.TestCase):
             self.assertNotIn("file_plain", file)
             status = file["file_plain__status"]
             np.testing.assert_array_equal(status[...].ravel(), states(77))
-            self.assertEqual(text(status.attrs["mpipe_elements"]), "elements/file_plain")
+            self.assertEqual(text_of(status.attrs["mpipe_elements"]), "elements/file_plain")
         self.assertFalse(os.path.exists(os.path.join(self.folder.name, "elements", "file_plain", "0000", "76.npy")))
 
     def test_h5py_types(self):
@@ -118,7 +118,7 @@ class FileLayout(unittest.TestCase):
             np.testing.assert_array_equal(file["wave__re"][...], file["wave"][...].real)
             np.testing.assert_array_equal(file["wave__im"][...], file["wave"][...].imag)
             self.assertEqual(file["flag"].dtype, np.int8)
-            self.assertEqual(text(file["flag"].attrs["dtype"]), "bool")
+            self.assertEqual(text_of(file["flag"].attrs["dtype"]), "bool")
             np.testing.assert_array_equal(file["flag"][:4], [1, 0, 0, 1])
             text = file["text"].asstr()[...]
             self.assertEqual(text.shape, (7, 11))
@@ -132,7 +132,7 @@ class FileLayout(unittest.TestCase):
         with h5py.File(self.path) as file:
             counts = file["ragged__count"][...]
             np.testing.assert_array_equal(counts, [0, 3, 1, 4, 0, 0, 0])
-            self.assertEqual(text(file["ragged__count"].attrs["sample_dimension"]), "ragged_sample")
+            self.assertEqual(text_of(file["ragged__count"].attrs["sample_dimension"]), "ragged_sample")
             expected = np.concatenate([[number(9, k)] * ((k * 3) % 5) for k in range(4)])
             np.testing.assert_array_equal(file["ragged"][...], expected)
             np.testing.assert_array_equal(file["ragged__status"][...], states(7))
@@ -140,7 +140,7 @@ class FileLayout(unittest.TestCase):
     def test_ragged_of_other_types(self):
         with h5py.File(self.path) as file:
             np.testing.assert_array_equal(file["ragged_flags__count"][...], [0, 3, 1, 4, 0, 0, 0])
-            self.assertEqual(text(file["ragged_flags"].attrs["dtype"]), "bool")
+            self.assertEqual(text_of(file["ragged_flags"].attrs["dtype"]), "bool")
             np.testing.assert_array_equal(file["ragged_flags"][...], [0, 0, 0, 1, 0, 0, 0, 0])
             # Text, and one array that is empty: the others count.
             np.testing.assert_array_equal(file["ragged_text__count"][...], [0, 3, 1, 4, 0, 0, 0])
@@ -154,7 +154,7 @@ class FileLayout(unittest.TestCase):
             # All of one shape: a further axis. Of several ranks: as bytes.
             np.testing.assert_array_equal(file["pairs"][2], [number(15, 2), 1])
             self.assertEqual(file["pairs"].shape, (7, 2))
-            self.assertEqual(text(file["any_rank__bytes"].attrs["mpipe_type"]), "array<float32>")
+            self.assertEqual(text_of(file["any_rank__bytes"].attrs["mpipe_type"]), "array<float32>")
             self.assertEqual(file["any_rank__offset"].shape, (8,))
 
     def test_ranks_that_came_late(self):
@@ -178,11 +178,11 @@ class FileLayout(unittest.TestCase):
 
     def test_attributes(self):
         with h5py.File(self.path) as file:
-            self.assertEqual(text(file["plain"].attrs["units"]), "m")
-            self.assertEqual(text(file["plain"].attrs["mapspec"]), "i -> plain")
-            self.assertEqual(text(file["plain"].attrs["coordinates"]), "speed label")
-            self.assertEqual(text(file["speed"].attrs["units"]), "m/s")
-            self.assertEqual(text(file["speed"].attrs["long_name"]), "speed of the thing")
+            self.assertEqual(text_of(file["plain"].attrs["units"]), "m")
+            self.assertEqual(text_of(file["plain"].attrs["mapspec"]), "i -> plain")
+            self.assertEqual(text_of(file["plain"].attrs["coordinates"]), "speed label")
+            self.assertEqual(text_of(file["speed"].attrs["units"]), "m/s")
+            self.assertEqual(text_of(file["speed"].attrs["long_name"]), "speed of the thing")
             for name in file:
                 has_fill = "_FillValue" in file[name].attrs
                 is_result = name.split("__")[0] not in ("speed",) and not h5py.h5ds.is_scale(file[name].id)
