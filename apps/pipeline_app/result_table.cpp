@@ -6,8 +6,10 @@
 #include "table.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <complex>
 
 namespace mpipe::app {
 namespace {
@@ -37,18 +39,23 @@ std::vector<bool> mask_of(const OutputLayout& layout, const RangeSet& done) {
   return mask;
 }
 
-std::string csv_cell(const std::string& text) {
-  // Quotes as in RFC 4180: a cell without these characters needs none.
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+/// Texts are in quotes (RFC 4180), so that none is taken for a number or for a missing value, and complex numbers as
+/// Python writes them: `csv:` inputs of documents read all of it back.
+std::string csv_cell(const Value& value, Index k) {
+  const Kind kind = value.type().kind;
+  if (kind == Kind::complex64 || kind == Kind::complex128) {
+    const auto number = Value::copy_of(value.type(), {}, value.element(k)).as<std::complex<double>>();
+    return fmt::format("{}{:+}j", number.real(), number.imag());
+  }
+  const std::string text = cell_text(value, k);
+  if (value.type().is_numeric()) return text;
   std::string quoted = "\"";
   for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
   return quoted + "\"";
 }
 
 std::string csv_line(const std::vector<std::string>& cells) {
-  std::string line;
-  for (std::size_t k = 0; k < cells.size(); ++k) line += (k == 0 ? "" : ",") + csv_cell(cells[k]);
-  return line + "\n";
+  return fmt::format("{}\n", fmt::join(cells, ","));
 }
 
 }  // namespace
@@ -70,17 +77,25 @@ ResultTable::ResultTable(std::vector<ShownOutput> outputs, const std::vector<Inp
         coordinates_.push_back({axis, input.name, input.value});
 }
 
+bool ResultTable::shows_positions(std::size_t axis) const {
+  return std::none_of(coordinates_.begin(), coordinates_.end(),
+                      [&](const Coordinate& coordinate) { return coordinate.name == dims_[axis]; });
+}
+
 std::vector<std::string> ResultTable::header() const {
-  std::vector<std::string> names = dims_;
+  std::vector<std::string> names;
+  for (std::size_t axis = 0; axis < dims_.size(); ++axis)
+    if (shows_positions(axis)) names.push_back(dims_[axis]);
   for (const Coordinate& coordinate : coordinates_) names.push_back(coordinate.name);
   for (const ShownOutput& output : outputs_) names.push_back(output.name);
   return names;
 }
 
-std::vector<std::string> ResultTable::row(Index k, const std::string& missing) const {
+std::vector<std::string> ResultTable::row(Index k, const std::string& missing, CellText cell_text) const {
   std::vector<std::string> cells;
   const MultiIndex index = multi_index(k, shape_);
-  for (const Index position : index) cells.push_back(fmt::format("{}", position));
+  for (std::size_t axis = 0; axis < index.size(); ++axis)
+    if (shows_positions(axis)) cells.push_back(fmt::format("{}", index[axis]));
   for (const Coordinate& coordinate : coordinates_)
     cells.push_back(cell_text(coordinate.value, index[coordinate.axis]));
   for (const ShownOutput& output : outputs_) {
@@ -109,7 +124,7 @@ std::vector<ResultTable> tables_of(std::vector<ShownOutput> outputs, const std::
 std::string table_text(const ResultTable& table, Index most_rows) {
   Table text(table.header());
   const Index shown = std::min(table.row_count(), most_rows);
-  for (Index k = 0; k < shown; ++k) text.add(table.row(k, "-"));
+  for (Index k = 0; k < shown; ++k) text.add(table.row(k, "-", cell_text));
   std::string all = text.text();
   if (shown < table.row_count())
     all += fmt::format("({} more; --max-print N shows N)\n", count_text(table.row_count() - shown, "row"));
@@ -120,7 +135,7 @@ void write_csv(const ResultTable& table, const std::function<void(const std::str
   constexpr std::size_t kPiece = std::size_t{1} << 20;
   std::string text = csv_line(table.header());
   for (Index k = 0; k < table.row_count(); ++k) {
-    text += csv_line(table.row(k, ""));
+    text += csv_line(table.row(k, "", csv_cell));
     // The text leaves in pieces, since all of it may be larger than the memory.
     if (text.size() < kPiece) continue;
     write(text);

@@ -29,10 +29,13 @@ class ResultTable {
   ResultTable(std::vector<ShownOutput> outputs, const std::vector<InputLayout>& inputs);
 
   Index row_count() const { return rows_; }
-  /// Names of the columns: axes (and the input on each, when there is one), then outputs.
+  /// Names of the columns: axes (and the inputs on each; one of the name of the axis takes its place), then
+  /// outputs.
   std::vector<std::string> header() const;
+  /// How the k-th of some values is written.
+  using CellText = std::string (*)(const Value& values, Index k);
   /// The texts of a row; what is not done is `missing`.
-  std::vector<std::string> row(Index k, const std::string& missing) const;
+  std::vector<std::string> row(Index k, const std::string& missing, CellText cell_text) const;
 
  private:
   struct Coordinate {
@@ -40,6 +43,7 @@ class ResultTable {
     std::string name;
     Value value;
   };
+  bool shows_positions(std::size_t axis) const;
 
   std::vector<ShownOutput> outputs_;
   std::vector<std::string> dims_;

@@ -113,7 +113,11 @@ Hdf5Dataset::Hdf5Dataset(std::filesystem::path file, std::string name, bool raw,
 hid_t Hdf5Dataset::open_file() const {
   // HDF5 would describe a missing file or a directory in terms of its own drivers. This says what is wrong
   // and how to mend it, as for every other input; the stream is closed again before HDF5 opens the file.
-  { open_input_file(path_); }
+  std::array<char, 3> begin{};
+  open_input_file(path_).read(begin.data(), begin.size());
+  if (std::string_view(begin.data(), begin.size()) == "CDF")
+    refuse_file(path_,
+                "is in a classic format of netCDF, which is not HDF5. Convert it (nccopy -k nc4 OLD NEW).");
   const H5Handle access(check(H5Pcreate(H5P_FILE_ACCESS)), H5Pclose);
   // Readers never disturb a run that writes the file, nor are disturbed by it.
   check(H5Pset_file_locking(access, false, true));

@@ -74,10 +74,10 @@ bool CsvReader::next() {
   check_cells();
   if (cells_.size() != names_.size())
     refuse(fmt::format(
-        "the line has {} cells, but the first one names {} columns{}.", cells_.size(), names_.size(),
-        cells_.size() == names_.size() + 1
-            ? " (row names of R need one: write.table(.., col.names = NA); a comma at the end of a "
-              "line begins one more cell)"
+        "the line has {} cells, but the first one names {} columns.{}", cells_.size(), names_.size(),
+        cells_.size() > names_.size()
+            ? " Name each column (in R: write.table(.., col.names = NA)), and put cells with commas in "
+              "quotes; decimals stand behind a point, and no comma at the end of a line."
             : ""));
   return true;
 }

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <hdf5.h>
 
+#include <chrono>
 #include <complex>
 #include <cstring>
 #include <fstream>
@@ -121,6 +122,8 @@ TEST_F(Hdf5, FilesThatAreNone) {
   close();
   folder_.write("t.h5", "this is a text");
   EXPECT_TRUE(contains(refusal("x"), "cannot be opened as HDF5"));
+  folder_.write("t.h5", std::string("CDF\1\0\0\0\0", 8));
+  EXPECT_TRUE(contains(refusal("x"), "nccopy"));
   std::filesystem::remove(path_);
   EXPECT_TRUE(contains(refusal("x"), "is not there"));
 }
@@ -200,6 +203,17 @@ TEST_F(Hdf5, PackedArraysAreReadFromTheFileThatWasOpened) {
   EXPECT_TRUE(contains(
       error_message(Category::bad_input_file, [&] { DatasetSource(place, packed.type(), packed.shape()); }),
       "was changed"));
+}
+
+TEST_F(Hdf5, PackedArraysThatChangeAreNotMixed) {
+  write_packed(file_, "packed", 1000, 1000);
+  const Value packed = value("packed");
+  packed.fetch({0, 1});
+  std::filesystem::last_write_time(path_,
+                                   std::filesystem::file_time_type::clock::now() + std::chrono::hours(1));
+  const auto refused = [&](auto&& action) { return error_message(Category::bad_input_file, action); };
+  EXPECT_TRUE(contains(refused([&] { packed.data(); }), "was changed"));
+  EXPECT_TRUE(contains(refused([&] { packed.source()->check_same(); }), "was changed"));
 }
 
 /// Zeros on the disk, where a chunk was.

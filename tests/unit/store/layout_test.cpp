@@ -153,6 +153,13 @@ TEST(DimensionNames, NoTwoThingsHaveTheSameName) {
   EXPECT_EQ(names.all().size(), 7u);
 }
 
+TEST(DimensionNames, AnInputMayBeTheCoordinateOfItsAxis) {
+  DimensionNames names({"t", "t__status"});
+  EXPECT_EQ(names.add_coordinate("t", 3).name, "t");
+  EXPECT_EQ(names.dimension("t", 3).name, "t");
+  EXPECT_EQ(names.dimension("t", 4).name, "t_dim");
+}
+
 TEST(Writers, AFewPerNodeServeAll) {
   for (std::size_t size = 1; size < 20; ++size)
     for (std::size_t count = 1; count < 6; ++count) {
