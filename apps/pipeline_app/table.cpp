@@ -139,7 +139,9 @@ bool stderr_is_terminal() { return !terminal().empty(); }
 
 int stderr_width() {
   winsize size{};
-  const int file = ::open(terminal().c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+  const bool is_own = isatty(STDERR_FILENO) != 0;
+  const int file = is_own ? ::dup(STDERR_FILENO)
+                          : ::open(terminal().c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
   const bool known = file >= 0 && ioctl(file, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
   if (file >= 0) ::close(file);
   if (known) return size.ws_col;

@@ -145,6 +145,20 @@ inputs: {x: {arange: [2000]}}
                                   "inputs: {x: [1, 2]}\n")
         self.refused("map", "random.yaml", words=["random.yaml:3", "cache"])
 
+    def test_a_failure_within_a_block_has_the_same_numbers_everywhere(self):
+        self.write("block.yaml", """
+functions: [{output: y, plugin: libe2e_functions.so, function: throws_at, mapspec: "x[i] -> y[i]"}]
+inputs: {x: {arange: [0, 3000, 1]}, bad: 739}
+""")
+        for ranks, storage in ((0, "hdf5"), (3, "hdf5"), (2, "memory")):
+            run = f"block{ranks}"
+            told = self.app("map", "block.yaml", "--run-folder", run, "--chunksizes", "1000", "--storage", storage, "--json", ranks=ranks,
+                            expect=1).json["outputs"]["y"]
+            self.assertIn((told["done"], told["failed"]), ((739, 1), (1739, 1), (2739, 1)))
+            for other in (self.status_file(run), self.app("show", run, "--json").json):
+                self.assertEqual([other["outputs"]["y"][state] for state in ("done", "failed", "pending")],
+                                 [told[state] for state in ("done", "failed", "pending")])
+
 
 if __name__ == "__main__":
     unittest.main()
