@@ -139,7 +139,11 @@ Value file_value(const CommandOutput& output, const fs::path& file) {
   const std::string kind = file.extension().string();
   if (kind == ".npy") return read_npy(file);
   if (kind == ".json") return read_json(file);
-  if (kind == ".csv") return read_csv(file, {{output.name}, false});
+  if (kind == ".csv") {
+    CsvColumns column;
+    column.names = {output.name};
+    return read_csv(file, column);
+  }
   return {without_line_end(read_text(file))};
 }
 
