@@ -26,8 +26,7 @@ constexpr const char* kFooter =
     "4 storage error, or a broken promise found by verify; 5 a rank was lost; 75 not finished, resumable; "
     "128+n signal n.\n"
     "SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGXCPU and SIGXFSZ end a map with all finished blocks stored: go on "
-    "with --resume.
-    "
+    "with --resume.\n"
     "A second SIGINT ends it at once. SIGUSR1 lets what runs end, stores all and exits with 75.";
 
 void build(CLI::App& app, Program& program) {
