@@ -61,7 +61,7 @@ class CommandElement {
 
  private:
   std::vector<Value> run_once(int attempt) {
-    ElementFolder folder(folder_path());
+    ElementFolder folder(base_folder() / folder_name(), base_folder());
     ProgramCall program = prepare(folder.path(), attempt);
     const ProgramEnd end = run_program(program, SteadyClock{});
     try {
@@ -79,16 +79,19 @@ class CommandElement {
 
   // ---- before ----
 
+  bool has_run_folder() const { return call_.place != nullptr && !call_.place->run_folder.empty(); }
+
   /// In the run folder, so that all of a run is in one place; without one, where temporary files go.
-  fs::path folder_path() const {
+  fs::path base_folder() const {
+    if (has_run_folder()) return call_.place->run_folder;
+    const char* const temporary = std::getenv("TMPDIR");
+    return temporary != nullptr && *temporary != '\0' ? temporary : "/tmp";
+  }
+  fs::path folder_name() const {
+    const fs::path above = has_run_folder() ? "work" : fmt::format("mpipe-{}-{}", ::getuid(), ::getpid());
     std::string name = "element";
     for (const Index k : index_) name += fmt::format("-{}", k);
-    const CallPlace* const place = call_.place;
-    if (place != nullptr && !place->run_folder.empty())
-      return fs::path(place->run_folder) / "work" / spec_.outputs.front().name / name;
-    const char* const temporary = std::getenv("TMPDIR");
-    return fs::path(temporary != nullptr && *temporary != '\0' ? temporary : "/tmp") /
-           fmt::format("mpipe-{}-{}", ::getuid(), ::getpid()) / (spec_.outputs.front().name + "-" + name);
+    return above / spec_.outputs.front().name / name;
   }
 
   ProgramCall prepare(const fs::path& folder, int attempt) {
@@ -226,7 +229,7 @@ class CommandElement {
     if (!end.errors.empty())
       text =
           fmt::format(". The end of its standard error: {}", printable(end.errors.substr(cut), kErrorLines));
-    if (call_.place == nullptr || call_.place->run_folder.empty()) return text;
+    if (!has_run_folder()) return text;
     write_file_atomically(folder.path() / "stdout", end.output, false);
     write_file_atomically(folder.path() / "stderr", end.errors, false);
     std::string words;

@@ -4,7 +4,7 @@
 
 namespace mpipe::detail {
 
-ElementFolder::ElementFolder(fs::path path) : path_(std::move(path)) {
+ElementFolder::ElementFolder(fs::path path, fs::path base) : path_(std::move(path)), base_(std::move(base)) {
   std::error_code error;
   fs::remove_all(path_, error);
   if (!error) fs::create_directories(path_, error);
@@ -15,8 +15,9 @@ ElementFolder::~ElementFolder() {
   std::error_code ignored;
   if (kept_) return;
   fs::remove_all(path_, ignored);
-  // Those above it are shared with other elements, and go with the last one. A folder that is not empty stays.
-  fs::remove(path_.parent_path(), ignored);
+  // Those above it are shared with other elements. A folder that is not empty stays.
+  for (fs::path above = path_.parent_path(); above != base_ && fs::remove(above, ignored);)
+    above = above.parent_path();
 }
 
 }  // namespace mpipe::detail

@@ -13,9 +13,10 @@ namespace mpipe::detail {
 /// it are removed, not followed.
 class ElementFolder {
  public:
-  /// Makes `path` and what is missing above it. What an earlier attempt left there is removed first. Throws `Error`
+  /// Makes `path`, which is below `base`, and what is missing between the two, which goes with the last folder in it.
+  /// What an earlier attempt left there is removed first. Throws `Error`
   /// (storage_failed).
-  explicit ElementFolder(fs::path path);
+  ElementFolder(fs::path path, fs::path base);
   ~ElementFolder();
   ElementFolder(const ElementFolder&) = delete;
   ElementFolder& operator=(const ElementFolder&) = delete;
@@ -26,6 +27,7 @@ class ElementFolder {
 
  private:
   fs::path path_;
+  fs::path base_;
   bool kept_ = false;
 };
 
