@@ -40,9 +40,10 @@ std::string build_id(const std::byte* notes, std::size_t size) {
   return {};
 }
 
-std::string hash_of_code(const CodeModule& module) {
+/// Code and constants: what is loaded as it is in the file.
+std::string hash_of(const std::vector<CodeModule::Segment>& segments) {
   std::uint64_t hash = 0;
-  for (const CodeModule::Segment& segment : module.code) {
+  for (const CodeModule::Segment& segment : segments) {
     const auto* begin = reinterpret_cast<const std::byte*>(segment.begin);
     hash = hash * 31 + fnv1a(std::span(begin, segment.end - segment.begin));
   }
@@ -54,17 +55,20 @@ CodeModule read_module(const dl_phdr_info& info) {
   CodeModule module;
   module.name = info.dlpi_name != nullptr ? info.dlpi_name : "";
   module.base = info.dlpi_addr;
+  std::vector<CodeModule::Segment> constant;
   bool readable = true;
   for (const ElfW(Phdr) & header : std::span(info.dlpi_phdr, info.dlpi_phnum)) {
     const std::uintptr_t begin = info.dlpi_addr + header.p_vaddr;
+    const CodeModule::Segment segment{begin, begin + header.p_memsz};
     if (header.p_type == PT_LOAD && (header.p_flags & PF_X) != 0) {
-      module.code.push_back({begin, begin + header.p_memsz});
+      module.code.push_back(segment);
       readable = readable && (header.p_flags & PF_R) != 0;
     }
+    if (header.p_type == PT_LOAD && (header.p_flags & (PF_R | PF_W)) == PF_R) constant.push_back(segment);
     if (header.p_type == PT_NOTE && module.identity.empty())
       module.identity = build_id(reinterpret_cast<const std::byte*>(begin), header.p_memsz);
   }
-  if (module.identity.empty() && readable) module.identity = hash_of_code(module);
+  if (module.identity.empty() && readable) module.identity = hash_of(constant);
   return module;
 }
 

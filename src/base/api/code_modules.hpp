@@ -18,7 +18,7 @@ struct CodeModule {
     std::uintptr_t end = 0;
   };
   std::string name;      ///< its file; empty for the program
-  std::string identity;  ///< the linker's build id, or a hash of the code
+  std::string identity;  ///< the linker's build id, or a hash of code and constants
   std::uintptr_t base = 0;
   std::vector<Segment> code;  ///< what can be executed
 
