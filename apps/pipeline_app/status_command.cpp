@@ -50,7 +50,12 @@ std::string status_text(const RunStatus& status) {
     text += fmt::format("  {}; rank 0 is {}\n", count_text(status.ranks, "rank"), describe(status.owner));
   if (!status.heartbeat.empty())
     text += fmt::format("  last sign of life {} ago\n", duration_text(status.heartbeat_age_seconds));
-  if (status.state == RunState::stale) text += "  its process is gone; go on with it by map --resume\n";
+  if (status.state == RunState::stale)
+    text += liveness(status.owner) == Liveness::unknown
+                ? "  it shows no sign of life, and cannot be asked from here; when you know that it is gone, "
+                  "go on with "
+                  "it by map --resume --take-over\n"
+                : "  its process is gone; go on with it by map --resume\n";
   return text + outputs_table(status);
 }
 

@@ -249,6 +249,10 @@ class Owner(AppTest):
             self.refused("map", "grid.yaml", "--run-folder", "run", "--resume", *option, code=3, words=["elsewhere", "s ago"])
         self.change_lock(3 * 3600)
         self.refused("map", "grid.yaml", "--run-folder", "run", "--resume", ranks=2, code=3, words=["180 min ago", "--take-over"])
+        status = self.status_file("run") | {"state": "running", "host": "elsewhere", "boot_id": "b", "pid_namespace": 1, "pid": 1,
+                                            "process_start_time": 1, "exit_code": None}
+        self.write("run/status.json", json.dumps(status))
+        self.assertIn("--take-over", self.app("status", "run").out)
         self.app("map", "grid.yaml", "--run-folder", "run", "--resume", "--take-over", ranks=2)
         self.assertNotIn("lock", self.tree(self.folder / "run"))
 
