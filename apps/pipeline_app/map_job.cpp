@@ -107,7 +107,7 @@ void MapJob::read() {
     logging_.emplace(world_.rank(), values_.text("log_level"));
     if (world_.is_root()) document_ = Document::load(flags_.document);
   });
-  const std::string text = world_.broadcast_text(world_.is_root() ? document_->text().get() : std::string());
+  const std::string text = world_.broadcast_text(world_.is_root() ? document_->text() : std::string());
   together(world_, [&] {
     if (!world_.is_root()) document_ = Document::parse(text, flags_.document);
     // Flags and variables go over the document, whichever of them was read first.
@@ -115,6 +115,7 @@ void MapJob::read() {
     values.take_over(values_);
     values_ = std::move(values);
     style_ = progress_style(values_.text("progress"));
+    text_ = text;
     read_runs();
   });
 }
@@ -138,6 +139,7 @@ void MapJob::add_run(const std::string& name, const Document& document) {
   if (world_.is_root()) {
     // The others learn what they need when the map begins.
     run.choice = choose_map(values_, document, run.pipeline, command_line_, world_.size());
+    run.choice.options.document = text_;
     if (!name.empty() && !run.folder().empty())
       run.choice.options.run_folder = (run.folder() / name).string();
   }
@@ -155,7 +157,7 @@ void MapJob::prepare_isolation(const Pipeline& pipeline) {
   // memory for the length of a run.
   if (!world_.zygote()) return;
   if (values_.has("dry_run") || !(isolates || mentions_processes())) return world_.zygote()->end();
-  const std::string told = flags_.document + '\0' + document_->text().get();
+  const std::string told = flags_.document + '\0' + document_->text();
   make_in_zygote(*world_.zygote(), pipeline, pipeline_of_document, std::as_bytes(std::span(told)));
 }
 

@@ -82,6 +82,7 @@ class MapJob {
   std::string command_line_;
   OptionValues values_;  ///< what the document, variables and flags say; on every rank
   std::optional<Document> document_;
+  SharedText text_;                 ///< of the document, for all runs
   std::optional<Logging> logging_;  ///< on every rank
   ProgressStyle style_ = ProgressStyle::none;
   std::vector<Run> runs_;

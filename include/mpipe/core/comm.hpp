@@ -3,7 +3,7 @@
 /// `Comm`: the ranks that work on one call of a function, as a value without a word of MPI.
 #pragma once
 
-#include <mpipe/core/language.hpp>
+#include <mpipe/core/version.hpp>
 
 #include <concepts>
 #include <memory>

@@ -3,7 +3,7 @@
 /// The two roots of everything that is thrown: `Error` (the user's input, data or machine) and `Bug` (ours).
 #pragma once
 
-#include <mpipe/core/language.hpp>
+#include <mpipe/core/version.hpp>
 
 #include <cstdint>
 #include <optional>

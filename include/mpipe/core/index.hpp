@@ -3,7 +3,7 @@
 /// Strong ids, linear indices, ranges of them and sets of ranges.
 #pragma once
 
-#include <mpipe/core/language.hpp>
+#include <mpipe/core/version.hpp>
 
 #include <compare>
 #include <cstddef>
