@@ -68,7 +68,6 @@ MapChoice choose_map(const OptionValues& values, const Document& document, const
     options.storage.try_emplace("", options.run_folder.empty() ? "memory" : "hdf5");
   if (!options.executor.empty()) options.executor.try_emplace("", ranks > 1 ? "mpi" : "sequential");
   choice.inputs = document.inputs_for_map(pipeline, options.outputs);
-  options.document = document.text();
   options.command_line = command_line;
   if (!options.deadline) options.deadline = end_of_job();
   // This needs a plan, and so the inputs and all other options.

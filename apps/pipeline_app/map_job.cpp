@@ -113,7 +113,7 @@ void MapJob::read() {
     const std::filesystem::path file = flags_.document;
     document_path_ = resolve_path(file.has_parent_path() ? file.parent_path() : ".") / file.filename();
   });
-  const std::string text = world_.broadcast_text(world_.is_root() ? document_->text().get() : std::string());
+  const std::string text = world_.broadcast_text(world_.is_root() ? document_->text() : std::string());
   document_path_ = world_.broadcast_text(document_path_);
   together(world_, [&] {
     if (!world_.is_root()) document_ = Document::parse(text, document_path_);
@@ -122,6 +122,7 @@ void MapJob::read() {
     values.take_over(values_);
     values_ = std::move(values);
     style_ = progress_style(values_.text("progress"));
+    text_ = text;
     read_runs();
   });
 }
@@ -145,6 +146,7 @@ void MapJob::add_run(const std::string& name, const Document& document) {
   if (world_.is_root()) {
     // The others learn what they need when the map begins.
     run.choice = choose_map(values_, document, run.pipeline, command_line_, world_.size());
+    run.choice.options.document = text_;
     if (!run.folder().empty()) {
       // From here on nobody asks for the working directory, which a function may change.
       run.shown_folder = (name.empty() ? run.folder() : run.folder() / name).string();
@@ -165,7 +167,7 @@ void MapJob::prepare_isolation(const Pipeline& pipeline) {
   // memory for the length of a run.
   if (!world_.zygote()) return;
   if (values_.has("dry_run") || !(isolates || mentions_processes())) return world_.zygote()->end();
-  const std::string told = document_path_ + '\0' + document_->text().get();
+  const std::string told = document_path_ + '\0' + document_->text();
   make_in_zygote(*world_.zygote(), pipeline, pipeline_of_document, std::as_bytes(std::span(told)));
 }
 

@@ -86,6 +86,7 @@ class MapJob {
   OptionValues values_;        ///< what the document, variables and flags say; on every rank
   std::string document_path_;  ///< where rank 0 found it
   std::optional<Document> document_;
+  SharedText text_;                 ///< of the document, for all runs
   std::optional<Logging> logging_;  ///< on every rank
   ProgressStyle style_ = ProgressStyle::none;
   std::vector<Run> runs_;

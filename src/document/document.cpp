@@ -33,7 +33,7 @@ struct Document::State {
   };
 
   fs::path file;
-  SharedText text;
+  std::shared_ptr<const std::string> text;  ///< shared by copies, which are as many as there are runs
   std::string name;
   OptionValues map;
   std::vector<Function> functions;
@@ -45,7 +45,7 @@ struct Document::State {
   Place functions_place;
   std::map<std::string, Input> inputs;
   std::set<std::string> files;  ///< that places may name
-  /// Shared by copies, which are as many as there are runs.
+  /// Shared by copies, too.
   struct Runs {
     std::vector<Yaml> specs;
     std::vector<std::string> names;
@@ -89,7 +89,7 @@ bool is_folder_name(const std::string& name) {
 std::unique_ptr<Document::State> Document::State::of(SourceText source, const fs::path& file) {
   auto state = std::make_unique<State>();
   state->file = file;
-  state->text = source.text();
+  state->text = std::make_shared<const std::string>(source.text());
   state->files.insert(source.name());
   state->read(YamlTree::parse(std::move(source)));
   return state;
@@ -256,7 +256,7 @@ Document& Document::operator=(Document&&) noexcept = default;
 Document::~Document() = default;
 
 const fs::path& Document::file() const { return state_->file; }
-const SharedText& Document::text() const { return state_->text; }
+const std::string& Document::text() const { return *state_->text; }
 const std::string& Document::name() const { return state_->name; }
 const OptionValues& Document::map() const { return state_->map; }
 const std::vector<Function>& Document::functions() const { return state_->functions; }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// The version of this library, and that of the language it needs: compilers that are set to an older one are refused
-/// before they come to what they cannot read.
+/// The version of this library, and of the language that its headers need: most others come here first, so
+/// that a compiler that is set to an older one says so.
 #pragma once
 
 #if __cplusplus < 202002L
-#error \
-    "mpipe: these headers need C++20 (they use concepts and defaulted comparisons). Compile with -std=c++20."
+#error "mpipe: these headers need C++20 (concepts, defaulted comparisons). Compile with -std=c++20."
 #endif
 
 #include <string_view>

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <mpipe/core/error.hpp>
-#include <mpipe/core/shared_text.hpp>
 #include <mpipe/pipeline/pipeline.hpp>
 
 #include <filesystem>
@@ -48,7 +47,7 @@ class Document {
 
   const std::filesystem::path& file() const;
   /// The text itself, for the record of a run.
-  const SharedText& text() const;
+  const std::string& text() const;
   /// `name:`, else the file's name without its extension.
   const std::string& name() const;
   /// The options of the `map:` section, with their places.

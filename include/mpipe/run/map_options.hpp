@@ -5,7 +5,6 @@
 
 #include <mpipe/core/clock.hpp>
 #include <mpipe/core/index.hpp>
-#include <mpipe/core/shared_text.hpp>
 #include <mpipe/exec/observer.hpp>
 #include <mpipe/exec/pool.hpp>
 #include <mpipe/options/choices.hpp>
@@ -57,6 +56,24 @@ struct UserExecutor {
   /// The handler is called by other threads than the one that polls the pool: only for functions that are
   /// thread-safe.
   bool threads = true;
+};
+
+/// A text that does not change and that copies share. To be used as a `std::string`.
+class SharedText {
+ public:
+  SharedText() = default;
+  SharedText(std::string text)  // NOLINT(google-explicit-constructor): is a text
+      : text_(std::make_shared<const std::string>(std::move(text))) {}
+  SharedText(const char* text) : SharedText(std::string(text)) {}  // NOLINT(google-explicit-constructor)
+
+  const std::string& get() const {
+    static const std::string kNone;
+    return text_ ? *text_ : kNone;
+  }
+  operator const std::string&() const { return get(); }  // NOLINT(google-explicit-constructor)
+
+ private:
+  std::shared_ptr<const std::string> text_;
 };
 
 /// Options of one `map`. Only those of rank 0 count.

@@ -33,7 +33,7 @@ map:
 TEST(Document, IsReadAsAWhole) {
   const Document document = parse(kWing);
   EXPECT_EQ(document.name(), "wing");
-  EXPECT_EQ(document.text().get(), kWing);
+  EXPECT_EQ(document.text(), kWing);
   EXPECT_EQ(document.file(), "doc.yaml");
   EXPECT_EQ(document.functions().size(), 2U);
   EXPECT_EQ(document.input_names(), (std::vector<std::string>{"alpha", "reynolds"}));
@@ -97,7 +97,7 @@ TEST(Document, IsReadFromAFile) {
   const Folder folder;
   const Document document = Document::load(folder.write("some.yaml", kWing));
   EXPECT_EQ(document.file(), folder.path() / "some.yaml");
-  EXPECT_EQ(document.text().get(), kWing);
+  EXPECT_EQ(document.text(), kWing);
 }
 
 TEST(Document, AByteOrderMarkAndWindowsLineEndsAreFine) {

@@ -338,7 +338,7 @@ TEST(Resume, OutputsThatAreRedoneAreForgottenWithAllThatNeedsThem) {
     run.set_shape(3, {40, 3});
     for (std::size_t k = 0; k < 6; ++k) run.compute_all(k, {0, 40}, 4);
     run.commit();
-    if (finished) run.store().resolve(3, {40, 3});
+    if (finished) run.store().resolve({{3, {40, 3}}});
     run.finish(finished);
     run.drop();
     comm().barrier();
@@ -359,7 +359,7 @@ TEST(Resume, OutputsThatAreRedoneAreForgottenWithAllThatNeedsThem) {
     for (const std::size_t k : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{5}})
       again.compute_all(k, {0, 40}, 4);
     again.commit();
-    again.store().resolve(3, {40, 5});
+    again.store().resolve({{3, {40, 5}}});
     again.finish();
     expect_no_faults(folder.path());
   }
