@@ -57,6 +57,12 @@ TEST(FindPlugin, WithASlashRelativeToTheBase) {
   EXPECT_EQ(find_plugin("./libx.so", "/some/where"), "/some/where/libx.so");
   EXPECT_EQ(find_plugin("../libx.so", "/some/where"), "/some/libx.so");
   EXPECT_EQ(find_plugin("/abs/libx.so", "/some/where"), "/abs/libx.so");
+  // `..` is the folder that the system takes it for, and not a matter of text.
+  const Folder folder;
+  const std::filesystem::path place = std::filesystem::canonical(folder.path());
+  std::filesystem::create_directories(place / "scratch/data");
+  std::filesystem::create_directory_symlink(place / "scratch/data", place / "data");
+  EXPECT_EQ(find_plugin("../libx.so", place / "data"), place / "scratch/libx.so");
 }
 
 TEST(FindPlugin, WithoutASlashInTheSearchedPlaces) {
