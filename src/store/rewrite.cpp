@@ -23,14 +23,14 @@ RunLayout with_room(const Rewriting& rewriting) {
   return layout;
 }
 
-void copy_output(const Rewriting& rewriting, std::size_t output, RunFiles& from, RunFiles& to,
+/// Copies values that are neighbours in element order.
+void copy_ranges(const Rewriting& rewriting, std::size_t output, RunFiles& from, RunFiles& to,
                  std::vector<Extent>& extents) {
-  const ElementStates& progress = rewriting.progress[output];
   const ElementOrder& order = to.location(output)->order;
   const std::size_t size = rewriting.layout.outputs[output].type->size;
   const Index longest = to.piece_values(output);
   std::vector<std::byte> buffer;
-  for (const IndexRange& elements : progress.done().ranges()) {
+  for (const IndexRange& elements : rewriting.progress[output].done().ranges()) {
     const IndexRange values = order.values_of(elements);
     if (values.empty()) extents.push_back({ExtentKind::done, output, elements, 0});
     for (Index begin = values.begin; begin < values.end; begin += longest) {
@@ -40,8 +40,35 @@ void copy_output(const Rewriting& rewriting, std::size_t output, RunFiles& from,
       // Copies are read back (`true`) whatever the options say, as this file is about to replace the old one.
       to.write(output, part, buffer.data(), true, extents);
     }
-    to.write_status(output, elements, ElementStatus::done);
   }
+}
+
+/// Copies values that lie all over the file, those of many elements together.
+void copy_panels(const Rewriting& rewriting, std::size_t output, RunFiles& from, RunFiles& to,
+                 std::vector<Extent>& extents) {
+  const RangeSet done = to.location(output)->order.values_of(rewriting.progress[output].done());
+  if (done.empty()) return;
+  const std::size_t size = rewriting.layout.outputs[output].type->size;
+  const auto longest = static_cast<Index>(kPanelBytes / size);
+  std::vector<std::byte> buffer;
+  for (Index begin = done.ranges().front().begin; begin < done.ranges().back().end; begin += longest) {
+    const RangeSet here = done.intersection(IndexRange{begin, begin + longest});
+    if (here.empty()) continue;
+    const IndexRange panel{here.ranges().front().begin, here.ranges().back().end};
+    buffer.resize(static_cast<std::size_t>(panel.size()) * size);
+    from.read(output, panel, buffer.data());
+    to.write_between(output, panel, here, buffer.data(), true, extents);
+  }
+}
+
+void copy_output(const Rewriting& rewriting, std::size_t output, RunFiles& from, RunFiles& to,
+                 std::vector<Extent>& extents) {
+  const DatasetLocation& location = *to.location(output);
+  const bool panels = !location.order.in_file_order() && location.values.contiguous();
+  (panels ? copy_panels : copy_ranges)(rewriting, output, from, to, extents);
+  const ElementStates& progress = rewriting.progress[output];
+  for (const IndexRange& range : progress.done().ranges())
+    to.write_status(output, range, ElementStatus::done);
   for (const IndexRange& range : progress.failed().ranges())
     to.write_status(output, range, ElementStatus::failed);
   for (const IndexRange& range : progress.blocked().ranges())

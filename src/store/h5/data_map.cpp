@@ -13,8 +13,8 @@ namespace mpipe {
 namespace {
 
 constexpr std::size_t kScratchBytes = std::size_t{1} << 20;
-/// To pass over so many bytes costs about as much as another call.
-constexpr std::uint64_t kMostGap = 8192;
+/// To pass over so many bytes costs less than another call.
+constexpr std::uint64_t kMostGap = 2048;
 
 [[noreturn]] void throw_bad_map(const char* what) {
   throw Error(
