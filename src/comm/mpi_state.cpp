@@ -24,6 +24,58 @@ int thread_level() {
   return level;
 }
 
+[[noreturn]] void refuse(const char* problem) { throw Error(Category::bad_option, problem); }
+
+/// What cannot be duplicated, and what MPI would end the job for.
+void check_usable(MPI_Comm comm) {
+  int initialized = 0;
+  MPI_Initialized(&initialized);
+  if (!initialized || mpi_is_finalized()) {
+    refuse(
+        "A communicator was given while there is no MPI (it was not initialised, or has ended). Call "
+        "MPI_Init before, or leave both to mpipe::Environment.");
+  }
+  if (comm == MPI_COMM_NULL) {
+    refuse(
+        "MPI_COMM_NULL was given as a communicator (it has no ranks; MPI_Comm_split gives it to ranks "
+        "without "
+        "a color). Call this on the ranks that have one.");
+  }
+  int inter = 0;
+  check_mpi(MPI_Comm_test_inter(comm, &inter), "MPI_Comm_test_inter");
+  if (inter) {
+    refuse(
+        "An intercommunicator was given (its ranks are of two groups, which cannot work as one). Merge them "
+        "by MPI_Intercomm_merge, and give what that makes.");
+  }
+}
+
+/// Waits for all ranks of a caller's communicator, within the limit: MPI's own calls would wait for ever for
+/// one that does not come.
+void meet(MPI_Comm comm, const WaitOptions& options) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  check_mpi(MPI_Ibarrier(comm, &request), "MPI_Ibarrier");
+  WaitOptions patient = options;
+  patient.yields = true;
+  // Ranks come to their first call at very different times.
+  constexpr Duration least = std::chrono::seconds(10);
+  if (patient.limit > Duration::zero()) patient.limit = std::max(patient.limit, least);
+  Waiter waiter(patient);
+  for (int done = 0;;) {
+    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+    if (done) return;
+    waiter.idle();
+    if (!waiter.expired()) continue;
+    throw Error(
+        Category::rank_lost,
+        fmt::format(
+            "A communicator on {} was not taken over by all of its ranks within {:.1f} s (each of them "
+            "must make the mpipe::Environment, or call what takes it). See that all do; the limit is "
+            "MPIPE_WAIT_LIMIT.",
+            host_name(), seconds(waiter.waited())));
+  }
+}
+
 /// Below MPI_THREAD_SERIALIZED only one thread may call MPI.
 void check_thread() {
   int is_main = 1;
@@ -175,7 +227,9 @@ void MpiState::end_others(int exit_code) const {
 /// Messages travel on a copy, which keeps them apart from those of the program on `comm`. The caller keeps
 /// `comm`, and frees it.
 Communicator communicator_with(std::shared_ptr<Zygote> zygote, MPI_Comm comm, const WaitOptions& options) {
+  check_usable(comm);
   check_thread();
+  meet(comm, options);
   MPI_Comm copy = MPI_COMM_NULL;
   check_mpi(MPI_Comm_dup(comm, &copy), "MPI_Comm_dup");
   return Communicator(std::make_shared<const MpiState>(

@@ -375,6 +375,50 @@ Value linspace(double first, double last, Index count) {
   return points;
 }
 
+namespace {
+
+void refuse_endless(bool endless) {
+  if (!endless) return;
+  throw Error(Category::bad_option,
+              "The step of arange is 0 or no number (it would never end). Use another step.");
+}
+
+void refuse_length(double count) {
+  constexpr double most = 1e15;  // more than any memory
+  if (count < most) return;
+  throw Error(Category::too_large,
+              fmt::format("arange would have {:.3g} values (they do not fit into memory). Use a larger step.",
+                          count));
+}
+
+}  // namespace
+
+Value detail::integer_range(std::int64_t first, std::int64_t last, std::int64_t step) {
+  refuse_endless(step == 0);
+  // Unsigned arithmetic: the distance of two int64 always fits, and wraps right.
+  const auto start = static_cast<std::uint64_t>(first);
+  const auto stop = static_cast<std::uint64_t>(last);
+  const auto stride = static_cast<std::uint64_t>(step);
+  std::uint64_t count = 0;
+  if (step > 0 && first < last) count = (stop - start - 1) / stride + 1;
+  if (step < 0 && first > last) count = (start - stop - 1) / (0 - stride) + 1;
+  refuse_length(static_cast<double>(count));
+  Array<std::int64_t> points(Shape{static_cast<Index>(count)});
+  for (std::uint64_t k = 0; k < count; ++k)
+    points[static_cast<Index>(k)] = static_cast<std::int64_t>(start + k * stride);
+  return points;
+}
+
+Value detail::number_range(double start, double stop, double step) {
+  const double steps = std::ceil((stop - start) / step);
+  refuse_endless(step == 0 || std::isnan(steps));
+  refuse_length(steps);
+  Array<double> points(Shape{static_cast<Index>(std::max(0.0, steps))});
+  // Each point is computed from the start: steps that are added up would also add up their rounding errors.
+  for (Index k = 0; k < points.size(); ++k) points[k] = start + static_cast<double>(k) * step;
+  return points;
+}
+
 std::string describe_element(const ElementType& type, std::span<const std::byte> bytes) {
   constexpr std::size_t kMaxText = 200;
   if (type.kind == Kind::string) {

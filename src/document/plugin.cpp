@@ -40,12 +40,18 @@ Library open_library(const fs::path& path) {
   // of equal names.
   Library library(dlopen((path.has_parent_path() ? path : "." / path).c_str(), RTLD_NOW | RTLD_LOCAL));
   if (!library) {
-    const char* reason = dlerror();
-    refuse(
-        path,
-        fmt::format("does not load: {}. It must be a shared library built for this machine against the mpipe "
-                    "that loads it.",
-                    reason != nullptr ? reason : "no reason given"));
+    const char* const told = dlerror();
+    const std::string reason = told != nullptr ? told : "no reason given";
+    // What a plugin needs of mpipe is in the program, which must say so to the loader.
+    const bool lacks = reason.find("undefined symbol") != std::string::npos;
+    refuse(path,
+           fmt::format("does not load: {}. It must be a shared library built for this machine against the "
+                       "mpipe that loads it{}.",
+                       reason,
+                       lacks ? "; a program of your own that loads plugins must export its symbols "
+                               "(set_target_properties(program PROPERTIES ENABLE_EXPORTS ON), or "
+                               "-rdynamic)"
+                             : ""));
   }
   return library;
 }

@@ -6,6 +6,8 @@
 
 #include "futures/task_server.hpp"
 
+#include <cstdio>
+
 namespace mpipe::detail {
 
 namespace {
@@ -72,6 +74,16 @@ std::shared_ptr<TaskScope> TaskScope::on_ranks(const Communicator& group, std::v
   scope->transport_ = make_root_transport(group, run_of_tasks);
   scope->hub_ =
       std::make_unique<TaskHub>(*scope->transport_, scope->code_, std::move(places), group.wait_options());
+  // The workers serve, and would never come to their own MPI_Finalize, for which this rank waits in its own.
+  scope->at_finalize_ = std::make_unique<FinalizeHook>(group, [scope = scope.get()] {
+    if (scope->finished()) return;
+    std::fputs(
+        "mpipe: MPI_Finalize was called while an MPICommExecutor lives (its tasks that wait are cancelled, "
+        "and "
+        "its workers let go). Destroy it before.\n",
+        stderr);
+    scope->finish(true);
+  });
   return scope;
 }
 

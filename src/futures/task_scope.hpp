@@ -5,6 +5,7 @@
 
 #include <mpipe/comm/communicator.hpp>
 
+#include "comm/api/finalize_hook.hpp"
 #include "comm/api/loopback.hpp"
 #include "futures/task_hub.hpp"
 
@@ -38,6 +39,7 @@ class TaskScope {
   std::unique_ptr<RootTransport> transport_;  ///< of several ranks
   std::unique_ptr<LoopbackNetwork> network_;  ///< of one
   std::thread thread_;
+  std::unique_ptr<FinalizeHook> at_finalize_;
   std::unique_ptr<TaskHub> hub_;
   bool finished_ = false;
 };

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
 
 namespace mpipe {
 namespace {
@@ -145,6 +146,14 @@ WorkerGroups LocalWorkers::make_groups(RemotePool* others) {
 }
 
 std::unique_ptr<Pool> LocalWorkers::threads(std::size_t count) {
+  if (comm_.uses_mpi() && !comm_.threads_allowed()) {
+    std::fputs(
+        "mpipe: functions run on threads, but MPI was initialised for programs without any "
+        "(MPI_THREAD_SINGLE: "
+        "some MPIs are not safe then, even where threads do not call them). Ask MPI_Init_thread for "
+        "MPI_THREAD_FUNNELED, or choose another executor.\n",
+        stderr);
+  }
   return std::make_unique<ThreadPool>(std::vector<BlockHandler*>(count, runner_.get()), clock_, place_);
 }
 

@@ -252,4 +252,8 @@ Results Pipeline::map(const Communicator& comm, const Inputs& inputs, const MapO
   return mpipe::map(*this, comm, inputs, options);
 }
 
+Results Pipeline::map(const Communicator& comm, const Inputs& inputs) const {
+  return mpipe::map(*this, comm, inputs, MapOptions());
+}
+
 }  // namespace mpipe

@@ -47,7 +47,11 @@ void copy_ranges(const Rewriting& rewriting, std::size_t output, RunFiles& from,
 void copy_panels(const Rewriting& rewriting, std::size_t output, RunFiles& from, RunFiles& to,
                  std::vector<Extent>& extents) {
   const RangeSet done = to.location(output)->order.values_of(rewriting.progress[output].done());
-  if (done.empty()) return;
+  if (done.empty()) {  // an axis of no length: the elements are there all the same
+    for (const IndexRange& elements : rewriting.progress[output].done().ranges())
+      extents.push_back({ExtentKind::done, output, elements, 0});
+    return;
+  }
   const std::size_t size = rewriting.layout.outputs[output].type->size;
   const auto longest = static_cast<Index>(kPanelBytes / size);
   std::vector<std::byte> buffer;

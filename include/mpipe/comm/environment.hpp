@@ -15,7 +15,9 @@ struct EnvironmentOptions {
 
 /// Made once, at the beginning of `main`, on every rank (collective where there are several).
 ///
-/// - MPI is initialised already: it is joined, and left as it is.
+/// - MPI is initialised already: it is joined, and left as it is. All ranks of MPI_COMM_WORLD must make one:
+/// where only some do, these wait for the others (until MPIPE_WAIT_LIMIT, then `Error`, rank_lost). A part of
+/// the ranks goes without: `communicator_from` (native_comm.hpp) takes a communicator of that part.
 /// - A launcher started this process (mpirun, srun --mpi=pmix): MPI is initialised, and finalised by the
 /// destructor.
 /// - Neither: there is one rank and no MPI at all, as Open MPI's start without a launcher costs 0.4 s, and

@@ -21,9 +21,10 @@ class communicator;
 
 namespace mpipe {
 
-/// Collective over `comm`. A group with a duplicate of `comm`, which stays the caller's. MPI must be
-/// initialised; the duplicate returns errors instead of aborting. Throws `Error` (bad_option) where the
-/// calling thread may not call MPI.
+/// Collective over `comm`: where a rank does not call it, the others wait, until MPIPE_WAIT_LIMIT if that is
+/// set (`Error`, rank_lost). A group with a duplicate of `comm`, which stays the caller's; the duplicate returns
+/// errors instead of aborting. Throws `Error` (bad_option) for MPI_COMM_NULL and intercommunicators, before
+/// MPI_Init and after MPI_Finalize, and where the calling thread may not call MPI.
 Communicator communicator_from(MPI_Comm comm, WaitOptions options = wait_options_from_environment());
 Communicator communicator_from(const boost::mpi::communicator& comm,
                                WaitOptions options = wait_options_from_environment());

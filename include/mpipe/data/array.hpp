@@ -61,7 +61,8 @@ class Array {
 
   /// A 1-D array without values.
   Array() : shape_{0} {}
-  /// Value-initialised.
+  /// Value-initialised. `Array<double>(Shape{3, 4})` has this shape; `Array<double>({3, 4})` and
+  /// `Array<double>{3, 4}` are the two values 3 and 4; `zeros({3, 4})` cannot be taken for them.
   explicit Array(Shape shape)
       : shape_(std::move(shape)),
         size_(element_count(shape_)),
@@ -73,6 +74,8 @@ class Array {
   }
   /// 1-D.
   Array(std::initializer_list<T> values) : Array({static_cast<Index>(values.size())}, values.begin()) {}
+
+  static Array zeros(Shape shape) { return Array(std::move(shape)); }
 
   Array(const Array& other) : Array(other.shape_, other.begin()) {}
   Array(Array&& other) noexcept

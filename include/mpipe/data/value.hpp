@@ -189,6 +189,30 @@ using Inputs = std::map<std::string, Value>;
 
 /// `count` points from `first` to `last`, both included (one point: `first`).
 Value linspace(double first, double last, Index count);
+namespace detail {
+Value integer_range(std::int64_t start, std::int64_t stop, std::int64_t step);
+Value number_range(double start, double stop, double step);
+}  // namespace detail
+
+/// As `{arange: [start, stop, step]}` of documents: from `start` in steps, without `stop`; integers where all are.
+/// Throws `Error` (bad_option) for a step of 0, and (too_large) for more values than there can be.
+template <class Start, class Stop, class Step = int>
+Value arange(Start start, Stop stop, Step step = 1) {
+  static_assert(std::is_arithmetic_v<Start> && std::is_arithmetic_v<Stop> && std::is_arithmetic_v<Step>,
+                "mpipe: arange takes numbers");
+  if constexpr (std::is_integral_v<Start> && std::is_integral_v<Stop> && std::is_integral_v<Step>) {
+    return detail::integer_range(static_cast<std::int64_t>(start), static_cast<std::int64_t>(stop),
+                                 static_cast<std::int64_t>(step));
+  } else {
+    return detail::number_range(static_cast<double>(start), static_cast<double>(stop),
+                                static_cast<double>(step));
+  }
+}
+/// From 0.
+template <class Stop>
+Value arange(Stop stop) {
+  return arange(Stop{0}, stop);
+}
 
 /// Readable text of a value for messages: `1.5`, `"abc"`, `array of float64, shape (3, 4)`.
 std::string describe(const Value& value);

@@ -40,7 +40,8 @@ class MPICommExecutor {
   /// `MPIPE_WAIT_LIMIT`, if set.
   explicit MPICommExecutor(const Communicator& comm, int root = 0);
   /// On the root: waits for all that was submitted, then lets the workers go; while an exception passes,
-  /// cancels what was not handed out. Ends all ranks when the workers cannot be told.
+  /// cancels what was not handed out. Ends all ranks when the workers cannot be told. An MPI_Finalize before
+  /// this does the same, cancels, and says so on the standard error stream.
   ~MPICommExecutor();
   MPICommExecutor(const MPICommExecutor&) = delete;
   MPICommExecutor& operator=(const MPICommExecutor&) = delete;

@@ -188,6 +188,8 @@ class Pipeline {
 
   /// Maps the pipeline over its inputs. Collective over `comm`; see `mpipe/run/map.hpp`.
   Results map(const Communicator& comm, const Inputs& inputs, const MapOptions& options) const;
+  /// With the options as they are by default.
+  Results map(const Communicator& comm, const Inputs& inputs) const;
   /// The same without waiting for it, or for later; see `mpipe/run/launch.hpp`.
   AsyncMap map_async(const Communicator& comm, const Inputs& inputs, const MapOptions& options,
                      const AsyncOptions& how) const;

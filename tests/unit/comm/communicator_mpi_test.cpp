@@ -243,6 +243,23 @@ TEST(MpiCommunicator, gives_up_at_the_limit) {
   world().barrier();
 }
 
+TEST(MpiCommunicator, is_made_of_what_has_ranks_that_can_work_as_one) {
+  const auto refused = [](MPI_Comm comm, const char* word) {
+    EXPECT_TRUE(
+        test::contains(test::error_message(Category::bad_option, [&] { communicator_from(comm); }), word));
+  };
+  refused(MPI_COMM_NULL, "MPI_COMM_NULL");
+  if (world().size() == 1) return;
+  // Rank 0 on one side, all others on the other one.
+  MPI_Comm side = MPI_COMM_NULL;
+  MPI_Comm both = MPI_COMM_NULL;
+  MPI_Comm_split(MPI_COMM_WORLD, world().is_root() ? 0 : 1, 0, &side);
+  MPI_Intercomm_create(side, 0, MPI_COMM_WORLD, world().is_root() ? 1 : 0, 7, &both);
+  refused(both, "MPI_Intercomm_merge");
+  MPI_Comm_free(&both);
+  MPI_Comm_free(&side);
+}
+
 TEST(MpiCommunicator, errors_of_mpi_are_told_with_its_text) {
   // Not a duplicate, which would tell all groups of the same origin that MPI is broken.
   const Communicator copy = communicator_from(MPI_COMM_WORLD);

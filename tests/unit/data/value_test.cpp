@@ -288,5 +288,20 @@ TEST(Describe, long_text_is_cut) {
   EXPECT_TRUE(contains(text, ".."));
 }
 
+TEST(Arange, isThatOfDocuments) {
+  EXPECT_EQ(arange(4).as<std::vector<std::int64_t>>(), (std::vector<std::int64_t>{0, 1, 2, 3}));
+  EXPECT_EQ(arange(7, 0, -3).as<std::vector<std::int64_t>>(), (std::vector<std::int64_t>{7, 4, 1}));
+  EXPECT_EQ(arange(0, 1, 0.25).as<std::vector<double>>(), (std::vector<double>{0, 0.25, 0.5, 0.75}));
+  EXPECT_EQ(arange(std::size_t{2}).as<std::vector<std::int64_t>>().size(), 2U);
+  EXPECT_TRUE(arange(3, 3).as<std::vector<std::int64_t>>().empty());
+  EXPECT_THROW(arange(0, 1, 0), Error);
+  EXPECT_THROW(arange(0.0, 1.0, 1e-300), Error);
+}
+
+TEST(ArrayOf, zerosHasAShapeAndBracesAreValues) {
+  EXPECT_EQ(Array<double>::zeros({3, 4}).shape(), (Shape{3, 4}));
+  EXPECT_EQ(Array<double>({3, 4}).shape(), (Shape{2}));
+}
+
 }  // namespace
 }  // namespace mpipe

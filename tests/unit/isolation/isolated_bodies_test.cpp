@@ -3,6 +3,7 @@
 #include "isolation/api/isolated_bodies.hpp"
 
 #include "isolation/api/zygote.hpp"
+#include "schedule/api/block_policy.hpp"
 #include "unit/exec/local_run.hpp"
 
 #include <dirent.h>
@@ -438,6 +439,27 @@ TEST(IsolatedProcesses, FindFunctionsOfAPipelineThatTheZygoteMadeItself) {
   IsolatedRun run(pipeline.functions()[0].function, zygote);
   EXPECT_FALSE(run.forked_late());
   expect_only_third_failed(run, run.compute(), "killed by signal 6 (SIGABRT)");
+}
+
+TEST(IsolatedProcesses, AreFewForManyShortElements) {
+  constexpr Index count = 100'000;
+  Function times_ten = function("y", [](double x) { return 10 * x; });
+  times_ten.parameters("x").mapspec("x[i] -> y[i]");
+  IsolatedBodies bodies(early());
+  BlockRunnerOptions options;
+  options.bodies = {{bodies.isolate(times_ten, ChildLife::one_call), true}};
+  LocalRun run({times_ten}, {{"x", std::vector<double>(count, 2)}}, nullptr, std::move(options));
+  run.runner.prepare_wave(0, {});
+  BlockPolicy policy;
+  int blocks = 0;
+  for (Index done = 0; done < count; ++blocks) {
+    const Index size = policy.size(count - done, 2);
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_FALSE(run.compute("y", done, done + size).failure);
+    policy.on_measured(size, std::chrono::steady_clock::now() - start);
+    done += size;
+  }
+  EXPECT_LT(blocks, 1000);  // with the cost of a process taken for that of an element: 100000
 }
 
 // ---- what functions leave behind, and what the job lacks
