@@ -246,7 +246,7 @@ std::size_t PlanBuilder::constant_for(const FunctionNode& node, const ParameterN
   const Value& value = bound ? node.function.bound_values().at(parameter.name) : root_value(parameter.name);
   const bool opened = value.type().kind == Kind::array;  // elements that are arrays are taken as they are
   const bool convert = wanted.element != nullptr && !opened && value.type() != *wanted.element;
-  if (wanted.element == nullptr && !opened && !value.type().is_real())
+  if (wanted.element == nullptr && !wanted.any_element && !opened && !value.type().is_real())
     throw Error(Category::type_mismatch,
                 fmt::format("parameter '{}' of function '{}' is {} but gets {}.", parameter.name, node.name(),
                             wanted.to_string(), describe(value)),

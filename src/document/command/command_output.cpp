@@ -48,13 +48,13 @@ Value number_of(const CommandOutput& output, const std::string& text) {
   const char* const end = digits.data() + digits.size();
   if (const auto [last, error] = std::from_chars(digits.data(), end, whole);
       error == std::errc{} && last == end)
-    return {whole};
+    return Value(whole);
   for (char& c : digits)
     if (c == 'd' || c == 'D') c = 'e';
   double number = 0;
   if (const auto [last, error] = std::from_chars(digits.data(), end, number);
       error == std::errc{} && last == end && !digits.empty())
-    return {number};
+    return Value(number);
   throw BadOutput(
       fmt::format("expected one number for '{}' on standard output, but {}", output.name, first_line(text)));
 }
@@ -144,7 +144,7 @@ Value file_value(const CommandOutput& output, const fs::path& file) {
     column.names = {output.name};
     return read_csv(file, column);
   }
-  return {without_line_end(read_text(file))};
+  return Value(without_line_end(read_text(file)));
 }
 
 std::vector<Value> file_outputs(const CommandSpec& spec, const std::vector<fs::path>& files) {
