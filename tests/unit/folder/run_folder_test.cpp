@@ -114,13 +114,13 @@ TEST(RunFolder, stays_the_same_when_names_change) {
   RunFolder run = RunFolder::create(place / "a/run", false);
   fs::rename(place / "a", place / "b");
   fs::create_directories(place / "a/run");
-  run.write_description(some_run());
-  EXPECT_EQ(names_in(place / "b/run"), (std::set<std::string>{"lock", "run.json"}));
+  write_description(run.path(), some_run());
+  EXPECT_EQ(names_in(place / "b/run"), (std::set<std::string>{"lock", "run-copy.json", "run.json"}));
   EXPECT_TRUE(names_in(place / "a/run").empty());
   EXPECT_EQ(path_now(run.path() / "run.json"), place / "b/run/run.json");
-  EXPECT_EQ(list_folder(run.path()), (std::vector<std::string>{"lock", "run.json"}));
+  EXPECT_EQ(list_folder(run.path()), (std::vector<std::string>{"lock", "run-copy.json", "run.json"}));
   run = RunFolder::create(place / "c", false);
-  EXPECT_EQ(names_in(place / "b/run"), std::set<std::string>{"run.json"});
+  EXPECT_EQ(names_in(place / "b/run"), (std::set<std::string>{"run-copy.json", "run.json"}));
 }
 
 /// The working directory is one of the process, so that each of these tests has a process of its own.

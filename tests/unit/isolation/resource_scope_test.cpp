@@ -125,9 +125,10 @@ std::string first_seen(Function function, BlockRunnerOptions options) {
 TEST(ResourcesOfCalls, ThreadsAndTheFirstDevicesOfTheRank) {
   const WithVariable threads("OMP_NUM_THREADS", std::nullopt);
   const WithVariable cuda(kVisible[0], std::nullopt);
-  EXPECT_EQ(first_seen(asking(some(3, {0, 0})), {.devices = {4, 6, 7}}),
-            "threads 3, gpus 2; OMP 3; CUDA 4,6; devices 4 6");
-  EXPECT_EQ(first_seen(asking({}), {.devices = {4, 6, 7}}), "; OMP -; CUDA -; devices");
+  BlockRunnerOptions devices;
+  devices.devices = {4, 6, 7};
+  EXPECT_EQ(first_seen(asking(some(3, {0, 0})), devices), "threads 3, gpus 2; OMP 3; CUDA 4,6; devices 4 6");
+  EXPECT_EQ(first_seen(asking({}), devices), "; OMP -; CUDA -; devices");
   EXPECT_EQ(first_seen(asking(some(3, {})).cache(5), {}), "threads 3; OMP 3; CUDA -; devices");
   EXPECT_EQ(variable("OMP_NUM_THREADS"), std::nullopt);
   EXPECT_EQ(variable(kVisible[0]), std::nullopt);
