@@ -3,11 +3,20 @@
 #include "document/command/element_folder.hpp"
 
 namespace mpipe::detail {
+namespace {
+
+constexpr int kMostTries = 100;
+
+}  // namespace
 
 ElementFolder::ElementFolder(fs::path path, fs::path base) : path_(std::move(path)), base_(std::move(base)) {
   std::error_code error;
   fs::remove_all(path_, error);
-  if (!error) fs::create_directories(path_, error);
+  // Another rank may remove a folder above it at this moment, as that has become empty.
+  for (int tries = 0; tries < kMostTries; ++tries) {
+    fs::create_directories(path_, error);
+    if (error != std::errc::no_such_file_or_directory) break;
+  }
   if (error) throw_file_error("make the folder of a command", path_, error.value());
 }
 
