@@ -158,7 +158,8 @@ void MapRun::lead() {
     if (others != nullptr) others->send_barrier(static_cast<std::uint32_t>(wave_));
     const std::size_t wave = wave_;
     more = finish_wave();
-    director.tell_rest(wave);
+    // A step that the others take as well (`on_barrier`): they are not left waiting where an observer throws.
+    if (!outcome_.error) together(comm_, [&] { director.tell_rest(wave); });
     if (more) begin_wave();
   }
   for (const auto& group : groups) times_.add_busy(group->busy());
@@ -175,7 +176,9 @@ void MapRun::follow() {
 }
 
 void MapRun::on_barrier(std::uint32_t) {
-  if (finish_wave()) begin_wave();
+  const bool more = finish_wave();
+  if (!outcome_.error) together(comm_, [] {});  // rank 0 tells its observer
+  if (more) begin_wave();
 }
 
 /// An error of a commit is that of all ranks: rank 0 ends the wave with it.

@@ -36,9 +36,10 @@ Results collect_results(const Communicator& comm, const RunSetup& setup, const R
   for (std::uint32_t k = 0; k < setup.plan.outputs().size(); ++k) {
     OutputResult result = result_of({k}, setup, progress);
     PartialArray* array = arrays.find({k});
-    if (setup.options.return_results && array != nullptr && array->internal_known()) {
+    if (setup.options.return_results && array != nullptr && result.layout.internal_known()) {
       // Collective: all ranks must come here for the same outputs in the same order. The conditions above
-      // hold on all of them or on no one, as options and shapes are equal everywhere.
+      // hold on all of them or on no one, as options and plans are equal everywhere. The array of a rank may know
+      // more: a shape that it found in a block of which rank 0 did not hear any more.
       gather_at_root(comm, *array);
       if (comm.is_root()) result.value = in_mapspec_order(*array, result.layout.external);
     }

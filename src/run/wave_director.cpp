@@ -169,7 +169,7 @@ void WaveDirector::on_turn(TimePoint now) {
   if (wants_commit_ && may_commit()) commit();
   parts_.store.maintain(now);
   parts_.store.check();
-  if (now - last_tick_ < kTick) return;
+  if (last_tick_ && now - *last_tick_ < kTick) return;
   last_tick_ = now;
   parts_.observer.on_tick(now);
   const bool cancelled = parts_.control != nullptr && !outcome_.cancelled && parts_.control->cancelled();

@@ -10,6 +10,7 @@
 #include "run/store_session.hpp"
 #include "run/team_timeout.hpp"
 
+#include <optional>
 #include <span>
 
 namespace mpipe {
@@ -76,7 +77,7 @@ class WaveDirector {
   WaveOutcome outcome_;
   Index failures_ = 0;  ///< in this wave, that the run goes on after
   bool wants_commit_ = false;
-  TimePoint last_tick_{};
+  std::optional<TimePoint> last_tick_;
 };
 
 }  // namespace mpipe

@@ -44,10 +44,12 @@ std::string without_line_end(std::string text) {
 Value number_of(const CommandOutput& output, const std::string& text) {
   std::string digits(without_spaces(text));
   if (digits.starts_with('+')) digits.erase(0, 1);
+  // An integer has no zero below zero, which is a value of its own for floating point numbers.
+  const bool below_zero = digits.starts_with("-0");
   std::int64_t whole = 0;
   const char* const end = digits.data() + digits.size();
   if (const auto [last, error] = std::from_chars(digits.data(), end, whole);
-      error == std::errc{} && last == end)
+      error == std::errc{} && last == end && !below_zero)
     return Value(whole);
   for (char& c : digits)
     if (c == 'd' || c == 'D') c = 'e';
