@@ -338,7 +338,8 @@ void MapJob::tell_run(const Run& run, const MapOutcome& outcome) {
   if (outcome.error) text = document_->located(*outcome.error).what();
   if (outcome.completed() && outcome.exit_code != 0)
     text = fmt::format("{}", fmt::join(failure_lines(*outcome.results), "\n"));
-  const bool kept = outcome.error && run.started();
+  // Of a run that stopped in order the text says so itself.
+  const bool kept = outcome.error && run.started() && outcome.state == RunState::failed;
   if (kept) text = end_status(run, outcome.state, outcome.exit_code, text);
   if (!text.empty()) print_error(run.prefix() + text + (kept ? kept_text() : ""));
   log_end(run, outcome, text);

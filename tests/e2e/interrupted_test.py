@@ -285,12 +285,13 @@ inputs: {x: {linspace: [0, 1, 1000]}, y: {linspace: [0, 1, 1000]}}
                 shutil.rmtree(self.folder / "run")
 
     def test_a_deadline_drains_in_time(self):
-        for ranks in (0, 3):
+        for ranks in (0, 2):
             with self.subTest(ranks=ranks):
-                begun = time.time()
-                process = self.start_and_wait(ranks, options=["--deadline", f"@{int(begun) + 3}"])
-                outcome = self.finish(process)
-                self.assertLess(time.time(), begun + 3.5)
+                deadline = int(time.time()) + 4
+                outcome = self.finish(self.start_and_wait(ranks, options=["--deadline", f"@{deadline}"]))
+                # The last word of the run; mpirun itself takes its time to end. A machine that is busy with other tests
+                # may be late by a moment.
+                self.assertLess((self.folder / "run/status.json").stat().st_mtime, deadline + 1)
                 self.check_drained(outcome, ranks)
                 shutil.rmtree(self.folder / "run")
 
