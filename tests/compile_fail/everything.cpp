@@ -19,9 +19,9 @@ int square(int x) { return x * x; }
   sum += future.then([](int x) { return 2.0 * x; }).result();
   const mpipe::Pipeline pipeline{
       mpipe::function("y", [](double x) { return 2 * x; }).parameters("x").mapspec("x[i] -> y[i]"),
-      mpipe::function({"total", "name"},
-                      [](mpipe::ArrayView<const double> y) { return std::pair(y[0], std::string("a")); })
-          .parameters("y")};
+      mpipe::function({"total", "name"}, [](mpipe::ArrayView<const double> y) {
+        return std::pair(y[0], std::string("a"));
+      }).parameters("y")};
   return sum + mpipe::map(pipeline, comm, {{"x", mpipe::linspace(0, 1, 3)}}).at("total").value.as<double>();
 }
 
