@@ -27,12 +27,6 @@ namespace {
 constexpr std::size_t kErrorLines = 1000;                    // bytes of standard error in messages
 constexpr Duration kLongestPause = std::chrono::minutes(1);  // between two attempts
 
-/// A run of the program that failed, with its cause.
-struct FailedRun : std::runtime_error {
-  FailedRun(CommandCause why, const std::string& text) : std::runtime_error(text), cause(why) {}
-  CommandCause cause;
-};
-
 /// One element of a call, from its arguments to the values of its outputs.
 class CommandElement {
  public:
@@ -47,11 +41,11 @@ class CommandElement {
     for (int attempt = 0;; ++attempt) {
       try {
         return run_once(attempt);
-      } catch (const FailedRun& failed) {
+      } catch (const CommandFailed& failed) {
         if (attempt >= spec_.retries.most || !spec_.retries.causes.contains(failed.cause)) {
           if (attempt == 0) throw;
-          throw std::runtime_error(
-              fmt::format("{} (attempt {} of {})", failed.what(), attempt + 1, attempt + 1));
+          throw CommandFailed(failed.cause,
+                              fmt::format("{} (attempt {} of {})", failed.what(), attempt + 1, attempt + 1));
         }
       }
       std::this_thread::sleep_for(pause);
@@ -67,13 +61,13 @@ class CommandElement {
     try {
       check_end(end);
       return read(folder.path(), program.folder, end);
-    } catch (const FailedRun& failed) {
-      throw FailedRun(failed.cause, failed.what() + keep(folder, program, end));
+    } catch (const CommandFailed& failed) {
+      throw CommandFailed(failed.cause, failed.what() + keep(folder, program, end));
     } catch (const BadOutput& bad) {
-      throw FailedRun(CommandCause::bad_output,
-                      fmt::format("the program '{}' ended well, but its output is not as expected: {}",
-                                  spec_.words.front().text(), bad.what()) +
-                          keep(folder, program, end));
+      throw CommandFailed(CommandCause::bad_output,
+                          fmt::format("the program '{}' ended well, but its output is not as expected: {}",
+                                      spec_.words.front().text(), bad.what()) +
+                              keep(folder, program, end));
     }
   }
 
@@ -190,18 +184,18 @@ class CommandElement {
     switch (end.how) {
       case ProgramEnd::How::exited:
         if (spec_.exit_codes.contains(end.number)) return;
-        throw FailedRun(CommandCause::exit_code,
-                        fmt::format("{} ended with exit code {} ({} is expected)", program, end.number,
-                                    fmt::join(spec_.exit_codes, " or ")));
+        throw CommandFailed(CommandCause::exit_code,
+                            fmt::format("{} ended with exit code {} ({} is expected)", program, end.number,
+                                        fmt::join(spec_.exit_codes, " or ")));
       case ProgramEnd::How::signalled:
-        throw FailedRun(CommandCause::signal, fmt::format("{} was ended by signal {} ({})", program,
-                                                          end.number, ::strsignal(end.number)));
+        throw CommandFailed(CommandCause::signal, fmt::format("{} was ended by signal {} ({})", program,
+                                                              end.number, ::strsignal(end.number)));
       case ProgramEnd::How::out_of_time:
-        throw FailedRun(CommandCause::time,
-                        fmt::format("{} took longer than its time of {:g} s and was ended", program,
-                                    seconds(time_limit())));
+        throw CommandFailed(CommandCause::time,
+                            fmt::format("{} took longer than its time of {:g} s and was ended", program,
+                                        seconds(time_limit())));
       case ProgramEnd::How::said_too_much:
-        throw FailedRun(
+        throw CommandFailed(
             CommandCause::bad_output,
             fmt::format("{} wrote more than 64 MiB to its standard output or standard error, and was "
                         "ended. Have it write large results to a file.",

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -65,3 +66,13 @@ std::vector<std::string> names_in(const CommandSpec& spec);
 std::shared_ptr<const FunctionBody> make_command_body(CommandSpec spec);
 
 }  // namespace mpipe::detail
+
+namespace mpipe {
+
+/// A run of a program that failed, with its cause. Its name is what users see as the type of the failure.
+struct CommandFailed : std::runtime_error {
+  CommandFailed(detail::CommandCause why, const std::string& text) : std::runtime_error(text), cause(why) {}
+  detail::CommandCause cause;
+};
+
+}  // namespace mpipe
