@@ -8,6 +8,7 @@
 #include "bench/report.hpp"
 #include "bench/temporary_folder.hpp"
 #include "data/api/partial_array.hpp"
+#include "store/api/run_description.hpp"
 #include "store/api/run_store.hpp"
 
 #include <fmt/format.h>
@@ -86,7 +87,7 @@ mpipe::OutputLayout output(std::string name, Index elements, const mpipe::Elemen
   mpipe::OutputLayout layout;
   layout.name = std::move(name);
   layout.type = &type;
-  layout.dims = {"i"};
+  layout.axes = {"i"};
   layout.external = {true};
   layout.shape = {elements};
   return layout;
@@ -96,8 +97,9 @@ mpipe::OutputLayout output(std::string name, Index elements, const mpipe::Elemen
 class Stored {
  public:
   explicit Stored(Index count, mpipe::StorageKind storage = mpipe::StorageKind::hdf5)
-      : layout_{"growth", {output("y", count, mpipe::element_type<double>())}, {}},
-        array_(mpipe::element_type<double>(), {count}, mpipe::Shape{}) {
+      : array_(mpipe::element_type<double>(), {count}, mpipe::Shape{}) {
+    layout_.run_id = "growth";
+    layout_.outputs = {output("y", count, mpipe::element_type<double>())};
     layout_.outputs[0].storage = storage;
     options_.local_commit_interval = std::chrono::hours(1);
     options_.sync_interval = std::chrono::milliseconds(0);
@@ -129,7 +131,7 @@ class Stored {
  private:
   TemporaryFolder folder_;
   mpipe::Communicator comm_;
-  mpipe::RunLayout layout_;
+  mpipe::RunDescription layout_;
   mpipe::StoreOptions options_;
   mpipe::PartialArray array_;
   std::unique_ptr<mpipe::RunStore> store_;
@@ -237,11 +239,12 @@ double retry_failed(Index count) {
 double late_outputs(Index count) {
   const TemporaryFolder folder;
   const mpipe::Communicator alone;
-  mpipe::RunLayout layout{"growth", {}, {}};
+  mpipe::RunDescription layout;
+  layout.run_id = "growth";
   std::map<std::size_t, mpipe::Shape> shapes;
   for (Index k = 0; k < count / 10; ++k) {
     layout.outputs.push_back(output(fmt::format("y{}", k), 3, mpipe::element_type<double>()));
-    layout.outputs.back().dims = {"i", "k"};
+    layout.outputs.back().axes = {"i", "k"};
     layout.outputs.back().external = {true, false};
     layout.outputs.back().shape = {3, {}};
     shapes[static_cast<std::size_t>(k)] = {3, 2};

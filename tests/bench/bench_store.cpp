@@ -7,6 +7,7 @@
 #include "bench/report.hpp"
 #include "bench/temporary_folder.hpp"
 #include "data/api/partial_array.hpp"
+#include "store/api/run_description.hpp"
 #include "store/api/run_store.hpp"
 
 #include <fmt/format.h>
@@ -70,7 +71,7 @@ std::vector<mpipe::IndexRange> blocks_of(int rank, int ranks) {
   return mine;
 }
 
-mpipe::RunLayout layout() {
+mpipe::RunDescription layout() {
   mpipe::OutputLayout z;
   z.name = "z";
   z.type = &mpipe::element_type<double>();
@@ -78,7 +79,10 @@ mpipe::RunLayout layout() {
   z.axes = {"i", "j"};
   z.external = {true, true};
   z.shape = {kRows, kColumns};
-  return {"0123456789abcdef", {z}, {}};
+  mpipe::RunDescription run;
+  run.run_id = "0123456789abcdef";
+  run.outputs = {z};
+  return run;
 }
 
 /// Seconds of append, commit and finish; creation excluded.
