@@ -2,6 +2,9 @@
 // Checks UTF-8, and makes text of others fit for messages.
 #include "core/api/text.hpp"
 
+#include <cstdint>
+#include <cstring>
+
 namespace mpipe {
 
 /// The length of the character at `at` in bytes, or 0 when it is no valid UTF-8. Only the shortest form of a
@@ -30,6 +33,14 @@ std::size_t character_length(std::string_view text, std::size_t at) {
 
 bool is_utf8(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
+    // Long texts are documents, almost all of which is ASCII: eight characters are looked at together.
+    std::uint64_t eight = 0;
+    while (at + sizeof eight <= text.size()) {
+      std::memcpy(&eight, text.data() + at, sizeof eight);
+      if ((eight & 0x8080808080808080U) != 0) break;
+      at += sizeof eight;
+    }
+    if (at == text.size()) break;
     const std::size_t length = character_length(text, at);
     if (length == 0) return false;
     at += length;
