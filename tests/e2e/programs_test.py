@@ -118,15 +118,15 @@ class Commands(AppTest):
         self.assertIn("exit code 3", messages[0])
         self.assertIn("no convergence", messages[0])
         self.assertIn("signal 11", messages[1])
-        kept = sorted(path.name for path in Path(self.folder, "run/work/y").iterdir())
+        kept = sorted(path.name for path in Path(self.folder, "run", "work", "y").iterdir())
         self.assertEqual(kept, ["element-1", "element-3"])
-        folder = Path(self.folder, "run/work/y/element-1")
+        folder = Path(self.folder, "run", "work", "y", "element-1")
         self.assertEqual((folder / "stdout").read_text(), "said 2\n")
         self.assertEqual((folder / "stderr").read_text(), "no convergence\n")
         self.assertTrue((folder / "data").exists())
-        Path(self.folder, "run/work/mine").write_text("of somebody else")
+        Path(self.folder, "run", "work", "mine").write_text("of somebody else")
         self.values(text.replace("[1, 2, 3, 4]", "[1]"), "--run-folder", "run", "--overwrite")
-        self.assertEqual([path.name for path in Path(self.folder, "run/work").iterdir()], ["mine"])
+        self.assertEqual([path.name for path in Path(self.folder, "run", "work").iterdir()], ["mine"])
 
     def test_a_time_limit_ends_the_whole_group(self):
         self.script("sleeper.sh", "#!/bin/sh\ntrap '' TERM\nsleep 300 & echo $! > $MPIPE_RUN_FOLDER/pid\nwait\nsleep 300\n")
@@ -169,7 +169,7 @@ class Commands(AppTest):
         data, _ = self.values(document(["/bin/echo", "{x}"], "returns: number", inputs="x: {arange: [0, 500, 1]}"),
                               "--run-folder", "run", ranks=3)
         self.assertEqual(data["y"], list(range(500)))
-        self.assertFalse(Path(self.folder, "run/work").exists())
+        self.assertFalse(Path(self.folder, "run", "work").exists())
 
     def test_refusals_before_anything_runs(self):
         cases = ((document(["./nobody.sh"], "returns: json"), "is not there"),

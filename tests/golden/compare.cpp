@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Compares values of a golden case with those of a run, and says where they differ.
 #include "golden/compare.hpp"
 
 #include <mpipe/core/error.hpp>

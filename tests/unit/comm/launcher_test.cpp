@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Which launcher started a process, as the environment tells, and what is refused.
 #include "comm/launcher.hpp"
 
 #include "support/expect_error.hpp"

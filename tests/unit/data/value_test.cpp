@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Values: what they are made of, what they give back, how they convert, and ranges of them.
 #include <mpipe/data/value.hpp>
 
 #include "support/expect_error.hpp"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// How many elements a block gets: from durations seen so far, with the cost of a block apart from that of an element.
 #include "schedule/api/block_policy.hpp"
 
 #include <mpipe/core/error.hpp>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Layouts, values and stores that the tests of the store have in common.
 #include "unit/store/store_fixture.hpp"
 
 #include <algorithm>
