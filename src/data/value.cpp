@@ -3,6 +3,7 @@
 #include <mpipe/data/value.hpp>
 
 #include "core/api/hash.hpp"
+#include "data/api/input_file.hpp"
 #include "data/lazy_array.hpp"
 
 #include <fmt/format.h>
@@ -383,13 +384,18 @@ void refuse_endless(bool endless) {
               "The step of arange is 0 or no number (it would never end). Use another step.");
 }
 
-void refuse_length(double count) {
-  constexpr double most = 1e15;  // more than any memory
-  if (count < most) return;
-  throw Error(Category::too_large,
-              fmt::format("arange would have {:.3g} values (they do not fit into memory). Use a larger step.",
-                          count));
+/// `count` values, the k-th of which is `point(k)`. Throws `Error` (too_large) when the memory cannot hold them.
+template <FixedValue T, class Point>
+Value filled(Index count, Point point) {
+  detail::check_fits({count}, sizeof(T));
+  std::shared_ptr<std::byte[]> bytes(new std::byte[static_cast<std::size_t>(count) * sizeof(T)]);
+  T* const values = reinterpret_cast<T*>(bytes.get());
+  for (Index k = 0; k < count; ++k) values[k] = point(k);
+  return Value::from_bytes(element_type<T>(), {count}, std::move(bytes));
 }
+
+// More than fits into an `Index`, and more than any memory.
+constexpr std::uint64_t kMostPoints = std::uint64_t{1} << 62U;
 
 }  // namespace
 
@@ -402,21 +408,18 @@ Value detail::integer_range(std::int64_t first, std::int64_t last, std::int64_t 
   std::uint64_t count = 0;
   if (step > 0 && first < last) count = (stop - start - 1) / stride + 1;
   if (step < 0 && first > last) count = (start - stop - 1) / (0 - stride) + 1;
-  refuse_length(static_cast<double>(count));
-  Array<std::int64_t> points(Shape{static_cast<Index>(count)});
-  for (std::uint64_t k = 0; k < count; ++k)
-    points[static_cast<Index>(k)] = static_cast<std::int64_t>(start + k * stride);
-  return points;
+  return filled<std::int64_t>(static_cast<Index>(std::min(count, kMostPoints)), [&](Index k) {
+    return static_cast<std::int64_t>(start + static_cast<std::uint64_t>(k) * stride);
+  });
 }
 
 Value detail::number_range(double start, double stop, double step) {
   const double steps = std::ceil((stop - start) / step);
   refuse_endless(step == 0 || std::isnan(steps));
-  refuse_length(steps);
-  Array<double> points(Shape{static_cast<Index>(std::max(0.0, steps))});
+  const double count = std::min(std::max(0.0, steps), static_cast<double>(kMostPoints));
   // Each point is computed from the start: steps that are added up would also add up their rounding errors.
-  for (Index k = 0; k < points.size(); ++k) points[k] = start + static_cast<double>(k) * step;
-  return points;
+  return filled<double>(static_cast<Index>(count),
+                        [&](Index k) { return start + static_cast<double>(k) * step; });
 }
 
 std::string describe_element(const ElementType& type, std::span<const std::byte> bytes) {

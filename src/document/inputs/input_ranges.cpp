@@ -90,34 +90,6 @@ Steps read_steps(const Yaml& spec) {
   return steps;
 }
 
-Value integer_range(const Steps& steps) {
-  const auto [from, to, step] = steps.integers;
-  // Unsigned arithmetic: the distance of two int64 always fits, and wraps right.
-  const auto start = static_cast<std::uint64_t>(from);
-  const auto stop = static_cast<std::uint64_t>(to);
-  const auto stride = static_cast<std::uint64_t>(step);
-  std::uint64_t count = 0;
-  if (step > 0 && from < to) count = (stop - start - 1) / stride + 1;
-  if (step < 0 && from > to) count = (start - stop - 1) / (0 - stride) + 1;
-  // More than fits into an `Index` would come out negative. So much is more than any memory, and is refused
-  // when the array is made.
-  constexpr std::uint64_t kMost = std::uint64_t{1} << 62U;
-  ArrayMaker<std::int64_t> maker({static_cast<Index>(std::min(count, kMost))});
-  for (std::uint64_t k = 0; k < count; ++k) maker.data()[k] = static_cast<std::int64_t>(start + k * stride);
-  return std::move(maker).finish();
-}
-
-Value number_range(const Steps& steps) {
-  const auto [start, stop, step] = steps.numbers;
-  const double count = std::max(0.0, std::ceil((stop - start) / step));
-  // The conversion of a larger number would be undefined; an array of this size is refused when it is made.
-  constexpr double kMost = 4611686018427387904;  // 2^62
-  ArrayMaker<double> maker({static_cast<Index>(std::min(count, kMost))});
-  // Each point is computed from the start: steps that are added up would also add up their rounding errors.
-  for (Index k = 0; k < maker.size(); ++k) maker.data()[k] = start + static_cast<double>(k) * step;
-  return std::move(maker).finish();
-}
-
 struct Distribution {
   bool normal = false;
   double a = 0;
@@ -172,7 +144,12 @@ Value read_geomspace(const Yaml& spec) {
 
 Value read_arange(const Yaml& spec) {
   const Steps steps = read_steps(spec);
-  return steps.are_integers ? integer_range(steps) : number_range(steps);
+  return at_place(spec, [&] {
+    const auto& whole = steps.integers;
+    const auto& numbers = steps.numbers;
+    return steps.are_integers ? integer_range(whole[0], whole[1], whole[2])
+                              : number_range(numbers[0], numbers[1], numbers[2]);
+  });
 }
 
 Value read_random(const Yaml& spec, const std::string& name) {
