@@ -144,12 +144,10 @@ Value read_geomspace(const Yaml& spec) {
 
 Value read_arange(const Yaml& spec) {
   const Steps steps = read_steps(spec);
-  return at_place(spec, [&] {
-    const auto& whole = steps.integers;
-    const auto& numbers = steps.numbers;
-    return steps.are_integers ? integer_range(whole[0], whole[1], whole[2])
-                              : number_range(numbers[0], numbers[1], numbers[2]);
-  });
+  const auto& whole = steps.integers;
+  const auto& numbers = steps.numbers;
+  return steps.are_integers ? integer_range(whole[0], whole[1], whole[2])
+                            : number_range(numbers[0], numbers[1], numbers[2]);
 }
 
 Value read_random(const Yaml& spec, const std::string& name) {
