@@ -35,7 +35,8 @@ class ChangedInputs(AppTest):
         self.write("slow.yaml", CHANGED)
         # Few elements, but of the whole file.
         process = self.start("map", "slow.yaml", "--run-folder", "run", "--fixed", "i=0:200000:100", ranks=ranks)
-        self.wait_until(lambda: (self.folder / "run" / "journal").exists(), "a journal")
+        # The status is written when the run begins; before that, a changed file is refused as any other input.
+        self.wait_until(lambda: (self.folder / "run" / "status.json").exists(), "a run that computes")
         change(self.folder / "x.npy")
         outcome = self.finish(process)
         self.assertIn(outcome.code, (1, 2), outcome)  # a block that read it, or the look at the end
