@@ -11,12 +11,13 @@
 
 namespace mpipe::detail {
 
-std::shared_ptr<void> reserve_pages(std::size_t size) {
-  if (size == 0) return nullptr;
-  // MAP_NORESERVE: an array may be declared far larger than the machine's memory, as a rank writes only the
-  // elements that it computes.
-  void* address =
-      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+namespace {
+
+/// MAP_NORESERVE: an array may be declared far larger than the machine's memory, as a rank writes only the
+/// elements that it computes.
+std::shared_ptr<void> map_memory(std::size_t size, int flags, int descriptor, std::int64_t offset) {
+  void* address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE, descriptor,
+                         static_cast<off_t>(offset));
   if (address == MAP_FAILED)
     throw Error(Category::too_large, "no address space for an array of " + std::to_string(size) + " bytes (" +
                                          std::strerror(errno) +
@@ -27,6 +28,16 @@ std::shared_ptr<void> reserve_pages(std::size_t size) {
   if (size >= kWorthHugePages) ::madvise(address, size, MADV_HUGEPAGE);
 #endif
   return {address, [size](void* mapped) { ::munmap(mapped, size); }};
+}
+
+}  // namespace
+
+std::shared_ptr<void> reserve_pages(std::size_t size) {
+  return size == 0 ? nullptr : map_memory(size, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+std::shared_ptr<void> map_pages(std::size_t size, int descriptor, std::int64_t offset) {
+  return map_memory(size, MAP_SHARED, descriptor, offset);
 }
 
 }  // namespace mpipe::detail

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 namespace mpipe::detail {
@@ -11,5 +12,9 @@ namespace mpipe::detail {
 /// Address space for `size` bytes that read as zero; pages cost memory when they are first written. Throws
 /// `Error` (too_large) when the process has no room for them. For a `size` of 0 the result is a null pointer.
 std::shared_ptr<void> reserve_pages(std::size_t size);
+
+/// The same for `size` bytes of a file in memory from `offset` on, a multiple of the page size: what is written
+/// is seen by all who map them. Precondition: `size` is not 0.
+std::shared_ptr<void> map_pages(std::size_t size, int descriptor, std::int64_t offset);
 
 }  // namespace mpipe::detail

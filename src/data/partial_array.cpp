@@ -4,15 +4,16 @@
 
 #include "data/pages.hpp"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
 
 namespace mpipe {
-PartialArray::PartialArray(const ElementType& type, Shape external, std::optional<Shape> internal)
-    : type_(&type), external_(std::move(external)), total_(element_count(external_)) {
+PartialArray::PartialArray(const ElementType& type, Shape external, std::optional<Shape> internal,
+                           PagesSlot place)
+    : type_(&type),
+      external_(std::move(external)),
+      total_(element_count(external_)),
+      place_(std::move(place)) {
   if (internal) set_internal(*internal);
 }
 
@@ -40,21 +41,9 @@ void PartialArray::map_memory() {
     throw Error(Category::too_large, "an array of shape " + to_string(all) + " and type " + type_->name +
                                          " is larger than a process can address. Use smaller axes.");
   if (values == 0) return;
-  memory_ = detail::reserve_pages(static_cast<std::size_t>(values) * type_->size);
+  const std::size_t size = static_cast<std::size_t>(values) * type_->size;
+  memory_ = place_.pages ? place_.pages->map(place_.slot, size) : detail::reserve_pages(size);
   data_ = static_cast<std::byte*>(memory_.get());
-}
-
-/// The elements are forgotten before their memory goes: pages that were given back read as zeros, which must
-/// not pass for values.
-void PartialArray::release(IndexRange range) {
-  have_.erase(range);
-  if (!type_->fixed_size()) return cut_blocks(range);
-  if (data_ == nullptr || range.empty()) return;
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  // The range is narrowed to whole pages, because the pages at its ends hold neighbours that stay.
-  const auto first = (reinterpret_cast<std::uintptr_t>(data(range.begin)) + page - 1) / page * page;
-  const auto last = reinterpret_cast<std::uintptr_t>(data(range.end)) / page * page;
-  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
 }
 
 /// All that could be wrong is refused before anything is changed.

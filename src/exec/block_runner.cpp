@@ -234,11 +234,13 @@ Index BlockRunner::call_function(const PreparedFunction& function, IndexRange ra
     if (tries++ < options_.retries) continue;
     if (!options_.keep_going || ends_the_run(function, *tried.failure)) {
       report.completed = failing - report.block.range.begin;
+      clear(function, {failing, range.end});
       // What another function of the stage failed at comes first in the order of outputs.
       if (!report.failure) report.failure = std::move(tried.failure);
       break;
     }
     note_failed(function, std::move(*tried.failure), report);
+    clear(function, {failing, failing + 1});
     ++range.begin;
   }
   return_scratch(std::move(scratch));
@@ -309,6 +311,17 @@ bool BlockRunner::ends_the_run(const PreparedFunction& function, const Failure& 
   const auto& outputs = function.planned->outputs;
   return std::any_of(outputs.begin(), outputs.end(),
                      [&](OutputId output) { return !shape_was_known_[output.value]; });
+}
+
+/// A body may have written a part of what it did not complete. Elements that have no value are zeros for all who look
+/// into the array.
+void BlockRunner::clear(const PreparedFunction& function, IndexRange range) {
+  for (const OutputId output : function.planned->outputs) {
+    PartialArray& array = *arrays_.find(output);
+    if (!array.type().fixed_size() || !array.internal_known() || array.element_bytes() == 0) continue;
+    std::memset(array.destination(range.begin), 0,
+                static_cast<std::size_t>(range.size()) * array.element_bytes());
+  }
 }
 
 bool BlockRunner::describes_failures() const {

@@ -80,6 +80,7 @@ BlockReport BlockRunner::end_element(const Block& block, std::optional<Failure> 
   }
   if (last->leads) {
     if (!failure) failure = keep_element(function, block, *last->scratch, report);
+    if (failure) clear(function, block.range);
     if (failure && (!options_.keep_going || ends_the_run(function, *failure))) {
       report.failure = std::move(failure);
       report.completed = 0;

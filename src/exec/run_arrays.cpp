@@ -15,7 +15,8 @@ void RunArrays::prepare(OutputId output) {
   if (layout.rank_known && is_known(layout.internal_shape())) internal = known_shape(layout.internal_shape());
   // An array that is there already stays, as it may hold values that will not be computed again.
   if (!array)
-    array = std::make_unique<PartialArray>(*layout.type, known_shape(layout.external_shape()), internal);
+    array = std::make_unique<PartialArray>(*layout.type, known_shape(layout.external_shape()), internal,
+                                           PagesSlot{pages_, output.value});
   else if (internal)
     array->set_internal(*internal);
 }
@@ -29,6 +30,12 @@ void RunArrays::adopt(OutputId output) {
     // place.
     array.reset();
   prepare(output);
+}
+
+void RunArrays::drop(OutputId output, bool is_first) {
+  auto& array = arrays_[output.value];
+  if (array && array->type().fixed_size() && pages_ && is_first) pages_->clear(output.value);
+  array.reset();
 }
 
 std::vector<const PartialArray*> RunArrays::all() const {

@@ -103,6 +103,7 @@ class SubgroupRun::Regrouper {
 class SubgroupRun::Member final : public RunControl {
  public:
   explicit Member(Regrouper regrouper) : regrouper_(std::move(regrouper)) {}
+  bool may_grow() const override { return true; }
   std::optional<Communicator> regroup(const Communicator& comm) override {
     return regrouper_.regroup(comm, {});
   }
@@ -123,6 +124,7 @@ class SubgroupRun::Leader final : public LeaderControl {
         // Devices are shared out once, for a whole run.
         last_(needs_devices(subgroup.runs_.at(run.value)->pipeline)) {}
 
+  bool may_grow() const override { return true; }
   bool cancelled() override {
     const bool is = LeaderControl::cancelled();
     if (last_) decline();

@@ -32,7 +32,7 @@ void PlanBuilder::build() {
   plan_.functions_.resize(pipeline_.functions().size());
   plan_outputs();
   for (const FunctionId id : needed()) plan_function(id);
-  mark_crossings();
+  list_readers();
   plan_.update_shapes();
   check_fixed();
 }
@@ -326,12 +326,15 @@ void PlanBuilder::assign_stage(PlannedFunction& function) {
     argument.same_block = argument.output && plan_.output(*argument.output).stage == *joined;
 }
 
-void PlanBuilder::mark_crossings() {
+void PlanBuilder::list_readers() {
   for (const auto& function : plan_.functions_) {
     if (!function) continue;
-    for (const PlannedArgument& argument : function->arguments)
-      if (argument.output && !argument.same_block)
-        plan_.outputs_[argument.output->value].crosses_waves = true;
+    for (const PlannedArgument& argument : function->arguments) {
+      if (!argument.output) continue;
+      auto& readers = plan_.outputs_[argument.output->value].readers;
+      // Two parameters may take the same output.
+      if (readers.empty() || readers.back() != function->id) readers.push_back(function->id);
+    }
   }
 }
 

@@ -33,7 +33,7 @@ class PlanBuilder {
   void assign_stage(PlannedFunction& function);
   bool may_join(const PlannedFunction& function, const Stage& stage) const;
   bool reads_same_elements(const PlannedFunction& function, const PlannedArgument& argument) const;
-  void mark_crossings();
+  void list_readers();
   void check_fixed() const;
   void check_fixed_bounds(const std::string& axis, Index index) const;
   void check_not_reduced(const std::string& axis) const;

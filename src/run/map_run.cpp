@@ -7,7 +7,6 @@
 #include "comm/api/collective.hpp"
 #include "run/api/execute_request.hpp"
 #include "run/api/run_bytes.hpp"
-#include "run/exchange.hpp"
 #include "run/run_results.hpp"
 #include "run/wave_director.hpp"
 
@@ -66,6 +65,7 @@ MapRun::MapRun(const Communicator& comm, std::unique_ptr<RunSetup> setup, const 
   store_.open(comm_);
   progress_.take_stored(store_.stored(), setup_->keeps_failed());
   for (const auto& [output, internal] : store_.found_shapes()) plan_.resolve(output, internal);
+  join_memory(inventory, nullptr);
   workers_ = std::make_unique<LocalWorkers>(comm_, *setup_, inventory, arrays_, store_.sink(), clock_);
   together(comm_, [&] { tell_start(); });
 }
@@ -86,11 +86,21 @@ MapRun::MapRun(const Communicator& comm, std::unique_ptr<RunSetup> setup, RunCon
       store_(*setup_),
       assumed_(plan_.outputs().size(), false),
       drain_watch_(std::nullopt) {
-  attach_ranks();
+  attach_ranks(true);
+}
+
+/// Arrays are made in the memory that the ranks of a node share.
+void MapRun::join_memory(const NodeInventory& inventory, const NodeMemory* earlier) {
+  const bool may_grow = control_ != nullptr && control_->may_grow();
+  if (comm_.size() == 1 && !may_grow) return;
+  memory_ = NodeMemory(comm_, inventory, plan_.outputs().size(), may_grow, earlier);
+  arrays_.use(memory_.pages());
 }
 
 void MapRun::tell_start() {
   observer_.on_start(plan_, workers_->machine(), progress_.counts());
+  if (!memory_.problem().empty())
+    observer_.on_note("values are copied to ranks of one node: " + memory_.problem());
   if (workers_->forks_late())
     observer_.on_note(
         "isolated functions with captures, and those of a program that started MPI before mpipe::Environment "
@@ -120,13 +130,13 @@ Results MapRun::run() {
     if (!next_comm_) break;
     end_of_ranks();
     detach_ranks();
-    attach_ranks();
+    attach_ranks(false);
   }
   // The store is closed before results are gathered: what was computed is safe then, whatever happens while
   // values travel.
   store_.finish(arrays_, !outcome_.stopped());
   together(comm_, [&] { tell_settled(); });
-  Results results = collect_results(comm_, *setup_, progress_, arrays_);
+  Results results = collect_results(comm_, *setup_, progress_, memory_, arrays_);
   end_of_ranks();
   times_.report(comm_, plan_, results);
   if (outcome_.stopped()) throw_outcome(std::move(results));
@@ -209,7 +219,7 @@ void MapRun::begin_wave() {
   });
   // Arrays that are prepared take what earlier starts have computed, before any block reads them.
   for (const OutputId output : outputs_of_wave(plan_, wave_))
-    if (is_sized(plan_, output)) load_stored(output);
+    if (is_sized(plan_, output) && is_wanted(output)) load_stored(output);
   together(comm_,
            [&] { workers_->runner().prepare_wave(wave_, progress_.done(), progress_.never_called()); });
 }
@@ -248,12 +258,31 @@ void MapRun::note_misfits() {
   if (most && progress_.new_failures() > *most) outcome_.too_many_failures = true;
 }
 
+/// Whether values that an earlier start has stored are looked at in this one: by a function that has elements to
+/// compute, by the caller, or because they show a shape that is not known otherwise.
+bool MapRun::is_wanted(OutputId output) const {
+  if (setup_->options.return_results || !plan_.output(output).layout.internal_known()) return true;
+  const auto& readers = plan_.output(output).readers;
+  return std::any_of(readers.begin(), readers.end(), [&](FunctionId id) {
+    const auto& made = plan_.function(id)->outputs;
+    return !is_sized(plan_, made.front()) || std::any_of(made.begin(), made.end(), [&](OutputId other) {
+      return !plan_.selected(plan_.output(other).stage).difference(progress_.of(other).done()).empty();
+    });
+  });
+}
+
 /// What an earlier start computed shows the shape of elements that the plan does not know yet. No block of this
 /// start reports it, as the array has it from here on, so that it is noted now: an output whose shape nobody
 /// tells has no place in the results, and what was stored of it would be lost at the end.
 void MapRun::load_stored(OutputId output) {
   PartialArray& array = *arrays_.find(output);
-  store_.load(output, progress_.of(output).done(), array);
+  const RangeSet& done = progress_.of(output).done();
+  if (done.empty()) return;
+  const bool together_filled = array.internal_known() && array.type().fixed_size();
+  store_.load(output, memory_.part_of(comm_.rank(), array, done), array);
+  // All ranks have loaded their parts.
+  if (together_filled)
+    for (const IndexRange& range : done.ranges()) array.mark(range);
   if (array.internal_known() && !plan_.output(output).layout.internal_known())
     outcome_.shapes.push_back({output, array.internal()});
 }
@@ -285,11 +314,10 @@ bool MapRun::finish_wave() {
   const TimePoint began = clock_.now();
   store_.commit(arrays_);
   drain_watch_.on_commit(clock_.now() - began);
-  for (const OutputId output : outputs_of_wave(plan_, wave_))
-    if (const PartialArray* array = arrays_.find(output))
-      progress_.add_done(output, united_elements(comm_, array->have()));
+  const std::vector<Holdings> holdings = find_done();
   if (outcome_.stopped()) return false;
-  share(wave_);
+  share(holdings);
+  drop_read();
   ++wave_;
   return wave_ < plan_.wave_count() && !grow();
 }
@@ -354,17 +382,41 @@ void MapRun::assume_shape(OutputId output) {
   }
 }
 
+/// Collective. Who has what of the outputs of the wave at hand, in their order.
+std::vector<Holdings> MapRun::find_done() {
+  std::vector<Holdings> holdings;
+  for (const OutputId output : outputs_of_wave(plan_, wave_)) {
+    const PartialArray* array = arrays_.find(output);
+    holdings.push_back(array != nullptr ? find_holdings(comm_, memory_, *array) : Holdings{});
+    progress_.add_done(output, holdings.back().all);
+  }
+  return holdings;
+}
+
 /// Collective. Values that a later wave reads are brought to all ranks, as any rank may get any block of it.
 /// What only this wave reads stays where it was computed.
-void MapRun::share(std::size_t wave) {
-  for (const OutputId output : outputs_of_wave(plan_, wave))
-    if (PartialArray* array = arrays_.find(output); array && plan_.output(output).crosses_waves)
-      share_with_all(comm_, *array);
+void MapRun::share(const std::vector<Holdings>& holdings) {
+  std::size_t at = 0;
+  for (const OutputId output : outputs_of_wave(plan_, wave_)) {
+    const Holdings& of_output = holdings[at++];
+    if (PartialArray* array = arrays_.find(output); array && last_reading_wave(plan_, output) > wave_)
+      share_with_all(comm_, memory_, of_output, *array);
+  }
+}
+
+/// What nobody will look at again: the file has it, or it was asked for by its readers alone. All ranks have ended
+/// their blocks of this wave.
+void MapRun::drop_read() {
+  if (setup_->options.return_results) return;
+  for (std::uint32_t k = 0; k < plan_.outputs().size(); ++k)
+    if (const OutputId output{k};
+        arrays_.find(output) != nullptr && last_reading_wave(plan_, output) <= wave_)
+      arrays_.drop(output, memory_.is_first(comm_.rank()));
 }
 
 /// Whether ranks join the run before the wave at hand.
 bool MapRun::grow() {
-  if (control_ != nullptr) next_comm_ = control_->regroup(comm_);
+  if (control_ != nullptr && control_->may_grow()) next_comm_ = control_->regroup(comm_);
   return next_comm_.has_value();
 }
 
@@ -384,7 +436,7 @@ void MapRun::detach_ranks() {
 }
 
 /// On all ranks, also on those that are new and know only how the run began.
-void MapRun::attach_ranks() {
+void MapRun::attach_ranks(bool is_new) {
   const Bytes state = on_root(comm_, [&] { return encode_state(); });
   together(comm_, [&] {
     if (!comm_.is_root()) take_state(state);
@@ -393,6 +445,7 @@ void MapRun::attach_ranks() {
   // From here on both old and new ranks have the same plan and progress. They open the store together before
   // workers are made, as these append to it; earlier values are shared at the end.
   const NodeInventory inventory = find_inventory(comm_, needs_devices(setup_->pipeline));
+  join_memory(inventory, is_new ? nullptr : &memory_);
   store_.reopen(comm_);
   workers_ = std::make_unique<LocalWorkers>(comm_, *setup_, inventory, arrays_, store_.sink(), clock_);
   share_earlier();
@@ -400,13 +453,13 @@ void MapRun::attach_ranks() {
 
 /// What later waves read, for those who did not have it.
 void MapRun::share_earlier() {
-  for (std::size_t wave = 0; wave < wave_; ++wave) {
-    together(comm_, [&] {
-      for (const OutputId output : outputs_of_wave(plan_, wave))
-        if (is_sized(plan_, output) && arrays_.find(output) == nullptr) arrays_.prepare(output);
-    });
-    share(wave);
-  }
+  for (std::size_t wave = 0; wave < wave_; ++wave)
+    for (const OutputId output : outputs_of_wave(plan_, wave)) {
+      if (!is_sized(plan_, output) || last_reading_wave(plan_, output) < wave_) continue;
+      together(comm_, [&] { arrays_.prepare(output); });
+      share_with_all(comm_, memory_, find_holdings(comm_, memory_, *arrays_.find(output)),
+                     *arrays_.find(output));
+    }
 }
 
 Bytes MapRun::encode_state() const {

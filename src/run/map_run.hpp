@@ -11,6 +11,7 @@
 #include "run/run_setup.hpp"
 #include "run/run_times.hpp"
 #include "run/store_session.hpp"
+#include "run/values/exchange.hpp"
 
 #include <memory>
 #include <optional>
@@ -37,6 +38,7 @@ class MapRun final : private WorkerEvents {
   // Waves, all collective.
   void begin_wave();
   void note_misfits();
+  bool is_wanted(OutputId output) const;
   void load_stored(OutputId output);
   /// Returns false when these ranks compute no further wave.
   bool finish_wave();
@@ -44,12 +46,15 @@ class MapRun final : private WorkerEvents {
   void apply_shapes();
   void assume_shape(OutputId output);
   void mark_blocked();
-  void share(std::size_t wave);
+  std::vector<Holdings> find_done();
+  void share(const std::vector<Holdings>& holdings);
+  void drop_read();
 
   // Ranks that join, collective.
   bool grow();
   void detach_ranks();
-  void attach_ranks();
+  void attach_ranks(bool is_new);
+  void join_memory(const NodeInventory& inventory, const NodeMemory* earlier);
   void share_earlier();
   Bytes encode_state() const;
   void take_state(std::span<const std::byte> bytes);
@@ -77,6 +82,7 @@ class MapRun final : private WorkerEvents {
   Plan& plan_;  ///< of `setup_`
   GuardedObserver observer_;
   RunTimes times_;
+  NodeMemory memory_;
   RunArrays arrays_;
   RunProgress progress_;
   StoreSession store_;

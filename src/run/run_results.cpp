@@ -3,7 +3,7 @@
 #include "run/run_results.hpp"
 
 #include "plan/api/lineage.hpp"
-#include "run/exchange.hpp"
+#include "run/values/exchange.hpp"
 
 namespace mpipe {
 namespace {
@@ -24,7 +24,7 @@ OutputResult result_of(OutputId id, const RunSetup& setup, const RunProgress& pr
 }  // namespace
 
 Results collect_results(const Communicator& comm, const RunSetup& setup, const RunProgress& progress,
-                        RunArrays& arrays) {
+                        const NodeMemory& memory, RunArrays& arrays) {
   Results results;
   results.planned_shapes = setup.planned_shapes;
   results.resolved_shapes = setup.plan.shapes();
@@ -40,7 +40,7 @@ Results collect_results(const Communicator& comm, const RunSetup& setup, const R
       // Collective: all ranks must come here for the same outputs in the same order. The conditions above
       // hold on all of them or on no one, as options and plans are equal everywhere. The array of a rank may know
       // more: a shape that it found in a block of which rank 0 did not hear any more.
-      gather_at_root(comm, *array);
+      gather_at_root(comm, memory, *array);
       if (comm.is_root()) result.value = in_mapspec_order(*array, result.layout.external);
     }
     // A call with several outputs fails once, so it is counted with its first output only.

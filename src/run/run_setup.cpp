@@ -32,6 +32,14 @@ std::vector<OutputId> outputs_of_wave(const Plan& plan, std::size_t wave) {
   return outputs;
 }
 
+std::size_t last_reading_wave(const Plan& plan, OutputId output) {
+  const auto wave_of = [&](StageId stage) { return plan.stages()[stage.value].wave; };
+  std::size_t last = wave_of(plan.output(output).stage);
+  for (const FunctionId reader : plan.output(output).readers)
+    last = std::max(last, wave_of(plan.function(reader)->stage));
+  return last;
+}
+
 bool is_sized(const Plan& plan, OutputId output) {
   return is_known(plan.external_shape(plan.output(output).stage));
 }

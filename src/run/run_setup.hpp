@@ -45,5 +45,7 @@ struct RunSetup {
 std::vector<OutputId> outputs_of_wave(const Plan& plan, std::size_t wave);
 /// The number of elements of an output is known.
 bool is_sized(const Plan& plan, OutputId output);
+/// The last wave in which an output is read; its own where it is read in no later one.
+std::size_t last_reading_wave(const Plan& plan, OutputId output);
 
 }  // namespace mpipe

@@ -176,7 +176,7 @@ std::vector<std::pair<OutputId, Shape>> StoreSession::found_shapes() const {
 }
 
 void StoreSession::load(OutputId output, const RangeSet& elements, PartialArray& array) {
-  if (store_ && !elements.empty()) store_->load(positions_[output.value], elements, array);
+  if (store_) store_->load(positions_[output.value], elements, array);
 }
 
 void StoreSession::resolve(const std::vector<bool>& assumed) {

@@ -60,6 +60,7 @@ class StoreSession {
   std::vector<std::pair<OutputId, Shape>> found_shapes() const;
   BlockSink* sink() { return sink_ ? &*sink_ : nullptr; }
 
+  /// Each rank brings the elements that it wants itself.
   void load(OutputId output, const RangeSet& elements, PartialArray& array);
   /// Tells the store of shapes that the plan knows, but for outputs whose shape is `assumed`.
   void resolve(const std::vector<bool>& assumed);

@@ -78,8 +78,9 @@ Outcome run(const Communicator& comm, const Case& of) {
 }
 
 /// Also checks that all ranks know the same of the elements.
-EventLog simulate(int ranks, std::uint64_t seed, const Case& of, const Outcome& expected) {
-  return simulate_ranks(ranks, seed, [&](const Communicator& comm) {
+EventLog simulate(int ranks, std::uint64_t seed, const Case& of, const Outcome& expected,
+                  int ranks_per_node = 1000) {
+  const auto program = [&](const Communicator& comm) {
     const Outcome outcome = run(comm, of);
     if (comm.is_root()) {
       EXPECT_EQ(outcome.values, expected.values);
@@ -87,7 +88,8 @@ EventLog simulate(int ranks, std::uint64_t seed, const Case& of, const Outcome& 
     EXPECT_EQ(outcome.done, expected.done);
     EXPECT_EQ(outcome.failed, expected.failed);
     EXPECT_EQ(outcome.blocked, expected.blocked);
-  });
+  };
+  return simulate_ranks(ranks, seed, program, ranks_per_node);
 }
 
 TEST(SimulatedMaps, HaveTheValuesOfOneRankInMemory) {
@@ -97,6 +99,16 @@ TEST(SimulatedMaps, HaveTheValuesOfOneRankInMemory) {
     const Outcome expected = run(Communicator(), of);
     const int ranks = std::array{1, 2, 3, 5}[seed % 4];
     simulate(ranks, seed, of, expected);
+    if (HasFailure()) return;
+  }
+}
+
+TEST(SimulatedMaps, HaveTheValuesOfOneRankOnSeveralNodes) {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    SCOPED_TRACE(seed);
+    const Case of = case_of(seed);
+    const int ranks = std::array{2, 3, 5, 6}[seed % 4];
+    simulate(ranks, seed, of, run(Communicator(), of), 1 + static_cast<int>(seed / 4 % 3));
     if (HasFailure()) return;
   }
 }

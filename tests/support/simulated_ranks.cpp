@@ -40,7 +40,13 @@ struct Round {
 
 /// What the ranks of a group share. A rank's k-th collective call is that of the others.
 struct SharedGroup {
-  SharedGroup(Turns& token, int ranks) : turns(token), size(ranks) {}
+  SharedGroup(Turns& token, int ranks, int on_a_node)
+      : turns(token), size(ranks), ranks_per_node(on_a_node) {}
+
+  /// Another group of some of these ranks.
+  std::shared_ptr<SharedGroup> part(int ranks) const {
+    return std::make_shared<SharedGroup>(turns, ranks, ranks_per_node);
+  }
 
   std::shared_ptr<Round> round(std::map<std::uint64_t, std::weak_ptr<Round>>& calls, std::uint64_t number,
                                const std::string& what) const {
@@ -58,6 +64,7 @@ struct SharedGroup {
 
   Turns& turns;
   int size;
+  int ranks_per_node;
   std::map<std::uint64_t, std::weak_ptr<Round>> rounds;
   std::map<std::uint64_t, std::weak_ptr<Round>> questions;
   /// Subgroups that not all of their ranks have come to.
@@ -151,10 +158,15 @@ class ThreadState final : public CommState {
 
   bool threads_allowed() const override { return false; }
   std::vector<Node> nodes() const override {
-    Node node{host_name(), std::vector<int>(static_cast<std::size_t>(facts().size))};
-    std::iota(node.ranks.begin(), node.ranks.end(), 0);
     barrier();
-    return {node};
+    std::vector<Node> nodes;
+    std::map<int, std::size_t> place;
+    for (int rank = 0; rank < facts().size; ++rank) {
+      const auto [found, is_new] = place.emplace(job_rank(rank) / shared_->ranks_per_node, nodes.size());
+      if (is_new) nodes.push_back({fmt::format("node-{}", found->first), {}});
+      nodes[found->second].ranks.push_back(rank);
+    }
+    return nodes;
   }
   void barrier() const override { meet("a barrier", {}); }
   void broadcast(std::span<std::byte> bytes, int root) const override {
@@ -214,7 +226,7 @@ class ThreadState final : public CommState {
     std::shared_ptr<Arrivals>& here = shared_->subgroups[ranks];
     if (!here) {
       here = std::make_shared<Arrivals>();
-      here->group = std::make_shared<SharedGroup>(shared_->turns, static_cast<int>(ranks.size()));
+      here->group = shared_->part(static_cast<int>(ranks.size()));
     }
     const std::shared_ptr<Arrivals> arrivals = here;
     if (++arrivals->ranks == ranks.size()) shared_->subgroups.erase(ranks);  // the next one begins anew
@@ -276,7 +288,7 @@ class ThreadState final : public CommState {
   }
   std::shared_ptr<const CommState> join(Round& round, const std::vector<int>& ranks) const {
     auto& group = round.groups[ranks];
-    if (!group) group = std::make_shared<SharedGroup>(shared_->turns, static_cast<int>(ranks.size()));
+    if (!group) group = shared_->part(static_cast<int>(ranks.size()));
     return part_of(group, ranks);
   }
   std::shared_ptr<const CommState> part_of(std::shared_ptr<SharedGroup> group,
@@ -304,9 +316,9 @@ class ThreadState final : public CommState {
 }  // namespace
 
 EventLog simulate_ranks(int ranks, std::uint64_t seed,
-                        const std::function<void(const Communicator&)>& program) {
+                        const std::function<void(const Communicator&)>& program, int ranks_per_node) {
   Turns turns(ranks, seed);
-  const auto shared = std::make_shared<SharedGroup>(turns, ranks);
+  const auto shared = std::make_shared<SharedGroup>(turns, ranks, ranks_per_node);
   turns.run([&](int rank) {
     program(Communicator(
         std::make_shared<const ThreadState>(shared, CommState::Facts{.rank = rank, .size = ranks})));

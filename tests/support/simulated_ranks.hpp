@@ -21,10 +21,12 @@ using EventLog = std::vector<std::string>;
 /// call and pause. Their time is simulated: it stands still while they compute, and leaps to the next pause
 /// that ends when all of them wait. Returns when all ranks have ended.
 ///
+/// So many ranks at a time share memory: the first ones, the next ones, and so on.
+///
 /// Throws what the lowest rank threw. Throws `Bug` when all ranks wait for each other, or when they have only
 /// waited for a minute of simulated time: the text says what each of them waits for. A collective call that
 /// is not the one of the other ranks is a `Bug`, too.
 EventLog simulate_ranks(int ranks, std::uint64_t seed,
-                        const std::function<void(const Communicator&)>& program);
+                        const std::function<void(const Communicator&)>& program, int ranks_per_node = 1000);
 
 }  // namespace mpipe::test

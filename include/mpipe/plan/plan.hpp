@@ -29,8 +29,8 @@ struct PlannedOutput {
   std::size_t position = 0;  ///< among the function's outputs
   StageId stage;
   ArrayLayout layout;
-  bool mapped = false;         ///< one value per element; false: a single value
-  bool crosses_waves = false;  ///< a later wave reads it
+  bool mapped = false;              ///< one value per element; false: a single value
+  std::vector<FunctionId> readers;  ///< the functions of the plan that take it, in their order
 };
 
 /// An argument of a planned function.

@@ -6,25 +6,35 @@
 #include <mpipe/core/shape.hpp>
 #include <mpipe/data/value.hpp>
 
+#include "data/api/shared_pages.hpp"
+
 #include <map>
 #include <optional>
 
 namespace mpipe {
+
+/// Where an array lies in memory that processes share.
+struct PagesSlot {
+  std::shared_ptr<const SharedPages> pages = nullptr;
+  std::size_t slot = 0;
+};
 
 /// The values of some elements of an output, numbered by the linear index over its external axes. Each
 /// element has `internal` extents of its own (`{}` for a plain value), its values dense behind one another:
 /// *element-major* layout.
 ///
 /// Of fixed-size types the whole array has its address from the start, and pages that were never written cost
-/// nothing: 10^9 elements can be declared anywhere, blocks are written in place. Values that vary in size are
-/// kept per block.
+/// nothing: 10^9 elements can be declared anywhere, blocks are written in place. They may lie in memory that
+/// other processes of the machine have mapped as well: then all of them see what any of them has written, once
+/// they have been told of it. Values that vary in size are kept per block, by each process for itself.
 ///
 /// Thread rule: `destination` and writes behind it may happen from several threads for disjoint ranges;
 /// everything else from one thread at a time.
 class PartialArray {
  public:
-  /// `internal` may be given later with `set_internal` when it is not known yet.
-  PartialArray(const ElementType& type, Shape external, std::optional<Shape> internal);
+  /// `internal` may be given later with `set_internal` when it is not known yet. Values of fixed size lie in
+  /// `place`, or in memory of this process where it is empty.
+  PartialArray(const ElementType& type, Shape external, std::optional<Shape> internal, PagesSlot place = {});
   PartialArray(PartialArray&&) noexcept;
   PartialArray& operator=(PartialArray&&) noexcept;
   ~PartialArray();
@@ -45,9 +55,6 @@ class PartialArray {
   /// The elements that are here.
   const RangeSet& have() const { return have_; }
   void mark(IndexRange range) { have_.insert(range); }
-  void unmark(IndexRange range) { have_.erase(range); }
-  /// Gives the memory of these elements back to the machine and forgets them (whole pages only).
-  void release(IndexRange range);
 
   /// Fixed-size types: where the elements of a range are (to be) written; `mark` says when they are.
   /// Precondition: internal shape known.
@@ -96,6 +103,7 @@ class PartialArray {
   std::optional<Shape> internal_;
   Index per_element_ = 1;
   RangeSet have_;
+  PagesSlot place_;
   std::shared_ptr<void> memory_;
   std::byte* data_ = nullptr;
   std::map<Index, Block> blocks_;  ///< by first element; only for types that vary in size

@@ -103,6 +103,7 @@ class BlockRunner final : public BlockHandler, public TeamHandler {
   Index call_function(const PreparedFunction& function, IndexRange range, BlockReport& report);
   Attempt attempt(const PreparedFunction& function, IndexRange range, Scratch& scratch, BlockReport& report);
   void call_body(const PreparedFunction& function, BlockCall& call, Index& calls) const;
+  void clear(const PreparedFunction& function, IndexRange range);
   bool describes_failures() const;
   void note_failed(const PreparedFunction& function, Failure failure, BlockReport& report);
   RangeSet lost_arguments(const PreparedFunction& function, const std::vector<FailedElements>& losses) const;

@@ -17,12 +17,19 @@ class RunArrays {
  public:
   explicit RunArrays(const Plan& plan) : plan_(plan), arrays_(plan.outputs().size()) {}
 
+  /// Where arrays that are made from now on have their values; null: in memory of this process. There is a slot
+  /// for each output.
+  void use(std::shared_ptr<const SharedPages> pages) { pages_ = std::move(pages); }
+
   /// Makes the array of an output that has none yet, and tells one that has of an internal shape that became
   /// known. Precondition: its external shape is known to the plan.
   void prepare(OutputId output);
   /// As `prepare`, for an output whose elements here may have turned out to be of another shape than the
   /// plan's: then they are dropped.
   void adopt(OutputId output);
+  /// Forgets the values of an output that nobody will look at again, and its memory, of which the first rank of
+  /// those that share it gives back what there is of it to all of them.
+  void drop(OutputId output, bool is_first);
   /// nullptr when it has not been prepared.
   PartialArray* find(OutputId output) { return arrays_[output.value].get(); }
   const PartialArray* find(OutputId output) const { return arrays_[output.value].get(); }
@@ -31,6 +38,7 @@ class RunArrays {
 
  private:
   const Plan& plan_;
+  std::shared_ptr<const SharedPages> pages_;
   std::vector<std::unique_ptr<PartialArray>> arrays_;
 };
 

@@ -15,7 +15,9 @@ class RunControl {
   virtual bool cancelled() { return false; }
   /// Rank 0: there will be no `regroup` any more.
   virtual void on_last_wave() {}
-  /// Collective over `comm`, between two waves. The communicator on which the run goes on, when ranks join
+  /// Whether other ranks may join the run while it goes on. The same on all of its ranks.
+  virtual bool may_grow() const { return false; }
+  /// Collective over `comm`, between two waves, where the run may grow. The communicator on which the run goes on, when ranks join
   /// it: those of `comm` are its first ones, in their order. Those that join call `join_request`.
   virtual std::optional<Communicator> regroup(const Communicator& /*comm*/) { return std::nullopt; }
 };

@@ -63,8 +63,8 @@ class RunStore {
   /// their order. Shapes are known as far as they were planned, resolved, or found on resume.
   virtual const std::vector<OutputLayout>& outputs() const = 0;
 
-  /// Collective. Reads elements that are done according to `progress()` into `array` (on every rank) and
-  /// marks them there.
+  /// Collective. Reads elements that are done according to `progress()` into `array` and marks them there. Each
+  /// rank wants what it likes.
   virtual void load(std::size_t output, const RangeSet& wanted, PartialArray& array) = 0;
 
   /// Collective. The shapes of outputs became known (again: nothing happens). Throws `Error`

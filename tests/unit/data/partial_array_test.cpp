@@ -135,25 +135,16 @@ TEST(PartialArray, that_no_process_can_address_is_refused) {
                 [] { PartialArray(element_type<double>(), {Index{1} << 40}, Shape{Index{1} << 40}); });
 }
 
-TEST(PartialArray, release_forgets_and_gives_pages_back) {
-  PartialArray array(element_type<double>(), {100'000}, Shape{});
-  write(array, 0, std::vector<double>(100'000, 1.5));
-  array.release({1'000, 90'000});
-  EXPECT_EQ(array.have(), (RangeSet{{0, 1'000}, {90'000, 100'000}}));
-  EXPECT_EQ(decode<double>(array.piece({999, 1'000}).bytes), 1.5);
-  EXPECT_EQ(decode<double>(array.piece({90'000, 90'001}).bytes), 1.5);
-  double middle = 1;
-  std::memcpy(&middle, array.data(50'000), sizeof middle);
-  EXPECT_EQ(middle, 0.0);  // a page that was given back reads as zero
-  write<double>(array, 50'000, {3.5});
-  EXPECT_EQ(decode<double>(array.piece({50'000, 50'001}).bytes), 3.5);
-}
-
-TEST(PartialArray, unmark_forgets) {
-  PartialArray array(element_type<double>(), {10}, Shape{});
-  array.mark({0, 10});
-  array.unmark({3, 5});
-  EXPECT_EQ(array.have(), (RangeSet{{0, 3}, {5, 10}}));
+TEST(PartialArray, in_shared_memory_is_seen_by_all_who_map_it) {
+  const auto pages = SharedPages::create(2);
+  PartialArray writer(element_type<double>(), {100'000}, Shape{}, {pages, 1});
+  PartialArray reader(element_type<double>(), {100'000}, std::nullopt,
+                      {SharedPages::open(pages->address(), 2), 1});
+  reader.set_internal({});
+  write<double>(writer, 70'000, {1.5, 2.5});
+  EXPECT_TRUE(reader.have().empty());  // until somebody tells
+  reader.mark({70'000, 70'002});
+  EXPECT_EQ(decode<double>(reader.piece({70'001, 70'002}).bytes), 2.5);
 }
 
 TEST(PartialArray, of_texts) {
@@ -229,18 +220,12 @@ TEST(PartialArray, of_texts_against_a_model) {
     for (int step = 0; step < 60; ++step) {
       const Index begin = pick(total);
       const IndexRange range{begin, begin + 1 + pick(total - begin)};
-      if (pick(4) == 0) {
-        array.release(range);
-        here.erase(range);
-        std::fill(model.begin() + range.begin, model.begin() + range.end, "");
-      } else {
-        Texts texts;
-        for (Index k = range.begin; k < range.end; ++k)
-          texts.push_back(std::string(static_cast<std::size_t>(pick(4)), static_cast<char>('a' + pick(26))));
-        put(array, range.begin, texts);
-        here.insert(range);
-        std::copy(texts.begin(), texts.end(), model.begin() + range.begin);
-      }
+      Texts texts;
+      for (Index k = range.begin; k < range.end; ++k)
+        texts.push_back(std::string(static_cast<std::size_t>(pick(4)), static_cast<char>('a' + pick(26))));
+      put(array, range.begin, texts);
+      here.insert(range);
+      std::copy(texts.begin(), texts.end(), model.begin() + range.begin);
       ASSERT_EQ(array.have(), here);
       ASSERT_EQ(array.to_value().as<Texts>(), model) << "seed " << seed << ", step " << step;
       for (const IndexRange& part : here.ranges()) {

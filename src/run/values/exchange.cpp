@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Moves elements of arrays between ranks, each from one rank that has it.
-#include "run/exchange.hpp"
+// Moves elements of arrays between those who hold them, ranks or nodes: each from one that has it.
+#include "run/values/exchange.hpp"
 
+#include <mpipe/base/bytes.hpp>
 #include <mpipe/core/error.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <utility>
@@ -13,39 +15,6 @@ namespace {
 
 /// Small ranges are packed until they fill a round, which bounds the buffer on every rank.
 constexpr std::size_t kRoundBytes = std::size_t{4} << 20;
-
-Bytes encode_ranges(const RangeSet& set) {
-  Bytes bytes;
-  for (const IndexRange& range : set.ranges()) detail::append(bytes, &range, sizeof(range));
-  return bytes;
-}
-
-RangeSet decode_ranges(std::span<const std::byte> bytes) {
-  std::vector<IndexRange> ranges(bytes.size() / sizeof(IndexRange));
-  if (!ranges.empty()) std::memcpy(ranges.data(), bytes.data(), bytes.size());
-  return RangeSet::of(std::move(ranges));
-}
-
-/// Collective. What every rank has, by rank, on every rank.
-std::vector<RangeSet> all_elements(const Communicator& comm, const RangeSet& here) {
-  const std::vector<Bytes> gathered = comm.gather(encode_ranges(here));
-  Bytes table;
-  for (const Bytes& bytes : gathered) {
-    const std::uint64_t size = bytes.size();
-    detail::append(table, &size, sizeof(size));
-    detail::append(table, bytes.data(), bytes.size());
-  }
-  table = comm.broadcast(std::move(table));
-  std::vector<RangeSet> elements;
-  for (std::size_t at = 0; at < table.size();) {
-    std::uint64_t size = 0;
-    std::memcpy(&size, table.data() + at, sizeof(size));
-    at += sizeof(size);
-    elements.push_back(decode_ranges(std::span(table).subspan(at, size)));
-    at += size;
-  }
-  return elements;
-}
 
 /// Moves bytes of a range list from one rank to others; `bytes` is source there and destination here.
 using Transfer = std::function<void(std::span<std::byte> bytes, int from)>;
@@ -137,62 +106,104 @@ void unpack(PartialArray& array, const RangeSet& ranges, std::span<const std::by
   }
 }
 
-/// What each rank is to send: everything that it has and no rank before it has.
+/// What each holder is to send: everything that it has and none before it has.
 std::vector<RangeSet> owned_elements(std::vector<RangeSet> elements) {
   RangeSet taken;
-  for (RangeSet& of_rank : elements) {
-    of_rank.erase(taken);
-    taken.insert(of_rank);
+  for (RangeSet& of_holder : elements) {
+    of_holder.erase(taken);
+    taken.insert(of_holder);
   }
   return elements;
 }
 
-/// Merged once, however many ranks there are.
-RangeSet united(const std::vector<RangeSet>& elements) {
+/// Merged at once, however many sets there are.
+RangeSet united(std::span<const RangeSet> sets) {
   std::vector<IndexRange> all;
-  for (const RangeSet& of_rank : elements)
-    all.insert(all.end(), of_rank.ranges().begin(), of_rank.ranges().end());
+  for (const RangeSet& set : sets) all.insert(all.end(), set.ranges().begin(), set.ranges().end());
   return RangeSet::of(std::move(all));
+}
+
+void mark_all(PartialArray& array, const RangeSet& elements) {
+  for (const IndexRange& range : elements.ranges()) array.mark(range);
+}
+
+/// Values of fixed size: the first ranks of the nodes send for them and receive for them.
+void share_between_nodes(const Communicator& first_ranks, const std::vector<RangeSet>& owned,
+                         PartialArray& array) {
+  const Transfer transfer = [&](std::span<std::byte> bytes, int from) {
+    first_ranks.broadcast_into(bytes, from);
+  };
+  for (int from = 0; from < first_ranks.size(); ++from) {
+    const bool is_source = first_ranks.rank() == from;
+    RoundTrip(array, transfer).run(owned[static_cast<std::size_t>(from)], from, is_source, !is_source);
+  }
+}
+
+/// Values that vary in size: every rank has its own.
+void share_between_ranks(const Communicator& comm, const std::vector<RangeSet>& owned, PartialArray& array) {
+  for (int from = 0; from < comm.size(); ++from) {
+    const RangeSet& ranges = owned[static_cast<std::size_t>(from)];
+    if (ranges.empty()) continue;
+    const bool is_source = comm.rank() == from;
+    const Bytes bytes = comm.broadcast(is_source ? pack(array, ranges) : Bytes{}, from);
+    if (!is_source) unpack(array, ranges, bytes);
+  }
 }
 
 }  // namespace
 
-RangeSet united_elements(const Communicator& comm, const RangeSet& here) {
-  return comm.size() == 1 ? here : united(all_elements(comm, here));
+/// Rank 0 unites what the ranks of a holder have, so that this is done once and not on every rank.
+Holdings find_holdings(const Communicator& comm, const NodeMemory& memory, const PartialArray& array) {
+  if (comm.size() == 1) return {{array.have()}, array.have()};
+  const Holders& holders = memory.holders(array);
+  ByteWriter out;
+  out.put_ranges(array.have());
+  const std::vector<Bytes> gathered = comm.gather(out.bytes());
+  std::vector<std::vector<RangeSet>> of_holder(holders.count());
+  for (std::size_t rank = 0; rank < gathered.size(); ++rank)
+    of_holder[holders.of_rank[rank]].push_back(ByteReader(gathered[rank], "elements of a rank").get_ranges());
+  ByteWriter table;
+  for (const auto& sets : of_holder) table.put_ranges(united(sets));
+  const Bytes told = comm.broadcast(std::move(table.bytes()));
+  ByteReader in(told, "who has which elements");
+  Holdings holdings;
+  for (std::size_t k = 0; k < holders.count(); ++k) holdings.by_holder.push_back(in.get_ranges());
+  holdings.all = united(holdings.by_holder);
+  return holdings;
 }
 
-void share_with_all(const Communicator& comm, PartialArray& array) {
-  if (comm.size() == 1) return;
-  const auto elements = all_elements(comm, array.have());
-  const RangeSet everything = united(elements);
-  bool complete_everywhere = true;
-  for (const RangeSet& of_rank : elements) complete_everywhere = complete_everywhere && of_rank == everything;
-  // All ranks decide this from the same table, so either all of them return here or all go on.
-  if (complete_everywhere) return;
-  // Every rank computes from the same table who sends what. All therefore make the same collective calls in
-  // the same order without another word about it.
-  const auto owned = owned_elements(elements);
-  const Transfer transfer = [&](std::span<std::byte> bytes, int from) { comm.broadcast_into(bytes, from); };
-  for (int from = 0; from < comm.size(); ++from) {
-    const RangeSet& ranges = owned[static_cast<std::size_t>(from)];
-    const bool is_source = comm.rank() == from;
-    if (ranges.empty()) continue;
-    if (array.type().fixed_size()) {
-      RoundTrip(array, transfer).run(ranges, from, is_source, !is_source);
-    } else {
-      const Bytes bytes = comm.broadcast(is_source ? pack(array, ranges) : Bytes{}, from);
-      if (!is_source) unpack(array, ranges, bytes);
-    }
+void share_with_all(const Communicator& comm, const NodeMemory& memory, const Holdings& holdings,
+                    PartialArray& array) {
+  const auto& elements = holdings.by_holder;
+  // All ranks decide this from the same table, so either all of them exchange values or none does.
+  const bool complete_everywhere = std::all_of(
+      elements.begin(), elements.end(), [&](const RangeSet& of_holder) { return of_holder == holdings.all; });
+  if (!complete_everywhere) {
+    // Every rank computes from the same table who sends what. All therefore make the same collective calls in
+    // the same order without another word about it.
+    const auto owned = owned_elements(elements);
+    if (!array.type().fixed_size()) return share_between_ranks(comm, owned, array);
+    if (memory.first_ranks()) share_between_nodes(*memory.first_ranks(), owned, array);
+    // The other ranks of a node look at what its first rank has received.
+    comm.barrier();
   }
   // Elements of fixed size are marked only when all of them have arrived: an error on the way leaves an array
   // that claims no more than it holds.
-  for (const IndexRange& range : everything.ranges()) array.mark(range);
+  if (array.type().fixed_size()) mark_all(array, holdings.all);
 }
 
-void gather_at_root(const Communicator& comm, PartialArray& array) {
+void gather_at_root(const Communicator& comm, const NodeMemory& memory, PartialArray& array) {
   if (comm.size() == 1) return;
-  const auto elements = all_elements(comm, array.have());
-  const auto owned = owned_elements(elements);
+  const Holdings holdings = find_holdings(comm, memory, array);
+  const Holders& holders = memory.holders(array);
+  const auto owned = owned_elements(holdings.by_holder);
+  if (!array.type().fixed_size()) {
+    const RangeSet& mine = owned[static_cast<std::size_t>(comm.rank())];
+    const auto gathered = comm.gather(comm.is_root() ? Bytes{} : pack(array, mine));
+    for (std::size_t from = 1; from < gathered.size(); ++from) unpack(array, owned[from], gathered[from]);
+    return;
+  }
+  // `from` is a rank here, of the group that sends.
   const Transfer transfer = [&](std::span<std::byte> bytes, int from) {
     const SendPart send{0, bytes};
     const ReceivePart receive{from, bytes};
@@ -200,20 +211,12 @@ void gather_at_root(const Communicator& comm, PartialArray& array) {
                   comm.is_root() ? std::span(&receive, 1) : std::span<const ReceivePart>{});
   };
   // One sender at a time, so that rank 0 needs one buffer. The other ranks make the same calls with empty
-  // lists.
-  for (int from = 1; from < comm.size(); ++from) {
-    const RangeSet& ranges = owned[static_cast<std::size_t>(from)];
-    if (!array.type().fixed_size()) continue;
-    if (!ranges.empty()) RoundTrip(array, transfer).run(ranges, from, comm.rank() == from, comm.is_root());
+  // lists. What the ranks of rank 0's own node have is there already.
+  for (std::size_t holder = 1; holder < holders.count(); ++holder) {
+    const int from = holders.first[holder];
+    RoundTrip(array, transfer).run(owned[holder], from, comm.rank() == from, comm.is_root());
   }
-  if (!array.type().fixed_size()) {
-    const RangeSet& mine = owned[static_cast<std::size_t>(comm.rank())];
-    const auto gathered = comm.gather(comm.is_root() ? Bytes{} : pack(array, mine));
-    for (std::size_t from = 1; from < gathered.size(); ++from) unpack(array, owned[from], gathered[from]);
-  }
-  if (!comm.is_root()) return;
-  const RangeSet everything = united(elements);
-  for (const IndexRange& range : everything.ranges()) array.mark(range);
+  if (comm.is_root()) mark_all(array, holdings.all);
 }
 
 }  // namespace mpipe
