@@ -5,6 +5,7 @@
 #include <mpipe/core/error.hpp>
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -34,6 +35,19 @@ std::shared_ptr<void> map_memory(std::size_t size, int flags, int descriptor, st
 
 std::shared_ptr<void> reserve_pages(std::size_t size) {
   return size == 0 ? nullptr : map_memory(size, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+void replace_pages(void* address, std::size_t size, int descriptor, std::int64_t offset) {
+  if (::mmap(address, size, PROT_READ, MAP_SHARED | MAP_FIXED, descriptor, static_cast<off_t>(offset)) ==
+      MAP_FAILED)
+    throw Error(Category::storage_failed,
+                std::string("results that are in the file cannot be looked at there (") +
+                    std::strerror(errno) + ").");
+}
+
+std::int64_t page_size() {
+  static const std::int64_t size = ::sysconf(_SC_PAGESIZE);
+  return size;
 }
 
 std::shared_ptr<void> map_pages(std::size_t size, int descriptor, std::int64_t offset) {

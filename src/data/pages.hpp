@@ -17,4 +17,11 @@ std::shared_ptr<void> reserve_pages(std::size_t size);
 /// is seen by all who map them. Precondition: `size` is not 0.
 std::shared_ptr<void> map_pages(std::size_t size, int descriptor, std::int64_t offset);
 
+/// The same address space shows bytes of a file from here on, for reading. All three numbers are multiples of
+/// `page_size()`. Throws `Error` (storage_failed).
+void replace_pages(void* address, std::size_t size, int descriptor, std::int64_t offset);
+
+/// In bytes.
+std::int64_t page_size();
+
 }  // namespace mpipe::detail

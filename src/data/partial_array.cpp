@@ -2,6 +2,7 @@
 // Arrays of which some elements are there: fixed sizes in pages, others as pieces of bytes.
 #include "data/api/partial_array.hpp"
 
+#include "data/api/file_faults.hpp"
 #include "data/pages.hpp"
 
 #include <algorithm>
@@ -44,6 +45,60 @@ void PartialArray::map_memory() {
   const std::size_t size = static_cast<std::size_t>(values) * type_->size;
   memory_ = place_.pages ? place_.pages->map(place_.slot, size) : detail::reserve_pages(size);
   data_ = static_cast<std::byte*>(memory_.get());
+}
+
+/// The bytes of whole pages that belong to a range of elements alone, from the begin of the array on.
+IndexRange PartialArray::pages_of(IndexRange elements) const {
+  const auto bytes = static_cast<Index>(element_bytes());
+  const Index begin =
+      (elements.begin * bytes + detail::page_size() - 1) / detail::page_size() * detail::page_size();
+  const Index end = elements.end * bytes / detail::page_size() * detail::page_size();
+  return {begin, std::max(begin, end)};
+}
+
+/// The elements that have all of their bytes in a range.
+IndexRange PartialArray::elements_within(IndexRange range) const {
+  const auto bytes = static_cast<Index>(element_bytes());
+  const Index begin = (range.begin + bytes - 1) / bytes;
+  return {begin, std::max(begin, range.end / bytes)};
+}
+
+RangeSet PartialArray::worth_a_file(const RangeSet& elements) const {
+  // A mapping costs as much as reading some pages, and a process has some ten thousands of them.
+  constexpr Index kShortest = Index{256} << 10;
+  constexpr std::size_t kMost = 1000;
+  RangeSet worth;
+  if (data_ == nullptr) return worth;
+  for (const IndexRange& range : elements.ranges()) {
+    if (in_file_.ranges().size() + worth.ranges().size() >= kMost) break;
+    if (const IndexRange pages = pages_of(range); pages.size() >= kShortest)
+      worth.insert(elements_within(pages));
+  }
+  return worth;
+}
+
+RangeSet PartialArray::look_into(const File& file, std::uint64_t offset, const RangeSet& elements) {
+  const RangeSet fresh = worth_a_file(elements.difference(in_file_));
+  if (fresh.empty()) return fresh;
+  if (!guard_) guard_ = guard_file_faults(data_, static_cast<std::size_t>(total_) * element_bytes());
+  if (!guard_) return {};
+  for (const IndexRange& range : fresh.ranges()) {
+    // An element at the edge of a page may be partly here and partly in the file, where both have the same bytes.
+    const IndexRange pages = pages_of(range);
+    detail::replace_pages(data_ + pages.begin, static_cast<std::size_t>(pages.size()), file.descriptor(),
+                          static_cast<std::int64_t>(offset) + pages.begin);
+    in_file_.insert(range);
+  }
+  return fresh;
+}
+
+void PartialArray::give_back(const RangeSet& elements) {
+  if (!place_.pages) return;
+  for (const IndexRange& range : elements.ranges()) {
+    const IndexRange pages = pages_of(range);
+    place_.pages->clear(place_.slot, static_cast<std::size_t>(pages.begin),
+                        static_cast<std::size_t>(pages.size()));
+  }
 }
 
 /// All that could be wrong is refused before anything is changed.

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bit>
@@ -90,9 +91,14 @@ std::shared_ptr<void> SharedPages::map(std::size_t slot, std::size_t size) const
   return detail::map_pages(size, descriptor_, static_cast<std::int64_t>(offset(slot)));
 }
 
-void SharedPages::clear(std::size_t slot) const {
+void SharedPages::clear(std::size_t slot, std::size_t begin, std::size_t size) const {
   static_cast<void>(::fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                                static_cast<off_t>(offset(slot)), static_cast<off_t>(slot_bytes_)));
+                                static_cast<off_t>(offset(slot) + begin), static_cast<off_t>(size)));
+}
+
+std::uint64_t SharedPages::bytes_in_use() const {
+  struct stat status {};
+  return ::fstat(descriptor_, &status) == 0 ? static_cast<std::uint64_t>(status.st_blocks) * 512 : 0;
 }
 
 }  // namespace mpipe

@@ -2,6 +2,7 @@
 // Runs the functions of a stage over the elements of a block, keeps their values, tells failures and costs.
 #include <mpipe/core/error.hpp>
 
+#include "data/api/file_faults.hpp"
 #include "exec/block_runner_parts.hpp"
 #include "isolation/api/isolated_bodies.hpp"
 #include "isolation/api/resource_scope.hpp"
@@ -35,7 +36,8 @@ BlockRunner::BlockRunner(const Plan& plan, RunArrays& arrays, BlockSink* sink, B
       options_(std::move(options)),
       functions_(plan.pipeline().functions().size()),
       costs_(plan.pipeline().functions().size()),
-      shape_was_known_(plan.outputs().size(), false) {}
+      shape_was_known_(plan.outputs().size(), false),
+      faults_before_(file_faults()) {}
 
 BlockRunner::~BlockRunner() = default;
 
@@ -269,6 +271,7 @@ BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, Inde
   } catch (...) {
     attempt.failure = failure_of(function, range.begin + call.completed, scratch);
   }
+  check_files();
   try {
     const auto guard = lock();
     // What was complete before a failure is kept now, because the caller goes on behind it.
@@ -311,6 +314,18 @@ bool BlockRunner::ends_the_run(const PreparedFunction& function, const Failure& 
   const auto& outputs = function.planned->outputs;
   return std::any_of(outputs.begin(), outputs.end(),
                      [&](OutputId output) { return !shape_was_known_[output.value]; });
+}
+
+/// Values that are zeros because a file is not whole any more must not become results. Those that were seen by a call
+/// of another thread, or by an earlier one, may have been seen by this one, too.
+void BlockRunner::check_files() const {
+  if (file_faults() == faults_before_) return;
+  throw Error(
+      Category::storage_failed,
+      "values that functions take as arguments cannot be read from the results file any more: somebody cut "
+      "or "
+      "replaced it while the run went on, or the disk has an error. What was stored before is not touched: "
+      "look at the file by 'pipeline_app verify', and go on by --resume.");
 }
 
 /// A body may have written a part of what it did not complete. Elements that have no value are zeros for all who look

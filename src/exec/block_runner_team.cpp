@@ -98,6 +98,7 @@ BlockReport BlockRunner::end_element(const Block& block, std::optional<Failure> 
 /// Returns what is wrong with the shape of the value.
 std::optional<Failure> BlockRunner::keep_element(const PreparedFunction& function, const Block& block,
                                                  Scratch& scratch, BlockReport& report) {
+  check_files();
   try {
     const auto guard = lock();
     keep(function, block.range, scratch, report);

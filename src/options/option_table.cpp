@@ -77,6 +77,10 @@ constexpr OptionRow kTable[] = {
      .fallback = "the end of the Slurm job, if there is one",
      .help = "Stop in order, with all stored, before this time: from now on (`90`, `30min`, `1-12:00:00`), or a "
              "moment (`2026-12-01T08:00`, `@1764576000`); exit code 75, and `--resume` goes on"},
+    {.name = "memory", .type = Type::memory, .reach = Reach::document, .value = "SIZE",
+     .fallback = "half of what the node, or its control group, has",
+     .help = "What the arrays of a run may take on each node: `4GB`, `512MiB`. Values that are in the results file are "
+             "[looked at there](howto/large-arrays.md); what must be in memory and is larger is refused"},
     {.name = "retry_failed", .type = Type::presence,
      .help = "With `--resume`: compute again what failed under `continue`, and what that blocked"},
     {.name = "redo", .type = Type::list, .reach = Reach::document, .value = "OUTPUT",
@@ -173,6 +177,9 @@ void check_option(const OptionRow& row, const std::string& text) {
       return;
     case OptionType::moment:
       parse_moment(text, {});
+      return;
+    case OptionType::memory:
+      parse_memory(text);
       return;
     case OptionType::word:
       if (std::find(row.words.begin(), row.words.end(), text) == row.words.end())

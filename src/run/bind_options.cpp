@@ -69,6 +69,7 @@ class OptionBinder {
   void read(std::uint64_t& number) { number = values_.number(name_); }
   void read(Index& number) { number = static_cast<Index>(values_.number(name_)); }
   void read(std::optional<Index>& number) { number = static_cast<Index>(values_.number(name_)); }
+  void read(std::optional<std::uint64_t>& bytes) { bytes = parse_memory(values_.text(name_)); }
   void read(std::optional<WallTime>& moment) {
     moment = parse_moment(values_.text(name_), std::chrono::system_clock::now());
   }

@@ -91,9 +91,11 @@ MapRun::MapRun(const Communicator& comm, std::unique_ptr<RunSetup> setup, RunCon
 
 /// Arrays are made in the memory that the ranks of a node share.
 void MapRun::join_memory(const NodeInventory& inventory, const NodeMemory* earlier) {
+  budget_ = memory_budget(setup_->options, inventory);
   const bool may_grow = control_ != nullptr && control_->may_grow();
-  if (comm_.size() == 1 && !may_grow) return;
-  memory_ = NodeMemory(comm_, inventory, plan_.outputs().size(), may_grow, earlier);
+  // A rank alone has memory of its own where all has room: it has large pages, which are faster.
+  if (comm_.size() == 1 && !may_grow && (budget_ == 0 || plan_.known_bytes() <= budget_ / 2)) return;
+  memory_ = NodeMemory(comm_, inventory, plan_.outputs().size(), true, earlier);
   arrays_.use(memory_.pages());
 }
 
@@ -160,7 +162,7 @@ void MapRun::lead() {
   for (bool more = true; more;) {
     if (control_ != nullptr && wave_ + 1 == plan_.wave_count()) control_->on_last_wave();
     WaveDirector director(
-        {comm_, clock_, *setup_, progress_, store_, *workers_, arrays_, observer_, control_, drain_watch_},
+        {comm_, clock_, *setup_, progress_, values(), store_, *workers_, observer_, control_, drain_watch_},
         groups, others);
     outcome_ = director.direct(wave_, std::move(outcome_));
     // The others are in `serve` and enter the collective calls of `finish_wave` when they read the barrier,
@@ -196,7 +198,7 @@ void MapRun::on_commit(std::uint32_t) {
   // Rank 0 meets the same error in its own commit, and tells all ranks with the outcome of the wave. Only the
   // loss of a rank is thrown on: there is nobody left to tell it.
   try {
-    store_.commit(arrays_);
+    commit_values(values());
   } catch (const Error& error) {
     if (error.category() == Category::rank_lost) throw;
   }
@@ -275,14 +277,8 @@ bool MapRun::is_wanted(OutputId output) const {
 /// start reports it, as the array has it from here on, so that it is noted now: an output whose shape nobody
 /// tells has no place in the results, and what was stored of it would be lost at the end.
 void MapRun::load_stored(OutputId output) {
-  PartialArray& array = *arrays_.find(output);
-  const RangeSet& done = progress_.of(output).done();
-  if (done.empty()) return;
-  const bool together_filled = array.internal_known() && array.type().fixed_size();
-  store_.load(output, memory_.part_of(comm_.rank(), array, done), array);
-  // All ranks have loaded their parts.
-  if (together_filled)
-    for (const IndexRange& range : done.ranges()) array.mark(range);
+  load_values(values(), output, progress_.of(output).done());
+  const PartialArray& array = *arrays_.find(output);
   if (array.internal_known() && !plan_.output(output).layout.internal_known())
     outcome_.shapes.push_back({output, array.internal()});
 }
@@ -312,7 +308,7 @@ bool MapRun::finish_wave() {
   mark_blocked();
   store_.resolve(assumed_);
   const TimePoint began = clock_.now();
-  store_.commit(arrays_);
+  commit_values(values());
   drain_watch_.on_commit(clock_.now() - began);
   const std::vector<Holdings> holdings = find_done();
   if (outcome_.stopped()) return false;

@@ -12,6 +12,7 @@
 #include "run/run_times.hpp"
 #include "run/store_session.hpp"
 #include "run/values/exchange.hpp"
+#include "run/values/stored_values.hpp"
 
 #include <memory>
 #include <optional>
@@ -46,6 +47,7 @@ class MapRun final : private WorkerEvents {
   void apply_shapes();
   void assume_shape(OutputId output);
   void mark_blocked();
+  RunValues values() { return {comm_, *setup_, memory_, arrays_, store_, budget_}; }
   std::vector<Holdings> find_done();
   void share(const std::vector<Holdings>& holdings);
   void drop_read();
@@ -83,6 +85,7 @@ class MapRun final : private WorkerEvents {
   GuardedObserver observer_;
   RunTimes times_;
   NodeMemory memory_;
+  std::uint64_t budget_ = 0;  ///< see RunValues
   RunArrays arrays_;
   RunProgress progress_;
   StoreSession store_;

@@ -2,6 +2,7 @@
 // Finds cores, memory and devices of the nodes, and the parts of them that ranks share.
 #include "run/api/node_inventory.hpp"
 
+#include "base/api/file.hpp"
 #include "comm/api/collective.hpp"
 #include "run/devices.hpp"
 
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace mpipe {
 namespace {
@@ -21,6 +23,29 @@ struct Sight {
   std::int64_t devices = 0;  ///< a bit for each number
 };
 
+/// In bytes; 0 where there is none. A container sees its own control group at the root; elsewhere the group of this
+/// process and those that it is in may each have a limit.
+std::int64_t limit_of_control_group() {
+  std::int64_t least = 0;
+  const auto take = [&](const fs::path& file) {
+    std::string text;
+    std::int64_t limit = 0;
+    if (read_small_file(file, 64, text) != ReadResult::ok) return;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), limit);
+    if (parsed.ec == std::errc{} && limit > 0 && (least == 0 || limit < least)) least = limit;
+  };
+  const fs::path root = "/sys/fs/cgroup";
+  take(root / "memory.max");
+  std::string groups;
+  if (read_small_file("/proc/self/cgroup", 65'536, groups) != ReadResult::ok) return least;
+  // "0::/system.slice/job_17": the one line of the second version of control groups.
+  const std::size_t at = groups.find("0::/");
+  if (at == std::string::npos) return least;
+  fs::path group = root / groups.substr(at + 4, groups.find('\n', at) - at - 4);
+  for (; group != root && group.has_relative_path(); group = group.parent_path()) take(group / "memory.max");
+  return least;
+}
+
 Sight look(bool with_devices) {
   Sight sight;
   sight.cores = ::sysconf(_SC_NPROCESSORS_ONLN);
@@ -29,6 +54,8 @@ Sight look(bool with_devices) {
   if (::sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
     sight.bound = CPU_COUNT(&allowed) < sight.cores ? 1 : 0;
   sight.memory = std::max(0L, ::sysconf(_SC_PHYS_PAGES)) * std::max(0L, ::sysconf(_SC_PAGESIZE));
+  if (const std::int64_t limit = limit_of_control_group(); limit > 0)
+    sight.memory = std::min(sight.memory, limit);
   static_assert(max_device < 62, "devices are bits of a positive number");
   if (with_devices)
     for (const int device : find_devices()) sight.devices |= std::int64_t{1} << device;

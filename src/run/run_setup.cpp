@@ -2,8 +2,13 @@
 // Plans a request and checks its options against the plan and the nodes.
 #include "run/run_setup.hpp"
 
+#include <mpipe/core/error.hpp>
+
+#include "base/api/file.hpp"
 #include "run/api/execute_request.hpp"
 #include "run/team_timeout.hpp"
+
+#include <fmt/format.h>
 
 namespace mpipe {
 
@@ -22,6 +27,41 @@ RunSetup::RunSetup(const Pipeline& whole, const Request& request, int ranks)
 
 void RunSetup::check(const NodeInventory& inventory) const {
   check_resources(plan, settings, inventory, options.rank0);
+  check_memory(memory_budget(options, inventory));
+}
+
+/// Of shapes that are known. What is selected counts, as memory that nobody writes to costs nothing.
+void RunSetup::check_memory(std::uint64_t budget) const {
+  if (budget == 0) return;
+  for (std::uint32_t k = 0; k < plan.outputs().size(); ++k) {
+    const PlannedOutput& output = plan.output({k});
+    const bool in_memory =
+        options.return_results || options.run_folder.empty() || settings.storage[k] == StorageKind::memory;
+    if (!in_memory || !output.layout.shape_known() || !output.layout.type->fixed_size() ||
+        !is_sized(plan, {k}))
+      continue;
+    const auto elements = static_cast<double>(plan.selected(output.stage).count());
+    const double bytes = elements *
+                         static_cast<double>(element_count(known_shape(output.layout.internal_shape()))) *
+                         static_cast<double>(output.layout.type->size);
+    if (bytes <= static_cast<double>(budget)) continue;
+    throw Error(
+        Category::too_large,
+        fmt::format(
+            "the values of '{}' take {}, and must be in memory, of which a node may use {} for arrays. "
+            "Keep them in the results file (a run folder and the storage hdf5, values not returned), "
+            "compute a part (--fixed), or allow more memory (--memory).",
+            output.name, readable_size(static_cast<std::uint64_t>(bytes)), readable_size(budget)),
+        {Subject::Kind::output, output.name});
+  }
+}
+
+std::uint64_t memory_budget(const MapOptions& options, const NodeInventory& inventory) {
+  if (options.memory) return *options.memory;
+  std::uint64_t least = 0;
+  for (const NodeResources& node : inventory.nodes)
+    if (node.memory > 0 && (least == 0 || node.memory < least)) least = node.memory;
+  return least / 2;
 }
 
 std::vector<OutputId> outputs_of_wave(const Plan& plan, std::size_t wave) {

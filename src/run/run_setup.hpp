@@ -24,6 +24,8 @@ struct RunSetup {
 
   /// Throws `Error` (bad_option) where functions need more than these nodes have.
   void check(const NodeInventory& inventory) const;
+  /// What must be in memory and is larger than `budget` bytes is refused.
+  void check_memory(std::uint64_t budget) const;
   /// Throws `Error` (bad_option) where a call wants more ranks than a run on `ranks` ranks has.
   void check_teams(int ranks) const { mpipe::check_teams(plan, settings, ranks); }
 
@@ -40,6 +42,9 @@ struct RunSetup {
   std::map<std::string, PartialShape> planned_shapes;  ///< before the run
   Settings settings;
 };
+
+/// What the arrays of a run may take on each node, in bytes; 0 where that is not known.
+std::uint64_t memory_budget(const MapOptions& options, const NodeInventory& inventory);
 
 /// The outputs of the functions of a wave.
 std::vector<OutputId> outputs_of_wave(const Plan& plan, std::size_t wave);

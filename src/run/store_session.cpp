@@ -175,6 +175,10 @@ std::vector<std::pair<OutputId, Shape>> StoreSession::found_shapes() const {
   return found;
 }
 
+std::optional<ValuesInFile> StoreSession::values_in_file(OutputId output) const {
+  return usable() ? store_->values_in_file(positions_[output.value]) : std::nullopt;
+}
+
 void StoreSession::load(OutputId output, const RangeSet& elements, PartialArray& array) {
   if (store_) store_->load(positions_[output.value], elements, array);
 }

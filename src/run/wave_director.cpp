@@ -13,6 +13,8 @@ namespace mpipe {
 namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(100);
+/// Memory is looked at more often: in a tenth of a second some ranks fill a gigabyte.
+constexpr Duration kLook = std::chrono::milliseconds(5);
 
 /// Tells the director of a wave which group it hears of.
 class GroupListener final : public DispatchObserver {
@@ -166,6 +168,11 @@ void WaveDirector::on_block_failed(WorkerGroup& group, WorkerId worker, const Bl
 void WaveDirector::on_turn(TimePoint now) {
   // A lost team comes first, because a commit waits for teams to end and this one never does.
   team_timeout_.check(now);
+  // Asking costs a call of the system, which is little in some milliseconds.
+  if (!last_look_ || now - *last_look_ >= kLook) {
+    last_look_ = now;
+    wants_commit_ = wants_room(parts_.values, room_until_) || wants_commit_;
+  }
   if (wants_commit_ && may_commit()) commit();
   parts_.store.maintain(now);
   parts_.store.check();
@@ -297,7 +304,7 @@ void WaveDirector::commit() {
   // The others enter the collective commit when they read this. It follows `quiesce`, after which no block
   // changes an array, and precedes rank 0's own commit, which waits for theirs.
   if (remote_ != nullptr) remote_->send_commit(parts_.store.next_commit());
-  parts_.store.commit(parts_.arrays);
+  commit_values(parts_.values);
   for (const auto& group : groups_) group->pool->resume();
   parts_.drain_watch.on_commit(parts_.clock.now() - began);
 }

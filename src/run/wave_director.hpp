@@ -9,6 +9,7 @@
 #include "run/local_workers.hpp"
 #include "run/store_session.hpp"
 #include "run/team_timeout.hpp"
+#include "run/values/stored_values.hpp"
 
 #include <optional>
 #include <span>
@@ -21,9 +22,9 @@ struct WaveParts {
   const Clock& clock;
   const RunSetup& setup;
   const RunProgress& progress;
+  RunValues values;
   StoreSession& store;
   LocalWorkers& workers;
-  const RunArrays& arrays;
   RunObserver& observer;
   RunControl* control;  ///< null: nobody has anything to say
   DrainWatch& drain_watch;
@@ -77,6 +78,8 @@ class WaveDirector {
   WaveOutcome outcome_;
   Index failures_ = 0;  ///< in this wave, that the run goes on after
   bool wants_commit_ = false;
+  std::uint64_t room_until_ = 0;  ///< see `wants_room`
+  std::optional<TimePoint> last_look_;
   std::optional<TimePoint> last_tick_;
 };
 

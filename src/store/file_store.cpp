@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <limits>
 #include <utility>
 
@@ -147,6 +149,19 @@ void FileStore::sync_all() {
   logs_->sync_journals();
   outputs_.files().sync();
   logs_->sync_extents();
+}
+
+/// Datasets of some size begin with a page in files that this program makes; others may not.
+std::optional<ValuesInFile> FileStore::values_in_file(std::size_t output) {
+  const OutputLayout& layout = layout_.outputs[output];
+  const DatasetLocation* location = outputs_[output].location();
+  if (location == nullptr || layout.storage == StorageKind::file || !location->order.in_file_order() ||
+      !location->values.contiguous() || location->values.value_bytes != layout.type->size)
+    return std::nullopt;
+  const std::optional<std::uint64_t> address = location->values.address(0);
+  if (!address || *address % static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) != 0) return std::nullopt;
+  const FileTable::Entry& entry = *outputs_.files().table().outputs[output];
+  return ValuesInFile{entry.in_segment ? segment_path(folder_, output) : results_path(folder_), *address};
 }
 
 }  // namespace mpipe

@@ -31,6 +31,7 @@ class FileStore final : public RunStore {
   const std::vector<ElementStates>& progress() const override { return progress_; }
   const std::vector<RangeSet>& stored() const override { return stored_; }
   const std::vector<OutputLayout>& outputs() const override { return layout_.outputs; }
+  std::optional<ValuesInFile> values_in_file(std::size_t output) override;
   void load(std::size_t output, const RangeSet& wanted, PartialArray& array) override;
   void resolve(const std::map<std::size_t, Shape>& shapes) override;
   void append(std::size_t output, IndexRange range, const PartialArray& array) override;

@@ -111,6 +111,10 @@ struct MapOptions {
   /// When all must be stored, by the clock on the wall. Before that, in the time that elements and storing take as
   /// far as this run has seen, no more work is handed out, and the run ends as `drained`; a resume goes on with it.
   std::optional<std::chrono::system_clock::time_point> deadline = {};
+  /// What the arrays of the run may take on each node, in bytes. Values of the results file are looked at there
+  /// instead, when the run is on one node and they are not returned (`return_results`). Without: half of what the
+  /// node, or its control group, has. `map` throws `Error` (too_large) where an array that must be in memory is larger.
+  std::optional<std::uint64_t> memory = {};
   bool retry_failed = false;  ///< with `resume`: compute again what failed, and what it blocked
   /// With `resume`: compute these outputs, and all that needs them, anew. Their functions may be others than
   /// those that the run began with.
@@ -154,6 +158,7 @@ void visit_options(Options& options, Visit&& visit) {
   visit("deadline", options.deadline);
   visit("retries", options.retries);
   visit("team_grace", options.team_grace);
+  visit("memory", options.memory);
   visit("retry_failed", options.retry_failed);
   visit("redo", options.redo);
   visit("output", options.outputs);

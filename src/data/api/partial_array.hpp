@@ -6,6 +6,7 @@
 #include <mpipe/core/shape.hpp>
 #include <mpipe/data/value.hpp>
 
+#include "base/api/file.hpp"
 #include "data/api/shared_pages.hpp"
 
 #include <map>
@@ -65,6 +66,20 @@ class PartialArray {
     return data_ + static_cast<std::size_t>(element) * element_bytes();
   }
 
+  /// Fixed-size types: values of `elements` are looked at in `file` from here on, where the values of the whole
+  /// array lie behind one another from `offset` (a multiple of the size of a page) on, with the same bytes. They are
+  /// read when somebody looks at them, and must not be written any more. Only what is worth it: long stretches, in
+  /// whole pages. Returns the elements that are wholly there and were not before. Memory of this process alone is
+  /// free then; shared memory must be given back. Throws `Error` (storage_failed). Where the file turns out to be
+  /// cut, the values are zeros: see `file_faults`.
+  RangeSet look_into(const File& file, std::uint64_t offset, const RangeSet& elements);
+  /// Of some elements, those that `look_into` would find worth it.
+  RangeSet worth_a_file(const RangeSet& elements) const;
+  /// Gives the memory of elements back that all processes which share it look at in a file.
+  void give_back(const RangeSet& elements);
+  /// The elements that are looked at in a file.
+  const RangeSet& in_file() const { return in_file_; }
+
   /// Types that vary in size: the encoded values of `range` (values_per_element of them each), `offsets` from
   /// 0; marks. Elements of it that are here already are replaced. Throws `Bug` when the offsets do not fit
   /// the range or the bytes.
@@ -92,6 +107,8 @@ class PartialArray {
     std::vector<std::uint64_t> offsets;
   };
   void map_memory();
+  IndexRange pages_of(IndexRange elements) const;
+  IndexRange elements_within(IndexRange bytes) const;
   /// Takes a range out of `blocks_`, which stay disjoint; blocks that reach beyond it keep the rest.
   void cut_blocks(IndexRange range);
   /// The part of a block in `range`, which lies within it.
@@ -103,9 +120,11 @@ class PartialArray {
   std::optional<Shape> internal_;
   Index per_element_ = 1;
   RangeSet have_;
+  RangeSet in_file_;
   PagesSlot place_;
   std::shared_ptr<void> memory_;
   std::byte* data_ = nullptr;
+  std::shared_ptr<void> guard_;    ///< see `guard_file_faults`; ends before `memory_`
   std::map<Index, Block> blocks_;  ///< by first element; only for types that vary in size
 };
 

@@ -40,9 +40,12 @@ class SharedPages {
   /// long as the result lives, also beyond this object. Throws `Error` (too_large) when a slot, or the address
   /// space of this process, is smaller. For a `size` of 0 the result is a null pointer.
   std::shared_ptr<void> map(std::size_t slot, std::size_t size) const;
-  /// Gives the memory of a slot back to the machine: it reads as zero afterwards, in all processes. Where the
-  /// system does not take it, it stays in use until the end.
-  void clear(std::size_t slot) const;
+  /// Gives memory of a slot back to the machine, `size` bytes from `begin` on, or all of it: it reads as zero
+  /// afterwards, in all processes. Where the system does not take it, it stays in use until the end.
+  void clear(std::size_t slot, std::size_t begin, std::size_t size) const;
+  void clear(std::size_t slot) const { clear(slot, 0, slot_bytes_); }
+  /// The memory that all slots together take, in bytes.
+  std::uint64_t bytes_in_use() const;
 
  private:
   SharedPages(int descriptor, std::size_t slots);

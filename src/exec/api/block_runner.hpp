@@ -104,6 +104,7 @@ class BlockRunner final : public BlockHandler, public TeamHandler {
   Attempt attempt(const PreparedFunction& function, IndexRange range, Scratch& scratch, BlockReport& report);
   void call_body(const PreparedFunction& function, BlockCall& call, Index& calls) const;
   void clear(const PreparedFunction& function, IndexRange range);
+  void check_files() const;
   bool describes_failures() const;
   void note_failed(const PreparedFunction& function, Failure failure, BlockReport& report);
   RangeSet lost_arguments(const PreparedFunction& function, const std::vector<FailedElements>& losses) const;
@@ -138,6 +139,7 @@ class BlockRunner final : public BlockHandler, public TeamHandler {
   std::vector<std::unique_ptr<Scratch>> free_scratch_;
   std::unique_ptr<TeamTry> team_try_;  ///< of the element that this rank computes with others
   std::size_t details_left_ = kMaxFailureDetails;
+  const std::uint64_t faults_before_;  ///< of files, when the run began
   mutable std::mutex mutex_;
 };
 

@@ -53,13 +53,13 @@ NodeMemory::NodeMemory() : nodes_(every_rank_alone(1)), ranks_(nodes_) {}
 /// Ranks that join come behind those that were there. So the first rank of a node is one that has made its memory
 /// earlier, if any has. A rank that holds its values alone does so to the end: they are where they are.
 NodeMemory::NodeMemory(const Communicator& comm, const NodeInventory& inventory, std::size_t slots,
-                       bool may_grow, const NodeMemory* earlier)
+                       bool also_alone, const NodeMemory* earlier)
     : ranks_(every_rank_alone(comm.size())) {
   const NodeResources& node = node_of(inventory, comm.rank());
   const int first = node.ranks.front();
   if (earlier != nullptr) {
     pages_ = earlier->pages_;
-  } else if (first == comm.rank() && (may_grow || node.ranks.size() > 1)) {
+  } else if (first == comm.rank() && (also_alone || node.ranks.size() > 1)) {
     try {
       pages_ = SharedPages::create(slots);
     } catch (const Error& error) {

@@ -30,9 +30,9 @@ class NodeMemory {
  public:
   /// Of a run that consists of one rank, which no others join.
   NodeMemory();
-  /// Collective. `slots`: how many arrays there can be, the same on all ranks. `may_grow`: other ranks may join the
-  /// run. `earlier`: what this rank has used so far in the run, which goes on; null: it begins.
-  NodeMemory(const Communicator& comm, const NodeInventory& inventory, std::size_t slots, bool may_grow,
+  /// Collective. `slots`: how many arrays there can be, the same on all ranks. `also_alone`: a rank that is alone on
+  /// its node uses such memory, too, as others may join it, or as it will give parts of it back. `earlier`: what this rank has used so far in the run, which goes on; null: it begins.
+  NodeMemory(const Communicator& comm, const NodeInventory& inventory, std::size_t slots, bool also_alone,
              const NodeMemory* earlier);
 
   /// Null where this rank holds its values alone.
@@ -49,6 +49,8 @@ class NodeMemory {
   /// Those of `elements` that this rank brings into an array for all who hold it together: each of them a part, in
   /// one stretch.
   RangeSet part_of(int rank, const PartialArray& array, const RangeSet& elements) const;
+  /// All ranks of the run are on one node, and see the same memory.
+  bool is_one_node() const { return nodes_.count() == 1; }
   /// Rank 0: why some ranks of one node do not share memory; empty where all do.
   const std::string& problem() const { return problem_; }
 

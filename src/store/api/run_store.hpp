@@ -45,6 +45,12 @@ struct StoreOptions {
   bool keep_failed = true;  ///< resume: failed and blocked elements stay so; otherwise they are pending again
 };
 
+/// Where the values of an output lie behind one another, in the order and with the bytes of memory.
+struct ValuesInFile {
+  std::filesystem::path file;
+  std::uint64_t offset = 0;  ///< of the first value, in bytes; a multiple of the size of a page
+};
+
 /// The persistent store of one run, on each of its ranks. Outputs are addressed by their position in
 /// `outputs()`. One thread per rank uses it: the one that uses the communicator.
 ///
@@ -62,6 +68,9 @@ class RunStore {
   /// Local. All outputs of the run, in the order of their positions: those of earlier starts come first, in
   /// their order. Shapes are known as far as they were planned, resolved, or found on resume.
   virtual const std::vector<OutputLayout>& outputs() const = 0;
+
+  /// Local. Where the values of an output are, those of elements that are done; nothing where they lie otherwise.
+  virtual std::optional<ValuesInFile> values_in_file(std::size_t output) = 0;
 
   /// Collective. Reads elements that are done according to `progress()` into `array` and marks them there. Each
   /// rank wants what it likes.

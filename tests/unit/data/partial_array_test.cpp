@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "data/api/partial_array.hpp"
 
+#include "data/api/file_faults.hpp"
 #include "support/expect_error.hpp"
+#include "support/temporary_folder.hpp"
 
+#include <csignal>
 #include <cstring>
 #include <numeric>
 #include <random>
@@ -133,6 +136,91 @@ TEST(PartialArray, that_no_process_can_address_is_refused) {
   error_message(Category::too_large, [] { PartialArray(element_type<double>(), {Index{1} << 60}, Shape{}); });
   error_message(Category::too_large,
                 [] { PartialArray(element_type<double>(), {Index{1} << 40}, Shape{Index{1} << 40}); });
+}
+
+/// A file of numbers that begin on its second page, as a results file has them.
+File file_of(const test::TemporaryFolder& folder, const std::vector<double>& numbers) {
+  File file(folder.path() / "values", File::Mode::create);
+  file.write_at(4096, std::as_bytes(std::span(numbers)));
+  return file;
+}
+
+TEST(PartialArray, looks_into_a_file_in_whole_pages) {
+  const test::TemporaryFolder folder;
+  std::vector<double> numbers(200'000);
+  std::iota(numbers.begin(), numbers.end(), 0.5);
+  const File file = file_of(folder, numbers);
+  for (const bool shared : {false, true}) {
+    const auto pages = shared ? SharedPages::create(1) : nullptr;
+    PartialArray array(element_type<double>(), {200'000}, Shape{}, {pages, 0});
+    write(array, 1'000, std::vector<double>(numbers.begin() + 1'000, numbers.begin() + 150'000));
+    const RangeSet seen = array.look_into(file, 4096, {{1'000, 150'000}});
+    array.give_back(seen);
+    // The pages at the ends hold other elements, too.
+    EXPECT_EQ(seen, (RangeSet{{1'024, 149'504}}));
+    EXPECT_EQ(array.in_file(), seen);
+    for (Index element = 1'000; element < 150'000; ++element)
+      ASSERT_EQ(decode<double>(array.piece({element, element + 1}).bytes),
+                0.5 + static_cast<double>(element));
+    if (shared) {
+      EXPECT_LT(pages->bytes_in_use(), 20'000U);
+    }
+    // What is behind may still be written, and what is there already is not looked at twice.
+    write<double>(array, 150'000, {-1});
+    EXPECT_TRUE(array.look_into(file, 4096, {{1'000, 150'000}}).empty());
+  }
+}
+
+TEST(PartialArray, elements_of_many_values_may_reach_over_the_pages_of_a_file) {
+  const test::TemporaryFolder folder;
+  std::vector<double> numbers(300'000);
+  std::iota(numbers.begin(), numbers.end(), 0.5);
+  const File file = file_of(folder, numbers);
+  PartialArray array(element_type<double>(), {100}, Shape{3'000}, {SharedPages::create(1), 0});
+  write(array, 0, numbers);
+  const RangeSet seen = array.look_into(file, 4096, {{10, 50}});
+  array.give_back(seen);
+  EXPECT_EQ(seen, (RangeSet{{11, 49}}));
+  for (const Index element : {9, 10, 11, 48, 49, 50}) {
+    const PartialArray::Piece piece = array.piece({element, element + 1});
+    EXPECT_EQ(std::memcmp(piece.bytes.data(), numbers.data() + 3'000 * element, piece.bytes.size()), 0)
+        << element;
+  }
+}
+
+TEST(PartialArray, a_file_that_is_cut_is_told_and_ends_no_process) {
+  const test::TemporaryFolder folder;
+  File file = file_of(folder, std::vector<double>(100'000, 1.5));
+  PartialArray array(element_type<double>(), {100'000}, Shape{});
+  write(array, 0, std::vector<double>(100'000, 1.5));
+  array.look_into(file, 4096, {{0, 100'000}});
+  const std::uint64_t before = file_faults();
+  file.resize(400'000);
+  EXPECT_EQ(decode<double>(array.piece({10, 11}).bytes), 1.5);
+  EXPECT_EQ(file_faults(), before);
+  EXPECT_EQ(decode<double>(array.piece({90'000, 90'001}).bytes), 0.0);
+  EXPECT_GT(file_faults(), before);
+}
+
+TEST(FileFaultsDeathTest, others_get_their_signals) {
+  EXPECT_EXIT(
+      {
+        const test::TemporaryFolder folder;
+        File file = file_of(folder, std::vector<double>(100'000, 1.5));
+        PartialArray array(element_type<double>(), {100'000}, Shape{});
+        array.look_into(file, 4096, {{0, 100'000}});
+        ::raise(SIGBUS);
+      },
+      testing::KilledBySignal(SIGBUS), "");
+}
+
+TEST(PartialArray, short_stretches_are_not_worth_a_file) {
+  const test::TemporaryFolder folder;
+  const std::vector<double> numbers(20'000, 1.5);
+  const File file = file_of(folder, numbers);
+  PartialArray array(element_type<double>(), {20'000}, Shape{});
+  write(array, 0, numbers);
+  EXPECT_TRUE(array.look_into(file, 4096, {{0, 20'000}}).empty());
 }
 
 TEST(PartialArray, in_shared_memory_is_seen_by_all_who_map_it) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Elements that an earlier run has stored are not computed again; and what is told to a sink.
+#include "base/api/file.hpp"
 #include "support/expect_error.hpp"
+#include "support/temporary_folder.hpp"
 #include "unit/exec/local_run.hpp"
 
 #include <memory>
@@ -189,6 +191,25 @@ TEST(BlockRunnerStored, what_a_sink_throws_is_not_the_failure_of_the_function) {
   ASSERT_TRUE(report.failure.has_value());
   EXPECT_EQ(report.failure->category, Category::storage_failed);
   EXPECT_EQ(report.failure->message, "the disk is full");
+}
+
+TEST(BlockRunnerStored, ValuesOfAFileThatWasCutBecomeNoResults) {
+  const test::TemporaryFolder folder;
+  LocalRun run(
+      {function("y", [](int x) { return 1.0 + x; }).parameters("x").mapspec("x[i] -> y[i]"),
+       function("sum", [](const Array<double>& y) { return y[50'000] + y[99'999]; }).parameters("y")},
+      {{"x", numbered<int>({100'000})}});
+  run.runner.prepare_wave(0, {});
+  run.compute("y", 0, 100'000);
+  File file(folder.path() / "values", File::Mode::create);
+  file.write_at(0, run.array("y").piece({0, 100'000}).bytes);
+  run.array("y").look_into(file, 0, {{0, 100'000}});
+  run.runner.prepare_wave(1, {});
+  run.compute("sum", 0, 1);
+  EXPECT_EQ(decode<double>(run.array("sum").piece({0, 1}).bytes), 50'001.0 + 100'000.0);
+  file.resize(600'000);
+  const std::string said = test::error_message(Category::storage_failed, [&] { run.compute("sum", 0, 1); });
+  EXPECT_NE(said.find("cut or replaced"), std::string::npos) << said;
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ Json value_schema(const OptionRow& row) {
       if (row.most >= kUnbounded) return {{"type", "integer"}, {"minimum", row.least}};
       return {{"type", "integer"}, {"minimum", row.least}, {"maximum", row.most}};
     case OptionType::moment:
+    case OptionType::memory:
       return {{"type", Json::array({"string", "number"})}};
     case OptionType::word:
       return {{"enum", row.words}};

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Arrays that are larger than the memory a run may take for them."""
+import hashlib
+import time
+import unittest
+
+from support import AppTest, children_of
+
+MB = 1 << 20
+# An array of 96 MB between two stages, which read it along both of its axes.
+SWEEP = """
+mpipe: 1
+functions:
+  - {output: z, expr: "sin(x) * y", mapspec: "x[i], y[j] -> z[i, j]"}
+  - {output: rows, expr: "sum(z)", mapspec: "z[i, :] -> rows[i]"}
+  - {output: columns, expr: "sum(z)", mapspec: "z[:, j] -> columns[j]"}
+inputs:
+  x: {linspace: [0, 1, 6000]}
+  y: {linspace: [0, 1, 2000]}
+"""
+
+
+class LargeArrays(AppTest):
+    def setUp(self):
+        super().setUp()
+        self.write("sweep.yaml", SWEEP)
+
+    def values(self, run):
+        """Checksums of the values of all outputs, as other programs get them."""
+        sums = {}
+        for output in ("z", "rows", "columns"):
+            self.app("show", run, output, "--npy", f"{output}.npy")
+            sums[output] = hashlib.sha256((self.folder / f"{output}.npy").read_bytes()).hexdigest()
+            (self.folder / f"{output}.npy").unlink()
+        return sums
+
+    @staticmethod
+    def memory_of(pids):
+        """The memory of processes that no file backs, in bytes; what they share counts once."""
+        own, shared = 0, 0
+        for pid in pids:
+            try:
+                with open(f"/proc/{pid}/status", encoding="ascii") as status:
+                    fields = dict(line.split(":", 1) for line in status)
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if fields.get("Name", "").strip() != "pipeline_app" or "RssAnon" not in fields:
+                continue
+            own += 1024 * int(fields["RssAnon"].split()[0])
+            shared = max(shared, 1024 * int(fields["RssShmem"].split()[0]))
+        return own + shared
+
+    def map_watched(self, run, ranks, *options):
+        """Runs, and returns the most memory that was seen at a time."""
+        process = self.start("map", "sweep.yaml", "--run-folder", run, "--progress", "none", *options, ranks=ranks)
+        most = 0
+        while process.poll() is None:
+            most = max(most, self.memory_of([process.pid, *children_of(process.pid)]))
+            time.sleep(0.005)
+        self.assertEqual(self.finish(process).code, 0)
+        return most
+
+    def test_the_budget_holds_and_the_values_are_the_same(self):
+        self.app("map", "sweep.yaml", "--run-folder", "free")
+        expected = self.values("free")
+        for ranks in (0, 3):
+            with self.subTest(ranks=ranks):
+                run = f"tight-{ranks}"
+                most = self.map_watched(run, ranks, "--memory", "40MiB")
+                # Each process has some 25 MB of its own.
+                self.assertLess(most, (40 + 25 * max(ranks, 1)) * MB)
+                self.assertEqual(self.values(run), expected)
+                self.assertEqual(self.app("verify", run).code, 0)
+
+    def test_a_run_that_was_killed_goes_on(self):
+        self.app("map", "sweep.yaml", "--run-folder", "free")
+        expected = self.values("free")
+        process = self.start("map", "sweep.yaml", "--run-folder", "run", "--memory", "20MiB", ranks=2)
+        results = self.folder / "run" / "results.extents"
+        self.wait_until(lambda: process.poll() is not None or (results.exists() and results.stat().st_size > 0),
+                        "something stored")
+        self.kill_9(process)
+        self.app("map", "sweep.yaml", "--run-folder", "run", "--memory", "20MiB", "--resume", ranks=3)
+        self.assertEqual(self.values("run"), expected)
+        # All is stored, and nobody looks at it: the values are not read again.
+        most = self.map_watched("run", 2, "--resume", "--memory", "20MiB")
+        self.assertLess(most, (20 + 25 * 2) * MB)
+
+    def test_what_must_be_in_memory_is_refused(self):
+        for options in ((), ("--run-folder", "run", "--storage", "memory")):
+            self.refused("map", "sweep.yaml", "--memory", "50MB", *options,
+                         words=["'z' take 96.0 MB", "--memory", "--run-folder" if not options else "hdf5"][:2])
+        self.app("map", "sweep.yaml", "--memory", "50MB", "--output", "rows", "--fixed", "i=0:100")
+
+    def test_sizes(self):
+        self.refused("map", "sweep.yaml", "--memory", "lots", words=["memory", "lots"])
+        self.write("own.yaml", SWEEP + "map: {memory: 50MB}\n")
+        self.refused("map", "own.yaml", words=["50.0 MB"])
+
+
+if __name__ == "__main__":
+    unittest.main()
