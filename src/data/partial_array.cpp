@@ -111,6 +111,7 @@ void PartialArray::put(IndexRange range, std::span<const std::byte> bytes,
   if (offsets.front() != 0 || offsets.back() != bytes.size() ||
       !std::is_sorted(offsets.begin(), offsets.end()))
     throw Bug("PartialArray::put: the offsets do not fit the bytes");
+  if (joined_) throw Bug("PartialArray::put into values that were joined");
   if (range.empty()) return;
   cut_blocks(range);
   // The blocks stay disjoint, so that every element is found in one block only.
@@ -154,29 +155,51 @@ PartialArray::Piece PartialArray::piece(IndexRange range) const {
     return piece;
   }
   piece.offsets.push_back(0);
+  visit(range, [&](IndexRange, std::span<const std::byte> bytes, std::span<const std::uint64_t> offsets) {
+    const std::uint64_t shift = offsets.front() - piece.owned.size();
+    // `shift` may have wrapped around below zero. The subtraction here wraps back, as both are modulo 2^64.
+    for (const std::uint64_t offset : offsets.subspan(1)) piece.offsets.push_back(offset - shift);
+    piece.owned.insert(piece.owned.end(), bytes.begin(), bytes.end());
+  });
+  // The span is taken last, as the bytes moved each time that their vector grew.
+  piece.bytes = piece.owned;
+  return piece;
+}
+
+void PartialArray::visit(IndexRange range, const TakePart& take) const {
+  const auto tell = [&](IndexRange part, const std::byte* bytes, const std::uint64_t* offsets) {
+    const std::span of_part(offsets, static_cast<std::size_t>(part.size() * per_element_) + 1);
+    take(part, {bytes + of_part.front(), static_cast<std::size_t>(of_part.back() - of_part.front())},
+         of_part);
+  };
+  if (joined_) {
+    if (!have_.contains(range)) throw Bug("PartialArray::visit of elements that are not here");
+    return tell(range, joined_->bytes(), joined_->offsets() + range.begin * per_element_);
+  }
   auto at = blocks_.upper_bound(range.begin);
   if (at != blocks_.begin()) --at;
   Index next = range.begin;
   for (; at != blocks_.end() && at->second.range.begin < range.end; ++at) {
     const Block& block = at->second;
     if (block.range.end <= next) continue;
-    const Index first = std::max(next, block.range.begin);
-    const Index last = std::min(range.end, block.range.end);
-    if (first != next) throw Bug("PartialArray::piece of elements that are not here");
-    const auto begin = static_cast<std::size_t>((first - block.range.begin) * per_element_);
-    const auto end = static_cast<std::size_t>((last - block.range.begin) * per_element_);
-    const std::uint64_t shift = block.offsets[begin] - piece.owned.size();
-    // `shift` may have wrapped around below zero. The subtraction here wraps back, as both are modulo 2^64.
-    for (std::size_t k = begin + 1; k <= end; ++k) piece.offsets.push_back(block.offsets[k] - shift);
-    piece.owned.insert(piece.owned.end(),
-                       block.bytes.begin() + static_cast<std::ptrdiff_t>(block.offsets[begin]),
-                       block.bytes.begin() + static_cast<std::ptrdiff_t>(block.offsets[end]));
-    next = last;
+    const IndexRange part{std::max(next, block.range.begin), std::min(range.end, block.range.end)};
+    if (part.begin != next) break;
+    tell(part, block.bytes.data(), block.offsets.data() + (part.begin - block.range.begin) * per_element_);
+    next = part.end;
   }
-  if (next < range.end) throw Bug("PartialArray::piece of elements that are not here");
-  // The span is taken last, as the bytes moved each time that their vector grew.
-  piece.bytes = piece.owned;
-  return piece;
+  if (next < range.end) throw Bug("PartialArray::visit of elements that are not here");
+}
+
+JoinedValues PartialArray::make_room(std::uint64_t size) const {
+  const std::size_t offsets = (static_cast<std::size_t>(total_ * per_element_) + 1) * sizeof(std::uint64_t);
+  if (!place_.pages) return {detail::reserve_pages(size), detail::reserve_pages(offsets), size};
+  return {place_.pages->map(place_.slot, size), place_.pages->map(place_.slot + 1, offsets), size};
+}
+
+void PartialArray::adopt(JoinedValues values, const RangeSet& elements) {
+  joined_ = std::move(values);
+  have_ = elements;
+  blocks_.clear();
 }
 
 Value PartialArray::to_value() const {
@@ -187,6 +210,10 @@ Value PartialArray::to_value() const {
     std::shared_ptr<const std::byte[]> bytes(memory_, data_);
     return Value::from_bytes(*type_, std::move(shape), std::move(bytes));
   }
+  if (joined_)
+    return Value::copy_of(*type_, std::move(shape),
+                          {joined_->bytes(), static_cast<std::size_t>(joined_->size)},
+                          {joined_->offsets(), static_cast<std::size_t>(total_ * per_element_) + 1});
   Bytes bytes;
   std::vector<std::uint64_t> offsets{0};
   Index next = 0;

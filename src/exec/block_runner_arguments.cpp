@@ -95,7 +95,10 @@ void BlockRunner::prepare_argument(const PlannedFunction& function, std::size_t 
   argument.view.data = array.data(0);
   // An array of an earlier wave is complete, so it is converted, or its pieces are joined, once for all
   // blocks.
-  if (!planned.same_block && (convert || !array.type().fixed_size())) {
+  if (const JoinedValues* joined = array.joined(); joined != nullptr && !convert) {
+    argument.view.data = joined->bytes();
+    argument.view.offsets = joined->offsets();
+  } else if (!planned.same_block && (convert || !array.type().fixed_size())) {
     argument.owner = convert ? array.to_value().converted(*wanted) : array.to_value();
     argument.view.type = &argument.owner.type();
     argument.view.data = argument.owner.data();

@@ -16,7 +16,7 @@ void RunArrays::prepare(OutputId output) {
   // An array that is there already stays, as it may hold values that will not be computed again.
   if (!array)
     array = std::make_unique<PartialArray>(*layout.type, known_shape(layout.external_shape()), internal,
-                                           PagesSlot{pages_, output.value});
+                                           PagesSlot{pages_, kSlotsOfAnOutput * output.value});
   else if (internal)
     array->set_internal(*internal);
 }
@@ -34,7 +34,9 @@ void RunArrays::adopt(OutputId output) {
 
 void RunArrays::drop(OutputId output, bool is_first) {
   auto& array = arrays_[output.value];
-  if (array && array->type().fixed_size() && pages_ && is_first) pages_->clear(output.value);
+  if (array && pages_ && is_first)
+    for (std::size_t slot = 0; slot < kSlotsOfAnOutput; ++slot)
+      pages_->clear(kSlotsOfAnOutput * output.value + slot);
   array.reset();
 }
 

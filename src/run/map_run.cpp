@@ -95,7 +95,7 @@ void MapRun::join_memory(const NodeInventory& inventory, const NodeMemory* earli
   const bool may_grow = control_ != nullptr && control_->may_grow();
   // A rank alone has memory of its own where all has room: it has large pages, which are faster.
   if (comm_.size() == 1 && !may_grow && (budget_ == 0 || plan_.known_bytes() <= budget_ / 2)) return;
-  memory_ = NodeMemory(comm_, inventory, plan_.outputs().size(), true, earlier);
+  memory_ = NodeMemory(comm_, inventory, kSlotsOfAnOutput * plan_.outputs().size(), true, earlier);
   arrays_.use(memory_.pages());
 }
 
@@ -395,6 +395,8 @@ void MapRun::share(const std::vector<Holdings>& holdings) {
   std::size_t at = 0;
   for (const OutputId output : outputs_of_wave(plan_, wave_)) {
     const Holdings& of_output = holdings[at++];
+    // Where no shape is known there are no values.
+    if (!plan_.output(output).layout.internal_known()) continue;
     if (PartialArray* array = arrays_.find(output); array && last_reading_wave(plan_, output) > wave_)
       share_with_all(comm_, memory_, of_output, *array);
   }
@@ -451,7 +453,8 @@ void MapRun::attach_ranks(bool is_new) {
 void MapRun::share_earlier() {
   for (std::size_t wave = 0; wave < wave_; ++wave)
     for (const OutputId output : outputs_of_wave(plan_, wave)) {
-      if (!is_sized(plan_, output) || last_reading_wave(plan_, output) < wave_) continue;
+      const bool has_values = is_sized(plan_, output) && plan_.output(output).layout.internal_known();
+      if (!has_values || last_reading_wave(plan_, output) < wave_) continue;
       together(comm_, [&] { arrays_.prepare(output); });
       share_with_all(comm_, memory_, find_holdings(comm_, memory_, *arrays_.find(output)),
                      *arrays_.find(output));

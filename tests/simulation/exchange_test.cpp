@@ -100,21 +100,69 @@ TEST(Exchange, RankZeroGathersFromTheOtherNodes) {
         ranks_per_node);
 }
 
-TEST(Exchange, TextsAreEachRanksOwn) {
-  for (const int ranks_per_node : {1, 2, 4})
+using Texts = std::vector<std::string>;
+
+PartialArray texts_in(const NodeMemory& memory) {
+  return {element_type<std::string>(), {10}, Shape{}, {memory.pages(), 0}};
+}
+
+/// Elements 2 r and 2 r + 1 for rank r; the last ones are nobody's.
+void compute_own_texts(const Communicator& comm, PartialArray& array) {
+  const Value mine(Texts{"a" + std::to_string(comm.rank()), comm.rank() == 1 ? "" : "long text"});
+  const Index begin = 2 * comm.rank();
+  array.put({begin, begin + 2}, {mine.data(), mine.byte_size()}, {mine.offsets(), 3});
+}
+
+void expect_all_texts(const PartialArray& array) {
+  EXPECT_EQ(array.have(), (RangeSet{{0, 8}}));
+  EXPECT_EQ(array.to_value().as<Texts>(),
+            (Texts{"a0", "long text", "a1", "", "a2", "long text", "a3", "long text", "", ""}));
+  const PartialArray::Piece piece = array.piece({3, 5});
+  EXPECT_EQ(piece.offsets.front(), 0U);
+  EXPECT_EQ(piece.bytes.size(), piece.offsets.back());
+  ASSERT_NE(array.joined(), nullptr);
+  EXPECT_EQ(decode<std::string>(piece.bytes.subspan(piece.offsets[1])), "a2");
+}
+
+TEST(Exchange, TextsAreJoinedInTheMemoryOfTheNodes) {
+  for (const int ranks_per_node : {1, 2, 3, 4})
     simulate_ranks(
         4, 3,
         [](const Communicator& comm) {
           const NodeMemory memory = memory_of(comm);
-          PartialArray array(element_type<std::string>(), {8}, Shape{}, {memory.pages(), 0});
-          const Value mine(std::vector<std::string>{"a" + std::to_string(comm.rank()), "b"});
-          const Index begin = 2 * comm.rank();
-          array.put({begin, begin + 2}, {mine.data(), mine.byte_size()}, {mine.offsets(), 3});
+          PartialArray array = texts_in(memory);
+          compute_own_texts(comm, array);
           share_with_all(comm, memory, find_holdings(comm, memory, array), array);
-          EXPECT_EQ(array.to_value().as<std::vector<std::string>>(),
-                    (std::vector<std::string>{"a0", "b", "a1", "b", "a2", "b", "a3", "b"}));
+          expect_all_texts(array);
+          // Once more, as when ranks join: nothing changes.
+          share_with_all(comm, memory, find_holdings(comm, memory, array), array);
+          expect_all_texts(array);
+          comm.barrier();
         },
         ranks_per_node);
+}
+
+TEST(Exchange, RanksThatJoinSeeTextsThatWereJoined) {
+  simulate_ranks(
+      6, 11,
+      [](const Communicator& comm) {
+        const std::optional<Communicator> first =
+            comm.split(comm.rank() < 4 ? std::optional(0) : std::nullopt, comm.rank());
+        std::optional<NodeMemory> before;
+        std::optional<PartialArray> texts;
+        if (first) {
+          before.emplace(*first, find_inventory(*first, false), 4, true, nullptr);
+          texts.emplace(texts_in(*before));
+          compute_own_texts(*first, *texts);
+          share_with_all(*first, *before, find_holdings(*first, *before, *texts), *texts);
+        }
+        const NodeMemory memory(comm, find_inventory(comm, false), 4, true, before ? &*before : nullptr);
+        if (!texts) texts.emplace(texts_in(memory));
+        share_with_all(comm, memory, find_holdings(comm, memory, *texts), *texts);
+        expect_all_texts(*texts);
+        comm.barrier();
+      },
+      5);
 }
 
 TEST(NodeMemory, RanksThatJoinFindWhatWasThere) {

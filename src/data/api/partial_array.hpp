@@ -9,15 +9,28 @@
 #include "base/api/file.hpp"
 #include "data/api/shared_pages.hpp"
 
+#include <functional>
 #include <map>
 #include <optional>
 
 namespace mpipe {
 
-/// Where an array lies in memory that processes share.
+/// Where an array lies in memory that processes share. Values that vary in size take two slots, the second one for
+/// their offsets.
 struct PagesSlot {
   std::shared_ptr<const SharedPages> pages = nullptr;
   std::size_t slot = 0;
+};
+
+/// Values that vary in size, behind one another in the order of their elements.
+struct JoinedValues {
+  std::shared_ptr<void> bytes_memory;
+  std::shared_ptr<void> offsets_memory;
+  std::uint64_t size = 0;  ///< of all values, in bytes
+
+  std::byte* bytes() const { return static_cast<std::byte*>(bytes_memory.get()); }
+  /// Of each value its begin, and behind the last one `size`.
+  std::uint64_t* offsets() const { return static_cast<std::uint64_t*>(offsets_memory.get()); }
 };
 
 /// The values of some elements of an output, numbered by the linear index over its external axes. Each
@@ -27,7 +40,8 @@ struct PagesSlot {
 /// Of fixed-size types the whole array has its address from the start, and pages that were never written cost
 /// nothing: 10^9 elements can be declared anywhere, blocks are written in place. They may lie in memory that
 /// other processes of the machine have mapped as well: then all of them see what any of them has written, once
-/// they have been told of it. Values that vary in size are kept per block, by each process for itself.
+/// they have been told of it. Values that vary in size are kept per block, by each process for itself, until they are
+/// joined in such memory.
 ///
 /// Thread rule: `destination` and writes behind it may happen from several threads for disjoint ranges;
 /// everything else from one thread at a time.
@@ -85,6 +99,19 @@ class PartialArray {
   /// the range or the bytes.
   void put(IndexRange range, std::span<const std::byte> bytes, std::span<const std::uint64_t> offsets);
 
+  /// Types that vary in size: room for the values of all elements, `size` bytes, in the place of the array. Those who
+  /// share it fill it together. Precondition: internal shape known.
+  JoinedValues make_room(std::uint64_t size) const;
+  /// From here on the values are those in `values`, of `elements`; others are empty. Copies of this process are free.
+  void adopt(JoinedValues values, const RangeSet& elements);
+  /// Null until `adopt`.
+  const JoinedValues* joined() const { return joined_ ? &*joined_ : nullptr; }
+  /// Types that vary in size: the values of a range of elements that are all here, in parts, in their order. Offsets
+  /// are those of the bytes, but begin anywhere. Throws `Bug` when an element is not here.
+  using TakePart = std::function<void(IndexRange elements, std::span<const std::byte> bytes,
+                                      std::span<const std::uint64_t> offsets)>;
+  void visit(IndexRange range, const TakePart& take) const;
+
   /// The bytes of a range of elements that are all here, with offsets (from 0) for types that vary in size.
   struct Piece {
     std::span<const std::byte> bytes;
@@ -126,6 +153,7 @@ class PartialArray {
   std::byte* data_ = nullptr;
   std::shared_ptr<void> guard_;    ///< see `guard_file_faults`; ends before `memory_`
   std::map<Index, Block> blocks_;  ///< by first element; only for types that vary in size
+  std::optional<JoinedValues> joined_;
 };
 
 }  // namespace mpipe

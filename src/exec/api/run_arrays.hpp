@@ -12,13 +12,16 @@
 
 namespace mpipe {
 
+/// See `PagesSlot`.
+inline constexpr std::size_t kSlotsOfAnOutput = 2;
+
 /// One `PartialArray` per output of a plan, made when its external shape is known.
 class RunArrays {
  public:
   explicit RunArrays(const Plan& plan) : plan_(plan), arrays_(plan.outputs().size()) {}
 
-  /// Where arrays that are made from now on have their values; null: in memory of this process. There is a slot
-  /// for each output.
+  /// Where arrays that are made from now on have their values; null: in memory of this process. There are
+  /// `kSlotsOfAnOutput` slots for each output.
   void use(std::shared_ptr<const SharedPages> pages) { pages_ = std::move(pages); }
 
   /// Makes the array of an output that has none yet, and tells one that has of an internal shape that became

@@ -139,16 +139,130 @@ void share_between_nodes(const Communicator& first_ranks, const std::vector<Rang
   }
 }
 
-/// Values that vary in size: every rank has its own.
-void share_between_ranks(const Communicator& comm, const std::vector<RangeSet>& owned, PartialArray& array) {
-  for (int from = 0; from < comm.size(); ++from) {
-    const RangeSet& ranges = owned[static_cast<std::size_t>(from)];
-    if (ranges.empty()) continue;
-    const bool is_source = comm.rank() == from;
-    const Bytes bytes = comm.broadcast(is_source ? pack(array, ranges) : Bytes{}, from);
-    if (!is_source) unpack(array, ranges, bytes);
-  }
+/// Elements that one rank brings when values are joined.
+struct Stretch {
+  IndexRange elements;
+  int rank = 0;
+};
+
+/// In the order of elements.
+std::vector<Stretch> stretches_of(const std::vector<RangeSet>& owned) {
+  std::vector<Stretch> stretches;
+  for (std::size_t rank = 0; rank < owned.size(); ++rank)
+    for (const IndexRange& range : owned[rank].ranges()) stretches.push_back({range, static_cast<int>(rank)});
+  std::sort(stretches.begin(), stretches.end(),
+            [](const Stretch& a, const Stretch& b) { return a.elements.begin < b.elements.begin; });
+  return stretches;
 }
+
+/// Collective. Where the values of each stretch begin among all values, and behind the last one how many bytes there
+/// are.
+std::vector<std::uint64_t> begins_of(const Communicator& comm, const std::vector<Stretch>& stretches,
+                                     const PartialArray& array) {
+  // Each rank fills in the sizes of what it has. The sum of all is complete.
+  std::vector<std::int64_t> sizes(stretches.size(), 0);
+  for (std::size_t k = 0; k < stretches.size(); ++k)
+    if (stretches[k].rank == comm.rank())
+      array.visit(stretches[k].elements, [&](IndexRange, std::span<const std::byte> bytes, const auto&) {
+        sizes[k] += static_cast<std::int64_t>(bytes.size());
+      });
+  comm.all_reduce(sizes, ReduceOp::sum);
+  std::vector<std::uint64_t> begins{0};
+  for (const std::int64_t size : sizes) begins.push_back(begins.back() + static_cast<std::uint64_t>(size));
+  return begins;
+}
+
+/// Joins the values of an array that vary in size: each rank writes what it has into the memory of its node, and the
+/// first ranks exchange what their nodes have.
+class ValueJoin {
+ public:
+  ValueJoin(const Communicator& comm, const NodeMemory& memory, const std::vector<RangeSet>& owned,
+            PartialArray& array)
+      : comm_(comm),
+        memory_(memory),
+        array_(array),
+        stretches_(stretches_of(owned)),
+        begins_(begins_of(comm, stretches_, array)),
+        values_(array.joined() != nullptr ? *array.joined() : array.make_room(begins_.back())) {}
+
+  void run(const RangeSet& elements) {
+    // Where ranks join a run its own ones have joined the values before, in this very memory.
+    if (array_.joined() == nullptr) write_own();
+    if (memory_.is_first(comm_.rank())) write_between();
+    comm_.barrier();
+    if (memory_.first_ranks()) exchange(*memory_.first_ranks());
+    comm_.barrier();
+    array_.adopt(std::move(values_), elements);
+  }
+
+ private:
+  std::size_t first_value(Index element) const {
+    return static_cast<std::size_t>(element * array_.values_per_element());
+  }
+
+  void write_own() {
+    for (std::size_t k = 0; k < stretches_.size(); ++k) {
+      if (stretches_[k].rank != comm_.rank()) continue;
+      std::uint64_t at = begins_[k];
+      array_.visit(stretches_[k].elements, [&](IndexRange part, std::span<const std::byte> bytes,
+                                               std::span<const std::uint64_t> offsets) {
+        if (!bytes.empty()) std::memcpy(values_.bytes() + at, bytes.data(), bytes.size());
+        std::uint64_t* begin = values_.offsets() + first_value(part.begin);
+        for (const std::uint64_t offset : offsets.first(offsets.size() - 1))
+          *begin++ = at + offset - offsets.front();
+        at += bytes.size();
+      });
+    }
+  }
+
+  /// Elements that nobody has are empty: they begin where the next one does. So does the end.
+  void write_between() {
+    std::size_t next = 0;
+    for (std::size_t k = 0; k < stretches_.size(); ++k) {
+      std::fill(values_.offsets() + next, values_.offsets() + first_value(stretches_[k].elements.begin),
+                begins_[k]);
+      next = first_value(stretches_[k].elements.end);
+    }
+    std::fill(values_.offsets() + next, values_.offsets() + first_value(array_.element_total()) + 1,
+              begins_.back());
+  }
+
+  /// Visits what the ranks of a node have written, bytes of values and of offsets.
+  template <class Take>
+  void visit_node(std::size_t node, const Take& take) {
+    for (std::size_t k = 0; k < stretches_.size(); ++k) {
+      if (memory_.node_of(stretches_[k].rank) != node) continue;
+      take(std::span(values_.bytes() + begins_[k], static_cast<std::size_t>(begins_[k + 1] - begins_[k])));
+      const std::size_t first = first_value(stretches_[k].elements.begin);
+      const std::size_t last = first_value(stretches_[k].elements.end);
+      take(std::as_writable_bytes(std::span(values_.offsets() + first, last - first)));
+    }
+  }
+
+  void exchange(const Communicator& first_ranks) {
+    for (int node = 0; node < first_ranks.size(); ++node) {
+      Bytes bytes;
+      const bool is_source = first_ranks.rank() == node;
+      if (is_source)
+        visit_node(static_cast<std::size_t>(node),
+                   [&](std::span<std::byte> part) { bytes.insert(bytes.end(), part.begin(), part.end()); });
+      bytes = first_ranks.broadcast(std::move(bytes), node);
+      if (is_source) continue;
+      std::size_t at = 0;
+      visit_node(static_cast<std::size_t>(node), [&](std::span<std::byte> part) {
+        std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), part.size(), part.begin());
+        at += part.size();
+      });
+    }
+  }
+
+  const Communicator& comm_;
+  const NodeMemory& memory_;
+  PartialArray& array_;
+  std::vector<Stretch> stretches_;
+  std::vector<std::uint64_t> begins_;
+  JoinedValues values_;
+};
 
 }  // namespace
 
@@ -175,6 +289,10 @@ Holdings find_holdings(const Communicator& comm, const NodeMemory& memory, const
 void share_with_all(const Communicator& comm, const NodeMemory& memory, const Holdings& holdings,
                     PartialArray& array) {
   const auto& elements = holdings.by_holder;
+  if (!array.type().fixed_size()) {
+    ValueJoin(comm, memory, owned_elements(elements), array).run(holdings.all);
+    return;
+  }
   // All ranks decide this from the same table, so either all of them exchange values or none does.
   const bool complete_everywhere = std::all_of(
       elements.begin(), elements.end(), [&](const RangeSet& of_holder) { return of_holder == holdings.all; });
@@ -182,18 +300,17 @@ void share_with_all(const Communicator& comm, const NodeMemory& memory, const Ho
     // Every rank computes from the same table who sends what. All therefore make the same collective calls in
     // the same order without another word about it.
     const auto owned = owned_elements(elements);
-    if (!array.type().fixed_size()) return share_between_ranks(comm, owned, array);
     if (memory.first_ranks()) share_between_nodes(*memory.first_ranks(), owned, array);
     // The other ranks of a node look at what its first rank has received.
     comm.barrier();
   }
   // Elements of fixed size are marked only when all of them have arrived: an error on the way leaves an array
   // that claims no more than it holds.
-  if (array.type().fixed_size()) mark_all(array, holdings.all);
+  mark_all(array, holdings.all);
 }
 
 void gather_at_root(const Communicator& comm, const NodeMemory& memory, PartialArray& array) {
-  if (comm.size() == 1) return;
+  if (comm.size() == 1 || array.joined() != nullptr) return;
   const Holdings holdings = find_holdings(comm, memory, array);
   const Holders& holders = memory.holders(array);
   const auto owned = owned_elements(holdings.by_holder);

@@ -18,7 +18,8 @@ struct Holdings {
 /// Collective. The same answer everywhere.
 Holdings find_holdings(const Communicator& comm, const NodeMemory& memory, const PartialArray& array);
 
-/// Collective. Afterwards every rank has all elements that any rank had. `holdings`: of this array, and true.
+/// Collective. Afterwards every rank has all elements that any rank had: they are in the memory of its node. Values that
+/// vary in size are joined there. `holdings`: of this array, and true. Precondition: internal shape known.
 void share_with_all(const Communicator& comm, const NodeMemory& memory, const Holdings& holdings,
                     PartialArray& array);
 

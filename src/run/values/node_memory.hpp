@@ -49,6 +49,8 @@ class NodeMemory {
   /// Those of `elements` that this rank brings into an array for all who hold it together: each of them a part, in
   /// one stretch.
   RangeSet part_of(int rank, const PartialArray& array, const RangeSet& elements) const;
+  /// The number of the node of a rank.
+  std::size_t node_of(int rank) const { return nodes_.of_rank[static_cast<std::size_t>(rank)]; }
   /// All ranks of the run are on one node, and see the same memory.
   bool is_one_node() const { return nodes_.count() == 1; }
   /// Rank 0: why some ranks of one node do not share memory; empty where all do.
