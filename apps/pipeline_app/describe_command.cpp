@@ -130,7 +130,7 @@ std::string description_json(const Document& document, const Pipeline& pipeline,
     defaults.add_text(name, json_text(*pipeline.default_of(name)));
   JsonObject inputs;
   inputs.add("required", pipeline.info().required_inputs);
-  inputs.add_text("optional", defaults.text());
+  inputs.add_text("optional", defaults.take());
   inputs.add("given", document.input_names());
   json axes = json::object();
   for (const auto& [axis, length] : axes_of(pipeline, planned.plan))
@@ -138,7 +138,7 @@ std::string description_json(const Document& document, const Pipeline& pipeline,
   JsonObject root;
   root.add("name", document.name());
   root.add("functions", functions_json(pipeline));
-  root.add_text("inputs", inputs.text());
+  root.add_text("inputs", inputs.take());
   root.add("axes", axes);
   root.add("mapspecs", pipeline.mapspecs());
   root.add("leaf_outputs", pipeline.leaf_outputs());
@@ -147,7 +147,7 @@ std::string description_json(const Document& document, const Pipeline& pipeline,
   root.add("stages", planned.plan ? stages_json(*planned.plan) : json());
   root.add("stages_unknown_because", planned.plan ? json() : json(planned.reason));
   if (!document.runs().empty()) root.add("runs", runs_json(document));
-  return root.text() + "\n";
+  return root.take() + "\n";
 }
 
 std::string functions_text(const Pipeline& pipeline) {

@@ -11,8 +11,18 @@ void JsonObject::add(const std::string& key, const nlohmann::json& value) {
 }
 
 void JsonObject::add_text(const std::string& key, const std::string& text) {
-  if (!members_.empty()) members_ += ", ";
-  members_ += json_string(key) + ": " + text;
+  // Piece by piece: the text of many runs is long, and each copy of it would take as much memory again.
+  constexpr std::size_t kAround = 16;  // quotes, separators, and the end of the whole
+  text_.reserve(text_.size() + key.size() + text.size() + kAround);
+  if (text_.size() > 1) text_ += ", ";
+  text_ += json_string(key);
+  text_ += ": ";
+  text_ += text;
+}
+
+std::string JsonObject::take() {
+  text_ += '}';
+  return std::move(text_);
 }
 
 }  // namespace mpipe::app

@@ -16,10 +16,11 @@ class JsonObject {
  public:
   void add(const std::string& key, const nlohmann::json& value);
   void add_text(const std::string& key, const std::string& json);
-  std::string text() const { return "{" + members_ + "}"; }
+  /// The whole; nothing can be added to it any more.
+  std::string take();
 
  private:
-  std::string members_;
+  std::string text_ = "{";
 };
 
 }  // namespace mpipe::app

@@ -92,9 +92,8 @@ void blame_option(const std::string& by, std::string_view option, const std::fun
   }
 }
 
-void read_back(Results& results, const MapChoice& choice, Index max_print) {
-  if (!choice.reads_back) return;
-  RunReader reader(choice.options.run_folder);
+void read_back(Results& results, const std::filesystem::path& run_folder, Index max_print) {
+  RunReader reader(run_folder);
   for (auto& [name, result] : results.outputs) {
     const auto found = reader.find(name);
     // A shape that was not known when the map was planned may be by now, and too large to be printed.

@@ -8,6 +8,7 @@
 
 #include "options/api/option_values.hpp"
 
+#include <filesystem>
 #include <functional>
 #include <string>
 
@@ -27,8 +28,8 @@ MapChoice choose_map(const OptionValues& values, const Document& document, const
 /// The pipeline of the document, with what `--isolate` says.
 Pipeline isolated_pipeline(const Document& document, const OptionValues& values);
 
-/// Values that were left in the run folder, as far as they are to be printed.
-void read_back(Results& results, const MapChoice& choice, Index max_print);
+/// Takes values from the run folder, as far as they are to be printed.
+void read_back(Results& results, const std::filesystem::path& run_folder, Index max_print);
 
 /// Runs `action`. An `Error` from it is about what `by` says of an option (`--isolate`, `wing.yaml:12:5`): its
 /// text begins with that, and its subject is the option.

@@ -122,7 +122,6 @@ void MapJob::read() {
     values.take_over(values_);
     values_ = std::move(values);
     style_ = progress_style(values_.text("progress"));
-    text_ = text;
     read_runs();
   });
 }
@@ -135,22 +134,32 @@ void MapJob::read_runs() {
     for (const std::string& file : values_.list("inputs")) document_->add_inputs(file);
     for (const std::string& assignment : values_.list("set")) document_->set_input(assignment);
   }
-  if (!several()) add_run("", *document_);
+  runs_.reserve(document_->runs().size());
+  if (!several()) add_run("", *document_, document_->text());
   for (std::size_t k = 0; k < document_->runs().size(); ++k)
-    add_run(document_->runs()[k], document_->of_run(k));
+    add_run(document_->runs()[k], document_->of_run(k), record_of_run(k));
   prepare_isolation(whole);
 }
 
-void MapJob::add_run(const std::string& name, const Document& document) {
-  Run run{name, isolated_pipeline(document, values_)};
+SharedText MapJob::record_of_run(std::size_t run) const {
+  DocumentRecord record = document_->record_of_run(run);
+  return {std::move(record.beginning), std::move(record.rest)};
+}
+
+void MapJob::add_run(const std::string& name, const Document& document, SharedText record) {
+  Run run{name, isolated_pipeline(document, values_), std::make_unique<MapChoice>()};
   if (world_.is_root()) {
     // The others learn what they need when the map begins.
-    run.choice = choose_map(values_, document, run.pipeline, command_line_, world_.size());
-    run.choice.options.document = text_;
-    if (!run.folder().empty()) {
+    *run.choice = choose_map(values_, document, run.pipeline, command_line_, world_.size());
+    run.reads_back = run.choice->reads_back;
+    MapOptions& options = run.choice->options;
+    options.document = std::move(record);
+    if (!options.run_folder.empty()) {
       // From here on nobody asks for the working directory, which a function may change.
-      run.shown_folder = (name.empty() ? run.folder() : run.folder() / name).string();
-      run.choice.options.run_folder = resolve_path(run.shown_folder).string();
+      const std::filesystem::path folder = options.run_folder;
+      run.shown_folder = name.empty() ? folder : folder / name;
+      run.folder = resolve_path(run.shown_folder);
+      options.run_folder = run.folder.string();
     }
   }
   runs_.push_back(std::move(run));
@@ -188,12 +197,12 @@ int MapJob::show_plans() {
     const bool json = values_.has("json");
     std::vector<std::string> plans;
     for (const Run& run : runs_) {
-      const MapOptions& options = run.choice.options;
-      check_map(run.pipeline, run.choice.inputs, options, world_.size());
-      const std::string warning = warn_of_request(run.pipeline, {run.choice.inputs, options}, world_.size());
+      const MapOptions& options = run.choice->options;
+      check_map(run.pipeline, run.choice->inputs, options, world_.size());
+      const std::string warning = warn_of_request(run.pipeline, {run.choice->inputs, options}, world_.size());
       if (!warning.empty()) print_note("warning: " + warning);
       const Plan plan(run.pipeline,
-                      {run.choice.inputs, options.outputs, options.fixed, options.internal_shapes});
+                      {run.choice->inputs, options.outputs, options.fixed, options.internal_shapes});
       const std::string title = run.name.empty() ? "" : fmt::format("run {}\n", run.name);
       plans.push_back(json ? plan_json(plan, run.name) : title + plan_text(plan));
     }
@@ -227,11 +236,13 @@ int MapJob::compute() {
 
 /// They are described and not begun: how many run at a time, and on which ranks, is for `gather_maps` to
 /// decide.
-std::vector<AsyncMap> MapJob::make_maps() const {
+std::vector<AsyncMap> MapJob::make_maps() {
   std::vector<AsyncMap> maps;
-  for (const Run& run : runs_)
-    maps.push_back(run.pipeline.map_async(world_, run.choice.inputs, run.choice.options,
-                                          {.start = false, .name = run.name}));
+  for (Run& run : runs_) {
+    const std::unique_ptr<const MapChoice> choice = std::move(run.choice);
+    maps.push_back(
+        run.pipeline.map_async(world_, choice->inputs, choice->options, {.start = false, .name = run.name}));
+  }
   return maps;
 }
 
@@ -246,18 +257,18 @@ void MapJob::observe(std::size_t k) {
   auto all = std::make_shared<ObserverList>();
   run.status = std::make_shared<StatusWriter>(std::filesystem::path());
   all->add(run.status);
-  all->add(std::make_shared<LogObserver>(run.name, *logging_, run.folder(),
-                                         run.folder().empty() && !values_.has("json")));
+  all->add(std::make_shared<LogObserver>(run.name, *logging_, run.folder,
+                                         run.folder.empty() && !values_.has("json")));
   all->add(std::make_shared<Progress>(style_, run.name, board_, k));
-  run.choice.options.observer = std::move(all);
+  run.choice->options.observer = std::move(all);
 }
 
 /// Of a job that is one run, the other ranks make their logs when the folder is known to be the run's.
 void MapJob::write_logs(int code) {
   if (several()) return;
   const Run& run = runs_.front();
-  const bool begun = world_.is_root() && run.started() && !run.folder().empty();
-  const std::string folder = world_.broadcast_text(begun ? path_now(run.folder()).string() : std::string());
+  const bool begun = world_.is_root() && run.started() && !run.folder.empty();
+  const std::string folder = world_.broadcast_text(begun ? path_now(run.folder).string() : std::string());
   if (folder.empty()) return;
   logging_->open(folder);
   spdlog::info("the end on rank {}: exit code {}", world_.rank(), code);
@@ -332,7 +343,7 @@ void MapJob::tell_run(const Run& run, const MapOutcome& outcome) {
     const std::string text = fmt::format("{}completed: {}", run.prefix(), usage_text(*outcome.results));
     spdlog::info("{}", text);
     if (style_ != ProgressStyle::none)
-      print_note(text + (run.folder().empty() ? "" : fmt::format("; results in {}", run.shown_folder)));
+      print_note(text + (run.folder.empty() ? "" : fmt::format("; results in {}", run.shown_folder)));
   }
   std::string text;
   if (outcome.error) text = document_->located(*outcome.error).what();
@@ -347,8 +358,8 @@ void MapJob::tell_run(const Run& run, const MapOutcome& outcome) {
 
 /// Of one of several runs, what follows goes into its own log, and not only what it was told while it ran.
 void MapJob::log_end(const Run& run, const MapOutcome& outcome, const std::string& text) {
-  if (!run.started() || run.folder().empty()) return;
-  if (several()) logging_->move_to(run.folder());
+  if (!run.started() || run.folder.empty()) return;
+  if (several()) logging_->move_to(run.folder);
   if (!text.empty()) logging_->error_to_file(text);
   if (several()) spdlog::info("the end of the run '{}': exit code {}", run.name, outcome.exit_code);
   logging_->flush();
@@ -368,8 +379,9 @@ RunReport MapJob::report_of(const Run& run, const MapOutcome& outcome) const {
   report.failures = of_function != nullptr ? of_function->failures() : outcome.results->failures;
   Results results = *outcome.results;
   const auto max_print = static_cast<Index>(values_.number("max_print"));
-  read_back(results, run.choice, max_print);
+  if (run.reads_back) read_back(results, run.folder, max_print);
   report.json = results_json(results, state, report.failures, run.shown_folder, max_print, run.name);
+  report.json.shrink_to_fit();
   return report;
 }
 
@@ -409,7 +421,7 @@ int MapJob::print_reports(std::vector<RunReport> reports, const std::string& sta
   try {
     const std::filesystem::path folder = runs_.front().shown_folder;
     print_result(several()
-                     ? runs_json(reports, state, folder.empty() ? folder : folder.parent_path(),
+                     ? runs_json(std::move(reports), state, folder.empty() ? folder : folder.parent_path(),
                                  world_.size(), on_subgroups() ? world_.size() - 1 : world_.size(), elapsed())
                      : reports.front().json);
   } catch (const Error& error) {
@@ -420,7 +432,7 @@ int MapJob::print_reports(std::vector<RunReport> reports, const std::string& sta
 }
 
 std::string MapJob::kept_text() const {
-  if (runs_.empty() || runs_.front().folder().empty()) return {};
+  if (runs_.empty() || runs_.front().folder.empty()) return {};
   const std::filesystem::path folder = runs_.front().shown_folder;
   return fmt::format(" What was done before is kept in '{}': go on by --resume.",
                      (several() ? folder.parent_path() : folder).string());

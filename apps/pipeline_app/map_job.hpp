@@ -40,23 +40,28 @@ class MapJob {
   struct Run {
     std::string name;  ///< empty: the document is one run
     Pipeline pipeline;
-    MapChoice choice = {};                      ///< rank 0, like the rest
-    std::string shown_folder = {};              ///< as the user knows it; `folder` is where that is
+    /// Of rank 0; empty on the others, like the rest. Given up when the map is made, which has a copy of it: there
+    /// may be many thousand runs.
+    std::unique_ptr<MapChoice> choice = {};
+    bool reads_back = false;                    ///< see MapChoice
+    std::filesystem::path folder = {};          ///< empty: there is none
+    std::string shown_folder = {};              ///< `folder` as the user knows it
     std::shared_ptr<StatusWriter> status = {};  ///< in memory
     bool started() const { return status && status->started(); }
-    std::filesystem::path folder() const { return choice.options.run_folder; }
     std::string prefix() const { return name.empty() ? "" : name + ": "; }
   };
 
   // All ranks.
   void read();
   void read_runs();
-  void add_run(const std::string& name, const Document& document);
+  /// `record`: what run.json is to keep of the document.
+  void add_run(const std::string& name, const Document& document, SharedText record);
+  SharedText record_of_run(std::size_t run) const;
   void prepare_isolation(const Pipeline& pipeline);
   bool mentions_processes() const;
   int show_plans();
   int compute();
-  std::vector<AsyncMap> make_maps() const;
+  std::vector<AsyncMap> make_maps();
   void write_logs(int code);
   /// Of the rank that leads a run: the status that a signal has to end.
   void lead(std::shared_ptr<StatusWriter> status);
@@ -86,7 +91,6 @@ class MapJob {
   OptionValues values_;        ///< what the document, variables and flags say; on every rank
   std::string document_path_;  ///< where rank 0 found it
   std::optional<Document> document_;
-  SharedText text_;                 ///< of the document, for all runs
   std::optional<Logging> logging_;  ///< on every rank
   ProgressStyle style_ = ProgressStyle::none;
   std::vector<Run> runs_;

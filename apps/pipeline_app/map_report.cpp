@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <utility>
 
 namespace mpipe::app {
 namespace {
@@ -57,7 +58,7 @@ std::string functions_json(const Results& results) {
                          {"seconds", statistics.seconds},
                          {"mean_seconds", statistics.mean_seconds},
                          {"max_seconds", statistics.max_seconds}});
-  return functions.text();
+  return functions.take();
 }
 
 /// The index as `[3, 7]`. A single value has none, and its name stands alone.
@@ -93,7 +94,7 @@ std::string output_json(const OutputReport& output, const std::string& data) {
   text.add("blocked", output.blocked);
   text.add("pending", output.pending);
   text.add_text("data", data);
-  return text.text();
+  return text.take();
 }
 
 std::string data_json(const Value& value, const std::vector<bool>& mask, Index max_print) {
@@ -114,13 +115,13 @@ std::string results_json(const Results& results, const std::string& state,
   if (!name.empty()) root.add("name", name);
   root.add("state", state);
   root.add("run_folder", folder_json(run_folder));
-  root.add_text("outputs", outputs.text());
+  root.add_text("outputs", outputs.take());
   root.add_text("functions", functions_json(results));
   root.add("ranks", results.ranks);
   root.add("wall_seconds", results.wall_seconds);
   root.add("utilisation", utilisation_json(results.busy_workers, results.busy_all_ranks));
   root.add("errors", errors);
-  return root.text() + "\n";
+  return root.take() + "\n";
 }
 
 /// The keys are those of `results_json`, so that a program which reads one reads the other. What only results
@@ -137,13 +138,13 @@ std::string status_as_results_json(const RunStatus& status, const std::string& s
   if (!name.empty()) root.add("name", name);
   root.add("state", state);
   root.add("run_folder", folder_json(run_folder));
-  root.add_text("outputs", outputs.text());
+  root.add_text("outputs", outputs.take());
   root.add("functions", json::object());
   root.add("ranks", status.ranks);
   root.add("wall_seconds", wall_seconds);
   root.add("utilisation", utilisation_json(0, 0));
   root.add("errors", json::array({error_json(status.message, status.owner.host)}));
-  return root.text() + "\n";
+  return root.take() + "\n";
 }
 
 std::vector<std::string> failure_lines(const Results& results) {
@@ -242,26 +243,31 @@ double busy_of(const RunReport& run) {
 
 }  // namespace
 
-std::string runs_json(const std::vector<RunReport>& runs, const std::string& state,
+std::string runs_json(std::vector<RunReport> runs, const std::string& state,
                       const std::filesystem::path& run_folder, int ranks, int workers, double wall_seconds) {
   double busy = 0;
-  std::vector<std::string> objects;
-  for (const RunReport& run : runs) {
-    busy += busy_of(run);
-    objects.push_back(run.json);
-  }
+  for (const RunReport& run : runs) busy += busy_of(run);
   const auto share = [&](int of) { return wall_seconds > 0 && of > 0 ? busy / (wall_seconds * of) : 0; };
   JsonObject root;
   root.add("state", state);
   root.add("run_folder", folder_json(run_folder));
   root.add("outputs", json::object());
   root.add("functions", functions_of(runs));
-  root.add_text("runs", fmt::format("[{}]", fmt::join(objects, ", ")));
   root.add("ranks", ranks);
   root.add("wall_seconds", wall_seconds);
   root.add("utilisation", {{"workers", share(workers)}, {"all_ranks", share(ranks)}});
   root.add("errors", errors_of(runs));
-  return root.text() + "\n";
+  // Last, because it is long. Each run gives up its part, so that there is one copy of them.
+  std::size_t length = 2;
+  for (const RunReport& run : runs) length += run.json.size() + 2;
+  std::string list = "[";
+  list.reserve(length);
+  for (RunReport& run : runs) {
+    if (list.size() > 1) list += ", ";
+    list += std::exchange(run.json, {});
+  }
+  root.add_text("runs", list += ']');
+  return root.take() + "\n";
 }
 
 int exit_code_of(const std::vector<MapOutcome>& outcomes) {

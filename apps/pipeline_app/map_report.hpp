@@ -58,7 +58,7 @@ struct RunReport {
 
 /// The object of `map --json` of a document with runs, and a line break: sums over the runs, and each of them
 /// in `runs`. `workers`: ranks that compute.
-std::string runs_json(const std::vector<RunReport>& runs, const std::string& state,
+std::string runs_json(std::vector<RunReport> runs, const std::string& state,
                       const std::filesystem::path& run_folder, int ranks, int workers, double wall_seconds);
 
 /// The exit code of all: 0 when all completed without failures, else the most severe of theirs.

@@ -22,6 +22,7 @@ constexpr auto kLinePeriod = std::chrono::seconds(30);
 constexpr auto kShortestLinePeriod = std::chrono::seconds(1);
 constexpr double kLineStep = 0.05;
 constexpr std::size_t kMostHostsShown = 3;
+constexpr std::size_t kMostLines = 16;
 
 std::string hosts_text(const std::vector<std::string>& hosts) {
   std::vector<std::string> shown(hosts.begin(),
@@ -57,18 +58,27 @@ Progress::Progress(ProgressStyle style, std::string name, std::shared_ptr<Progre
       colours_(stderr_has_colours()) {}
 
 void ProgressBoard::set(std::size_t place, const std::string& line) {
-  if (lines_.size() <= place) lines_.resize(place + 1);
   lines_[place] = line;
+  while (lines_.size() > kMostLines && !over_.empty()) {
+    lines_.erase(over_.front());
+    over_.pop_front();
+  }
   // All lines go out in one write, from the first one that was drawn before: nobody else's text comes between
   // them.
   std::string text = drawn_ > 0 ? fmt::format("\033[{}A", drawn_) : "";
   drawn_ = 0;
-  for (const std::string& each : lines_) {
-    if (each.empty()) continue;
+  for (const auto& [unused, each] : lines_) {
+    if (drawn_ == kMostLines) break;
     text += "\r\033[K" + each + "\n";
     ++drawn_;
   }
-  say(text);
+  // Lines that were drawn before and are no more.
+  say(text + "\033[J");
+}
+
+void ProgressBoard::end(std::size_t place, const std::string& line) {
+  over_.push_back(place);
+  set(place, line);
 }
 
 void ProgressBoard::clear() {
@@ -76,6 +86,7 @@ void ProgressBoard::clear() {
   say(fmt::format("\033[{}A\033[J", drawn_));
   drawn_ = 0;
   lines_.clear();
+  over_.clear();
 }
 
 Progress::~Progress() { clear_bar(); }
@@ -123,7 +134,7 @@ void Progress::on_tick(TimePoint now) { show(now); }
 void Progress::on_end(const std::string& state, const std::string&) {
   clear_bar();
   if (board_ && style_ == ProgressStyle::bar)
-    board_->set(place_, fmt::format("{}: {}, {}", name_, state, figures(shown_)));
+    board_->end(place_, fmt::format("{}: {}, {}", name_, state, figures(shown_)));
 }
 
 double Progress::fraction() const {

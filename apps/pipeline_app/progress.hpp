@@ -5,6 +5,8 @@
 
 #include <mpipe/exec/observer.hpp>
 
+#include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,17 +21,21 @@ ProgressStyle progress_style(const std::string& name);
 /// One line of what the run found: ranks, hosts, cores, binding.
 std::string machine_text(const MachineInfo& machine);
 
-/// The bars of several runs, one line each, on a terminal.
+/// The bars of several runs, one line each, on a terminal: as many as a small one has room for. Lines of runs that are
+/// over make room for others, the oldest first.
 class ProgressBoard {
  public:
   ~ProgressBoard() { clear(); }
-  /// The line at `place`, counted from 0; draws all lines anew.
+  /// The line of run `place`, counted from 0; draws all lines anew.
   void set(std::size_t place, const std::string& line);
+  /// The last line of a run.
+  void end(std::size_t place, const std::string& line);
   /// Takes all lines away.
   void clear();
 
  private:
-  std::vector<std::string> lines_;
+  std::map<std::size_t, std::string> lines_;  ///< by place
+  std::deque<std::size_t> over_;              ///< places of runs that are, in the order of their ends
   std::size_t drawn_ = 0;
 };
 

@@ -31,13 +31,13 @@ std::string results_text(const std::vector<std::string>& names, const std::vecto
     output.add("shape", values[k].shape());
     output.add("dtype", values[k].type().dtype());
     output.add_text("data", data);
-    outputs.add_text(names[k], output.text());
+    outputs.add_text(names[k], output.take());
     lines += fmt::format("{} = {}\n", names[k], data);
   }
   if (!json) return lines;
   JsonObject root;
-  root.add_text("outputs", outputs.text());
-  return root.text() + "\n";
+  root.add_text("outputs", outputs.take());
+  return root.take() + "\n";
 }
 
 int run_run(const RunFlags& flags) {

@@ -76,8 +76,8 @@ std::string as_json(RunReader& reader, const std::vector<std::size_t>& chosen, c
   JsonObject root;
   root.add("run_folder", flags.run);
   root.add("complete", reader.complete());
-  root.add_text("outputs", outputs.text());
-  return root.text() + "\n";
+  root.add_text("outputs", outputs.take());
+  return root.take() + "\n";
 }
 
 void save_npy(RunReader& reader, const std::vector<std::size_t>& chosen, const std::string& file) {

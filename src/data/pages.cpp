@@ -8,11 +8,22 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <new>
 
 namespace mpipe::detail {
 
 namespace {
+
+/// A mapping costs a page at least, and a process has some 65,000 of them: too few for the arrays of many small runs.
+std::shared_ptr<void> allocate_zeros(std::size_t size) {
+  constexpr std::size_t kAlignment = 64;
+  void* memory = std::aligned_alloc(kAlignment, (size + kAlignment - 1) / kAlignment * kAlignment);
+  if (memory == nullptr) throw std::bad_alloc();
+  std::memset(memory, 0, size);
+  return {memory, std::free};
+}
 
 /// MAP_NORESERVE: an array may be declared far larger than the machine's memory, as a rank writes only the
 /// elements that it computes.
@@ -34,7 +45,9 @@ std::shared_ptr<void> map_memory(std::size_t size, int flags, int descriptor, st
 }  // namespace
 
 std::shared_ptr<void> reserve_pages(std::size_t size) {
-  return size == 0 ? nullptr : map_memory(size, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (size == 0) return nullptr;
+  constexpr std::size_t kSmall = 2048;
+  return size <= kSmall ? allocate_zeros(size) : map_memory(size, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 void replace_pages(void* address, std::size_t size, int descriptor, std::int64_t offset) {

@@ -3,6 +3,7 @@
 #include <mpipe/document/document.hpp>
 
 #include "document/expression/expression_tree.hpp"
+#include "document/flow_text.hpp"
 #include "document/inputs/input_value.hpp"
 #include "document/sections/function_section.hpp"
 #include "document/sections/keys.hpp"
@@ -49,6 +50,8 @@ struct Document::State {
   struct Runs {
     std::vector<Yaml> specs;
     std::vector<std::string> names;
+    /// What the record of each run begins with; null where that would be too long.
+    std::shared_ptr<const std::string> beginning;
   };
   std::shared_ptr<const Runs> runs = std::make_shared<const Runs>();
   std::optional<Pipeline> whole;  ///< the functions with the axes, when it was asked for
@@ -57,7 +60,7 @@ struct Document::State {
   void read(const Yaml& root);
   void read_functions(const Yaml& spec);
   void read_axes(const Yaml& spec);
-  void read_runs(const Yaml& spec);
+  void read_runs(const Yaml& spec, const Yaml& root);
   void read_run(const Yaml& spec);
   void read_inputs(const Yaml& spec, From from);
   void read_input(const std::string& name, const Yaml& value, const Place& place, From from,
@@ -118,12 +121,31 @@ void Document::State::read(const Yaml& root) {
     map = detail::read_map_section(*given, names);
   }
   // Runs are last, because each of them is tried out on top of all the others.
-  if (const auto given = root.find("runs"); given && !given->is_null()) read_runs(*given);
+  if (const auto given = root.find("runs"); given && !given->is_null()) read_runs(*given, root);
 }
+
+namespace {
+
+/// Of a record, which aliases that are written out could make as long as they like.
+constexpr std::size_t kLongestRecord = 16 * 1024 * 1024;
+
+/// All of a document but its runs, up to where these begin.
+std::shared_ptr<const std::string> beginning_of_records(const Yaml& root) {
+  std::string text = "{";
+  for (std::size_t k = 0; k < root.size(); ++k) {
+    if (root.key(k).text() == "runs") continue;
+    text += root.key(k).text() + ": ";
+    if (!detail::append_flow_text(root.value(k), kLongestRecord, text)) return nullptr;
+    text += ",\n ";
+  }
+  return std::make_shared<const std::string>(text + "runs: [");
+}
+
+}  // namespace
 
 /// Every run is read once here, so that what is wrong with the last of them is found before the first one
 /// computes. The values go into a copy and are forgotten: `of_run` reads them again, over what was set since.
-void Document::State::read_runs(const Yaml& spec) {
+void Document::State::read_runs(const Yaml& spec, const Yaml& root) {
   if (!spec.is_sequence() || spec.size() == 0) spec.refuse_type("a list of runs, at least one");
   auto read = std::make_shared<Runs>();
   std::set<std::string> seen;
@@ -145,6 +167,7 @@ void Document::State::read_runs(const Yaml& spec) {
     read->specs.push_back(run);
     read->names.push_back(of_run);
   }
+  read->beginning = beginning_of_records(root);
   runs = std::move(read);
 }
 
@@ -268,6 +291,14 @@ Document Document::of_run(std::size_t run) const {
   state->runs = std::make_shared<const State::Runs>();
   state->read_run(state_->runs->specs[run]);
   return Document(std::move(state));
+}
+
+DocumentRecord Document::record_of_run(std::size_t run) const {
+  const Yaml& spec = state_->runs->specs.at(run);
+  std::string rest;
+  if (!state_->runs->beginning || !detail::append_flow_text(spec, kLongestRecord, rest))
+    return {state_->text, {}};
+  return {state_->runs->beginning, rest + "]}\n"};
 }
 
 Pipeline Document::pipeline() const {

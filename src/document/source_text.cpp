@@ -64,13 +64,20 @@ SourceText SourceText::read(const fs::path& file) {
   if (!problem && size > kMostBytes)
     refuse(
         fmt::format("the document has {} bytes, and at most {} are read. {}", size, kMostBytes, kElsewhere));
-  // The size above only makes for an early refusal. It may be wrong (a file that grows, or one of /proc), so
-  // no more than one byte over the limit is read here, and the constructor refuses that.
+  // The size above only makes for an early refusal, and for a text that takes no more memory than it needs. It may
+  // be wrong (a file that grows, or one of /proc), so the file is read in pieces to its end, or until the limit is
+  // exceeded, which the constructor refuses.
+  constexpr std::size_t kPiece = 1 << 16;
   std::ifstream in(file, std::ios::binary);
-  std::string text(kMostBytes + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  std::string text;
+  if (!problem) text.reserve(static_cast<std::size_t>(size) + kPiece);
+  while (in && text.size() <= kMostBytes) {
+    const std::size_t before = text.size();
+    text.resize(before + kPiece);
+    in.read(text.data() + before, static_cast<std::streamsize>(kPiece));
+    text.resize(before + static_cast<std::size_t>(in.gcount()));
+  }
   if (!in.is_open() || in.bad()) refuse("the document cannot be read. See whether you may read it.");
-  text.resize(static_cast<std::size_t>(in.gcount()));
   return {file.string(), std::move(text), file.parent_path()};
 }
 

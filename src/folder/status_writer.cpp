@@ -41,6 +41,17 @@ class RateMeter {
 }  // namespace
 
 struct StatusWriter::Impl {
+  /// What is needed only while the run goes on: a program may hold the ends of many thousand runs.
+  struct Course {
+    std::vector<std::vector<std::size_t>> outputs_of;  ///< by FunctionId
+    std::map<std::size_t, std::size_t> first_output;   ///< by function: its first output counts its calls
+    std::vector<SettledOutput> settled;                ///< by output, when the wave began
+    RateMeter rate;
+    Index calls = 0;
+    SteadyTime begin;
+    SteadyTime refreshed;
+  };
+
   fs::path folder;
   std::optional<HeldFolder> held;  ///< from the start on
   std::chrono::milliseconds interval;
@@ -50,12 +61,7 @@ struct StatusWriter::Impl {
   std::condition_variable wake;
   RunStatus status;
   std::string problem;
-  std::vector<std::vector<std::size_t>> outputs_of;  ///< by FunctionId
-  std::map<std::size_t, std::size_t> first_output;   ///< by function: its first output counts its calls
-  std::vector<SettledOutput> settled;                ///< by output, when the wave began
-  RateMeter rate;
-  Index calls = 0;
-  SteadyTime begin;
+  std::unique_ptr<Course> course;  ///< from the start to the end
   bool started = false;
   bool changed = false;
   bool ended = false;
@@ -76,36 +82,44 @@ struct StatusWriter::Impl {
 
   Index remaining_calls() const {
     Index remaining = 0;
-    for (const auto& [function, output] : first_output) remaining += status.outputs[output].pending();
+    for (const auto& [function, output] : course->first_output) remaining += status.outputs[output].pending();
     return remaining;
   }
 
   /// What is done and not kept yet. To be called with the mutex held.
   void count_memory() {
+    const std::vector<SettledOutput>& settled = course->settled;
     for (std::size_t k = 0; k < settled.size(); ++k)
       if (settled[k].in_memory)
         status.outputs[k].in_memory = std::max<Index>(0, status.outputs[k].done - settled[k].counts.done);
   }
 
-  /// To be called with the mutex held.
-  std::string render() {
+  /// Brings what depends on the time up to date. To be called with the mutex held.
+  void refresh() {
     status.heartbeat = detail::utc_now();
-    if (!ended) {
-      status.elements_per_second = rate.per_second(calls, std::chrono::steady_clock::now());
-      status.eta_seconds.reset();
-      // Nothing to compute is no end: what was computed is being stored, and nobody knows how long that takes.
-      if (status.elements_per_second > 0 && remaining_calls() > 0)
-        status.eta_seconds = static_cast<double>(remaining_calls()) / status.elements_per_second;
-    }
     changed = false;
-    return to_json(status);
+    if (ended || !course) return;
+    course->refreshed = std::chrono::steady_clock::now();
+    status.elements_per_second = course->rate.per_second(course->calls, course->refreshed);
+    status.eta_seconds.reset();
+    // Nothing to compute is no end: what was computed is being stored, and nobody knows how long that takes.
+    if (status.elements_per_second > 0 && remaining_calls() > 0)
+      status.eta_seconds = static_cast<double>(remaining_calls()) / status.elements_per_second;
+  }
+
+  /// Of a run without a folder, whose status is brought up to date when somebody asks: no thread does it. To be
+  /// called with the mutex held.
+  void refresh_when_due() {
+    if (!folder.empty() || !course) return;
+    if (std::chrono::steady_clock::now() - course->refreshed >= interval) refresh();
   }
 
   /// To be called with the mutex held, which is given up while the file is written: a slow file system must
   /// not hold up the thread that tells of progress.
   void write(std::unique_lock<std::mutex>& lock, bool durable) {
-    const std::string text = render();
+    refresh();
     if (folder.empty()) return;
+    const std::string text = to_json(status);
     lock.unlock();
     std::string why;
     try {
@@ -172,7 +186,8 @@ void StatusWriter::on_start(const Plan& plan, const MachineInfo& machine,
   status.started = detail::utc_now();
   status.outputs.assign(plan.outputs().size(), {});
   impl_->read_plan(plan);
-  impl_->outputs_of.resize(plan.pipeline().functions().size());
+  impl_->course = std::make_unique<Impl::Course>();
+  impl_->course->outputs_of.resize(plan.pipeline().functions().size());
   for (std::size_t k = 0; k < status.outputs.size(); ++k) {
     const std::size_t function = plan.outputs()[k].function.value;
     if (k < kept.size()) {
@@ -180,21 +195,22 @@ void StatusWriter::on_start(const Plan& plan, const MachineInfo& machine,
       status.outputs[k].failed = kept[k].failed;
       status.outputs[k].blocked = kept[k].blocked;
     }
-    impl_->outputs_of[function].push_back(k);
-    impl_->first_output.emplace(function, k);
+    impl_->course->outputs_of[function].push_back(k);
+    impl_->course->first_output.emplace(function, k);
   }
-  impl_->begin = std::chrono::steady_clock::now();
+  impl_->course->begin = std::chrono::steady_clock::now();
   impl_->started = true;
   // Written before the thread exists: who waits for the file sees the run as soon as it has started.
   impl_->write(lock, false);
-  if (!impl_->thread.joinable()) impl_->thread = std::thread([impl = impl_.get()] { impl->keep_writing(); });
+  if (!impl_->folder.empty() && !impl_->thread.joinable())
+    impl_->thread = std::thread([impl = impl_.get()] { impl->keep_writing(); });
 }
 
 void StatusWriter::on_progress(FunctionId function, const ElementCounts& counts, TimePoint) {
   const std::lock_guard lock(impl_->mutex);
-  if (!impl_->started) return;
-  impl_->calls += counts.done + counts.failed;
-  for (const std::size_t k : impl_->outputs_of[function.value]) {
+  if (!impl_->course) return;
+  impl_->course->calls += counts.done + counts.failed;
+  for (const std::size_t k : impl_->course->outputs_of[function.value]) {
     OutputStatus& output = impl_->status.outputs[k];
     output.done += counts.done;
     output.failed += counts.failed;
@@ -207,8 +223,8 @@ void StatusWriter::on_progress(FunctionId function, const ElementCounts& counts,
 /// The counts of the run itself go over those that were summed up.
 void StatusWriter::on_settled(const std::vector<SettledOutput>& outputs) {
   const std::lock_guard lock(impl_->mutex);
-  if (!impl_->started) return;
-  impl_->settled = outputs;
+  if (!impl_->course) return;
+  impl_->course->settled = outputs;
   for (std::size_t k = 0; k < outputs.size(); ++k) {
     impl_->status.outputs[k].done = outputs[k].counts.done;
     impl_->status.outputs[k].failed = outputs[k].counts.failed;
@@ -219,7 +235,7 @@ void StatusWriter::on_settled(const std::vector<SettledOutput>& outputs) {
 
 void StatusWriter::on_resolved(const Plan& plan) {
   const std::lock_guard lock(impl_->mutex);
-  if (!impl_->started) return;
+  if (!impl_->course) return;
   impl_->read_plan(plan);
   impl_->changed = true;
 }
@@ -257,11 +273,11 @@ void StatusWriter::finish(RunState state, int exit_code, const std::string& mess
   status.exit_code = exit_code;
   const std::string lost = detail::forget_memory(status);
   status.message = lost.empty() ? message : message + (message.empty() ? "" : " ") + lost;
-  if (status.finished.empty()) {
+  if (const std::unique_ptr<Impl::Course> course = std::move(impl_->course)) {
     status.finished = detail::utc_now();
     const double elapsed =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - impl_->begin).count();
-    status.elements_per_second = elapsed > 0 ? static_cast<double>(impl_->calls) / elapsed : 0;
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - course->begin).count();
+    status.elements_per_second = elapsed > 0 ? static_cast<double>(course->calls) / elapsed : 0;
   }
   status.eta_seconds = state == RunState::completed ? std::optional(0.0) : std::nullopt;
   impl_->write(lock, true);
@@ -291,6 +307,7 @@ bool StatusWriter::started() const {
 
 RunStatus StatusWriter::status() const {
   const std::lock_guard lock(impl_->mutex);
+  impl_->refresh_when_due();
   return impl_->status;
 }
 

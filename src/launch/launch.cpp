@@ -37,9 +37,12 @@ std::string name_of(const MapOptions& options, const AsyncOptions& how) {
 }
 
 std::uint64_t digest_of(const RunList& runs) {
-  std::string text;
-  for (const auto& run : runs) text += run->pipeline.digest_text() + '\n';
-  return fnv1a(text);
+  std::uint64_t digest = fnv1a_start;
+  for (const auto& run : runs) {
+    const std::string text = run->pipeline.digest_text() + '\n';
+    digest = fnv1a(std::as_bytes(std::span(text)), digest);
+  }
+  return digest;
 }
 
 /// Collective. The runs travel by their numbers, so all ranks must have the same list of them; a rank with

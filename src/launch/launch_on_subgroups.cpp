@@ -47,12 +47,12 @@ class LaunchOnSubgroups final : public Launch, private RunEvents {
     const TimePoint now = SteadyClock().now();
     if (now - ticked_ >= kTick) {
       ticked_ = now;
-      for (LaunchedRun& run : runs_) run.tick(now);
+      for (std::size_t k = 0; k < under_way_.size(); ++k) runs_[under_way_[k].value].tick(now);
     }
     // An observer that threw in this turn ends its run. Cancelling follows the messages and ticks, as both of
-    // them call observers.
-    for (std::uint32_t run = 0; run < runs_.size(); ++run)
-      if (runs_[run].wants_cancel()) director_.cancel({run});
+    // them call observers. It may also begin another run: both loops go by numbers.
+    for (std::size_t k = 0; k < under_way_.size(); ++k)
+      if (runs_[under_way_[k].value].wants_cancel()) director_.cancel(under_way_[k]);
     return any;
   }
 
@@ -70,6 +70,7 @@ class LaunchOnSubgroups final : public Launch, private RunEvents {
   /// The data of the launch are not touched: the choice for rank 0 of a subgroup is written into a copy of
   /// the options.
   Bytes request(MapId run) override {
+    under_way_.push_back(run);
     const RunData& data = runs_.at(run.value).data();
     MapOptions options = data.options;
     // Subgroups are small: one that only schedules would be a large part of the ranks.
@@ -77,13 +78,18 @@ class LaunchOnSubgroups final : public Launch, private RunEvents {
     if (options.rank0 == Rank0::automatic && !needs_devices(data.pipeline)) options.rank0 = Rank0::work;
     return encode_request(data.inputs, options);
   }
-  void on_message(LaunchMessage message) override { runs_.at(message.run.value).on_message(message); }
+  void on_message(LaunchMessage message) override {
+    LaunchedRun& run = runs_.at(message.run.value);
+    run.on_message(message);
+    if (run.over()) std::erase(under_way_, message.run);
+  }
   void on_dropped(MapId run) override { runs_.at(run.value).drop(); }
 
   Communicator comm_;
   std::unique_ptr<RootTransport> transport_;
   LaunchDirector director_;
   std::deque<LaunchedRun> runs_;
+  std::vector<MapId> under_way_;  ///< runs that have begun and are not over: as many as there are subgroups
   TimePoint ticked_{};
 };
 

@@ -71,7 +71,7 @@ void LaunchedRun::on_message(const LaunchMessage& message) {
   if (message.kind == LaunchKind::value) {
     // Values come before the message that ends the run. They are kept until then, as only the results say
     // which of them fit.
-    values_[message.detail] = Value::from_wire(message.payload);
+    course().values[message.detail] = Value::from_wire(message.payload);
     return;
   }
   ByteReader in(message.payload, "a message about a run");
@@ -88,9 +88,8 @@ void LaunchedRun::read(LaunchKind kind, ByteReader& in) {
     case LaunchKind::progress:
       return tell_progress(in);
     case LaunchKind::resolved:
-      plan();
-      get_shapes(in, *plan_);
-      return tell([&](RunObserver& observer) { observer.on_resolved(*plan_); });
+      get_shapes(in, course().plan);
+      return tell([&](RunObserver& observer) { observer.on_resolved(course().plan); });
     case LaunchKind::failure: {
       const Failure failure = get_failure(in);
       return tell([&](RunObserver& observer) { observer.on_failure(failure); });
@@ -102,10 +101,15 @@ void LaunchedRun::read(LaunchKind kind, ByteReader& in) {
   }
 }
 
-/// The plan of a run that has started.
-const Plan& LaunchedRun::plan() const {
-  if (!plan_) throw Bug(fmt::format("news of the run '{}', which did not start", data_->name));
-  return *plan_;
+LaunchedRun::Course::Course(const RunData& data, int ranks)
+    : part(wanted_part(data.pipeline, data.inputs, data.options)),
+      plan(part, {data.inputs, data.options.outputs, data.options.fixed, data.options.internal_shapes,
+                  executor_names(part, data.options, ranks)}),
+      planned_shapes(plan.shapes()) {}
+
+LaunchedRun::Course& LaunchedRun::course() const {
+  if (!course_) throw Bug(fmt::format("news of the run '{}', which did not start", data_->name));
+  return *course_;
 }
 
 /// Observers are code of the caller: what they throw ends their run, and no other one.
@@ -122,21 +126,18 @@ void LaunchedRun::tell(const std::function<void(RunObserver&)>& call) {
 /// and the number of ranks. Only the shapes that an earlier start found are new, and they come with the
 /// message.
 void LaunchedRun::begin(ByteReader& in) {
-  if (plan_) throw Bug(fmt::format("the run '{}' has started twice", data_->name));
+  if (course_) throw Bug(fmt::format("the run '{}' has started twice", data_->name));
   const RunStart start = get_start(in);
-  const MapOptions& options = data_->options;
-  part_.emplace(wanted_part(data_->pipeline, data_->inputs, options));
-  plan_.emplace(*part_, PlanRequest{data_->inputs, options.outputs, options.fixed, options.internal_shapes,
-                                    executor_names(*part_, options, start.machine.ranks)});
-  planned_shapes_ = plan_->shapes();
-  get_shapes(in, *plan_);
-  tell([&](RunObserver& observer) { observer.on_start(*plan_, start.machine, start.kept); });
+  course_ = std::make_unique<Course>(*data_, start.machine.ranks);
+  get_shapes(in, course_->plan);
+  tell([&](RunObserver& observer) { observer.on_start(course_->plan, start.machine, start.kept); });
 }
 
 void LaunchedRun::tell_progress(ByteReader& in) {
   const TimePoint now = SteadyClock().now();
+  const std::size_t functions = course().plan.pipeline().functions().size();
   for (const FunctionProgress& each : get_progress(in)) {
-    if (each.function.value >= plan().pipeline().functions().size())
+    if (each.function.value >= functions)
       throw Bug(fmt::format("progress of function {} of the run '{}'", each.function.value, data_->name));
     tell([&](RunObserver& observer) { observer.on_progress(each.function, each.counts, now); });
   }
@@ -147,9 +148,9 @@ void LaunchedRun::tell_blocks(ByteReader& in) {
   // ranks are not compared.
   const TimePoint now = SteadyClock().now();
   const BlockEvents blocks = get_block_events(in);
-  blocks_left_out_ += blocks.left_out;
+  course().blocks_left_out += blocks.left_out;
   for (const BlockEvent& event : blocks.events) {
-    if (event.block.stage.value >= plan().stages().size())
+    if (event.block.stage.value >= course().plan.stages().size())
       throw Bug(fmt::format("a block of stage {} of the run '{}'", event.block.stage.value, data_->name));
     const TimePoint at = now - event.age;
     tell([&](RunObserver& observer) {
@@ -164,32 +165,31 @@ void LaunchedRun::tell_blocks(ByteReader& in) {
 void LaunchedRun::take_over(ByteReader& in) {
   std::shared_ptr<Results> results;
   if (in.get<bool>()) {
-    plan();
-    get_shapes(in, *plan_);
-    results = std::make_shared<Results>(get_results(in, *plan_));
-    results->planned_shapes = planned_shapes_;
-    for (auto& [output, value] : values_) {
-      if (output >= plan_->outputs().size() || !fits(value, plan_->outputs()[output].layout))
+    Plan& plan = course().plan;
+    get_shapes(in, plan);
+    results = std::make_shared<Results>(get_results(in, plan));
+    results->planned_shapes = course_->planned_shapes;
+    for (auto& [output, value] : course_->values) {
+      if (output >= plan.outputs().size() || !fits(value, plan.outputs()[output].layout))
         throw Bug(fmt::format("a value that output {} of the run '{}' cannot have", output, data_->name));
-      results->outputs.at(plan_->outputs()[output].name).value = std::move(value);
+      results->outputs.at(plan.outputs()[output].name).value = std::move(value);
     }
-    values_.clear();
   }
   // The results are complete before the outcome takes them: an error of a function holds them, too.
   MapOutcome outcome = get_outcome(in, data_->name, std::move(results));
   in.expect_end();
   if (outcome.completed() && !outcome.results)
     throw Bug(fmt::format("the run '{}' completed without results", data_->name));
-  if (blocks_left_out_ > 0)
+  if (course_ && course_->blocks_left_out > 0)
     tell([&](RunObserver& observer) {
       observer.on_note(fmt::format("{} events of blocks were too many to be told from the ranks of this run",
-                                   blocks_left_out_));
+                                   course_->blocks_left_out));
     });
   end(std::move(outcome));
 }
 
 void LaunchedRun::tick(TimePoint now) {
-  if (plan_ && !over()) tell([&](RunObserver& observer) { observer.on_tick(now); });
+  if (course_) tell([&](RunObserver& observer) { observer.on_tick(now); });
 }
 
 void LaunchedRun::end(MapOutcome outcome) {
@@ -203,7 +203,7 @@ void LaunchedRun::end(MapOutcome outcome) {
   // observer that throws turns the outcome into a failure.
   status_->finish(outcome_.state, outcome_.exit_code, message());
   // A run that fails has told its observers itself where this rank led it.
-  const bool led_elsewhere = plan_.has_value();
+  const bool led_elsewhere = course_ != nullptr;
   if (status_->started() && (led_elsewhere || outcome_.completed()))
     tell([&](RunObserver& observer) { observer.on_end(std::string(to_string(outcome_.state)), message()); });
   if (observer_error_) {
@@ -212,6 +212,7 @@ void LaunchedRun::end(MapOutcome outcome) {
     outcome_.exit_code = exit_code(observer_error_->category());
   }
   status_->finish(outcome_.state, outcome_.exit_code, message());
+  course_.reset();
 }
 
 void LaunchedRun::drop() {

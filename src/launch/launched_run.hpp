@@ -48,22 +48,29 @@ class LaunchedRun {
   RunStatus status() const;
 
  private:
+  /// What is known here of a run that goes on elsewhere. It is given up at the end: a launch may have many thousand
+  /// runs, and only how they ended is asked for then.
+  struct Course {
+    Course(const RunData& data, int ranks);
+    Pipeline part;  ///< what runs of the pipeline; the plan refers to it
+    Plan plan;
+    std::map<std::string, PartialShape> planned_shapes;
+    std::map<std::uint32_t, Value> values;  ///< by output
+    std::uint64_t blocks_left_out = 0;
+  };
+
   void read(LaunchKind kind, ByteReader& in);
   void begin(ByteReader& in);
   void tell_progress(ByteReader& in);
   void tell_blocks(ByteReader& in);
   void take_over(ByteReader& in);
-  const Plan& plan() const;
+  Course& course() const;
   void tell(const std::function<void(RunObserver&)>& call);
 
   std::shared_ptr<const RunData> data_;
   std::shared_ptr<StatusWriter> status_;
   std::shared_ptr<ObserverList> observers_;  ///< `status_`, and the one of the caller
-  std::optional<Pipeline> part_;             ///< what runs of the pipeline; the plan refers to it
-  std::optional<Plan> plan_;                 ///< since the run has started elsewhere
-  std::map<std::string, PartialShape> planned_shapes_;
-  std::map<std::uint32_t, Value> values_;  ///< by output
-  std::uint64_t blocks_left_out_ = 0;
+  std::unique_ptr<Course> course_;           ///< from the start to the end of a run that goes on elsewhere
   std::shared_ptr<const Error> observer_error_;  ///< what an observer threw, who hears no more then
   bool cancel_told_ = false;
   MapOutcome outcome_;

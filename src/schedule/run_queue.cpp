@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 namespace mpipe {
 
@@ -93,18 +94,23 @@ std::optional<SubgroupId> RunQueue::idle_subgroup() const {
   return std::nullopt;
 }
 
-std::optional<MapId> RunQueue::next_waiting() const {
-  for (std::uint32_t k = 0; k < runs_.size(); ++k)
-    if (runs_[k].state == State::waiting) return MapId{k};
-  return std::nullopt;
+/// No run waits twice: looking for the first one anew each time would cost the square of the runs.
+std::optional<MapId> RunQueue::next_waiting() {
+  while (first_waiting_ < run_count() && runs_[first_waiting_].state != State::waiting) ++first_waiting_;
+  if (first_waiting_ == run_count()) return std::nullopt;
+  return MapId{first_waiting_};
 }
 
+/// A run that goes on is served by a subgroup, and there are few of these. Of runs with equally many ranks the first
+/// one is taken.
 std::optional<MapId> RunQueue::run_that_takes() const {
   std::optional<MapId> best;
-  for (std::uint32_t k = 0; k < runs_.size(); ++k) {
-    const Run& run = runs_[k];
+  for (const Subgroup& subgroup : subgroups_) {
+    if (subgroup.duty != Duty::serving) continue;
+    const Run& run = runs_[subgroup.run.value];
     if (run.state != State::running || run.declines || run.cancelling) continue;
-    if (!best || run.ranks < runs_[best->value].ranks) best = MapId{k};
+    const auto rank = [&](MapId id) { return std::pair(runs_[id.value].ranks, id.value); };
+    if (!best || rank(subgroup.run) < rank(*best)) best = subgroup.run;
   }
   return best;
 }

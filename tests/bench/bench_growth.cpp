@@ -4,8 +4,7 @@
 #include <mpipe/mpipe.hpp>
 #include <mpipe/store/run_reader.hpp>
 
-#include "bench/memory_use.hpp"
-#include "bench/report.hpp"
+#include "bench/growth.hpp"
 #include "bench/temporary_folder.hpp"
 #include "data/api/partial_array.hpp"
 #include "store/api/run_description.hpp"
@@ -14,8 +13,6 @@
 #include <fmt/format.h>
 
 #include <cstring>
-#include <fstream>
-#include <functional>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -27,39 +24,11 @@ using mpipe::Index;
 using mpipe::IndexRange;
 using mpipe::RangeSet;
 
-/// A path over so many things: makes what it needs, and returns the seconds of the path alone.
-using Measure = std::function<double(Index count)>;
-
-/// Prints one row: the time per thing at the largest count, in that at a tenth of it. To add a path, call this in
-/// `main`.
-void grow(const std::string& name, Index most, const Measure& measure) {
-  std::string figures;
-  std::vector<double> each;
-  for (Index count = 1000; count <= most; count *= 10) {
-    // The peak of the memory is that of this measurement from here on.
-    std::ofstream("/proc/self/clear_refs") << "5";
-    const double before = memory_megabytes("status", "VmRSS");
-    std::vector<double> seconds;
-    for (int repeat = 0; repeat < (count <= 10'000 ? 3 : 1); ++repeat) seconds.push_back(measure(count));
-    each.push_back(median(seconds) / static_cast<double>(count));
-    const double peak = memory_megabytes("status", "VmHWM") - before;
-    figures += fmt::format("{}{}: {:.3g} us {:.0f} B", figures.empty() ? "" : ", ", count, each.back() * 1e6,
-                           std::max(0.0, peak) * 1e6 / static_cast<double>(count));
-  }
-  const double ratio = each.back() / each[each.size() - 2];
-  print_row("growth: " + name, ratio, 2, "x per item of a tenth",
-            figures + (ratio <= 2 ? ", linear" : ", not linear"));
-}
-
-void require(bool holds, const char* what) {
-  if (!holds) throw std::runtime_error(what);
-}
-
 // --- sets of ranges ---
 
 double fill_gaps(Index count) {
   RangeSet set;
-  return seconds_of([&] {
+  return cpu_seconds_of([&] {
     for (Index k = 0; k < count; ++k) set.insert({2 * k, 2 * k + 1});
     for (Index k = 0; k < count; ++k) {
       const Index gap = k * 7919 % count;
@@ -75,7 +44,7 @@ double unite_ranks(Index count) {
   std::vector<RangeSet> ranks(kRanks);
   for (Index k = 0; k < count; ++k) ranks[static_cast<std::size_t>(k % kRanks)].insert({2 * k, 2 * k + 1});
   RangeSet all;
-  return seconds_of([&] {
+  return cpu_seconds_of([&] {
     for (const RangeSet& of_rank : ranks) all.insert(of_rank);
     require(all.count() == count, "a range is missing");
   });
@@ -139,7 +108,7 @@ class Stored {
 
 double append_frames(Index count) {
   Stored stored(count);
-  return seconds_of([&] { stored.append(0, 1); });
+  return cpu_seconds_of([&] { stored.append(0, 1); });
 }
 
 /// Every second element first, as two workers do.
@@ -147,7 +116,7 @@ double commit_locally(Index count) {
   Stored stored(count);
   stored.append(0, 2);
   stored.append(1, 2);
-  return seconds_of([&] { stored.store().flush(); });
+  return cpu_seconds_of([&] { stored.store().flush(); });
 }
 
 double resume_frames(Index count) {
@@ -155,14 +124,14 @@ double resume_frames(Index count) {
   stored.append(0, 2);
   stored.append(1, 2);
   stored.drop();
-  return seconds_of([&] { stored.resume(); });
+  return cpu_seconds_of([&] { stored.resume(); });
 }
 
 double show_frames(Index count) {
   Stored stored(count);
   stored.append(0, 2);
   stored.append(1, 2);
-  return seconds_of([&] {
+  return cpu_seconds_of([&] {
     mpipe::RunReader run(stored.path());
     require(run.progress(0).done().count() == count, "an element is missing");
     run.read_all(0);
@@ -173,12 +142,12 @@ double verify_frames(Index count) {
   Stored stored(count);
   stored.append(0, 2);
   stored.append(1, 2);
-  return seconds_of([&] { require(mpipe::verify_run_store(stored.path()).empty(), "a fault"); });
+  return cpu_seconds_of([&] { require(mpipe::verify_run_store(stored.path()).empty(), "a fault"); });
 }
 
 double mark_failures(Index count) {
   Stored stored(count);
-  return seconds_of([&] {
+  return cpu_seconds_of([&] {
     for (Index k = 0; k < count; k += 2) stored.store().mark(0, {k, k + 1}, mpipe::ElementStatus::failed);
     stored.finish(false);
   });
@@ -186,7 +155,7 @@ double mark_failures(Index count) {
 
 double files_of_elements(Index count) {
   Stored stored(count, mpipe::StorageKind::file);
-  return seconds_of([&] {
+  return cpu_seconds_of([&] {
     stored.append(0, 1);
     stored.finish(true);
   });
@@ -213,7 +182,8 @@ double second_half(Index count) {
   mpipe::MapOptions options = map_options(folder.path() / "run", false);
   options.fixed = {{"i", mpipe::Slice{0, {}, 2}}};
   mpipe::map(pipeline, alone, inputs, options);
-  return seconds_of([&] { mpipe::map(pipeline, alone, inputs, map_options(folder.path() / "run", true)); });
+  return cpu_seconds_of(
+      [&] { mpipe::map(pipeline, alone, inputs, map_options(folder.path() / "run", true)); });
 }
 
 double retry_failed(Index count) {
@@ -232,7 +202,7 @@ double retry_failed(Index count) {
   mpipe::map(pipeline, alone, inputs, options);
   options.resume = true;
   options.retry_failed = true;
-  return seconds_of([&] { mpipe::map(pipeline, alone, inputs, options); });
+  return cpu_seconds_of([&] { mpipe::map(pipeline, alone, inputs, options); });
 }
 
 /// Outputs whose shapes come late, all in one wave.
@@ -250,7 +220,7 @@ double late_outputs(Index count) {
     shapes[static_cast<std::size_t>(k)] = {3, 2};
   }
   const auto store = mpipe::create_run_store(alone, folder.path(), layout, {});
-  return 10 * seconds_of([&] { store->resolve(shapes); });
+  return 10 * cpu_seconds_of([&] { store->resolve(shapes); });
 }
 
 }  // namespace
@@ -269,5 +239,6 @@ int main(int argc, char** argv) {
   grow("late outputs (tens)", 10'000, late_outputs);
   grow("the second half of a selection", 100'000, second_half);
   grow("failures, tried again", 100'000, retry_failed);
+  grow_jobs(environment.world());
   return 0;
 }

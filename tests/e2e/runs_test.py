@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Several runs of one document: concurrent, one after the other, failing, resumed, interrupted."""
 import json
-import resource
 import signal
+import subprocess
+import sys
 import time
 import unittest
 
-from support import AppTest, children_of
+from support import APP, AppTest, children_of
 
 RUNS = """
 mpipe: 1
@@ -49,13 +50,40 @@ def by_name(result):
     return {run["name"]: run for run in result["runs"]}
 
 
+# Runs a command, and prints the kilobytes that the largest of its processes took.
+PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
 class ManyRuns(AppTest):
-    def test_share_what_they_have_in_common(self):
-        runs = "".join(f"  - {{name: r{k}, inputs: {{a: {k}}}}}\n" for k in range(3000))
-        self.write("many.yaml", 'functions: [{output: y, expr: "a + b"}]\ninputs: {b: 1}\nruns:\n' + runs)
-        self.app("map", "many.yaml", "--progress", "none")
-        # The largest process so far; 30 MB of it are those of a single run.
-        self.assertLess(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, 200_000)
+    def peak_of(self, runs):
+        """The memory of a launch of so many runs, in kB."""
+        text = "".join(f"  - {{name: r{k}, inputs: {{a: {k}}}}}\n" for k in range(runs))
+        document = self.write("many.yaml", 'functions: [{output: y, expr: "x * a", mapspec: "x[i] -> y[i]"}]\n'
+                              "inputs: {x: [1, 2, 3]}\nruns:\n" + text)
+        command = [sys.executable, "-c", PEAK, APP, "map", document, "--json", "--progress", "none"]
+        return int(subprocess.run(command, cwd=self.folder, env=self.environment(), check=True, stdout=subprocess.PIPE,
+                                  text=True).stdout)
+
+    def test_cost_little_memory_each(self):
+        few, many = 500, 4500
+        each = (self.peak_of(many) - self.peak_of(few)) / (many - few)
+        # 20,000 of them are to take less than 200 MB.
+        self.assertLess(each, 9.5)
+
+    def test_keep_of_the_document_what_is_theirs(self):
+        self.write("runs.yaml", RUNS)
+        self.app("map", "runs.yaml")
+        document = json.loads((self.folder / "runs/two/run.json").read_text())["document"]
+        self.assertIn("runs: [{name: two, inputs: {a: 2}}]", document)
+        self.assertNotIn("few", document)
+        # It is a document: the same run comes of it.
+        self.write("kept.yaml", document)
+        kept = self.app("map", "kept.yaml", "--run-folder", "again", "--json").json
+        self.assertEqual(kept["runs"][0]["outputs"]["s"]["data"], 2 * sum(range(100)))
 
 
 class Runs(AppTest):

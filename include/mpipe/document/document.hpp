@@ -26,6 +26,12 @@ struct Place {
   std::string to_string() const;
 };
 
+/// A text in two parts, of which the first one is shared.
+struct DocumentRecord {
+  std::shared_ptr<const std::string> beginning;
+  std::string rest;
+};
+
 /// A checked document, with the plugins it names loaded. Nothing of it runs a function, and no input file is
 /// read before `load_inputs`. Local: no MPI; every rank makes its own, from the file or from the text that
 /// rank 0 has read. Movable; to be used by one thread at a time.
@@ -58,6 +64,10 @@ class Document {
   /// was set by `set_input` and `add_inputs` so far goes over both) and its axes behind those of `axes:`.
   /// Throws what `parse` says of inputs, and `std::out_of_range`.
   Document of_run(std::size_t run) const;
+  /// What is to be kept of the document with the results of one of the runs: a document with this run alone, so that
+  /// the folders of many runs do not hold all of them each. It is written anew, without comments. Throws
+  /// `std::out_of_range`.
+  DocumentRecord record_of_run(std::size_t run) const;
   const std::vector<Function>& functions() const;
   /// The functions as a pipeline. Throws what `Pipeline` does, with the place.
   Pipeline pipeline() const;

@@ -63,17 +63,18 @@ class SharedText {
  public:
   SharedText() = default;
   SharedText(std::string text)  // NOLINT(google-explicit-constructor): is a text
-      : text_(std::make_shared<const std::string>(std::move(text))) {}
+      : beginning_(std::make_shared<const std::string>(std::move(text))) {}
   SharedText(const char* text) : SharedText(std::string(text)) {}  // NOLINT(google-explicit-constructor)
+  /// `beginning`, which other texts may share, and `rest` behind it.
+  SharedText(std::shared_ptr<const std::string> beginning, std::string rest)
+      : beginning_(std::move(beginning)), rest_(std::move(rest)) {}
 
-  const std::string& get() const {
-    static const std::string kNone;
-    return text_ ? *text_ : kNone;
-  }
-  operator const std::string&() const { return get(); }  // NOLINT(google-explicit-constructor)
+  std::string get() const { return beginning_ ? *beginning_ + rest_ : rest_; }
+  operator std::string() const { return get(); }  // NOLINT(google-explicit-constructor)
 
  private:
-  std::shared_ptr<const std::string> text_;
+  std::shared_ptr<const std::string> beginning_;
+  std::string rest_;
 };
 
 /// Options of one `map`. Only those of rank 0 count.

@@ -91,12 +91,13 @@ class RunQueue {
   };
 
   std::optional<SubgroupId> idle_subgroup() const;
-  std::optional<MapId> next_waiting() const;
+  std::optional<MapId> next_waiting();
   std::optional<MapId> run_that_takes() const;
   Subgroup& offered(MapId run, SubgroupId subgroup);
 
   std::vector<Run> runs_;
   std::vector<Subgroup> subgroups_;
+  std::uint32_t first_waiting_ = 0;  ///< no run before it waits
   std::deque<MapId> to_cancel_;
 };
 

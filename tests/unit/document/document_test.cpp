@@ -93,6 +93,32 @@ TEST(Document, JsonIsRead) {
   EXPECT_EQ(document.name(), "doc");
 }
 
+TEST(Document, KeepsOfEachRunADocumentOfItsOwn) {
+  const Document document = parse(R"(name: "wing # 5"
+functions:
+  - {output: y, expr: 'x + a', mapspec: "x[i] -> y[i]"}   # a comment
+inputs: {x: &grid [1, 2.50, 0x1F, .inf], a: "text: \"yes\"", z: {data: *grid}, no: "5"}
+map:
+runs:
+  - name: one
+  - {name: two, inputs: {a: -3}}
+)");
+  const DocumentRecord one = document.record_of_run(0);
+  const DocumentRecord two = document.record_of_run(1);
+  EXPECT_EQ(one.beginning, two.beginning) << "of which there are to be no copies";
+  EXPECT_EQ(
+      *two.beginning + two.rest,
+      "{name: \"wing # 5\",\n functions: [{output: y, expr: \"x + a\", mapspec: \"x[i] -> y[i]\"}],\n "
+      "inputs: {x: [1, 2.50, 0x1F, .inf], a: \"text: \\\"yes\\\"\", z: {data: [1, 2.50, 0x1F, .inf]}, no: "
+      "\"5\"},\n map: null,\n runs: [{name: two, inputs: {a: -3}}]}\n");
+  const Document again = parse(*two.beginning + two.rest);
+  EXPECT_EQ(again.runs(), std::vector<std::string>{"two"});
+  EXPECT_EQ(again.of_run(0).load_inputs({"a"}).at("a").as<std::int64_t>(), -3);
+  EXPECT_EQ(again.load_inputs({"x"}).at("x").as<std::vector<double>>(),
+            document.load_inputs({"x"}).at("x").as<std::vector<double>>());
+  EXPECT_EQ(again.load_inputs({"no"}).at("no").as<std::string>(), "5") << "a text stays one";
+}
+
 TEST(Document, IsReadFromAFile) {
   const Folder folder;
   const Document document = Document::load(folder.write("some.yaml", kWing));

@@ -232,6 +232,23 @@ TEST(StatusWriter, of_a_run_without_a_folder_tells_and_writes_nothing) {
   EXPECT_TRUE(test::names_in(folder.path()).empty());
 }
 
+TEST(StatusWriter, of_a_run_without_a_folder_needs_no_thread) {
+  const auto threads = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+  };
+  const Sweep sweep;
+  StatusWriter writer("", std::chrono::milliseconds(0));
+  const auto before = threads();
+  writer.on_start(sweep.plan, machine(), {});
+  EXPECT_EQ(threads(), before);
+  // Who asks brings the rate up to date.
+  writer.status();
+  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  writer.on_progress(sweep.function_of("y"), {3}, {});
+  EXPECT_GT(writer.status().elements_per_second, 0);
+  EXPECT_TRUE(writer.status().eta_seconds.has_value());
+}
+
 TEST(ReadStatus, of_a_process_that_is_gone_is_stale) {
   const TemporaryFolder folder;
   const pid_t child = fork();
