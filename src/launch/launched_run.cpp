@@ -127,7 +127,7 @@ void LaunchedRun::begin(ByteReader& in) {
   const MapOptions& options = data_->options;
   part_.emplace(wanted_part(data_->pipeline, data_->inputs, options));
   plan_.emplace(*part_, PlanRequest{data_->inputs, options.outputs, options.fixed, options.internal_shapes,
-                                    executor_names(*part_, options, start.machine.ranks)});
+                                    executor_names(*part_, options, start.machine.ranks), options.shard});
   planned_shapes_ = plan_->shapes();
   get_shapes(in, *plan_);
   tell([&](RunObserver& observer) { observer.on_start(*plan_, start.machine, start.kept); });

@@ -25,6 +25,7 @@ enum class OptionType : std::uint8_t {
   names,       ///< several texts after one flag
   number,      ///< a whole number
   moment,      ///< see `parse_moment`
+  part,        ///< see `parse_part`
   word,        ///< one of a few words
   executor,    ///< see `ExecutorChoice`
   block_size,  ///< a number of elements, or `auto`
