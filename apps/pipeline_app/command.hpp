@@ -18,6 +18,7 @@ struct Program {
 
 // All of these: `program` must outlive `app`.
 void add_map_command(CLI::App& app, Program& program);
+void add_merge_command(CLI::App& app, Program& program);
 void add_run_command(CLI::App& app, Program& program);
 void add_describe_command(CLI::App& app, Program& program);
 void add_show_command(CLI::App& app, Program& program);

@@ -34,6 +34,7 @@ void build(CLI::App& app, Program& program) {
   app.set_version_flag("--version", fmt::format("pipeline_app {}", version()));
   app.footer(kFooter);
   add_map_command(app, program);
+  add_merge_command(app, program);
   add_run_command(app, program);
   add_describe_command(app, program);
   add_show_command(app, program);
@@ -43,7 +44,7 @@ void build(CLI::App& app, Program& program) {
   add_list_runs_command(app, program);
   add_slurm_command(app, program);
   add_init_command(app, program);
-  add_unsupported_commands(app, {"export", "report", "errors", "replay", "merge", "bench"});
+  add_unsupported_commands(app, {"export", "report", "errors", "replay", "bench"});
 }
 
 /// What could have been meant instead of the first argument that was not expected.

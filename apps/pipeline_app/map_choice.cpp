@@ -5,7 +5,7 @@
 #include <mpipe/plan/plan.hpp>
 #include <mpipe/store/run_reader.hpp>
 
-#include "batch_job.hpp"
+#include "batch/batch_job.hpp"
 #include "output.hpp"
 #include "run/api/bind_options.hpp"
 #include "table.hpp"

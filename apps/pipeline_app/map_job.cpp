@@ -201,8 +201,9 @@ int MapJob::show_plans() {
       check_map(run.pipeline, run.choice->inputs, options, world_.size());
       const std::string warning = warn_of_request(run.pipeline, {run.choice->inputs, options}, world_.size());
       if (!warning.empty()) print_note("warning: " + warning);
-      const Plan plan(run.pipeline,
-                      {run.choice->inputs, options.outputs, options.fixed, options.internal_shapes});
+      const Plan plan(
+          run.pipeline,
+          {run.choice->inputs, options.outputs, options.fixed, options.internal_shapes, {}, options.shard});
       const std::string title = run.name.empty() ? "" : fmt::format("run {}\n", run.name);
       plans.push_back(json ? plan_json(plan, run.name) : title + plan_text(plan));
     }

@@ -31,6 +31,16 @@ std::string hosts_text(const std::vector<std::string>& hosts) {
   return fmt::format("{} ({})", count_text(static_cast<Index>(hosts.size()), "host"), fmt::join(shown, ", "));
 }
 
+/// Which part of the sweep is computed, and what is not before the parts are merged.
+std::string shard_text(const Plan& plan) {
+  std::vector<std::string> waiting;
+  for (const PlannedOutput& output : plan.outputs())
+    if (plan.waits(output.function)) waiting.push_back(output.name);
+  const std::string later =
+      waiting.empty() ? "" : fmt::format("; waiting for the merge: {}", fmt::join(waiting, ", "));
+  return fmt::format("shard {} of {}{}\n", plan.shard()->number, plan.shard()->of, later);
+}
+
 }  // namespace
 
 ProgressStyle progress_style(const std::string& name) {
@@ -114,6 +124,7 @@ void Progress::on_start(const Plan& plan, const MachineInfo& machine,
   if (style_ == ProgressStyle::none || board_) return;
   const std::string who = name_.empty() ? "" : name_ + ": ";
   say(fmt::format("{}{}\n", who, machine_text(machine)));
+  if (plan.shard()) say(who + shard_text(plan));
   if (all_kept > 0)
     say(fmt::format("{}resuming: {} kept from earlier starts\n", who, count_text(all_kept, "element")));
 }

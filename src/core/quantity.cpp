@@ -168,4 +168,23 @@ WallTime parse_moment(std::string_view text, WallTime now) {
   return now + std::chrono::duration_cast<WallTime::duration>(parse_time(text));
 }
 
+std::pair<std::int64_t, std::int64_t> parse_part(std::string_view text) {
+  constexpr std::int64_t kMost = 1'000'000;
+  const auto number_of = [](std::string_view digits) {
+    std::int64_t number = 0;
+    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    return parsed.ec == std::errc() && parsed.ptr == digits.data() + digits.size() ? number : 0;
+  };
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  const std::int64_t number = number_of(text.substr(0, slash));
+  const std::int64_t of = number_of(text.substr(std::min(slash + 1, text.size())));
+  if (number >= 1 && number <= of && of <= kMost) return {number, of};
+  throw Error(
+      Category::bad_option,
+      fmt::format(
+          "'{}' is not part K of N. Write 2/4 for the second of four parts; K goes from 1 to N, and N "
+          "to {}.",
+          printable(text), kMost));
+}
+
 }  // namespace mpipe

@@ -5,6 +5,7 @@
 #include <mpipe/plan/plan.hpp>
 
 #include "base/api/file.hpp"
+#include "folder/api/run_folder.hpp"
 #include "folder/folder_contents.hpp"
 #include "folder/folder_lock.hpp"
 #include "folder/status_format.hpp"
@@ -298,6 +299,12 @@ void StatusWriter::release_folder() noexcept {
   } catch (const Error&) {  // of a lock that cannot be read
   }
   detail::release_lock(impl_->folder);
+}
+
+void write_last_status(const RunFolder& folder, RunStatus status) {
+  status.owner = this_process();
+  status.started = status.heartbeat = status.finished = detail::utc_now();
+  write_file_atomically(folder.path() / detail::kStatusName, to_json(status));
 }
 
 bool StatusWriter::started() const {

@@ -104,7 +104,7 @@ void LaunchedRun::read(LaunchKind kind, ByteReader& in) {
 LaunchedRun::Course::Course(const RunData& data, int ranks)
     : part(wanted_part(data.pipeline, data.inputs, data.options)),
       plan(part, {data.inputs, data.options.outputs, data.options.fixed, data.options.internal_shapes,
-                  executor_names(part, data.options, ranks)}),
+                  executor_names(part, data.options, ranks), data.options.shard}),
       planned_shapes(plan.shapes()) {}
 
 LaunchedRun::Course& LaunchedRun::course() const {

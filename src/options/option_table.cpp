@@ -49,6 +49,9 @@ constexpr OptionRow kTable[] = {
     {.name = "fixed", .type = Type::list, .value = "AXIS=I|AXIS=A:B:STEP",
      .help = "Compute these positions of an axis; negative ones count from the end. May be repeated, or several "
              "by commas"},
+    {.name = "shard", .type = Type::part, .value = "K/N",
+     .help = "Compute part K of N of the sweep, in a run folder of its own; [`merge`](howto/selection.md#shards) "
+             "joins the parts"},
     {.name = "executor", .type = Type::executor, .reach = Reach::document, .per_output = true,
      .value = "KIND", .fallback = "`mpi` on several ranks, else `sequential`",
      .help = "Who calls functions: `mpi`, `threads`, `threads:N`, `processes`, `processes:N` or "
@@ -180,6 +183,9 @@ void check_option(const OptionRow& row, const std::string& text) {
       return;
     case OptionType::memory:
       parse_memory(text);
+      return;
+    case OptionType::part:
+      parse_part(text);
       return;
     case OptionType::word:
       if (std::find(row.words.begin(), row.words.end(), text) == row.words.end())

@@ -4,71 +4,13 @@
 #include <mpipe/plan/plan.hpp>
 
 #include "plan/plan_builder.hpp"
+#include "plan/selection.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 namespace mpipe {
-namespace {
-
-/// The selected positions along an axis of `extent`: first, step (> 0 or < 0), how many; as Python counts.
-struct Positions {
-  Index first = 0;
-  Index step = 1;
-  Index count = 0;
-};
-
-Positions all_of(Index extent) { return {0, 1, extent}; }
-
-Positions positions_of(const std::variant<Index, Slice>& fixed, const std::string& axis, Index extent) {
-  if (const Index* index = std::get_if<Index>(&fixed)) {
-    const Index position = *index < 0 ? *index + extent : *index;
-    if (position < 0 || position >= extent)
-      throw Error(
-          Category::index_out_of_bounds,
-          fmt::format("the position {} along '{}' is out of bounds: the axis has {}.", *index, axis, extent));
-    return {position, 1, 1};
-  }
-  const Slice& slice = std::get<Slice>(fixed);
-  const Index step = slice.step.value_or(1);
-  // As in Python, a slice that goes backwards may end before position 0, and so its bounds lie one lower than
-  // those of a slice that goes forwards.
-  const Index lowest = step > 0 ? 0 : -1;
-  const Index highest = step > 0 ? extent : extent - 1;
-  const auto clamp = [&](Index at) { return std::clamp(at < 0 ? at + extent : at, lowest, highest); };
-  const Index first = slice.start ? clamp(*slice.start) : (step > 0 ? lowest : highest);
-  const Index last = slice.stop ? clamp(*slice.stop) : (step > 0 ? highest : lowest);
-  const Index distance = step > 0 ? last - first : first - last;
-  const Index stride = step > 0 ? step : -step;
-  if (distance <= 0) return {0, 1, 0};
-  const Index count = (distance + stride - 1) / stride;
-  // Ascending: the elements are a set.
-  return step > 0 ? Positions{first, stride, count} : Positions{first - (count - 1) * stride, stride, count};
-}
-
-/// Adds the elements with the given positions along axes `axis`.. , whose earlier axes give `prefix`.
-void insert_selected(const std::vector<Positions>& axes, const Shape& shape, std::size_t axis,
-                     std::size_t last_fixed, Index prefix, Index tail, RangeSet& selected) {
-  if (axis == last_fixed) {
-    const Positions& along = axes[axis];
-    const Index base = prefix * shape[axis];
-    if (along.step == 1) {
-      selected.insert({(base + along.first) * tail, (base + along.first + along.count) * tail});
-    } else {
-      for (Index k = 0; k < along.count; ++k) {
-        const Index at = base + along.first + k * along.step;
-        selected.insert({at * tail, (at + 1) * tail});
-      }
-    }
-    return;
-  }
-  for (Index k = 0; k < axes[axis].count; ++k)
-    insert_selected(axes, shape, axis + 1, last_fixed,
-                    prefix * shape[axis] + axes[axis].first + k * axes[axis].step, tail, selected);
-}
-
-}  // namespace
 
 Plan::Plan(const Pipeline& pipeline, PlanRequest request) : pipeline_(&pipeline) {
   PlanBuilder(*this, std::move(request)).build();
@@ -94,24 +36,22 @@ PartialShape Plan::external_shape(StageId stage) const {
 }
 
 RangeSet Plan::selected(StageId stage) const {
+  return shard_ ? parts_[stage.value].value() : fixed_elements(stage);
+}
+
+/// The elements that the fixed positions select, whatever part of them is to be computed.
+RangeSet Plan::fixed_elements(StageId stage) const {
   const Shape shape = known_shape(external_shape(stage));
   const auto& names = stages_[stage.value].axes;
-  std::vector<Positions> axes;
-  std::optional<std::size_t> last_fixed;
+  Box box;
   for (std::size_t axis = 0; axis < names.size(); ++axis) {
     const auto fixed = request_fixed_.find(names[axis]);
-    if (fixed != request_fixed_.end()) last_fixed = axis;
-    axes.push_back(fixed == request_fixed_.end() ? all_of(shape[axis])
-                                                 : positions_of(fixed->second, names[axis], shape[axis]));
+    box.push_back(fixed == request_fixed_.end() ? all_of(shape[axis])
+                                                : positions_of(fixed->second, names[axis], shape[axis]));
   }
-  // Behind the last fixed axis all positions are selected, so they form one range for each selected position
-  // before it; without a fixed axis that is one range for all.
-  if (!last_fixed) return RangeSet{{0, element_count(shape)}};
-  RangeSet selected;
-  const Index tail =
-      element_count(Shape(shape.begin() + static_cast<std::ptrdiff_t>(*last_fixed) + 1, shape.end()));
-  insert_selected(axes, shape, 0, *last_fixed, 0, tail, selected);
-  return selected;
+  RangeSet elements;
+  insert_box(box, shape, elements);
+  return elements;
 }
 
 std::optional<PartialShape> Plan::shape_of(const PlannedArgument& argument) const {
@@ -199,6 +139,7 @@ void Plan::resolve(OutputId id, const Shape& internal) {
   layout.set_internal_shape(partial(internal));
   // What is computed from this output may have its shape now as well.
   update_late_shapes();
+  find_parts();
 }
 
 std::map<std::string, PartialShape> Plan::shapes() const {

@@ -21,20 +21,26 @@ PlanBuilder::PlanBuilder(Plan& plan, PlanRequest request)
 
 /// Each step relies on those before it. Missing inputs are refused before anybody looks at values; ranks of
 /// inputs before types are inferred, which would complain of them in less helpful words. Outputs are planned
-/// before arguments, which refer to them by number. What crosses waves is known when every function has its
-/// stage, and `check_fixed` comes last as it indexes shapes whose ranks have to be right.
+/// before arguments, which refer to them by number; shapes follow from arguments, and what waits for other parts
+/// of the sweep from both: such functions get stages of their own. Readers are listed, and
+/// `check_fixed` indexes shapes whose ranks have to be right, and parts are found of what it let
+/// through.
 void PlanBuilder::build() {
   check_inputs();
   check_internal_shapes();
   check_arrays();
   infer_types();
   plan_.request_fixed_ = request_.fixed;
+  plan_.shard_ = request_.shard;
   plan_.functions_.resize(pipeline_.functions().size());
   plan_outputs();
-  for (const FunctionId id : needed()) plan_function(id);
-  list_readers();
+  for (const FunctionId id : needed()) plan_arguments(id);
   plan_.update_shapes();
+  find_waiting();
+  for (const FunctionId id : needed()) assign_stage(*plan_.functions_[id.value]);
+  list_readers();
   check_fixed();
+  plan_.find_parts();
 }
 
 std::vector<FunctionId> PlanBuilder::needed() const {
@@ -205,12 +211,36 @@ void PlanBuilder::declare_internal_shape(const FunctionNode& node, const std::st
   layout.set_internal_shape(declared);
 }
 
-void PlanBuilder::plan_function(FunctionId id) {
+void PlanBuilder::plan_arguments(FunctionId id) {
   const FunctionNode& node = pipeline_.function(id);
   PlannedFunction& planned = *plan_.functions_[id.value];
   for (std::size_t k = 0; k < node.parameters.size(); ++k)
     planned.arguments.push_back(plan_argument(node, k, planned.axes));
-  assign_stage(planned);
+}
+
+/// Producers come first: what waits makes those wait who read it.
+void PlanBuilder::find_waiting() {
+  plan_.waits_.assign(plan_.functions_.size(), false);
+  if (!plan_.shard_) return;
+  for (const FunctionId id : needed()) plan_.waits_[id.value] = has_to_wait(*plan_.functions_[id.value]);
+}
+
+/// An element of a function that does not wait reads one element of each array that the run makes. Which elements
+/// are read has to be known when they are to be computed: where that may be in an earlier wave, as the two do not
+/// have the same axes, the shape of the reader has to be known from the start.
+bool PlanBuilder::has_to_wait(const PlannedFunction& function) const {
+  const PartialShape shape = plan_.output(function.outputs.front()).layout.external_shape();
+  for (const PlannedArgument& argument : function.arguments) {
+    if (!argument.output) continue;
+    const PlannedOutput& source = plan_.output(*argument.output);
+    if (plan_.waits_[source.function.value]) return true;
+    if (!source.mapped) continue;
+    for (std::size_t axis = 0; axis < source.layout.external.size(); ++axis)
+      if (source.layout.external[axis] && !argument.indexed_by[axis]) return true;
+    const bool same_axes = plan_.functions_[source.function.value]->axes.size() == function.axes.size();
+    if (!same_axes && !is_known(shape)) return true;
+  }
+  return false;
 }
 
 PlannedArgument PlanBuilder::plan_argument(const FunctionNode& node, std::size_t position,
@@ -287,6 +317,7 @@ bool PlanBuilder::reads_same_elements(const PlannedFunction& function,
 /// for something that waits for it.
 bool PlanBuilder::may_join(const PlannedFunction& function, const Stage& stage) const {
   if (stage.axes != function.axes) return false;
+  if (plan_.waits_[function.id.value] != plan_.waits_[stage.functions.front().value]) return false;
   // An element that a team computes is a block by itself.
   for (const FunctionId id : {function.id, stage.functions.front()})
     if (pipeline_.function(id).function.wants_teams()) return false;

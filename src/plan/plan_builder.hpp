@@ -25,7 +25,9 @@ class PlanBuilder {
   std::optional<PartialShape> declared_internal_shape(const FunctionNode& node) const;
   static void declare_internal_shape(const FunctionNode& node, const std::string& output,
                                      const PartialShape& declared, ArrayLayout& layout);
-  void plan_function(FunctionId id);
+  void plan_arguments(FunctionId id);
+  void find_waiting();
+  bool has_to_wait(const PlannedFunction& function) const;
   PlannedArgument plan_argument(const FunctionNode& node, std::size_t position,
                                 const std::vector<std::string>& axes);
   std::size_t constant_for(const FunctionNode& node, const ParameterNode& parameter, const ValueType& wanted);

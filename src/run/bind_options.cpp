@@ -73,6 +73,10 @@ class OptionBinder {
   void read(std::optional<WallTime>& moment) {
     moment = parse_moment(values_.text(name_), std::chrono::system_clock::now());
   }
+  void read(std::optional<Shard>& shard) {
+    const auto [number, of] = parse_part(values_.text(name_));
+    shard = Shard{number, of};
+  }
   void read(Named<ErrorHandling>& handling) { handling = values_.text(name_); }
   void read(Rank0& role) { role = Named<Rank0>(values_.text(name_)).value(); }
   void read(std::vector<std::string>& names) { names = values_.list(name_); }

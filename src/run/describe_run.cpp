@@ -13,7 +13,6 @@
 #include <errno.h>
 
 #include <ctime>
-#include <random>
 
 namespace mpipe {
 namespace {
@@ -25,11 +24,6 @@ std::string attribute(const Function& function, const std::string& output, const
   if (of_output == function.attributes().end()) return {};
   const auto text = of_output->second.find(key);
   return text == of_output->second.end() ? std::string() : text->second;
-}
-
-std::string random_id() {
-  std::random_device device;
-  return fmt::format("{:08x}{:08x}", device(), device());
 }
 
 std::string now_in_utc() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
@@ -139,9 +133,10 @@ void add_declared_shape(const ArrayLayout& planned, RunDescription::Function& fu
 /// Only functions of the plan count, and only inputs that they take: others have nothing to do with the values.
 RunDescription describe_run(const RunSetup& setup) {
   RunDescription run;
-  run.run_id = random_id();
+  run.run_id = new_run_id();
   run.document = setup.options.document;
   run.seed = setup.options.seed;
+  if (const auto& shard = setup.options.shard) run.shard = fmt::format("{}/{}", shard->number, shard->of);
   run.command_line = setup.options.command_line;
   run.created = now_in_utc();
   run.versions["mpipe"] = std::string(version());

@@ -17,7 +17,7 @@ RunSetup::RunSetup(const Pipeline& whole, const Request& request, int ranks)
       inputs(request.inputs),
       options(request.options),
       plan(pipeline, {inputs, options.outputs, options.fixed, options.internal_shapes,
-                      executor_names(pipeline, options, ranks)}),
+                      executor_names(pipeline, options, ranks), options.shard}),
       planned_shapes(plan.shapes()),
       settings(make_settings(plan, options, ranks)) {
   team_grace(options);  // throws where the time is none

@@ -5,7 +5,7 @@
 #include "store/file_store.hpp"
 #include "store/folder_files.hpp"
 #include "store/journal/journal_mover.hpp"
-#include "store/output/variable_values.hpp"
+#include "store/output/load_elements.hpp"
 #include "store/rewrite.hpp"
 #include "store/verify_extents.hpp"
 
@@ -30,24 +30,6 @@ std::vector<OutputGeometry> geometry_of(RunOutputs& outputs) {
   }
   return geometry;
 }
-
-/// Puts what is loaded into an array.
-class ArraySink final : public ElementSink {
- public:
-  explicit ArraySink(PartialArray& array) : array_(array) {}
-  void set_internal(const Shape& internal) override { array_.set_internal(internal); }
-  std::byte* room(IndexRange elements) override { return array_.destination(elements.begin); }
-  void filled(IndexRange elements) override { array_.mark(elements); }
-  void put(IndexRange elements, std::span<const std::byte> bytes,
-           std::span<const std::uint64_t> offsets) override {
-    EncodedValues values;
-    append_values(values, bytes, offsets);
-    array_.put(elements, values.bytes, values.offsets);
-  }
-
- private:
-  PartialArray& array_;
-};
 
 }  // namespace
 
@@ -243,27 +225,16 @@ void FileStore::load(std::size_t output, const RangeSet& wanted, PartialArray& a
   agreement.attempt([&] {
     if (!wanted.difference(progress_[output].done()).empty())
       throw Bug("RunStore::load: elements that are not done");
-    const RangeSet fresh = wanted.difference(array.have());
-    if (fresh.empty()) return;
-    if (const auto internal = internal_shape(layout_.outputs[output])) array.set_internal(*internal);
     std::optional<JournalIndex> journals;
-    ArraySink sink(array);
-    outputs_[output].read(
-        fresh, in_files_[output],
+    load_elements(
+        outputs_[output], layout_.outputs[output], wanted, in_files_[output],
         // The journals are read when the first element turns out to be there only: they may be long.
         [&]() -> JournalIndex& {
           if (!journals) journals.emplace(find_retained(folder_), key_, layout_);
           return *journals;
         },
-        sink);
+        array);
     outputs_[output].forget();
-    const RangeSet missing = wanted.difference(array.have());
-    if (!missing.empty())
-      throw Error(
-          Category::storage_failed,
-          fmt::format("element {} of '{}' was stored and is not in the journals any more (somebody "
-                      "removed or damaged files of the run folder). Resume the run to compute it again.",
-                      missing.ranges().front().begin, layout_.outputs[output].name));
   });
   agreement.agree();
 }

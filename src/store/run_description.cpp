@@ -7,6 +7,7 @@
 
 #include "base/api/json_integer.hpp"
 #include "core/api/hash.hpp"
+#include "core/api/quantity.hpp"
 #include "store/h5/text_values.hpp"
 #include "store/run_paths.hpp"
 
@@ -17,6 +18,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <random>
 
 namespace mpipe {
 namespace {
@@ -190,6 +192,11 @@ RunDescription read_fields(const json& root) {
   for (const json& function : root.at("functions")) run.functions.push_back(read_function(function));
   for (const json& given : root.at("inputs")) run.given.push_back(read_given(given));
   run.seed = detail::json_integer<std::uint64_t>(root.at("seed"));
+  // Runs that were begun before there were parts of sweeps do not have it.
+  if (const json shard = root.value("shard", json()); !shard.is_null()) {
+    run.shard = shard.get<std::string>();
+    parse_part(run.shard);
+  }
   run.document = root.at("document").get<std::string>();
   run.command_line = root.at("command_line").get<std::string>();
   run.created = root.at("created").get<std::string>();
@@ -266,6 +273,11 @@ std::optional<RunDescription> read_file(const fs::path& path) {
 
 }  // namespace
 
+std::string new_run_id() {
+  std::random_device device;
+  return fmt::format("{:08x}{:08x}", device(), device());
+}
+
 std::string with_checksum(const std::string& json) {
   // Behind the brace with which an object begins, and the end of its line.
   const std::string rest = json.substr(std::min(json.size(), json.find('\n')) + 1);
@@ -285,6 +297,7 @@ std::string to_json(const RunDescription& run) {
                      {"command_line", run.command_line},
                      {"versions", run.versions},
                      {"seed", run.seed},
+                     {"shard", run.shard.empty() ? json() : json(run.shard)},
                      {"outputs", list_of(run.outputs)},
                      {"functions", list_of(run.functions)},
                      {"inputs", list_of(run.given)},

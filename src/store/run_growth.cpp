@@ -3,6 +3,7 @@
 #include <mpipe/core/error.hpp>
 
 #include "store/api/run_description.hpp"
+#include "store/run_paths.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -19,7 +20,58 @@ using Names = std::set<std::string>;
 /// A function when the run began, and now.
 using Pair = std::pair<const RunDescription::Function*, const RunDescription::Function*>;
 
-[[noreturn]] void refuse(const std::string& difference, const std::string& also = {}) {
+std::string shortened(const std::string& text) {
+  constexpr std::size_t kLongest = 300;
+  if (text.empty()) return "nothing";
+  return text.size() <= kLongest ? text : text.substr(0, kLongest) + " ..";
+}
+
+/// Two descriptions that are joined into one, and how it is told that this cannot be. Both must outlive this.
+class Comparison {
+ public:
+  /// A later start of a run.
+  Comparison(const RunDescription& stored, const RunDescription& now) : stored_(stored), now_(now) {}
+  /// Two runs in folders that are merged.
+  Comparison(const RunDescription& stored, const RunDescription& now, const fs::path& stored_folder,
+             const fs::path& folder)
+      : stored_(stored),
+        now_(now),
+        where_stored_(fmt::format("in '{}'", stored_folder.string())),
+        where_now_(fmt::format("in '{}'", folder.string())),
+        merges_(true) {}
+
+  void compare_seed() const;
+  void compare_shard() const;
+  void compare_given() const;
+  /// But for functions of outputs in `anew`, which may differ.
+  void compare_functions(const Names& anew) const;
+  /// Outputs keep the positions that they have in files; new ones follow.
+  std::vector<OutputLayout> join_outputs(const Names& anew) const;
+
+ private:
+  [[noreturn]] void refuse(const std::string& difference, const std::string& also = {}) const;
+  [[noreturn]] void differs(const std::string& what, const std::string& stored, const std::string& now,
+                            const std::string& also = {}) const;
+  std::string both(const std::string& stored, const std::string& now) const;
+  void compare_meaning(const RunDescription::Function& stored, const RunDescription::Function& now) const;
+  void compare_code(const std::vector<Pair>& pairs) const;
+  void join_output(const OutputLayout& stored, OutputLayout& now) const;
+
+  const RunDescription& stored_;
+  const RunDescription& now_;
+  std::string where_stored_ = "in the run folder";
+  std::string where_now_ = "now";
+  bool merges_ = false;
+};
+
+/// `also`: what else one can do about it where a run goes on.
+void Comparison::refuse(const std::string& difference, const std::string& also) const {
+  if (merges_)
+    throw Error(
+        Category::resume_mismatch,
+        fmt::format("cannot merge: {} (their results would not belong together). Merge runs that were made "
+                    "from one document, with the same inputs and the same code.",
+                    difference));
   throw Error(
       Category::resume_mismatch,
       fmt::format("cannot resume: {} (old and new results would not belong together). Start with what "
@@ -28,17 +80,14 @@ using Pair = std::pair<const RunDescription::Function*, const RunDescription::Fu
                   difference, also));
 }
 
-std::string shortened(const std::string& text) {
-  constexpr std::size_t kLongest = 300;
-  if (text.empty()) return "nothing";
-  return text.size() <= kLongest ? text : text.substr(0, kLongest) + " ..";
+std::string Comparison::both(const std::string& stored, const std::string& now) const {
+  return fmt::format("{} {}, and {} {}", shortened(stored), where_stored_, where_now_, shortened(now));
 }
 
-/// `what` was one thing when the run began, and is another one now.
-[[noreturn]] void differs(const std::string& what, const std::string& stored, const std::string& now,
-                          const std::string& also = {}) {
-  refuse(fmt::format("{} is {} in the run folder, and now {}", what, shortened(stored), shortened(now)),
-         also);
+/// `what` is one thing in the one run, and another one in the other.
+void Comparison::differs(const std::string& what, const std::string& stored, const std::string& now,
+                         const std::string& also) const {
+  refuse(fmt::format("{} is {}", what, both(stored, now)), also);
 }
 
 std::string redo_advice(const std::string& outputs) {
@@ -90,7 +139,8 @@ Names all_to_redo(const std::vector<RunDescription::Function>& functions,
   return anew;
 }
 
-void compare_meaning(const RunDescription::Function& stored, const RunDescription::Function& now) {
+void Comparison::compare_meaning(const RunDescription::Function& stored,
+                                 const RunDescription::Function& now) const {
   Names keys;
   for (const auto* function : {&stored, &now})
     for (const auto& [key, text] : function->meaning) keys.insert(key);
@@ -112,7 +162,7 @@ std::set<std::string> build_ids(const RunDescription::Function& function) {
 }
 
 /// Tells of all functions from code that was built anew at once: they have to be computed anew together.
-void compare_code(const std::vector<Pair>& pairs) {
+void Comparison::compare_code(const std::vector<Pair>& pairs) const {
   std::vector<std::string> changed;
   std::string modules;
   for (const auto& [stored, now] : pairs) {
@@ -120,10 +170,9 @@ void compare_code(const std::vector<Pair>& pairs) {
     const auto shown = [](const RunDescription::Function& function) {
       std::vector<std::string> texts;
       for (const auto& [module, id] : function.code) texts.push_back(fmt::format("{} ({})", module, id));
-      return shortened(fmt::format("{}", fmt::join(texts, ", ")));
+      return fmt::format("{}", fmt::join(texts, ", "));
     };
-    if (changed.empty())
-      modules = fmt::format("{} in the run folder, and now {}", shown(*stored), shown(*now));
+    if (changed.empty()) modules = both(shown(*stored), shown(*now));
     changed.push_back(now->name);
   }
   if (changed.empty()) return;
@@ -133,10 +182,10 @@ void compare_code(const std::vector<Pair>& pairs) {
                      fmt::join(changed, " --redo ")));
 }
 
-void compare_functions(const RunDescription& stored, const RunDescription& now, const Names& anew) {
+void Comparison::compare_functions(const Names& anew) const {
   std::vector<Pair> both;
-  const ByName earlier_ones(stored.functions);
-  for (const RunDescription::Function& function : now.functions)
+  const ByName earlier_ones(stored_.functions);
+  for (const RunDescription::Function& function : now_.functions)
     if (const auto* earlier = earlier_ones.find(function.name); earlier && !anew.contains(function.name))
       both.emplace_back(earlier, &function);
   for (const auto& [earlier, function] : both) {
@@ -164,18 +213,19 @@ std::string described(const RunDescription::Given& given, const RunDescription& 
   return fmt::format("input '{}' (taken by {})", given.name, fmt::join(takers, ", "));
 }
 
-void compare_given(const RunDescription& stored, const RunDescription& now) {
-  const ByName outputs(stored.outputs);
-  const ByName earlier_ones(stored.given);
-  for (const RunDescription::Given& given : now.given) {
+void Comparison::compare_given() const {
+  const ByName outputs(stored_.outputs);
+  const ByName earlier_ones(stored_.given);
+  for (const RunDescription::Given& given : now_.given) {
     if (outputs.find(given.name) != nullptr)
-      refuse(fmt::format("'{}' is an output of the run in the folder, and now it is given", given.name));
+      refuse(fmt::format("'{}' is an output of the run {}, and {} it is given", given.name, where_stored_,
+                         where_now_));
     const auto* earlier = earlier_ones.find(given.name);
     if (earlier == nullptr) continue;
     const bool same =
         earlier->dtype == given.dtype && earlier->shape == given.shape && earlier->digest == given.digest;
     if (same) continue;
-    const std::string of = " of " + described(given, now);
+    const std::string of = " of " + described(given, now_);
     // A type or a shape alone would not tell which of the values is meant.
     const auto shown = [](const RunDescription::Given& value) {
       return fmt::format("{} ({}, shape {})", value.text, value.dtype, to_string(value.shape));
@@ -195,7 +245,7 @@ bool compatible(const PartialShape& a, const PartialShape& b) {
 }
 
 /// Axes and extents that only one of the two knows are no difference: `now` takes over what was found.
-void join_output(const OutputLayout& stored, OutputLayout& now) {
+void Comparison::join_output(const OutputLayout& stored, OutputLayout& now) const {
   const std::string of = fmt::format(" of output '{}'", now.name);
   const std::string also = redo_advice(now.name);
   if (*stored.type != *now.type) differs("the type" + of, stored.type->name, now.type->name, also);
@@ -215,12 +265,10 @@ void join_output(const OutputLayout& stored, OutputLayout& now) {
     if (!now.shape[axis]) now.shape[axis] = stored.shape[axis];
 }
 
-/// Outputs keep the positions that they have in files; new ones follow.
-std::vector<OutputLayout> join_outputs(const RunDescription& stored, const RunDescription& now,
-                                       const Names& anew) {
+std::vector<OutputLayout> Comparison::join_outputs(const Names& anew) const {
   std::vector<OutputLayout> outputs;
-  const ByName wanted_ones(now.outputs);
-  for (const OutputLayout& earlier : stored.outputs) {
+  const ByName wanted_ones(now_.outputs);
+  for (const OutputLayout& earlier : stored_.outputs) {
     const OutputLayout* wanted = wanted_ones.find(earlier.name);
     const bool is_dropped = anew.contains(earlier.name);
     OutputLayout& output = outputs.emplace_back(wanted != nullptr ? *wanted : earlier);
@@ -229,33 +277,72 @@ std::vector<OutputLayout> join_outputs(const RunDescription& stored, const RunDe
     output.selected = RangeSet{};  // nothing of it is computed by this start
     if (is_dropped) static_cast<ArrayLayout&>(output) = {output.type, {}, {}, {}, false};
   }
-  add_missing(now.outputs, outputs);
+  add_missing(now_.outputs, outputs);
   return outputs;
+}
+
+void Comparison::compare_seed() const {
+  if (stored_.seed != now_.seed) differs("the seed", std::to_string(stored_.seed), std::to_string(now_.seed));
+}
+
+/// A run of a part of a sweep may go on as that part, or as all of the sweep.
+void Comparison::compare_shard() const {
+  if (!now_.shard.empty() && now_.shard != stored_.shard)
+    differs("the shard (the part of the sweep)", stored_.shard.empty() ? "all of it" : stored_.shard,
+            now_.shard, "give each shard a folder of its own, ");
+}
+
+/// The functions of both.
+std::vector<RunDescription::Function> joined_functions(const RunDescription& stored,
+                                                       const RunDescription& now) {
+  std::vector<RunDescription::Function> functions = now.functions;
+  add_missing(stored.functions, functions);
+  return functions;
+}
+
+/// What users can understand best is compared first: a shape that differs because an input does is told of as
+/// the input.
+RunDescription join(const Comparison& comparison, const RunDescription& stored, RunDescription now,
+                    const Names& anew) {
+  comparison.compare_seed();
+  comparison.compare_given();
+  comparison.compare_functions(anew);
+  std::vector<OutputLayout> outputs = comparison.join_outputs(anew);
+  now.outputs = std::move(outputs);
+  now.functions = joined_functions(stored, now);
+  add_missing(stored.given, now.given);
+  add_missing(stored.inputs, now.inputs);
+  return now;
 }
 
 }  // namespace
 
-/// What users can understand best is compared first: a shape that differs because an input does is told of as
-/// the input.
 RunGrowth grow(const RunDescription& stored, RunDescription now, const std::vector<std::string>& redo) {
-  if (stored.seed != now.seed) differs("the seed", std::to_string(stored.seed), std::to_string(now.seed));
-  compare_given(stored, now);
-  std::vector<RunDescription::Function> functions = now.functions;
-  add_missing(stored.functions, functions);
-  const Names anew = all_to_redo(functions, redo);
-  compare_functions(stored, now, anew);
-
+  const Names anew = all_to_redo(joined_functions(stored, now), redo);
   RunGrowth growth;
   for (std::size_t k = 0; k < stored.outputs.size(); ++k)
     if (anew.contains(stored.outputs[k].name)) growth.dropped.push_back(k);
-  now.outputs = join_outputs(stored, now, anew);
-  now.functions = std::move(functions);
-  add_missing(stored.given, now.given);
-  add_missing(stored.inputs, now.inputs);
-  now.run_id = stored.run_id;
-  now.created = stored.created;
-  growth.run = std::move(now);
+  const Comparison comparison(stored, now);
+  comparison.compare_shard();
+  growth.run = join(comparison, stored, now, anew);
+  growth.run.run_id = stored.run_id;
+  growth.run.created = stored.created;
   return growth;
+}
+
+RunDescription merge_descriptions(const std::vector<std::pair<fs::path, RunDescription>>& runs) {
+  const auto& [first_folder, first] = runs.front();
+  RunDescription merged = first;
+  for (const auto& [folder, run] : runs) {
+    // Later runs may have outputs that the first one lacks, which the next ones are compared with as well.
+    const Comparison comparison(merged, run, first_folder, folder);
+    merged = join(comparison, merged, run, {});
+  }
+  merged.document = first.document;
+  merged.versions = first.versions;
+  merged.shard.clear();
+  for (OutputLayout& output : merged.outputs) output.selected.reset();
+  return merged;
 }
 
 }  // namespace mpipe

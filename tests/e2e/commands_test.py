@@ -240,8 +240,16 @@ class WatchAndSlurm(AppTest):
         self.assertIn("scontrol requeue", script)
         chain = self.app(*base, "--chain", "3", "--launcher", "srun").out
         self.assertIn("srun --mpi=pmix pipeline_app map grid.yaml --run-folder runs/grid --resume", chain)
-        for text in (script, chain):
+        array = self.app(*base, "--array", "8", "--requeue", "--run-folder", "runs/a b").out
+        for part in ("#SBATCH --array=1-8\n", '--shard "$SLURM_ARRAY_TASK_ID/8" --run-folder \'runs/a b.shards\'/"$SLURM_ARRAY_TASK_ID"',
+                     'scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"', "--dependency=\"afterok:$array\"",
+                     "pipeline_app merge \"${shards[@]}\" --into 'runs/a b' --resume || exit"):
+            self.assertIn(part, array)
+        for text in (script, chain, array):
             subprocess.run(["bash", "-n"], input=text, text=True, check=True)
+        self.refused("slurm", "grid.yaml", "--time", "2h", "--array", "3", "--chain", "2", words=["Keep one"])
+        self.write("runs.yaml", GRID + "runs: [{name: a}, {name: b}]\n")
+        self.refused("slurm", "runs.yaml", "--time", "2h", "--array", "3", words=["several runs"])
         self.refused("slurm", "grid.yaml", "--time", "2min", words=["180 s"])
         self.refused("slurm", "grid.yaml", "--time", "2h", "--requeue", "--chain", "2", words=["Keep one"])
         self.refused("slurm", "none.yaml", "--time", "2h", words=["none.yaml"])

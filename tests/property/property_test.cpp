@@ -4,7 +4,9 @@
 #include <mpipe/mpipe.hpp>
 #include <mpipe/store/run_reader.hpp>
 
+#include "folder/api/run_folder.hpp"
 #include "property/random_pipeline.hpp"
+#include "store/api/merge_runs.hpp"
 #include "support/world.hpp"
 
 #include <gtest/gtest.h>
@@ -76,6 +78,7 @@ class Trial {
   void run() {
     run_in_memory();
     run_in_folder();
+    if (made_.chance(40)) run_in_shards();
   }
   const std::string& text() const { return made_.text(); }
 
@@ -116,16 +119,56 @@ class Trial {
     const std::string axis = made_.external_axes()[draw(static_cast<Index>(made_.external_axes().size()))];
     options.fixed = {{axis, Slice{made_.below(2), {}, 1 + made_.below(2)}}};
     try {
-      const Results results = map(pipeline_, world(), made_.inputs(), options);
-      if (world().is_root())
-        for (const auto& [name, result] : results.outputs)
-          if (!result.selected.empty())  // of nothing not even the shape is known
-            expect_values(name, result.value, made_.outputs().at(name), result.mask());
+      expect_selected(map(pipeline_, world(), made_.inputs(), options));
     } catch (const Error& error) {
       if (error.category() != Category::fixed_reduced_axis) throw;
       return false;
     }
     return true;
+  }
+
+  /// In parts, each in a folder of its own, that are merged then; what had to wait for that is computed at last.
+  void run_in_shards() {
+    const SharedFolder folder;
+    MapOptions options = this->options();
+    const Index shards = 2 + made_.below(4);
+    std::vector<fs::path> parts;
+    for (Index number = 1; number <= shards; ++number) {
+      options.shard = Shard{number, shards};
+      options.run_folder = folder.path() / ("part-" + std::to_string(number));
+      expect_selected(map(pipeline_, world(), made_.inputs(), options));
+      parts.emplace_back(options.run_folder);
+    }
+    options.run_folder = folder.path() / "run";
+    const Plan plan(pipeline_, {made_.inputs(), {}, {}, made_.internal_shapes(), {}, options.shard});
+    options.shard.reset();
+    options.resume = true;
+    merge(parts, options.run_folder);
+    const Results results = map(pipeline_, world(), made_.inputs(), options);
+    for (const auto& [name, statistics] : results.functions)
+      EXPECT_TRUE(statistics.calls == 0 || plan.waits(pipeline_.producer_of(name))) << name;
+    expect_all(results);
+    expect_stored(options.run_folder);
+  }
+
+  static void merge(const std::vector<fs::path>& parts, const fs::path& into) {
+    std::string problem;
+    if (world().is_root()) try {
+        const RunFolder folder = RunFolder::create(into, false);
+        merge_runs(parts, describe_merged(parts, "merge"), folder.path(), false);
+        EXPECT_EQ(verify_run_store(folder.path()), std::vector<std::string>{});
+      } catch (const std::exception& error) {
+        problem = error.what();
+      }
+    problem = world().broadcast_text(problem);
+    if (!problem.empty()) throw std::runtime_error("merge: " + problem);
+  }
+
+  void expect_selected(const Results& results) const {
+    if (!world().is_root()) return;
+    for (const auto& [name, result] : results.outputs)
+      if (!result.selected.empty())  // of nothing not even the shape is known
+        expect_values(name, result.value, made_.outputs().at(name), result.mask());
   }
 
   void expect_all(const Results& results) const {

@@ -23,6 +23,18 @@ struct Slice {
 /// Which positions of named axes are to be computed: one (negative: from the end), or a slice of them.
 using FixedIndices = std::map<std::string, std::variant<Index, Slice>>;
 
+/// Part `number` (1 to `of`) of a sweep that is divided into `of` parts, each of which has a run folder of its own.
+///
+/// The elements of a function are divided in C order into ranges of equal length. Of what these elements read, a
+/// part computes as much as they need, so that an element which several parts read is computed by each of them, to
+/// the same value. A function that reads more than that, along an axis which it reduces, waits until the parts are
+/// merged, as does all that needs it; so does one whose shape is not known beforehand and which has more axes than
+/// an array that it reads from.
+struct Shard {
+  Index number = 1;
+  Index of = 1;
+};
+
 struct PlannedOutput {
   std::string name;
   FunctionId function;
@@ -72,6 +84,8 @@ struct PlanRequest {
   /// By FunctionId: functions that are placed differently do not run block by block together. Empty: all
   /// alike.
   std::vector<std::string> placement = {};
+  /// The part of the elements to be computed; empty: all of them.
+  std::optional<Shard> shard = {};
 };
 
 /// The plan of one map run. Deterministic: every rank that plans the same request of the same pipeline gets
@@ -100,7 +114,10 @@ class Plan {
   PartialShape external_shape(StageId stage) const;
   /// The elements of a stage that are selected; precondition: its external shape is known.
   RangeSet selected(StageId stage) const;
-  bool is_selection() const { return !request_fixed_.empty(); }
+  bool is_selection() const { return !request_fixed_.empty() || shard_; }
+  const std::optional<Shard>& shard() const { return shard_; }
+  /// True for a function that needs more than one part of the sweep: nothing of it is selected (see `Shard`).
+  bool waits(FunctionId id) const { return shard_ && waits_[id.value]; }
 
   /// Fills in the internal extents of an output (every extent of a single value) and all that follows from
   /// them. Throws `Error`: internal_shape_rank, internal_shape_mismatch.
@@ -122,6 +139,10 @@ class Plan {
 
   const Pipeline* pipeline_;
   FixedIndices request_fixed_;
+  std::optional<Shard> shard_;
+  std::vector<bool> waits_;  ///< by FunctionId, with a shard
+  std::vector<std::optional<RangeSet>>
+      parts_;  ///< by StageId, with a shard: what is selected, once it is known
   std::vector<std::pair<std::string, Value>> constants_;
   std::map<std::string, std::size_t> constant_by_name_;
   std::vector<PlannedOutput> outputs_;
@@ -131,6 +152,11 @@ class Plan {
   std::size_t wave_count_ = 0;
   std::map<std::uint32_t, std::string> misfits_;
 
+  RangeSet fixed_elements(StageId stage) const;
+  void find_parts();
+  using Readers = std::vector<std::pair<FunctionId, const PlannedArgument*>>;
+  std::vector<Readers> readers_by_stage() const;
+  RangeSet find_part(StageId stage, const Readers& readers) const;
   void update_shapes();
   void update_late_shapes();
   void update_shape(const PlannedFunction& planned);

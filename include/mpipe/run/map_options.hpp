@@ -125,6 +125,7 @@ struct MapOptions {
   /// `Pipeline::subpipeline`).
   bool auto_subpipeline = false;
   FixedIndices fixed = {};
+  std::optional<Shard> shard = {};  ///< compute this part of the elements only; without: all of them
   /// Output -> extents of its internal axes, `{{"x", 5}, {"y", {"?", 3}}}`: before those that functions
   /// declare. What is returned is held to them, from the first element on.
   InternalShapes internal_shapes = {};
@@ -165,6 +166,7 @@ void visit_options(Options& options, Visit&& visit) {
   visit("output", options.outputs);
   visit("auto_subpipeline", options.auto_subpipeline);
   visit("fixed", options.fixed);
+  visit("shard", options.shard);
   visit("internal_shapes", options.internal_shapes);
   visit("seed", options.seed);
   visit("rank0", options.rank0);

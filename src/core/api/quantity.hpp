@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 namespace mpipe {
 
@@ -23,5 +24,8 @@ Duration parse_time(std::string_view text);
 /// A moment: a time from `now` on, as `parse_time` reads it; local time on the calendar, `2026-12-01T08:00` (also
 /// with seconds); or seconds since 1970, `@1764576000`. Throws `Error` (bad_option, too_large).
 WallTime parse_moment(std::string_view text, WallTime now);
+
+/// `2/4`: which of how many parts, counted from 1. Throws `Error` (bad_option).
+std::pair<std::int64_t, std::int64_t> parse_part(std::string_view text);
 
 }  // namespace mpipe

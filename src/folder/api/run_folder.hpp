@@ -49,4 +49,8 @@ class RunFolder {
   std::unique_ptr<State> state_;
 };
 
+/// Writes status.json of a folder that this process has claimed, as the last word on a run that was not computed
+/// here; the owner and all times are filled in. Throws `Error` (storage_failed).
+void write_last_status(const RunFolder& folder, RunStatus status);
+
 }  // namespace mpipe

@@ -26,6 +26,7 @@ enum class OptionType : std::uint8_t {
   number,      ///< a whole number
   moment,      ///< see `parse_moment`
   memory,      ///< see `parse_memory`
+  part,        ///< see `parse_part`
   word,        ///< one of a few words
   executor,    ///< see `ExecutorChoice`
   block_size,  ///< a number of elements, or `auto`

@@ -35,11 +35,15 @@ struct RunDescription : RunLayout {
   std::vector<Function> functions;
   std::vector<Given> given;
   std::uint64_t seed = 0;
+  std::string shard;     ///< `2/4`: the part of the sweep that the run computes; empty: all of it
   std::string document;  ///< text of the pipeline document, or empty
   std::string command_line;
   std::string created;                          ///< ISO 8601, UTC
   std::map<std::string, std::string> versions;  ///< of mpipe
 };
+
+/// An id that no other run has: random.
+std::string new_run_id();
 
 /// The text of run.json. Values of inputs and selections are not in it.
 std::string to_json(const RunDescription& run);
@@ -72,5 +76,10 @@ struct RunGrowth {
 /// Outputs in `redo`, and all that needs them, may differ. Throws `Error` (resume_mismatch) that names the
 /// function or input and the key where the two differ otherwise, with both values.
 RunGrowth grow(const RunDescription& stored, RunDescription now, const std::vector<std::string>& redo);
+
+/// The description of the run that has all elements of `runs`, by their folders: parts of one sweep, or runs of the same
+/// functions and inputs. It has all of their outputs, and the id of the last. Precondition: there is a run. Throws
+/// `Error` (resume_mismatch) as `grow`, with the two folders.
+RunDescription merge_descriptions(const std::vector<std::pair<std::filesystem::path, RunDescription>>& runs);
 
 }  // namespace mpipe

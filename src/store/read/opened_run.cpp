@@ -5,6 +5,7 @@
 #include <mpipe/core/error.hpp>
 
 #include "store/output/input_variables.hpp"
+#include "store/output/load_elements.hpp"
 #include "store/output/variable_values.hpp"
 #include "store/verify_extents.hpp"
 
@@ -192,6 +193,12 @@ Value OpenedRun::read(std::size_t output, IndexRange elements, std::uint64_t max
   };
   if (layout.type->fixed_size()) return read_into(FixedSink(*layout.type, elements, per_element));
   return read_into(VariableSink(layout, elements, per_element, max_bytes));
+}
+
+void OpenedRun::load(std::size_t output, const RangeSet& elements, PartialArray& array) {
+  load_elements(
+      outputs_[output], layout_.outputs[output], elements, marked_[output].done(),
+      [&]() -> JournalIndex& { return *journals_; }, array);
 }
 
 }  // namespace mpipe

@@ -29,6 +29,8 @@ class OpenedRun {
   bool complete() const;
 
   Value read(std::size_t output, IndexRange elements, std::uint64_t max_bytes);
+  /// Brings elements that are done into `array`; throws as `load_elements`.
+  void load(std::size_t output, const RangeSet& elements, PartialArray& array);
 
  private:
   void add_journals();

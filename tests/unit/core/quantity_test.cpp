@@ -42,5 +42,15 @@ TEST(Quantity, RefusesWhatIsNoMoment) {
   EXPECT_NE(error_message(Category::too_large, [&] { parse_moment("1e300d", {}); }), "");
 }
 
+TEST(Quantity, PartsAreCountedFromOne) {
+  using Part = std::pair<std::int64_t, std::int64_t>;
+  EXPECT_EQ(parse_part("2/4"), Part(2, 4));
+  EXPECT_EQ(parse_part("1/1"), Part(1, 1));
+  EXPECT_EQ(parse_part("1000000/1000000"), Part(1'000'000, 1'000'000));
+  for (const char* text : {"", "/", "1", "1/", "/2", "0/2", "3/2", "-1/2", "1/2/3", " 1/2", "1/2 ", "1.0/2",
+                           "1/1000001", "1/99999999999999999999"})
+    EXPECT_TRUE(contains(error_message(Category::bad_option, [&] { parse_part(text); }), "K of N")) << text;
+}
+
 }  // namespace
 }  // namespace mpipe::test

@@ -34,6 +34,7 @@ RunDescription wing() {
   run.run_id = "0123456789abcdef";
   run.document = "mpipe: 1\nname: w\xc3\xadng\n";
   run.seed = 0xffffffffffffffffu;
+  run.shard = "2/4";
   run.outputs = {output("cd", Kind::float64, "alpha[j] -> cd[j]", {101}),
                  output("field", Kind::float32, "alpha[j] -> field[j, x]", {101, std::nullopt})};
   run.outputs[1].storage = StorageKind::memory;
@@ -58,6 +59,7 @@ TEST(RunDescription, IsReadAsItWasWritten) {
   EXPECT_EQ(damage, "");
   EXPECT_EQ(to_json(read), to_json(wing()));
   EXPECT_EQ(read.seed, wing().seed);
+  EXPECT_EQ(read.shard, "2/4");
   EXPECT_EQ(read.document, wing().document);
   EXPECT_EQ(read.outputs[1].shape, (PartialShape{101, std::nullopt}));
   EXPECT_EQ(read.outputs[1].external, (std::vector<bool>{true, false}));

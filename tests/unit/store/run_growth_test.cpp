@@ -159,5 +159,58 @@ TEST(RunGrowth, OfManyFunctionsTakesTimeInProportion) {
   EXPECT_EQ(grow(run, run, {"y0"}).dropped.size(), 100'000u);
 }
 
+TEST(RunGrowth, AShardGoesOnAsItselfOrAsAllOfTheSweep) {
+  RunDescription stored = three();
+  stored.shard = "1/2";
+  RunDescription now = three();
+  now.shard = "1/2";
+  EXPECT_EQ(grow(stored, now, {}).run.shard, "1/2");
+  EXPECT_EQ(grow(stored, three(), {}).run.shard, "");
+  now.shard = "2/2";
+  const auto told = [&](const RunDescription& earlier) {
+    return error_message(Category::resume_mismatch, [&] { grow(earlier, now, {}); });
+  };
+  EXPECT_TRUE(
+      contains(told(stored), "the shard (the part of the sweep) is 1/2 in the run folder, and now 2/2"));
+  EXPECT_TRUE(contains(told(three()), "is all of it in the run folder, and now 2/2"));
+}
+
+TEST(RunMerge, HasTheOutputsOfAll) {
+  RunDescription first = three();
+  first.shard = "1/2";
+  RunDescription second = three();
+  second.shard = "2/2";
+  // A run of some outputs, one of which has shown its shape.
+  first.outputs.pop_back();
+  first.functions.pop_back();
+  first.outputs[0].shape = {std::nullopt};
+  const RunDescription merged = merge_descriptions({{"a", first}, {"b", second}});
+  EXPECT_EQ(names(merged.outputs), (std::vector<std::string>{"y", "z", "w"}));
+  EXPECT_EQ(merged.outputs[0].shape, PartialShape{5});
+  EXPECT_EQ(merged.functions.size(), 3U);
+  EXPECT_EQ(merged.shard, "");
+  // Also in the other order: the second has less.
+  EXPECT_EQ(merge_descriptions({{"b", second}, {"a", first}}).outputs[0].shape, PartialShape{5});
+  for (const OutputLayout& output : merged.outputs)
+    EXPECT_FALSE(output.selected) << "all of it may be computed";
+}
+
+TEST(RunMerge, NamesWhatDiffersAndWhere) {
+  RunDescription other = three();
+  other.given[0].digest = "dcba";
+  const auto message = [&] {
+    return error_message(Category::resume_mismatch, [&] {
+      merge_descriptions({{"a", three()}, {"b", three()}, {"c", other}});
+    });
+  };
+  for (const char* part :
+       {"cannot merge", "the value of input 'x'", "digest abcd in 'a', and in 'c'", "digest dcba"})
+    EXPECT_TRUE(contains(message(), part));
+  other = three();
+  other.functions[0].meaning["expr"] = "x + 2";
+  EXPECT_TRUE(
+      contains(message(), "the expr of function 'y' in the pipeline is x + 1 in 'a', and in 'c' x + 2"));
+}
+
 }  // namespace
 }  // namespace mpipe

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Asks Slurm when the job ends.
-#include "batch_job.hpp"
+#include "batch/batch_job.hpp"
 
 #include <mpipe/core/clock.hpp>
 #include <mpipe/core/error.hpp>

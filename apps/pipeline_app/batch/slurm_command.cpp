@@ -3,25 +3,20 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/document/document.hpp>
 
+#include "batch/batch_script.hpp"
 #include "command.hpp"
 #include "core/api/quantity.hpp"
 #include "launch.hpp"
 #include "options/api/option_values.hpp"
 #include "output.hpp"
-#include "table.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <algorithm>
+#include <chrono>
 #include <filesystem>
 
 namespace mpipe::app {
 namespace {
-
-// Slurm looks at limits once a minute, so that a warning may come up to a minute late.
-constexpr int kWarningSeconds = 120;
-constexpr int kSlack = 60;
 
 struct SlurmFlags {
   std::string document;
@@ -33,21 +28,16 @@ struct SlurmFlags {
   std::string launcher = "mpirun";
   bool requeue = false;
   int chain = 0;
+  int array = 0;
   std::vector<std::string> options;
 };
-
-/// A word as the shell reads it back.
-std::string quoted(const std::string& word) {
-  const char* const words[] = {word.c_str()};
-  return command_line_text(1, words);
-}
 
 std::string time_text(std::int64_t seconds) {
   const std::int64_t hours = seconds / 3600;
   return fmt::format("{}-{:02}:{:02}:{:02}", hours / 24, hours % 24, seconds / 60 % 60, seconds % 60);
 }
 
-std::string header(const SlurmFlags& flags, std::int64_t limit) {
+std::vector<std::string> options_of(const SlurmFlags& flags, std::int64_t limit) {
   std::vector<std::string> lines{
       fmt::format("--nodes={}", flags.nodes), fmt::format("--ntasks-per-node={}", flags.tasks),
       "--time=" + time_text(limit), fmt::format("--signal=B:USR1@{}", kWarningSeconds), "--open-mode=append"};
@@ -57,54 +47,34 @@ std::string header(const SlurmFlags& flags, std::int64_t limit) {
   for (const std::string& line : lines)
     if (line.find('\n') != std::string::npos)
       throw Error(Category::bad_option, "an option of sbatch has a line break in it. Leave it out.");
-  return fmt::format("#!/bin/bash\n#SBATCH {}\n", fmt::join(lines, "\n#SBATCH "));
-}
-
-std::string body(const SlurmFlags& flags) {
-  const std::string start = flags.launcher == "srun" ? "srun --mpi=pmix" : "mpirun";
-  // The signal goes to this script alone: it is for the launcher to tell all ranks.
-  std::string text = fmt::format(
-      "# Slurm warns this script {} s before the end; the launcher passes that on to the ranks, which "
-      "drain.\n"
-      "trap 'kill -USR1 \"$run\"' USR1\n"
-      "{} pipeline_app map {} --run-folder {} --resume --progress plain &\n"
-      "run=$!\nwait \"$run\"; code=$?\n"
-      "while kill -0 \"$run\" 2>/dev/null; do wait \"$run\"; code=$?; done  # the trap had interrupted the "
-      "wait\n",
-      kWarningSeconds, start, quoted(flags.document), quoted(flags.run_folder));
-  // 75: stopped in order, and not complete.
-  if (flags.requeue) text += "if ((code == 75)); then scontrol requeue \"$SLURM_JOB_ID\"; fi\n";
-  return text + "exit \"$code\"\n";
-}
-
-/// Jobs that wait for each other need a script that submits them: each goes on where the one before it stopped.
-std::string chained(const SlurmFlags& flags, const std::string& job) {
-  return fmt::format(
-      "#!/bin/bash\n# Run this on the login node: it submits {0} jobs, each of which begins when the one "
-      "before it has ended.\n"
-      "set -euo pipefail\njob=$(mktemp)\ncat >\"$job\" <<'JOB'\n{1}JOB\n"
-      "id=$(sbatch --parsable \"$job\")\n"
-      "for ((k = 1; k < {0}; ++k)); do id=$(sbatch --parsable --dependency=\"afterany:$id\" \"$job\"); done\n"
-      "rm \"$job\"\necho \"the last job is $id\"\n",
-      flags.chain, job);
+  return lines;
 }
 
 void check(SlurmFlags& flags, std::int64_t limit) {
   if (flags.requeue && flags.chain > 0)
     throw Error(Category::bad_option, "--requeue and --chain both go on after a drain. Keep one.");
-  if (limit < kWarningSeconds + kSlack)
+  if (flags.array > 0 && flags.chain > 0)
+    throw Error(Category::bad_option,
+                "--array and --chain both submit several jobs. Keep one; --array with --requeue goes on "
+                "after a drain.");
+  if (limit < kWarningSeconds + kWarningSlack)
     throw Error(
         Category::bad_option,
         fmt::format(
             "--time {}: Slurm warns a job {} s before its end, up to {} s late, so that a shorter job than "
             "{} s would get no warning in time. Give it more.",
-            flags.time, kWarningSeconds, kSlack, kWarningSeconds + kSlack));
+            flags.time, kWarningSeconds, kWarningSlack, kWarningSeconds + kWarningSlack));
   if (flags.launcher != "mpirun" && flags.launcher != "srun")
     throw Error(Category::bad_option,
                 fmt::format("--launcher {}: there are mpirun and srun.", flags.launcher));
   // What is wrong with the document shows now, and not when the job has waited for a week.
   const Document document = Document::load(flags.document);
   static_cast<void>(document.pipeline());
+  if (flags.array > 0 && !document.runs().empty())
+    throw Error(Category::bad_option,
+                "--array: the document has several runs, which a merge would have to join one by one. Give "
+                "each run a "
+                "document of its own.");
   if (!flags.run_folder.empty()) return;
   flags.run_folder = document.map().has("run_folder")
                          ? document.map().text("run_folder")
@@ -115,8 +85,11 @@ int print_script(SlurmFlags flags) {
   if (launched_rank() != 0) return 0;
   const std::int64_t limit = std::chrono::duration_cast<std::chrono::seconds>(parse_time(flags.time)).count();
   check(flags, limit);
-  const std::string job = header(flags, limit) + body(flags);
-  print_result(flags.chain > 0 ? chained(flags, job) : job);
+  const BatchScript script{flags.document, flags.run_folder, options_of(flags, limit),
+                           flags.launcher == "srun" ? "srun --mpi=pmix" : "mpirun", flags.requeue};
+  print_result(flags.array > 0   ? array_of_jobs(script, flags.array)
+               : flags.chain > 0 ? chain_of_jobs(script, flags.chain)
+                                 : one_job(script));
   return 0;
 }
 
@@ -145,6 +118,11 @@ void add_slurm_command(CLI::App& app, Program& program) {
   command->add_flag("--requeue", flags->requeue, "Have Slurm start the job again until the run is complete");
   command->add_option("--chain", flags->chain, "Submit N jobs, each of which goes on after the one before")
       ->check(CLI::Range(2, 1000))
+      ->type_name("N");
+  command
+      ->add_option("--array", flags->array,
+                   "Submit an array of N jobs, one for each shard of the sweep, and one that merges them")
+      ->check(CLI::Range(2, 100000))
       ->type_name("N");
   command->add_option("SBATCH", flags->options, "Other options of sbatch, after --")->type_name("");
   command->callback([flags, &program] { program.action = [flags] { return print_script(*flags); }; });
