@@ -104,7 +104,8 @@ void compare_meaning(const RunDescription::Function& stored, const RunDescriptio
               text_of(now, key), redo_advice(stored.name));
 }
 
-/// Modules are known by their build ids, as a plugin may have been moved or renamed.
+/// Modules are known by their build ids, or the digests of their texts, as they may have been moved or
+/// renamed.
 std::set<std::string> build_ids(const RunDescription::Function& function) {
   std::set<std::string> ids;
   for (const auto& [module, id] : function.code) ids.insert(id);
@@ -127,7 +128,7 @@ void compare_code(const std::vector<Pair>& pairs) {
     changed.push_back(now->name);
   }
   if (changed.empty()) return;
-  refuse(fmt::format("the code of {} '{}' was built anew: {}", changed.size() == 1 ? "function" : "functions",
+  refuse(fmt::format("the code of {} '{}' is another one: {}", changed.size() == 1 ? "function" : "functions",
                      fmt::join(changed, "', '"), modules),
          fmt::format("compute them anew, with all that needs them, by --redo {}, ",
                      fmt::join(changed, " --redo ")));
