@@ -117,6 +117,17 @@ void PluginRegistry::add(std::string name, Function function) {
   functions_.emplace(std::move(name), std::move(function));
 }
 
+void PluginRegistry::add_language(std::string key, LanguageMaker maker) {
+  if (key.empty()) throw Error(Category::bad_plugin, "a plugin registers a language without a name.");
+  if (!languages_.emplace(key, maker).second)
+    throw Error(Category::bad_plugin, fmt::format("a plugin registers the language '{}' twice.", key));
+}
+
+void PluginRegistry::add_importer(std::string kind, DocumentImporter importer) {
+  if (!importers_.emplace(kind, importer).second)
+    throw Error(Category::bad_plugin, fmt::format("a plugin registers two importers of '{}'.", kind));
+}
+
 std::shared_ptr<const Plugin> Plugin::load(const fs::path& path) {
   Library library = open_library(path);
   const PluginEntry& entry = entry_of(library, path);
@@ -146,16 +157,26 @@ const Function& Plugin::function(const std::string& name) const {
                             names.empty() ? " It registers none." : detail::suggestion(name, names)));
 }
 
-fs::path find_plugin(const std::string& name, const fs::path& base) {
-  if (name.empty()) throw Error(Category::bad_plugin, "the plugin's name is empty. Name a shared library.");
-  if (name.find('/') != std::string::npos) {
-    // Folders as the system finds them, and the name as it was given.
-    const fs::path path = base / name;
-    return resolve_path(path.parent_path()) / path.filename();
-  }
+LanguageMaker Plugin::language(const std::string& key) const {
+  const auto found = registry_.languages().find(key);
+  if (found == registry_.languages().end())
+    refuse(path_, fmt::format("does not bring the language '{}', for which it was loaded.", key));
+  return found->second;
+}
+
+DocumentImporter Plugin::importer(const std::string& kind) const {
+  const auto found = registry_.importers().find(kind);
+  if (found == registry_.importers().end())
+    refuse(path_, fmt::format("does not read pipelines of '{}', for which it was loaded.", kind));
+  return found->second;
+}
+
+namespace {
+
+/// Where plugins without a slash in their names are searched. The variable comes before the directory beside
+/// the program, so that one's own plugin goes over an installed one of that name.
+std::vector<fs::path> plugin_places() {
   std::vector<fs::path> places;
-  // The variable comes before the directory beside the program, so that one's own plugin goes over an
-  // installed one of that name.
   if (const char* list = std::getenv("MPIPE_PLUGIN_PATH")) {
     std::string_view rest(list);
     while (!rest.empty()) {
@@ -167,17 +188,50 @@ fs::path find_plugin(const std::string& name, const fs::path& base) {
   std::error_code ignored;
   const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
   if (!program.empty()) places.push_back((program.parent_path() / "../lib/mpipe/plugins").lexically_normal());
-  std::vector<std::string> searched;
-  for (const fs::path& place : places) {
+  return places;
+}
+
+}  // namespace
+
+std::optional<fs::path> search_plugin(const std::string& name) {
+  std::error_code ignored;
+  for (const fs::path& place : plugin_places())
     if (fs::exists(place / name, ignored)) return place / name;
-    searched.push_back(place.string());
+  return std::nullopt;
+}
+
+fs::path find_plugin(const std::string& name, const fs::path& base) {
+  if (name.empty()) throw Error(Category::bad_plugin, "the plugin's name is empty. Name a shared library.");
+  if (name.find('/') != std::string::npos) {
+    // Folders as the system finds them, and the name as it was given.
+    const fs::path path = base / name;
+    return resolve_path(path.parent_path()) / path.filename();
   }
+  if (auto found = search_plugin(name)) return *std::move(found);
+  std::vector<std::string> searched;
+  for (const fs::path& place : plugin_places()) searched.push_back(place.string());
   throw Error(
       Category::bad_plugin,
       fmt::format(
           "the plugin '{}' is in none of the directories that are searched ({}). Set MPIPE_PLUGIN_PATH, or "
           "write its path with a slash (./{}).",
           name, fmt::join(searched, ", "), name));
+}
+
+std::shared_ptr<const Plugin> load_language(const std::string& language) {
+  const std::string library = fmt::format("libmpipe_{}.so", language);
+  const auto path = search_plugin(library);
+  if (path) return Plugin::load(*path);
+  throw Error(
+      Category::bad_plugin,
+      fmt::format(
+          "functions in {} need the plugin {}, which this installation of mpipe does not have.{} If it is "
+          "built already, name its folder in MPIPE_PLUGIN_PATH.",
+          language, library,
+          language == "python" ? " It is built where pybind11, Python and NumPy are (apt-get install "
+                                 "pybind11-dev python3-dev python3-numpy, then configure and build mpipe "
+                                 "again)."
+                               : ""));
 }
 
 Function renamed_function(const Function& function, std::vector<std::string> outputs,

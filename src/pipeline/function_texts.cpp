@@ -32,6 +32,7 @@ std::vector<std::string> function_texts(const Pipeline& pipeline) {
                     node.mapspec ? node.mapspec->to_string() : "", function.body().identity());
     const BodyCode code = function.body().code();
     for (const void* place : code.places) text += detail::place_of_code(modules, place) + ";";
+    for (const BodyCode::Source& source : code.sources) text += source.name + "=" + source.digest + ";";
     text += detail::portable_bytes(modules, code.captures) + "|";
     texts.push_back(text + text_of(function.default_values()) + "|" + text_of(function.bound_values()) +
                     "\n");

@@ -146,6 +146,7 @@ BodyCode NestedBody::code() const {
     const BodyCode code = part.node.function.body().code();
     all.places.insert(all.places.end(), code.places.begin(), code.places.end());
     all.captures.insert(all.captures.end(), code.captures.begin(), code.captures.end());
+    all.sources.insert(all.sources.end(), code.sources.begin(), code.sources.end());
   }
   return all;
 }

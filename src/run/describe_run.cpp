@@ -86,7 +86,8 @@ std::string types_of(const Function& function) {
   return fmt::format("({}) -> ({})", joined(parameters), joined(function.body().outputs(parameters)));
 }
 
-/// Compiled code is known by the module that has it: the name of a file, and its build id.
+/// Compiled code is known by the module that has it: the name of a file, and its build id. Code that is text
+/// is known by its digest.
 std::map<std::string, std::string> describe_code(const BodyCode& code,
                                                  const std::vector<detail::CodeModule>& modules) {
   std::map<std::string, std::string> described;
@@ -96,6 +97,7 @@ std::map<std::string, std::string> describe_code(const BodyCode& code,
     const std::string name = module->name.substr(module->name.rfind('/') + 1);
     described.emplace(name.empty() ? program_invocation_short_name : name, module->identity);
   }
+  for (const BodyCode::Source& source : code.sources) described.emplace(source.name, source.digest);
   return described;
 }
 
@@ -130,7 +132,8 @@ void add_declared_shape(const ArrayLayout& planned, RunDescription::Function& fu
 
 }  // namespace
 
-/// Only functions of the plan count, and only inputs that they take: others have nothing to do with the values.
+/// Only functions of the plan count, and only inputs that they take: others have nothing to do with the
+/// values.
 RunDescription describe_run(const RunSetup& setup) {
   RunDescription run;
   run.run_id = new_run_id();

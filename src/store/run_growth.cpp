@@ -154,7 +154,8 @@ void Comparison::compare_meaning(const RunDescription::Function& stored,
               text_of(now, key), redo_advice(stored.name));
 }
 
-/// Modules are known by their build ids, as a plugin may have been moved or renamed.
+/// Modules are known by their build ids, or the digests of their texts, as they may have been moved or
+/// renamed.
 std::set<std::string> build_ids(const RunDescription::Function& function) {
   std::set<std::string> ids;
   for (const auto& [module, id] : function.code) ids.insert(id);
@@ -176,7 +177,7 @@ void Comparison::compare_code(const std::vector<Pair>& pairs) const {
     changed.push_back(now->name);
   }
   if (changed.empty()) return;
-  refuse(fmt::format("the code of {} '{}' was built anew: {}", changed.size() == 1 ? "function" : "functions",
+  refuse(fmt::format("the code of {} '{}' is another one: {}", changed.size() == 1 ? "function" : "functions",
                      fmt::join(changed, "', '"), modules),
          fmt::format("compute them anew, with all that needs them, by --redo {}, ",
                      fmt::join(changed, " --redo ")));

@@ -24,6 +24,7 @@ RUNS = [
     ("ranks", 64),
     ("growth", 0),
     ("values", 2), ("values", 4),
+    ("python", 0),
 ]
 
 

@@ -191,10 +191,16 @@ struct BodyRecipe {
   const void* code = nullptr;  ///< more code that must be there; null: none
 };
 
-/// The compiled code of a body, as far as other processes can be asked whether theirs is the same.
+/// The code of a body, as far as other processes can be asked whether theirs is the same.
 struct BodyCode {
-  std::vector<const void*> places;  ///< addresses of code in the program or in libraries
+  /// A text that is code, such as a module of an interpreted language.
+  struct Source {
+    std::string name;    ///< of its file, without folders
+    std::string digest;  ///< of the text
+  };
+  std::vector<const void*> places;  ///< addresses of compiled code in the program or in libraries
   Bytes captures;                   ///< of a callable that is its bytes
+  std::vector<Source> sources;
 };
 
 /// The body of a function: typed C++ code, or an expression. Immutable; `call` may run in several processes
