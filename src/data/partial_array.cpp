@@ -207,6 +207,10 @@ Value PartialArray::to_value() const {
   Shape shape = external_;
   if (internal_) shape.insert(shape.end(), internal_->begin(), internal_->end());
   if (type_->fixed_size()) {
+    // Results of many small runs would keep a mapping each, of which a process has some ten thousands.
+    constexpr std::size_t kSmall = std::size_t{64} << 10;
+    const std::size_t size = static_cast<std::size_t>(total_) * element_bytes();
+    if (place_.pages && size <= kSmall) return Value::copy_of(*type_, std::move(shape), {data_, size}, {});
     std::shared_ptr<const std::byte[]> bytes(memory_, data_);
     return Value::from_bytes(*type_, std::move(shape), std::move(bytes));
   }

@@ -61,8 +61,6 @@ class StoreSession {
   BlockSink* sink() { return sink_ ? &*sink_ : nullptr; }
 
   /// Each rank brings the elements that it wants itself.
-  /// Local. The elements that the store has, the same on all ranks. Precondition: something is kept.
-  const RangeSet& done(OutputId output) const { return store_->stored()[positions_[output.value]]; }
   /// Local. See `RunStore::values_in_file`.
   std::optional<ValuesInFile> values_in_file(OutputId output) const;
   void load(OutputId output, const RangeSet& elements, PartialArray& array);

@@ -161,7 +161,8 @@ std::optional<ValuesInFile> FileStore::values_in_file(std::size_t output) {
   const std::optional<std::uint64_t> address = location->values.address(0);
   if (!address || *address % static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) != 0) return std::nullopt;
   const FileTable::Entry& entry = *outputs_.files().table().outputs[output];
-  return ValuesInFile{entry.in_segment ? segment_path(folder_, output) : results_path(folder_), *address};
+  return ValuesInFile{entry.in_segment ? segment_path(folder_, output) : results_path(folder_), *address,
+                      &in_files_[output]};
 }
 
 }  // namespace mpipe

@@ -122,7 +122,7 @@ class PartialArray {
 
   /// All elements as one `Value` of shape external + internal. Elements that are not here: zero bytes, empty
   /// strings. Throws `Bug` when the internal shape is not known. Of fixed-size types the value shares this
-  /// array's memory, which then must not be written any more.
+  /// array's memory, which then must not be written any more, unless that is shared and small.
   Value to_value() const;
   /// Keeps the memory alive that `data()` points to.
   std::shared_ptr<const void> owner() const { return memory_; }

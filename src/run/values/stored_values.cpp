@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
+#include <span>
 
 namespace mpipe {
 namespace {
@@ -27,32 +29,36 @@ bool may_look_into_files(const RunValues& values) {
   return values.store.keeps() && !values.setup.options.return_results && values.memory.is_one_node();
 }
 
-/// On each rank by itself. Returns what the memory of the node has no need of any more, if all ranks can do the same.
-RangeSet look_into_file(const RunValues& values, OutputId output, PartialArray& array,
-                        const RangeSet& stored) {
-  if (!array.type().fixed_size() || !array.internal_known()) return {};
+/// On each rank by itself. Returns the elements that are looked at in the file now and were not before.
+RangeSet look_into_file(const RunValues& values, OutputId output) {
+  PartialArray* const array = values.arrays.find(output);
+  if (array == nullptr || !array->type().fixed_size() || !array->internal_known()) return {};
   const auto place = values.store.values_in_file(output);
-  if (!place || array.worth_a_file(stored.difference(array.in_file())).empty()) return {};
+  if (!place || array->worth_a_file(place->elements->difference(array->in_file())).empty()) return {};
   const File file(place->file, File::Mode::read);
   if (!shows_what_was_written(file)) return {};
-  return array.look_into(file, place->offset, stored);
+  return array->look_into(file, place->offset, *place->elements);
 }
 
-/// Collective. For each of `outputs` the elements that are stored.
-void look_into_files(const RunValues& values,
-                     const std::vector<std::pair<OutputId, const RangeSet*>>& outputs) {
-  std::vector<std::pair<OutputId, RangeSet>> free;
-  std::int64_t done = 1;
+/// Collective.
+void look_into_files(const RunValues& values, std::span<const OutputId> outputs) {
+  std::vector<RangeSet> seen;
+  constexpr std::uint64_t kFailed = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t count = 0;
   try {
-    for (const auto& [output, stored] : outputs)
-      if (PartialArray* array = values.arrays.find(output))
-        free.emplace_back(output, look_into_file(values, output, *array, *stored));
+    for (const OutputId output : outputs) {
+      seen.push_back(look_into_file(values, output));
+      count += static_cast<std::uint64_t>(seen.back().count());
+    }
   } catch (const Error&) {
     // The values are in memory as well, so that a rank which cannot look into the file misses none of them.
-    done = 0;
+    count = kFailed;
   }
-  if (values.comm.all_reduce(done, ReduceOp::min) == 0 || !values.memory.is_first(values.comm.rank())) return;
-  for (const auto& [output, elements] : free) values.arrays.find(output)->give_back(elements);
+  // All ranks try the same. Where one of them got less far, it needs the memory, and nobody gives any back.
+  const bool agreed = values.comm.all_agree(count);
+  if (!agreed || count == kFailed || !values.memory.is_first(values.comm.rank())) return;
+  for (std::size_t k = 0; k < seen.size(); ++k)
+    if (!seen[k].empty()) values.arrays.find(outputs[k])->give_back(seen[k]);
 }
 
 }  // namespace
@@ -60,9 +66,9 @@ void look_into_files(const RunValues& values,
 void commit_values(const RunValues& values) {
   values.store.commit(values.arrays);
   if (!may_look_into_files(values)) return;
-  std::vector<std::pair<OutputId, const RangeSet*>> outputs;
+  std::vector<OutputId> outputs;
   for (std::uint32_t k = 0; k < values.setup.plan.outputs().size(); ++k)
-    if (values.arrays.find({k}) != nullptr) outputs.emplace_back(OutputId{k}, &values.store.done({k}));
+    if (values.arrays.find({k}) != nullptr) outputs.push_back({k});
   look_into_files(values, outputs);
 }
 
@@ -82,10 +88,11 @@ void load_values(const RunValues& values, OutputId output, const RangeSet& store
   const bool filled_together = array.internal_known() && array.type().fixed_size();
   RangeSet wanted = stored;
   // Elements at the edges of pages are partly in memory, and written there first: what shows a file is not written.
-  if (may_look_into_files(values) && filled_together && values.store.values_in_file(output))
-    wanted = stored.difference(array.worth_a_file(stored));
+  if (may_look_into_files(values) && filled_together)
+    if (const auto place = values.store.values_in_file(output))
+      wanted = stored.difference(array.worth_a_file(stored.intersection(*place->elements)));
   values.store.load(output, values.memory.part_of(values.comm.rank(), array, wanted), array);
-  if (may_look_into_files(values)) look_into_files(values, {{output, &stored}});
+  if (may_look_into_files(values)) look_into_files(values, {&output, 1});
   if (!filled_together) return;
   const RangeSet missing = stored.difference(wanted).difference(array.in_file());
   // A rank that could not look into the file, or may not trust what it shows there, reads from it.

@@ -49,6 +49,8 @@ struct StoreOptions {
 struct ValuesInFile {
   std::filesystem::path file;
   std::uint64_t offset = 0;  ///< of the first value, in bytes; a multiple of the size of a page
+  /// The elements of which the values are there; until the next collective call of the store.
+  const RangeSet* elements = nullptr;
 };
 
 /// The persistent store of one run, on each of its ranks. Outputs are addressed by their position in
@@ -69,7 +71,7 @@ class RunStore {
   /// their order. Shapes are known as far as they were planned, resolved, or found on resume.
   virtual const std::vector<OutputLayout>& outputs() const = 0;
 
-  /// Local. Where the values of an output are, those of elements that are done; nothing where they lie otherwise.
+  /// Local. Where the values of an output are; nothing where they lie otherwise.
   virtual std::optional<ValuesInFile> values_in_file(std::size_t output) = 0;
 
   /// Collective. Reads elements that are done according to `progress()` into `array` and marks them there. Each
