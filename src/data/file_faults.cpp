@@ -37,6 +37,8 @@ void call_handler_before(int number, siginfo_t* info, void* context) {
   struct sigaction usual {};
   usual.sa_handler = SIG_DFL;
   ::sigaction(number, &usual, nullptr);
+  // What somebody sent does not come again by itself, as a fault does.
+  if (info->si_code <= 0) ::raise(number);
 }
 
 void on_fault(int number, siginfo_t* info, void* context) {

@@ -37,7 +37,7 @@ Holders groups_of(const std::vector<std::int64_t>& first_of) {
   return holders;
 }
 
-const NodeResources& node_of(const NodeInventory& inventory, int rank) {
+const NodeResources& resources_around(const NodeInventory& inventory, int rank) {
   const auto found =
       std::find_if(inventory.nodes.begin(), inventory.nodes.end(), [&](const NodeResources& node) {
         return std::binary_search(node.ranks.begin(), node.ranks.end(), rank);
@@ -55,7 +55,7 @@ NodeMemory::NodeMemory() : nodes_(every_rank_alone(1)), ranks_(nodes_) {}
 NodeMemory::NodeMemory(const Communicator& comm, const NodeInventory& inventory, std::size_t slots,
                        bool also_alone, const NodeMemory* earlier)
     : ranks_(every_rank_alone(comm.size())) {
-  const NodeResources& node = node_of(inventory, comm.rank());
+  const NodeResources& node = resources_around(inventory, comm.rank());
   const int first = node.ranks.front();
   if (earlier != nullptr) {
     pages_ = earlier->pages_;
