@@ -17,9 +17,9 @@
 namespace mpipe {
 namespace {
 
-/// Values that are brought at a time, and those after which they are committed and leave memory.
-constexpr std::size_t kStepBytes = std::size_t{8} << 20;
-constexpr std::size_t kMostInMemory = std::size_t{64} << 20;
+/// Values that are in memory at a time. Not less: where values of an element do not lie behind one another, as the
+/// function's own axis comes first, a file is read and written in as many pieces for a few elements as for many.
+constexpr std::size_t kMostInMemory = std::size_t{256} << 20;
 /// Elements that are brought at a time where nobody knows how large they are.
 constexpr Index kStepElements = 1024;
 
@@ -68,7 +68,7 @@ template <class Take>
 void for_each_step(const RangeSet& elements, const PartialArray& array, const Take& take) {
   Index step = kStepElements;
   if (array.type().fixed_size() && array.element_bytes() > 0)
-    step = std::max<Index>(1, static_cast<Index>(kStepBytes / array.element_bytes()));
+    step = std::max<Index>(1, static_cast<Index>(kMostInMemory / array.element_bytes()));
   for (const IndexRange& range : elements.ranges())
     for (Index begin = range.begin; begin < range.end; begin += step)
       take(IndexRange{begin, std::min(begin + step, range.end)});

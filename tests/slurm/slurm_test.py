@@ -34,7 +34,7 @@ mpipe: 1
 functions:
   - {output: y, command: [./element, "{x}", "GATE"], returns: number, mapspec: "x[i] -> y[i]"}
   - {output: total, expr: "sum(y)"}
-inputs: {x: {arange: [0, 200, 1]}}
+inputs: {x: {arange: [0, 300, 1]}}
 """
 ELEMENT = """#!/bin/sh
 if [ -e "$2" ]; then sleep 0.5; fi
@@ -158,7 +158,7 @@ class Interrupted(JobTest):
         status = self.status(run)
         self.assertEqual((status["state"], status["exit_code"]), ("drained", 75), status)
         kept = status["outputs"]["y"]["done"]
-        self.assertTrue(0 < kept < 200, status)
+        self.assertTrue(0 < kept < 300, status)
         (self.folder / "walltime.gate").unlink()
         # It would begin again in two minutes, since the node refuses it within the second in which it was taken back.
         self.cluster.call("scontrol", "update", f"JobId={job}", "StartTime=now+2")

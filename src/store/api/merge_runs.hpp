@@ -28,7 +28,7 @@ RunDescription describe_merged(const std::vector<std::filesystem::path>& folders
 /// which the caller has claimed: as the new run `merged`, or, with `goes_on`, in addition to the run that is in it. Elements
 /// that several of them have must be equal byte for byte; one that is done somewhere is done, whatever failed
 /// elsewhere. `folders` are read only. When the process dies, `into` is a run like any other that was killed: it can
-/// be resumed, and merged into again. Asks for some 100 MB beside what one element takes, and for the whole output
+/// be resumed, and merged into again. Asks for some 500 MB beside what one element takes, and for the whole output
 /// where values vary in size.
 ///
 /// Throws `Error`: storage_failed where two runs have different values of one element, or where a file cannot be read
