@@ -117,6 +117,12 @@ void PluginRegistry::add(std::string name, Function function) {
   functions_.emplace(std::move(name), std::move(function));
 }
 
+void PluginRegistry::add_language(std::string key, LanguageMaker maker) {
+  if (key.empty()) throw Error(Category::bad_plugin, "a plugin registers a language without a name.");
+  if (!languages_.emplace(key, maker).second)
+    throw Error(Category::bad_plugin, fmt::format("a plugin registers the language '{}' twice.", key));
+}
+
 std::shared_ptr<const Plugin> Plugin::load(const fs::path& path) {
   Library library = open_library(path);
   const PluginEntry& entry = entry_of(library, path);
@@ -146,16 +152,19 @@ const Function& Plugin::function(const std::string& name) const {
                             names.empty() ? " It registers none." : detail::suggestion(name, names)));
 }
 
-fs::path find_plugin(const std::string& name, const fs::path& base) {
-  if (name.empty()) throw Error(Category::bad_plugin, "the plugin's name is empty. Name a shared library.");
-  if (name.find('/') != std::string::npos) {
-    // Folders as the system finds them, and the name as it was given.
-    const fs::path path = base / name;
-    return resolve_path(path.parent_path()) / path.filename();
-  }
+LanguageMaker Plugin::language(const std::string& key) const {
+  const auto found = registry_.languages().find(key);
+  if (found == registry_.languages().end())
+    refuse(path_, fmt::format("does not bring the language '{}', for which it was loaded.", key));
+  return found->second;
+}
+
+namespace {
+
+/// Where plugins without a slash in their names are searched. The variable comes before the directory beside
+/// the program, so that one's own plugin goes over an installed one of that name.
+std::vector<fs::path> plugin_places() {
   std::vector<fs::path> places;
-  // The variable comes before the directory beside the program, so that one's own plugin goes over an
-  // installed one of that name.
   if (const char* list = std::getenv("MPIPE_PLUGIN_PATH")) {
     std::string_view rest(list);
     while (!rest.empty()) {
@@ -167,11 +176,28 @@ fs::path find_plugin(const std::string& name, const fs::path& base) {
   std::error_code ignored;
   const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
   if (!program.empty()) places.push_back((program.parent_path() / "../lib/mpipe/plugins").lexically_normal());
-  std::vector<std::string> searched;
-  for (const fs::path& place : places) {
+  return places;
+}
+
+}  // namespace
+
+std::optional<fs::path> search_plugin(const std::string& name) {
+  std::error_code ignored;
+  for (const fs::path& place : plugin_places())
     if (fs::exists(place / name, ignored)) return place / name;
-    searched.push_back(place.string());
+  return std::nullopt;
+}
+
+fs::path find_plugin(const std::string& name, const fs::path& base) {
+  if (name.empty()) throw Error(Category::bad_plugin, "the plugin's name is empty. Name a shared library.");
+  if (name.find('/') != std::string::npos) {
+    // Folders as the system finds them, and the name as it was given.
+    const fs::path path = base / name;
+    return resolve_path(path.parent_path()) / path.filename();
   }
+  if (auto found = search_plugin(name)) return *std::move(found);
+  std::vector<std::string> searched;
+  for (const fs::path& place : plugin_places()) searched.push_back(place.string());
   throw Error(
       Category::bad_plugin,
       fmt::format(

@@ -8,7 +8,8 @@
 ///       registry.add("heat", mpipe::function("field", heat).parameters("kappa", "steps").thread_safe());
 ///     }
 ///
-/// and a pipeline document uses it with `plugin: ./libheat.so`, `function: heat`.
+/// and a pipeline document uses it with `plugin: ./libheat.so`, `function: heat`. A plugin may also bring a
+/// language, in which documents then write functions (`python: ./model.py:heat`).
 #pragma once
 
 #include <mpipe/pipeline/function.hpp>
@@ -16,12 +17,14 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 // What must be equal in a plugin and in the program that loads it, for the two to be able to talk at all.
 // Raise the number whenever a type that crosses the border changes (Function, FunctionBody, BlockCall,
 // ElementType, Value ..).
-#define MPIPE_PLUGIN_ABI_NUMBER 6
+#define MPIPE_PLUGIN_ABI_NUMBER 7
 #define MPIPE_STRING_OF(x) #x
 #define MPIPE_VALUE_OF(x) MPIPE_STRING_OF(x)
 #ifdef _GLIBCXX_DEBUG
@@ -29,22 +32,44 @@
 #else
 #define MPIPE_PLUGIN_ABI_CONTAINERS "plain"
 #endif
-/// `mpipe-plugin-6 gxx-abi-1017 cxx11-abi-1 containers-plain`
+/// `mpipe-plugin-7 gxx-abi-1017 cxx11-abi-1 containers-plain`
 #define MPIPE_PLUGIN_ABI \
   "mpipe-plugin-" MPIPE_VALUE_OF(MPIPE_PLUGIN_ABI_NUMBER) " gxx-abi-" MPIPE_VALUE_OF(__GXX_ABI_VERSION) \
   " cxx11-abi-" MPIPE_VALUE_OF(_GLIBCXX_USE_CXX11_ABI) " containers-" MPIPE_PLUGIN_ABI_CONTAINERS
 
 namespace mpipe {
 
-/// Collects the functions of one plugin while it registers them.
+/// A function in a language that a plugin brings, as a document describes it.
+struct LanguageFunction {
+  std::string code;                     ///< which function it is, in the words of the language
+  std::filesystem::path folder;         ///< of the document
+  std::vector<std::string> outputs;     ///< its own names, at least one
+  std::vector<std::string> parameters;  ///< that it gets, in this order; empty: all that it has
+  /// Output -> numpy's name of its type, for those whose type the document says.
+  std::map<std::string, std::string> dtypes = {};
+  /// Axes of its own that the mapspec or the internal shape names; empty: nobody says, as it is not mapped.
+  std::optional<std::size_t> item_rank = {};
+  bool vectorize = false;    ///< it takes the arguments of many elements at once, as arrays
+  bool thread_safe = false;  ///< it may be called by several threads at once
+};
+
+/// Makes a function with the outputs and parameters of its description, and with the defaults of the
+/// language; mapspec and the like are added to it. Called by one thread at a time. Throws `Error`.
+using LanguageMaker = Function (*)(const LanguageFunction& described);
+
+/// Collects what one plugin offers while it registers that.
 class PluginRegistry {
  public:
   /// Throws `Error` (bad_plugin) when the name is empty or there already.
   void add(std::string name, Function function);
+  /// The same of a language, by the key of functions in documents.
+  void add_language(std::string key, LanguageMaker maker);
   const std::map<std::string, Function>& functions() const { return functions_; }
+  const std::map<std::string, LanguageMaker>& languages() const { return languages_; }
 
  private:
   std::map<std::string, Function> functions_;
+  std::map<std::string, LanguageMaker> languages_;
 };
 
 /// What a plugin exports under the name `mpipe_plugin_entry`: data, so that the ABI can be read before any of
@@ -65,6 +90,8 @@ class Plugin {
   const std::map<std::string, Function>& functions() const { return registry_.functions(); }
   /// Throws `Error` (bad_plugin) with the names that there are.
   const Function& function(const std::string& name) const;
+  /// Throws `Error` (bad_plugin) when it does not bring this language.
+  LanguageMaker language(const std::string& key) const;
 
  private:
   explicit Plugin(std::filesystem::path path) : path_(std::move(path)) {}
@@ -76,6 +103,8 @@ class Plugin {
 /// else in the directories of MPIPE_PLUGIN_PATH (separated by colons), then in ../lib/mpipe/plugins of the
 /// running program. Throws `Error` (bad_plugin) with the places that were looked at.
 std::filesystem::path find_plugin(const std::string& name, const std::filesystem::path& base);
+/// The same for a name without a slash; empty when it is in none of the directories.
+std::optional<std::filesystem::path> search_plugin(const std::string& name);
 
 /// A plugin's function under the names of a document: its outputs are called `outputs` (as many as it has),
 /// its parameters keep their names unless `parameters` (as many as it has) is not empty. Defaults, bound

@@ -2,11 +2,10 @@
 // Reads the keys of a function that is a program.
 #include "document/sections/command_section.hpp"
 
-#include <mpipe/mapspec/mapspec.hpp>
-
 #include "document/api/program.hpp"
 #include "document/command/command_output.hpp"
 #include "document/sections/keys.hpp"
+#include "document/sections/output_types.hpp"
 #include "document/sections/quantity.hpp"
 #include "document/text.hpp"
 
@@ -95,7 +94,8 @@ class CommandReader {
           "nothing says what the command gives for '{}'. Add returns: json, number, text, or a file for each "
           "output, as in {{{}: result.npy}}.",
           printable(outputs_.front()), printable(outputs_.front())));
-    for (const std::string& name : outputs_) command_.outputs.push_back({name, nullptr, rank(), {}});
+    for (const std::string& name : outputs_)
+      command_.outputs.push_back({name, nullptr, read_item_rank(spec_), {}});
     if (returns->is_map())
       read_files(*returns);
     else
@@ -141,51 +141,18 @@ class CommandReader {
         returns.refuse(fmt::format("there is no file for the output '{}'. Add it.", printable(output.name)));
   }
 
-  /// The axes that the function makes itself, as its mapspec or its internal shape name them. A function that is not
-  /// mapped may give an array of any rank.
-  std::optional<std::size_t> rank() const {
-    if (const auto mapspec = spec_.find("mapspec"))
-      return at_place(
-          *mapspec, [&] { return MapSpec::parse(read_text(*mapspec, "a mapspec")).internal_axes().size(); });
-    const auto shape = spec_.find("internal_shape");
-    if (shape) return shape->is_sequence() ? shape->size() : 1;
-    return std::nullopt;
-  }
-
   void read_types() {
-    const auto spec = spec_.find("dtype");
+    static constexpr std::string_view kTypes[] = {"float64", "float32", "int64",     "int32",  "int16",
+                                                  "int8",    "uint64",  "uint32",    "uint16", "uint8",
+                                                  "bool",    "str",     "complex128"};
+    const auto types = read_dtypes(spec_, outputs_, kTypes);
     const Kind usual = command_.returns == Returns::text ? Kind::string : Kind::float64;
     for (CommandOutput& output : command_.outputs) {
       const bool text_file = output.file && fs::path(output.file->text()).extension() == ".txt";
-      output.type = &element_type(text_file ? Kind::string : usual);
+      const auto said = types.find(output.name);
+      output.type = said != types.end() ? find_element_type(said->second)
+                                        : &element_type(text_file ? Kind::string : usual);
     }
-    if (!spec) return;
-    if (!spec->is_map()) {
-      for (CommandOutput& output : command_.outputs) output.type = &read_type(*spec);
-      return;
-    }
-    for (std::size_t k = 0; k < spec->size(); ++k) {
-      const std::string& name = spec->key(k).text();
-      const auto output = std::find_if(command_.outputs.begin(), command_.outputs.end(),
-                                       [&](const CommandOutput& known) { return known.name == name; });
-      if (output == command_.outputs.end())
-        spec->key(k).refuse(
-            fmt::format("'{}' is no output of this function.{}", printable(name), suggestion(name, outputs_)),
-            Category::unknown_name);
-      output->type = &read_type(spec->value(k));
-    }
-  }
-
-  static const ElementType& read_type(const Yaml& spec) {
-    static const std::vector<std::string> kNames{"float64", "float32", "int64",     "int32",  "int16",
-                                                 "int8",    "uint64",  "uint32",    "uint16", "uint8",
-                                                 "bool",    "str",     "complex128"};
-    const std::string name = read_text(spec, "the name of a dtype, such as float64, int64, bool or str");
-    const ElementType* const type = find_element_type(name);
-    if (type == nullptr || std::find(kNames.begin(), kNames.end(), name) == kNames.end())
-      spec.refuse(fmt::format("'{}' is no dtype of a command's output.{}", printable(name),
-                              suggestion(name, kNames)));
-    return *type;
   }
 
   // ---- how it runs ----
@@ -257,12 +224,6 @@ class CommandReader {
 CommandSpec read_command(const Yaml& spec, const std::vector<std::string>& outputs,
                          const std::vector<std::string>& parameters) {
   return CommandReader(spec, outputs).read(parameters);
-}
-
-std::optional<Yaml> find_command_key(const Yaml& spec) {
-  for (const std::string_view key : kCommandKeys)
-    if (const auto found = spec.find(key)) return found;
-  return std::nullopt;
 }
 
 }  // namespace mpipe::detail

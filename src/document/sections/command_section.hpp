@@ -11,13 +11,10 @@
 
 namespace mpipe::detail {
 
-/// The command that `spec`, one entry of `functions:`, describes: its program is there, its templates are right, and
-/// its outputs have types. `outputs` and `parameters` as the entry names them (empty: the names in the templates).
-/// Throws `PlacedError`.
+/// The command that `spec`, one entry of `functions:`, describes: its program is there, its templates are
+/// right, and its outputs have types. `outputs` and `parameters` as the entry names them (empty: the names in
+/// the templates). Throws `PlacedError`.
 CommandSpec read_command(const Yaml& spec, const std::vector<std::string>& outputs,
                          const std::vector<std::string>& parameters);
-
-/// The first key of `spec` that only commands have.
-std::optional<Yaml> find_command_key(const Yaml& spec);
 
 }  // namespace mpipe::detail

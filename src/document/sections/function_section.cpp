@@ -8,10 +8,12 @@
 #include "document/inputs/input_value.hpp"
 #include "document/sections/command_section.hpp"
 #include "document/sections/keys.hpp"
+#include "document/sections/language_section.hpp"
 #include "document/sections/resources_section.hpp"
 #include "document/text.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -73,30 +75,30 @@ class FunctionReader {
 
   Function make() {
     std::optional<Yaml> body;
-    for (const char* kind : {"expr", "command", "plugin"}) {
-      const auto found = find(kind);
+    std::string_view kind;
+    for (const std::string_view known : kFunctionKinds) {
+      const auto found = find(known);
       if (found && body)
         found->refuse(
-            "this function has two of 'expr', 'command' and 'plugin', each of which says how it computes. "
-            "Keep one.");
-      if (found) body = found;
+            fmt::format("this function has two of '{}', each of which says how it computes. Keep one.",
+                        fmt::join(kFunctionKinds, "', '")));
+      if (!found) continue;
+      body = found;
+      kind = known;
     }
     if (!body)
-      spec_.refuse(
-          fmt::format("nothing says how '{}' is computed. Add an expression (expr: \"x + 1\"), a program "
-                      "(command: [./solver, \"{{x}}\"]), or a plugin and a function in it.",
-                      printable(outputs_.front())));
-    if (find("command")) return command();
-    if (const auto key = find_command_key(spec_))
-      key->refuse("this key goes with 'command' only. Remove it.");
-    return find("plugin") ? plugin_function() : expression();
+      spec_.refuse(fmt::format(
+          "nothing says how '{}' is computed. Add an expression (expr: \"x + 1\"), a program "
+          "(command: [./solver, \"{{x}}\"]), a function in Python (python: ./model.py:name), or a "
+          "plugin and a function in it.",
+          printable(outputs_.front())));
+    check_keys_of_kind(spec_, kind);
+    if (kind == "expr") return expression();
+    if (kind == "command") return command();
+    return kind == "plugin" ? plugin_function() : language_function(std::string(kind));
   }
 
   Function command() {
-    if (const auto isolation = find("isolation"))
-      isolation->refuse("a command runs in a process of its own already. Remove 'isolation'.");
-    if (const auto function = find("function"))
-      function->refuse("'function' goes with 'plugin', not with 'command'. Remove it.");
     CommandSpec spec = read_command(spec_, outputs_, parameters_);
     auto names = spec.parameters;
     Function function(outputs_, make_command_body(std::move(spec)));
@@ -105,10 +107,14 @@ class FunctionReader {
     return function;
   }
 
+  Function language_function(const std::string& language) {
+    Function function = read_language_function(spec_, language, outputs_, parameters_);
+    if (!renames_.empty()) at_place(*find("renames"), [&] { function.update_renames(renames_); });
+    return function;
+  }
+
   Function expression() {
     const Yaml expr = *find("expr");
-    if (const auto function = find("function"))
-      function->refuse("'function' goes with 'plugin', not with 'expr'. Remove it.");
     expressions_ = read_one_or_list(expr, "an expression, or a list of them, one per output");
     if (expressions_.size() != outputs_.size())
       expr.refuse(fmt::format("there are {} outputs but {} expressions. Give one for each.", outputs_.size(),

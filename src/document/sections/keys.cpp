@@ -6,6 +6,7 @@
 #include "options/api/option_table.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -15,11 +16,22 @@ namespace {
 constexpr std::string_view kDocument[] = {"mpipe", "name", "functions", "axes", "inputs", "map", "runs"};
 constexpr std::string_view kDocumentLater[] = {"scope"};
 
-constexpr std::string_view kFunction[] = {"output",    "expr",      "plugin",  "function",   "mapspec",
-                                          "defaults",  "bound",     "renames", "parameters", "internal_shape",
-                                          "resources", "isolation", "units",   "long_name",  "cache",
-                                          "scope",     "command",   "returns", "timeout",    "retries",
-                                          "env",       "workdir",   "stdin",   "dtype",      "exit_codes"};
+constexpr std::string_view kFunction[] = {
+    "output",  "expr",       "plugin",         "function",   "mapspec",   "defaults",  "bound",
+    "renames", "parameters", "internal_shape", "resources",  "isolation", "units",     "long_name",
+    "cache",   "scope",      "command",        "returns",    "timeout",   "retries",   "env",
+    "workdir", "stdin",      "dtype",          "exit_codes", "python",    "vectorize", "thread_safe"};
+
+constexpr std::string_view kCommand[] = {"command"};
+constexpr std::string_view kPython[] = {"python"};
+constexpr std::string_view kPlugin[] = {"plugin"};
+constexpr std::string_view kTyped[] = {"command", "python"};
+constexpr std::string_view kNoCommand[] = {"expr", "python", "plugin"};
+constexpr KeyOfKinds kKeysOfKinds[] = {
+    {"function", kPlugin}, {"returns", kCommand},  {"timeout", kCommand},    {"retries", kCommand},
+    {"env", kCommand},     {"workdir", kCommand},  {"stdin", kCommand},      {"exit_codes", kCommand},
+    {"dtype", kTyped},     {"vectorize", kPython}, {"thread_safe", kPython}, {"isolation", kNoCommand}};
+
 constexpr std::string_view kResources[] = {"ranks", "threads", "gpus", "memory", "time"};
 
 constexpr std::string_view kInput[] = {"data", "linspace", "arange", "geomspace", "random",  "csv",   "json",
@@ -53,6 +65,19 @@ const KeySet kRetryKeys{"the retries", kRetries, {}};
 const KeySet kRandomKeys{"random", kRandom, {}};
 const KeySet kMapKeys{"map", kMap, {}};
 const KeySet kRunKeys{"a run", kRun, {}};
+
+std::span<const KeyOfKinds> keys_of_kinds() { return kKeysOfKinds; }
+
+void check_keys_of_kind(const Yaml& function, std::string_view kind) {
+  for (const KeyOfKinds& row : kKeysOfKinds) {
+    const auto found = function.find(row.key);
+    if (!found || contains(row.kinds, kind)) continue;
+    if (row.key == "isolation")
+      found->refuse("a command runs in a process of its own already. Remove 'isolation'.");
+    found->refuse(fmt::format("'{}' goes with '{}', not with '{}'. Remove it.", row.key,
+                              fmt::join(row.kinds, "' or '"), kind));
+  }
+}
 
 void check_keys(const Yaml& map, const KeySet& keys) {
   if (!map.is_map()) map.refuse_type(fmt::format("the keys of {}", keys.where));

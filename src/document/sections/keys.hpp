@@ -26,9 +26,21 @@ extern const KeySet kRandomKeys;  ///< of `random:`
 extern const KeySet kMapKeys;
 extern const KeySet kRunKeys;
 
-/// Keys that a function may have only with `command:`.
-inline constexpr std::string_view kCommandKeys[] = {"returns", "timeout", "retries", "env",
-                                                    "workdir", "stdin",   "dtype",   "exit_codes"};
+/// Languages in which a function may be written, each a key of functions. A plugin brings the language.
+inline constexpr std::string_view kLanguages[] = {"python"};
+
+/// Keys that go with some kinds of functions only, and those kinds.
+struct KeyOfKinds {
+  std::string_view key;
+  std::span<const std::string_view> kinds;
+};
+std::span<const KeyOfKinds> keys_of_kinds();
+
+/// The keys that say how a function computes; each function has one of them.
+inline constexpr std::string_view kFunctionKinds[] = {"expr", "command", "python", "plugin"};
+
+/// Refuses keys of `function` that do not go with its kind.
+void check_keys_of_kind(const Yaml& function, std::string_view kind);
 
 /// `map` is a mapping and has no other keys. Throws `PlacedError` (bad_document, with a suggestion;
 /// not_supported).

@@ -41,6 +41,9 @@ std::complex<double> complex_number(std::int64_t k) { return {static_cast<double
 bool is_even(std::int64_t k) { return k % 2 == 0; }
 std::int64_t cube(std::int64_t k) { return k * k * k; }
 
+/// The first bits of the element's own stream, without one that int64 does not have.
+std::int64_t raw(std::int64_t, mpipe::Random random) { return static_cast<std::int64_t>(random() >> 1); }
+
 /// The number of ranks of the call, counted by messages between them.
 std::int64_t count_ranks(double, mpipe::Comm comm) {
   std::int64_t ranks = 1;
@@ -70,6 +73,7 @@ MPIPE_PLUGIN(registry) {
   registry.add("word", mpipe::function("word", word).parameters("k").thread_safe());
   registry.add("complex_number",
                mpipe::function("complex_number", complex_number).parameters("k").thread_safe());
+  registry.add("raw", mpipe::function("y", raw).parameters("x").thread_safe());
   registry.add("is_even", mpipe::function("is_even", is_even).parameters("k").thread_safe());
   registry.add("cube", mpipe::function("cube", cube).parameters("k").thread_safe());
 }

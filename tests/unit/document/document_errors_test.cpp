@@ -122,7 +122,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "functions:\n- output: y\n  command: [/bin/echo, '{x']\n  returns: json\n", kBad,
                 "doc.yaml:3:24: this { has no }"},
         Refusal{"Retries", "functions:\n- {output: y, expr: x, retries: 3}\n", kBad,
-                "doc.yaml:2:33: this key goes with 'command' only"},
+                "doc.yaml:2:33: 'retries' goes with 'command', not with 'expr'"},
         Refusal{"OtherIsolation", "functions:\n- {output: y, expr: x, isolation: jail}\n", kBad,
                 "doc.yaml:2:35: expected none or process but found the text 'jail'"},
         Refusal{"OutputIsAMapping", "functions:\n- {output: {a: b}, expr: x}\n", kBad,

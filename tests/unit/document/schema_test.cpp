@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <set>
 #include <sstream>
 
@@ -47,6 +48,29 @@ TEST(Schema, HasTheKeysOfTheLoader) {
   EXPECT_EQ(properties("computed"), known(detail::kInputKeys));
   EXPECT_EQ(properties("random"), known(detail::kRandomKeys));
   EXPECT_EQ(properties("map"), known(detail::kMapKeys));
+}
+
+/// The keys that the schema forbids beside that of a kind of function.
+Names forbidden_with(const std::string& kind) {
+  for (const Json& alternative : schema().at("$defs").at("function").at("oneOf")) {
+    if (alternative.at("required").front() != kind) continue;
+    Names names;
+    for (const Json& one : alternative.at("not").at("anyOf")) names.insert(one.at("required").front());
+    return names;
+  }
+  ADD_FAILURE() << "the schema has no function with " << kind;
+  return {};
+}
+
+TEST(Schema, KeepsKeysToTheKindsOfFunctionsOfTheLoader) {
+  for (const std::string_view kind : detail::kFunctionKinds) {
+    Names expected;
+    for (const std::string_view other : detail::kFunctionKinds)
+      if (other != kind) expected.emplace(other);
+    for (const detail::KeyOfKinds& row : detail::keys_of_kinds())
+      if (std::find(row.kinds.begin(), row.kinds.end(), kind) == row.kinds.end()) expected.emplace(row.key);
+    EXPECT_EQ(forbidden_with(std::string(kind)), expected) << kind;
+  }
 }
 
 TEST(Schema, IsOfTheDraftThatItSays) {
