@@ -67,3 +67,4 @@ mpipe_third_party(nlohmann_json HEADERS nlohmann LINK nlohmann_json::nlohmann_js
 mpipe_third_party(cli11 HEADERS CLI LINK CLI11::CLI11)
 mpipe_third_party(dlopen HEADERS dlfcn.h LINK ${CMAKE_DL_LIBS})
 mpipe_third_party(lammps HEADERS lammps LINK PkgConfig::LAMMPS)
+mpipe_third_party(pybind11 HEADERS pybind11 LINK pybind11::embed)

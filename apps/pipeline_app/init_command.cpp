@@ -53,6 +53,30 @@ inputs:
 map: {error_handling: continue}   # a failed element costs itself and what needs it
 )text";
 
+constexpr const char* kPython =
+    R"text(# A sweep over a function in Python.
+#   mpirun -n 4 pipeline_app map sweep.yaml --run-folder runs/sweep
+#   pipeline_app show runs/sweep
+mpipe: 1
+functions:
+  - output: [lift, drag]
+    python: ./model.py:forces   # parameters, defaults and types are those of its def
+    mapspec: "reynolds[i], alpha[j] -> lift[i, j], drag[i, j]"
+inputs:
+  reynolds: [1e5, 3e5]
+  alpha: {linspace: [0, 10, 11]}
+map: {error_handling: continue}   # a failed element costs itself and what needs it
+)text";
+
+constexpr const char* kForces = R"text(# Put your own model in the place of this one.
+
+
+def forces(reynolds, alpha, roughness=0.02) -> tuple[float, float]:
+    if reynolds <= 0:
+        raise ValueError("the Reynolds number is above 0")
+    return 0.1 * alpha, roughness + alpha**2 / 300 + reynolds**-0.5
+)text";
+
 constexpr const char* kSolver = R"text(#!/usr/bin/env python3
 # Put your own program in the place of this one.
 import argparse
@@ -99,8 +123,10 @@ struct NewFile {
 std::vector<NewFile> files_of(const std::string& kind) {
   if (kind == "expr") return {{"sweep.yaml", kExpression}};
   if (kind == "command") return {{"sweep.yaml", kCommand}, {"solver.py", kSolver, true}};
+  if (kind == "python") return {{"sweep.yaml", kPython}, {"model.py", kForces}};
   if (kind == "plugin") return {{"sweep.yaml", kPlugin}, {"model.cpp", kModel}};
-  refuse_unsupported(fmt::format("a document of the kind '{}'", kind), "There are expr, command and plugin.");
+  refuse_unsupported(fmt::format("a document of the kind '{}'", kind),
+                     "There are expr, command, python and plugin.");
 }
 
 /// Into the working directory. Nothing that is there is touched, so either all files are written or none.
@@ -127,7 +153,7 @@ int init(const std::string& kind) {
 void add_init_command(CLI::App& app, Program& program) {
   const auto kind = std::make_shared<std::string>("expr");
   CLI::App* command = app.add_subcommand("init", "Writes a commented document to begin with");
-  command->add_option("KIND", *kind, "expr (default), command or plugin")->type_name("");
+  command->add_option("KIND", *kind, "expr (default), command, python or plugin")->type_name("");
   command->callback([kind, &program] { program.action = [kind] { return init(*kind); }; });
 }
 

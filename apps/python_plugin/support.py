@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The part of libmpipe_python.so that is better said in Python: finding functions, reading their signatures, and
+fitting what they return to the types of outputs. It is compiled into the plugin, which imports it as `_mpipe`."""
+import collections.abc
+import dataclasses
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import os
+import pickle
+import sys
+import traceback
+import types
+import typing
+
+import numpy as np
+
+# Standard output is the program's, for its results.
+sys.stdout = sys.stderr
+
+NUMBERS = ("float64", "float32", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool",
+           "complex64", "complex128")
+GENERATOR = -1  # in a list of slots: not an argument, but the generator of the element
+MOST_FRAMES = 3
+MOST_LETTERS = 2000
+
+
+class Refused(Exception):
+    """What the user wrote cannot be used; the text says why, and what to do."""
+
+
+class Unfit(TypeError):
+    """What a function returned does not fit its output."""
+
+
+@dataclasses.dataclass
+class Loaded:
+    """A function that was found, and all that has to be known of it before it is called."""
+
+    function: object
+    names: list  # of the parameters that get arguments
+    slots: list  # what is passed, in order: indices into names, or GENERATOR
+    keywords: tuple  # names of the last of the slots, which are passed by them
+    defaults: dict
+    types: list  # of each output: its dtype, and whether each call returns an array ("array"), one value ("value"), or nobody knows ("")
+    sources: list  # (name of a file, digest of its text): the code that the function consists of
+
+
+def load(code, folder, parameters, outputs, dtypes, vectorize):
+    module, function = find(code, folder)
+    if not callable(function):
+        raise Refused(f"it is {kind_of(function)}, which cannot be called. Name a function.")
+    signature = signature_of(function)
+    slots, keywords, names, defaults = plan_call(signature, parameters)
+    if vectorize and GENERATOR in slots:
+        raise Refused("it takes a numpy.random.Generator, which belongs to one element, and so cannot be vectorized. "
+                      "Remove 'vectorize', or the generator.")
+    returned = signature.return_annotation if signature else inspect.Signature.empty
+    return Loaded(function, names, slots, keywords, defaults, output_types(returned, outputs, dtypes, vectorize),
+                  sources_of(module, function))
+
+
+# ---- where the function is
+
+def find(code, folder):
+    place, _, name = code.rpartition(":")
+    if not place or not name:
+        raise Refused("it has no name of a function in it. Write FILE.py:NAME or PACKAGE.MODULE:NAME.")
+    module = module_of_file(os.path.join(folder, place)) if place.endswith(".py") else module_by_name(place, folder)
+    found = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            known = [known for known, value in vars(found).items() if callable(value) and not known.startswith("_")] \
+                if hasattr(found, "__dict__") else []
+            raise Refused(f"there is no '{part}' in {place}{nearest(part, known)}. Correct the name.")
+        found = getattr(found, part)
+    return module, found
+
+
+def nearest(name, known):
+    import difflib
+    near = difflib.get_close_matches(name, known, 1)
+    return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+def module_by_name(name, folder):
+    add_to_path(folder)
+    return importlib.import_module(name)
+
+
+def module_of_file(path):
+    path = os.path.normpath(path)
+    if not os.path.isfile(path):
+        raise Refused(f"there is no file '{path}'. Paths are relative to the document.")
+    add_to_path(os.path.dirname(path))
+    stem = os.path.splitext(os.path.basename(path))[0]
+    # By its plain name, as objects that are pickled name their class by it. Where a module of another file has that
+    # name already, the file gets one that is the same on every rank.
+    known = sys.modules.get(stem)
+    if known is not None and not is_from(known, path):
+        stem = f"{stem}_{hashlib.sha256(os.path.realpath(path).encode()).hexdigest()[:16]}"
+        known = sys.modules.get(stem)
+    if known is not None:
+        return known
+    spec = importlib.util.spec_from_file_location(stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[stem]
+        raise
+    return module
+
+
+def is_from(module, path):
+    return os.path.realpath(getattr(module, "__file__", None) or "") == os.path.realpath(path)
+
+
+def add_to_path(folder):
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+
+
+def sources_of(module, function):
+    """The module, the file in which the function is written, and what these import from the same folders."""
+    digests = {}
+    todo = [module, sys.modules.get(getattr(inspect.unwrap(function), "__module__", None) or "")]
+    folders = {os.path.dirname(file_of(each)) for each in todo if each is not None and file_of(each)}
+    while todo:
+        each = todo.pop()
+        path = file_of(each) if each is not None else ""
+        if not path or path in digests or os.path.dirname(path) not in folders:
+            continue
+        with open(path, "rb") as file:
+            digests[path] = hashlib.sha256(file.read()).hexdigest()[:32]
+        for value in list(vars(each).values()):
+            if isinstance(value, types.ModuleType):
+                todo.append(value)
+            else:
+                todo.append(sys.modules.get(str(getattr(value, "__module__", ""))))
+    return sorted((os.path.basename(path), digest) for path, digest in digests.items())
+
+
+def file_of(module):
+    path = getattr(module, "__file__", None) or ""
+    return path if os.path.isfile(path) else ""
+
+
+# ---- what it takes
+
+def signature_of(function):
+    try:
+        return inspect.signature(function, eval_str=True)
+    except ValueError:
+        return None  # a function in C may have none
+    except Exception:  # annotations may be any expressions, which may raise anything: then they say nothing to us
+        return inspect.signature(function)
+
+
+def plan_call(signature, parameters):
+    if signature is None:
+        if not parameters:
+            raise Refused("it does not tell the names of its parameters, as it is not written in Python. Add them in "
+                          "their order (parameters: [x, y]).")
+        return list(range(len(parameters))), (), parameters, {}
+    known = {name: parameter for name, parameter in signature.parameters.items()
+             if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)}
+    generators = [name for name, parameter in known.items() if parameter.annotation is np.random.Generator]
+    names = list(parameters) or [name for name in known if name not in generators]
+    takes_any = any(each.kind == each.VAR_KEYWORD for each in signature.parameters.values())
+    for name in names:
+        if name in generators or (name not in known and not takes_any):
+            raise Refused(f"it has no parameter '{name}' that could be given{nearest(name, list(known))}; its signature "
+                          f"is {signature}. Correct the parameters.")
+    missing = [name for name, parameter in known.items()
+               if name not in names and name not in generators and parameter.default is parameter.empty]
+    if missing:
+        raise Refused(f"its parameter '{missing[0]}' has no default and is not among the parameters. Add it.")
+    slots, keywords = place_arguments(known, names, generators)
+    defaults = {name: known[name].default for name in names
+                if name in known and known[name].default is not inspect.Parameter.empty}
+    return slots, keywords, names, defaults
+
+
+def place_arguments(known, names, generators):
+    """By position as long as no parameter is left out, which is faster; the rest by name."""
+    slots, keywords, by_position = [], [], True
+    for name, parameter in known.items():
+        if name not in names and name not in generators:
+            by_position = False
+            continue
+        by_position = by_position and parameter.kind != parameter.KEYWORD_ONLY
+        if not by_position and parameter.kind == parameter.POSITIONAL_ONLY:
+            raise Refused(f"its parameter '{name}' is given by position only, but one before it is left out. "
+                          "Give that one, too.")
+        slots.append(GENERATOR if name in generators else names.index(name))
+        if not by_position:
+            keywords.append(name)
+    for name in names:
+        if name not in known:  # taken by **keywords
+            slots.append(names.index(name))
+            keywords.append(name)
+    return slots, tuple(keywords)
+
+
+# ---- what it returns
+
+def output_types(returned, outputs, dtypes, vectorize):
+    annotations = [returned]
+    if len(outputs) > 1:
+        parts = typing.get_args(returned)
+        if typing.get_origin(returned) is tuple and len(parts) == len(outputs):
+            annotations = parts
+        elif typing.get_origin(returned) is dict:
+            annotations = [parts[1]] * len(outputs)
+        else:
+            annotations = [None] * len(outputs)
+    found = []
+    for output, annotation in zip(outputs, annotations):
+        dtype, form = type_of_annotation(annotation) or ("float64", "")
+        if output in dtypes:
+            dtype, form = dtypes[output], form if form == "array" else ""
+        found.append((dtype, "value" if vectorize and form == "array" else form))
+    return found
+
+
+def type_of_annotation(annotation):
+    """Its dtype, and "array" or "value"; None for what says nothing, as `Any`, or no annotation."""
+    plain = {float: "float64", int: "int64", bool: "bool", complex: "complex128", str: "str"}
+    if annotation in plain:
+        return plain[annotation], "value"
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is np.ndarray or origin is np.ndarray:
+        item = typing.get_args(parts[1]) if len(parts) == 2 else ()
+        dtype = dtype_name(item[0]) if item else None
+        return dtype or "float64", "array"
+    if origin in (list, tuple, collections.abc.Sequence) and parts:
+        item = type_of_annotation(parts[0])
+        return (item[0], "array") if item and item[1] == "value" else None
+    if not isinstance(annotation, type) or annotation in (inspect.Signature.empty, type(None)):
+        return None
+    if issubclass(annotation, np.generic):
+        dtype = dtype_name(annotation)
+        return (dtype, "value") if dtype else None
+    return None if annotation in (list, tuple) else ("object", "value")
+
+
+def dtype_name(scalar):
+    try:
+        name = np.dtype(scalar).name
+    except TypeError:
+        return None
+    return name if name in NUMBERS else "str" if name.startswith("str") else None
+
+
+def fit(value, dtype, output):
+    """The numbers that a function returned for an output, as a dense array of this dtype."""
+    array = np.asarray(value)
+    wanted = np.dtype(dtype)
+    if array.dtype == wanted and array.flags.c_contiguous and array.dtype.isnative:
+        return array
+    if array.dtype.kind not in "biufc":
+        raise Unfit(f"the function returned {kind_of(value)} for '{output}', where {article(dtype)} was expected. Have it return numbers, or say what it "
+                    "returns (dtype: object for any object, dtype: str for texts)")
+    whole = wanted.kind in "biu"
+    if not (np.can_cast(array.dtype, wanted, "same_kind") or (whole and array.dtype.kind in "biu")) and array.size:
+        raise Unfit(f"the function returned {kind_of(value)} for '{output}', which cannot be {article(dtype)} without loss. Say its type (dtype: "
+                    f"{array.dtype.name})")
+    with np.errstate(over="ignore"):
+        fitted = array.astype(wanted, order="C")
+    if whole and not np.array_equal(fitted, array):
+        raise Unfit(f"the function returned {kind_of(value)} for '{output}', with values that {article(dtype)} cannot hold")
+    return fitted
+
+
+def flatten(value, rank, output):
+    """The shape and the items of nested lists, or of an array; `rank`: None, where the value itself tells."""
+    if isinstance(value, np.ndarray) and (rank is None or value.ndim == rank):
+        return value.shape, value.reshape(-1).tolist()
+    nested = isinstance(value, (list, tuple, np.ndarray))
+    if rank == 0 or (rank is None and not nested):
+        return (), [value]
+    if not nested:
+        raise Unfit(f"the function returned {kind_of(value)} for '{output}', where a list or an array of rank {rank} was expected")
+    parts = [flatten(item, None if rank is None else rank - 1, output) for item in value]
+    shapes = {shape for shape, _ in parts}
+    if len(shapes) > 1:
+        raise Unfit(f"the function returned for '{output}' lists of different lengths, where all elements of an axis have one length")
+    inner = shapes.pop() if shapes else (0,) * ((rank or 1) - 1)
+    return (len(parts), *inner), [item for _, items in parts for item in items]
+
+
+def repeat(column):
+    """The one element of a column, twice."""
+    return np.repeat(column, 2, axis=0)
+
+
+def article(dtype):
+    return ("an " if dtype[0] in "iou" and not dtype.startswith("uint") else "a ") + dtype
+
+
+def kind_of(value):
+    """`an array of int64 of shape (3,)`, `a value of type model.Grid`"""
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} of shape {value.shape}"
+    if value is None:
+        return "None"
+    return f"a value of type {name_of(type(value))}"
+
+
+def name_of(kind):
+    return kind.__qualname__ if kind.__module__ in ("builtins", "_mpipe") else f"{kind.__module__}.{kind.__qualname__}"
+
+
+load_pickle = pickle.loads
+
+
+def dump(value):
+    return pickle.dumps(value, protocol=5)
+
+
+# ---- the numbers of an element
+
+def generator(seed, stream, element):
+    """Draws what mpipe::Random draws in C++: its counter is one ahead of NumPy's."""
+    counter = ((element << 64) - 1) % (1 << 256)
+    return np.random.Generator(np.random.Philox(key=seed | stream << 64, counter=counter))
+
+
+# ---- what it raised
+
+def describe(error):
+    """The type of an exception, and its message with the last lines of its traceback."""
+    try:
+        message = str(error)
+    except Exception as failed:  # __str__ is code of the user
+        message = f"(its message cannot be shown: {type(failed).__name__})"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__)
+              if frame.filename != "_mpipe" and not frame.filename.startswith("<frozen")]
+    lines = [f"{os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}" + (f": {frame.line}" if frame.line else "")
+             for frame in frames[-MOST_FRAMES:]]
+    if isinstance(error, SyntaxError):
+        lines = []  # the message has the place
+    if isinstance(error, SystemExit):
+        message = f"the function called sys.exit({message})"
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        message += f" (caused by {name_of(type(cause))}: {str(cause)[:200]})"
+    message = message[:MOST_LETTERS] or "no message"
+    return ("TypeError" if isinstance(error, Unfit) else name_of(type(error))), \
+        message + (f" [{'; '.join(lines)}]" if lines else "")

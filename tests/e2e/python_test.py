@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Functions in Python: arguments and results of all kinds, refusals, exceptions, isolation, random numbers, blocks."""
+import json
+import os
+import subprocess
+import unittest
+from pathlib import Path
+
+from support import AppTest
+
+MODEL = """
+import os
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+
+
+def drag(x, *, factor=2.0):
+    return x * factor + 1
+
+
+def kinds(n: int, name: str, flag: bool) -> tuple[int, str, bool, complex]:
+    assert type(n) is int and type(name) is str and type(flag) is bool
+    return n * 2, name + "ä", not flag, complex(n, 1)
+
+
+def profile(n) -> np.ndarray:
+    return np.arange(3) * n
+
+
+def stats(row):
+    assert row.flags.writeable is False and row.base is not None
+    return {"low": row.min(), "mean": row.mean()}
+
+
+def transposed(table):
+    return table[:, 0].sum()
+
+
+@dataclass
+class Grid:
+    n: int
+    names: set
+
+
+def make_grid(x: int) -> Grid:
+    return Grid(x, {"a", "b", f"c{x}"})
+
+
+def size_of(grid, offset=None):
+    return grid.n + len(grid.names) + (0 if offset is None else offset)
+
+
+def words(n: int) -> list[str]:
+    return ["w"] * n
+
+
+def count_words(text):
+    return len(text)
+
+
+def bad(x):
+    print("computing", x)
+    if x == 3:
+        return inner(x)
+    if x == 4:
+        sys.exit("enough")
+    if x == 5:
+        return [1, 2]
+    if x == 6:
+        return "text"
+    return x
+
+
+def inner(x):
+    raise ValueError(f"no value at {x}")
+
+
+def dies(x):
+    if x == 2:
+        os._exit(3)
+    if x == 4:
+        os.kill(os.getpid(), 11)
+    return float(np.sqrt(x * x))
+
+
+def draw(x, rng: np.random.Generator) -> np.ndarray:
+    return rng.random(3) + x
+
+
+def raw(x: int, rng: np.random.Generator) -> int:
+    return int(rng.bit_generator.random_raw()) >> 1
+
+
+def column(x, y, k):
+    assert isinstance(x, np.ndarray) and isinstance(k, float), (x, k)
+    if (x == 13).any():
+        raise ValueError("no 13")
+    return x * 10 + y + k
+
+
+def total(x):
+    return np.array([x.sum()])
+
+
+def write_into(row):
+    row[0] = 1
+    return 0.0
+"""
+
+
+def function(name, mapspec, rest="", output="y", file="model.py"):
+    return f"- {{output: {output}, python: './{file}:{name}', mapspec: '{mapspec}'{', ' if rest else ''}{rest}}}\n"
+
+
+class Python(AppTest):
+    def setUp(self):
+        super().setUp()
+        self.write("model.py", MODEL)
+
+    def document(self, functions, inputs, rest=""):
+        return self.write("doc.yaml", f"functions:\n{functions}inputs: {{{inputs}}}\n{rest}")
+
+    def values(self, functions, inputs, *options, code=0, ranks=0, rest="", env=None):
+        self.document(functions, inputs, rest)
+        result = self.app("map", "doc.yaml", "--json", *options, ranks=ranks, expect=code, env=env).json
+        return {name: output["data"] for name, output in result["outputs"].items()}, result
+
+    # ---- arguments and results
+
+    def test_numbers_texts_flags_and_defaults(self):
+        data, result = self.values(function("drag", "x[i] -> d[i]", output="d")
+                                   + function("kinds", "n[i], name[i], flag[i] -> a[i], b[i], c[i], d2[i]", output="[a, b, c, d2]"),
+                                   "x: [1, 2.5], n: [3, -4], name: [p, q], flag: [true, false]")
+        self.assertEqual(data, {"d": [3, 6], "a": [6, -8], "b": ["pä", "qä"], "c": [False, True], "d2": [[3, 1], [-4, 1]]})
+        types = {name: output["dtype"] for name, output in result["outputs"].items()}
+        self.assertEqual(types, {"d": "float64", "a": "int64", "b": "str", "c": "bool", "d2": "complex128"})
+
+    def test_arrays_are_looked_at_and_axes_are_made(self):
+        functions = (function("profile", "n[i] -> table[i, k]", output="table") +
+                     function("stats", "table[i, :] -> low[i], mean[i]", "renames: {row: table}", output="[low, mean]") +
+                     function("stats", "table[:, k] -> low2[k], mean2[k]", "renames: {row: table, low: low2, mean: mean2}", output="[low, mean]") +
+                     function("transposed", "... -> t", output="t").replace(", mapspec: '... -> t'", ""))
+        for ranks in (0, 2):
+            data, result = self.values(functions, "n: [1, 2]", ranks=ranks)
+            self.assertEqual(data, {"table": [[0, 1, 2], [0, 2, 4]], "low": [0, 0], "mean": [1, 2],
+                                    "low2": [0, 1, 2], "mean2": [0, 1.5, 3], "t": 0})
+        self.assertEqual(result["outputs"]["table"]["dims"], ["i", "k"])
+        # Without an axis in the mapspec each element is an array of its own, which the next function gets.
+        data, _ = self.values(function("profile", "n[i] -> y[i]") + function("count_words", "y[i] -> m[i]", "parameters: [text], renames: {text: y}", output="m"),
+                              "n: [1, 2]")
+        self.assertEqual(data["m"], [3, 3])
+        _, result = self.values(function("write_into", "x[i, :] -> y[i]", "renames: {row: x}"), "x: {data: [[1, 2]]}", code=1)
+        self.assertIn("read-only", result["errors"][0]["message"])
+
+    def test_objects_go_from_function_to_function(self):
+        functions = (function("make_grid", "x[i] -> grid[i]", output="grid") + function("size_of", "grid[i] -> s[i]", output="s") +
+                     function("words", "x[i] -> text[i]", "renames: {n: x}", output="text") + function("count_words", "text[i] -> n[i]", output="n"))
+        files = []
+        for ranks in (0, 3):
+            run = f"run-{ranks}"
+            data, result = self.values(functions, "x: [1, 2, 0]", "--run-folder", run, ranks=ranks)
+            self.assertEqual((data["s"], data["n"]), ([4, 5, 3], [1, 2, 0]))
+            self.assertEqual(result["outputs"]["grid"]["dtype"], "object")
+            self.app("verify", run)
+            files.append(subprocess.run(["/usr/bin/python3", "-c", "import h5py, sys; print(h5py.File(sys.argv[1])['grid'][()].tolist())",
+                                         str(self.folder / run / "results.h5")], capture_output=True, text=True).stdout)
+        self.assertEqual(files[0], files[1], "the same bytes, sets included")
+        data, _ = self.values(functions, "x: [1, 2, 0], offset: 10")
+        self.assertEqual(data["s"], [14, 15, 13])
+
+    def test_a_module_beside_the_document_and_one_by_its_name(self):
+        (self.folder / "pkg").mkdir()
+        self.write("pkg/__init__.py", "")
+        self.write("pkg/tools.py", "class Tool:\n    @staticmethod\n    def twice(x): return 2 * x\n")
+        self.write("helper.py", "def three(): return 3\n")
+        self.write("user.py", "from helper import three\ndef f(x): return x * three()\n")
+        data, _ = self.values(function("f", "x[i] -> y[i]", file="user.py") +
+                              "- {output: z, python: 'pkg.tools:Tool.twice', mapspec: 'x[i] -> z[i]'}\n"
+                              "- {output: s, python: 'math:hypot', parameters: [x, y], mapspec: 'x[i], y[i] -> s[i]'}\n", "x: [4]")
+        self.assertEqual(data, {"y": [12], "z": [8], "s": [160 ** 0.5]})
+
+    # ---- refusals
+
+    def test_what_is_wrong_is_refused_before_anything_runs(self):
+        for functions, inputs, words in (
+                (function("drg", "x[i] -> y[i]"), "x: [1]", ["doc.yaml:2:", "no 'drg'", "did you mean 'drag'"]),
+                (function("drag", "x[i] -> y[i]", file="no.py"), "x: [1]", ["there is no file", "no.py"]),
+                (function("drag", "z[i] -> y[i]"), "z: [1]", ["'z'"]),
+                (function("drag", "x[i] -> y[i]"), "factor: 1", ["Missing inputs: x"]),
+                (function("drag", "x[i] -> y[i]"), "x: [1], z: 1", ["no function takes the input 'z'"]),
+                (function("drag", "x[i] -> y[i]", "parameters: [z]"), "x: [1]", ["no parameter 'z'", "(x, *, factor=2.0)"]),
+                (function("MODEL", "x[i] -> y[i]"), "x: [1]", ["no 'MODEL'"]),
+                (function("drag", "x[i] -> y[i]", file="broken.py"), "x: [1]", ["SyntaxError", "broken.py, line 2"]),
+                (function("drag", "x[i] -> y[i]", file="needs.py"), "x: [1]", ["ModuleNotFoundError", "no_such_module", "needs.py:1"]),
+                (function("drag", "x[i] -> y[i]", "dtype: flot64"), "x: [1]", ["flot64", "Did you mean 'float64'?"]),
+                (function("drag", "x[i] -> y[i]", "timeout: 3"), "x: [1]", ["'timeout' goes with 'command', not with 'python'"]),
+                (function("draw", "x[i] -> y[i]", "vectorize: true"), "x: [1]", ["Generator", "vectorize"]),
+                ("- {output: y, python: './model.py:drag', vectorize: true}\n", "x: 1", ["mapspec"])):
+            with self.subTest(words=words):
+                self.write("broken.py", "x = 1\ndef f(:\n")
+                self.write("needs.py", "import no_such_module\n")
+                self.document(functions, inputs)
+                self.refused("map", "doc.yaml", words=words)
+        self.refused("map", self.document(function("drag", "x[i] -> y[i]", file="no.py"), "x: [1]"), ranks=2, words=["no.py"])
+
+    def test_without_the_plugin_there_is_one_sentence(self):
+        app = Path(os.environ["MPIPE_E2E_APP"])
+        copy = self.folder / "bin" / "pipeline_app"
+        copy.parent.mkdir()
+        copy.symlink_to(app)  # a link is followed; only a copy has other neighbours
+        copy.unlink()
+        os.link(app, copy) if app.stat().st_dev == self.folder.stat().st_dev else copy.write_bytes(app.read_bytes())
+        copy.chmod(0o755)
+        self.document(function("drag", "x[i] -> y[i]"), "x: [1]")
+        end = subprocess.run([copy, "map", "doc.yaml"], cwd=self.folder, env=self.environment(), capture_output=True, text=True)
+        self.assertEqual((end.returncode, end.stdout), (2, ""))
+        for word in ("doc.yaml:2:", "libmpipe_python.so", "pybind11-dev", "MPIPE_PLUGIN_PATH"):
+            self.assertIn(word, end.stderr)
+
+    # ---- failures
+
+    def test_exceptions_fail_their_element(self):
+        outcome = self.app("map", self.document(function("bad", "x[i] -> y[i]"), "x: [1, 2, 3, 4, 5, 6, 7]"),
+                           "--json", "--error-handling", "continue", ranks=2, expect=1)
+        result = outcome.json  # what functions print is not in it
+        self.assertIn("computing 7", outcome.err)
+        self.assertEqual(result["outputs"]["y"]["data"], [1, 2, None, None, None, None, 7])
+        errors = {error["index"][0]: error for error in result["errors"]}
+        self.assertEqual(errors[2]["type"], "ValueError")
+        for word in ("no value at 3", "in inner: raise ValueError", "in bad: return inner(x)"):
+            self.assertIn(word, errors[2]["message"])
+        self.assertEqual(errors[3]["type"], "SystemExit")
+        self.assertIn("enough", errors[3]["message"])
+        self.assertIn("array of shape (2,) for 'y'", errors[4]["message"])
+        self.assertIn("type str for 'y', where a float64 was expected", errors[5]["message"])
+        self.assertEqual(errors[2]["arguments"], "x=3")
+
+    def test_values_that_the_type_cannot_hold(self):
+        for dtype, value, ok in (("int8", "x", False), ("int64", "x / 2", False), ("int8", "x - 200", True), ("float32", "x", True),
+                                 ("bool", "x", False), ("str", "x", False), ("float64", "None", False), ("complex128", "x", True)):
+            with self.subTest(dtype=dtype, value=value):
+                self.write("model.py", f"def f(x): return {value}\n")
+                self.values(function("f", "x[i] -> y[i]", f"dtype: {dtype}"), "x: [300]", code=0 if ok else 1)
+
+    def test_crashes_cost_one_element_in_a_process_of_their_own(self):
+        for ranks in (0, 3):
+            data, result = self.values(function("dies", "x[i] -> y[i]", "isolation: process"), "x: [1, 2, 3, 4, 5]",
+                                       "--error-handling", "continue", code=1, ranks=ranks)
+            self.assertEqual(data["y"], [1, None, 3, None, 5])
+            self.assertEqual([error["message"] for error in sorted(result["errors"], key=lambda error: error["index"])],
+                             ["ended by exit(3)", "killed by signal 11 (SIGSEGV)"])
+        data, result = self.values(function("bad", "x[i] -> y[i]", "isolation: process"), "x: [1, 3]", "--error-handling", "continue", code=1)
+        self.assertEqual(result["errors"][0]["type"], "ValueError")
+        data, _ = self.values(function("drag", "x[i] -> y[i]"), "x: [1, 2, 3]", "--executor", "processes:2")
+        self.assertEqual(data["y"], [3, 5, 7])
+
+    # ---- threads
+
+    def test_threads_need_a_promise(self):
+        self.document(function("drag", "x[i] -> y[i]"), "x: {linspace: [0, 99, 100]}")
+        self.refused("map", "doc.yaml", "--executor", "threads:3", words=["'y'", "thread_safe"])
+        data, _ = self.values(function("drag", "x[i] -> y[i]", "thread_safe: true"), "x: {linspace: [0, 99, 100]}",
+                              "--executor", "threads:3", "--chunksizes", "1")
+        self.assertEqual(data["y"], [2 * x + 1 for x in range(100)])
+
+    # ---- random numbers
+
+    def test_random_numbers_belong_to_elements(self):
+        results = [self.values(function("draw", "x[i] -> y[i, k]"), "x: [0, 1, 2, 3, 4]", "--seed", "7", "--chunksizes", chunk, ranks=ranks)[0]["y"]
+                   for ranks, chunk in ((0, "5"), (3, "1"))]
+        self.assertEqual(results[0], results[1])
+        self.assertEqual(len({value for row in results[0] for value in row}), 15)
+        isolated, _ = self.values(function("draw", "x[i] -> y[i, k]", "isolation: process"), "x: [0, 1, 2, 3, 4]", "--seed", "7")
+        self.assertEqual(isolated["y"], results[0])
+
+    def test_the_stream_is_that_of_cpp(self):
+        python, _ = self.values(function("raw", "x[i] -> y[i]", "renames: {}"), "x: [0, 1, 2]", "--seed", "5")
+        self.write("doc.yaml", "functions: [{output: y, plugin: libe2e_functions.so, function: raw, mapspec: 'x[i] -> y[i]'}]\n"
+                               "inputs: {x: [0, 1, 2]}\n")
+        cpp = self.app("map", "doc.yaml", "--json", "--seed", "5").json
+        self.assertEqual(python["y"], cpp["outputs"]["y"]["data"])
+
+    # ---- blocks
+
+    def test_vectorized_functions_get_columns(self):
+        functions = function("column", "x[i], y[j] -> z[i, j]", "vectorize: true", output="z")
+        for ranks, chunk in ((0, "6"), (0, "4"), (3, "1")):
+            with self.subTest(ranks=ranks, chunk=chunk):
+                data, _ = self.values(functions, "x: [1, 2], y: [1, 2, 3], k: 0.5", "--chunksizes", chunk, ranks=ranks)
+                self.assertEqual(data["z"], [[x * 10 + y + 0.5 for y in (1, 2, 3)] for x in (1, 2)])
+        data, result = self.values(function("column", "x[i], y[i] -> z[i]", "vectorize: true", output="z"),
+                                   "x: [1, 13, 2, 13, 3, 4, 5, 13], y: [1, 2, 3, 4, 5, 6, 7, 8], k: 0.5", "--error-handling", "continue", code=1)
+        self.assertEqual(data["z"], [11.5, None, 23.5, None, 35.5, 46.5, 57.5, None])
+        self.assertEqual({error["message"].split(" [")[0] for error in result["errors"]}, {"no 13"})
+        data, result = self.values(function("total", "x[i] -> y[i]", "vectorize: true"), "x: [1, 2, 3]", "--chunksizes", "3",
+                                   "--error-handling", "continue", code=1)
+        self.assertEqual(data["y"], [None] * 3)
+        self.assertIn("shape (1,) for 'y' of a block of ", result["errors"][0]["message"])
+
+    # ---- runs that go on
+
+    def test_other_code_is_refused(self):
+        self.write("helper.py", "def three(): return 3\n")
+        self.write("user.py", "from helper import three\ndef f(x): return x * three()\n")
+        functions = function("f", "x[i] -> y[i]", file="user.py")
+        self.values(functions, "x: [1, 2]", "--run-folder", "run", "--fixed", "i=0")
+        data, _ = self.values(functions, "x: [1, 2]", "--run-folder", "run", "--resume")
+        self.assertEqual(data["y"], [3, 6])
+        self.write("helper.py", "def three(): return 30\n")
+        self.refused("map", "doc.yaml", "--run-folder", "run", "--resume", code=3, words=["'y'", "helper.py", "--redo y"])
+        data, _ = self.values(functions, "x: [1, 2]", "--run-folder", "run", "--resume", "--redo", "y")
+        self.assertEqual(data["y"], [30, 60])
+
+    # ---- what users begin with
+
+    def test_the_document_to_begin_with(self):
+        (self.folder / "model.py").unlink()
+        self.app("init", "python")
+        result = self.app("map", "sweep.yaml", "--json").json
+        self.assertEqual((result["outputs"]["drag"]["done"], result["outputs"]["lift"]["failed"]), (22, 0))
+
+    def test_the_example(self):
+        document = Path(os.environ["MPIPE_E2E_EXAMPLES"]) / "orbit" / "orbit.yaml"
+        outputs = self.app("map", document, "--json", "--set", "distance=[1, 4]", "--set", "speed=[0.1, 3, 6]", ranks=2, expect=1).json
+        for closest, expected in zip(outputs["outputs"]["closest"]["data"], outputs["outputs"]["expected"]["data"]):
+            for found, wanted in zip(closest[1:], expected[1:]):
+                if found is not None:
+                    self.assertAlmostEqual(found, wanted, 6)
+        closest = outputs["outputs"]["closest"]["data"]
+        self.assertEqual([[value is None for value in row] for row in closest], [[True, False, False], [True, False, True]])
+        self.assertEqual({error["type"] for error in outputs["errors"]}, {"orbit.Collision", "ValueError"})
+        self.assertEqual(outputs["outputs"]["path"]["shape"], [2, 3, 50, 2])
+
+    # ---- environments
+
+    def test_a_virtual_environment_is_used(self):
+        subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", "--system-site-packages", "env"], cwd=self.folder, check=True)
+        (package,) = (self.folder / "env" / "lib").glob("python3*/site-packages")
+        (package / "only_here.py").write_text("def f(x): return x + 0.25\n")
+        self.document("- {output: y, python: 'only_here:f', mapspec: 'x[i] -> y[i]'}\n", "x: [1]")
+        self.refused("map", "doc.yaml", words=["only_here"])
+        env = {"VIRTUAL_ENV": str(self.folder / "env")}
+        self.assertEqual(self.app("map", "doc.yaml", "--json", env=env).json["outputs"]["y"]["data"], [1.25])
+        package.parent.rename(package.parent.parent / "python2.7")
+        self.refused("map", "doc.yaml", env=env, words=["VIRTUAL_ENV", "env", "-m venv"])
+
+
+if __name__ == "__main__":
+    unittest.main()
