@@ -23,6 +23,7 @@ RUNS = [
     ("tail", 3), ("tail", 5),
     ("ranks", 64),
     ("growth", 0),
+    ("python", 0),
 ]
 
 
