@@ -124,28 +124,39 @@ def add_to_path(folder):
 
 
 def sources_of(module, function):
-    """The module, the file in which the function is written, and what these import from the same folders."""
-    digests = {}
-    todo = [module, sys.modules.get(getattr(inspect.unwrap(function), "__module__", None) or "")]
-    folders = {os.path.dirname(file_of(each)) for each in todo if each is not None and file_of(each)}
+    """The module, the file in which the function is written, and what these import from their folders, named relative to
+    these. What is installed counts only where the function itself is."""
+    begin = [module, sys.modules.get(getattr(inspect.unwrap(function), "__module__", None) or "")]
+    folders = {os.path.dirname(file_of(each)) for each in begin if file_of(each)}
+    digests, todo = {}, list(begin)
     while todo:
         each = todo.pop()
-        path = file_of(each) if each is not None else ""
-        if not path or path in digests or os.path.dirname(path) not in folders:
+        path = file_of(each)
+        name = name_below(path, folders)
+        if not name or name in digests:
             continue
         with open(path, "rb") as file:
-            digests[path] = hashlib.sha256(file.read()).hexdigest()[:32]
+            digests[name] = hashlib.sha256(file.read()).hexdigest()[:32]
         for value in list(vars(each).values()):
             if isinstance(value, types.ModuleType):
                 todo.append(value)
-            else:
-                todo.append(sys.modules.get(str(getattr(value, "__module__", ""))))
-    return sorted((os.path.basename(path), digest) for path, digest in digests.items())
+            elif isinstance(value, (types.FunctionType, type)):
+                todo.append(sys.modules.get(value.__module__))
+    return sorted(digests.items())
 
 
 def file_of(module):
     path = getattr(module, "__file__", None) or ""
     return path if os.path.isfile(path) else ""
+
+
+def name_below(path, folders):
+    """The path relative to one of the folders; empty for what is elsewhere, or installed below one of them."""
+    for folder in sorted(folders):
+        name = os.path.relpath(path, folder) if path else os.pardir
+        if not name.startswith(os.pardir) and not {"site-packages", "dist-packages"} & set(name.split(os.sep)):
+            return name
+    return ""
 
 
 # ---- what it takes

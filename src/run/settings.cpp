@@ -66,8 +66,8 @@ void require_thread_safe(const FunctionNode& node, const std::string& executor) 
   if (runs_in_threads(node.function)) return;
   throw Error(Category::bad_option,
               fmt::format("the executor '{}' needs functions that several threads may call at once, which "
-                          "function '{}' does not promise. Declare it with .thread_safe(), or use another "
-                          "executor.",
+                          "function '{}' does not promise. Declare it with .thread_safe() (thread_safe: true in "
+                          "documents), or use another executor.",
                           executor, node.name()),
               {Subject::Kind::function, node.name()});
 }

@@ -11,6 +11,7 @@ from support import AppTest
 MODEL = """
 import os
 import sys
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +83,9 @@ def dies(x):
         os._exit(3)
     if x == 4:
         os.kill(os.getpid(), 11)
+    if x == 6:
+        os.kill(os.getppid(), 9)
+        time.sleep(100)
     return float(np.sqrt(x * x))
 
 
@@ -251,6 +255,11 @@ class Python(AppTest):
             self.assertEqual(data["y"], [1, None, 3, None, 5])
             self.assertEqual([error["message"] for error in sorted(result["errors"], key=lambda error: error["index"])],
                              ["ended by exit(3)", "killed by signal 11 (SIGSEGV)"])
+        # The process that forks them is replaced by one that is forked from the rank, with its interpreter.
+        data, result = self.values(function("dies", "x[i] -> y[i]", "isolation: process"), "x: [1, 6, 7, 8]",
+                                   "--error-handling", "continue", "--chunksizes", "1", code=1)
+        self.assertEqual(data["y"], [1, None, 7, 8])
+        self.assertIn("the process that forks", result["errors"][0]["message"])
         data, result = self.values(function("bad", "x[i] -> y[i]", "isolation: process"), "x: [1, 3]", "--error-handling", "continue", code=1)
         self.assertEqual(result["errors"][0]["type"], "ValueError")
         data, _ = self.values(function("drag", "x[i] -> y[i]"), "x: [1, 2, 3]", "--executor", "processes:2")
@@ -302,14 +311,16 @@ class Python(AppTest):
     # ---- runs that go on
 
     def test_other_code_is_refused(self):
-        self.write("helper.py", "def three(): return 3\n")
-        self.write("user.py", "from helper import three\ndef f(x): return x * three()\n")
+        (self.folder / "lib").mkdir()
+        self.write("lib/__init__.py", "from lib.helper import three\n")
+        self.write("lib/helper.py", "def three(): return 3\n")
+        self.write("user.py", "import lib\ndef f(x): return x * lib.three()\n")
         functions = function("f", "x[i] -> y[i]", file="user.py")
         self.values(functions, "x: [1, 2]", "--run-folder", "run", "--fixed", "i=0")
         data, _ = self.values(functions, "x: [1, 2]", "--run-folder", "run", "--resume")
         self.assertEqual(data["y"], [3, 6])
-        self.write("helper.py", "def three(): return 30\n")
-        self.refused("map", "doc.yaml", "--run-folder", "run", "--resume", code=3, words=["'y'", "helper.py", "--redo y"])
+        self.write("lib/helper.py", "def three(): return 30\n")
+        self.refused("map", "doc.yaml", "--run-folder", "run", "--resume", code=3, words=["'y'", "lib/helper.py", "--redo y"])
         data, _ = self.values(functions, "x: [1, 2]", "--run-folder", "run", "--resume", "--redo", "y")
         self.assertEqual(data["y"], [30, 60])
 
