@@ -27,5 +27,6 @@ void add_watch_command(CLI::App& app, Program& program);
 void add_list_runs_command(CLI::App& app, Program& program);
 void add_slurm_command(CLI::App& app, Program& program);
 void add_init_command(CLI::App& app, Program& program);
+void add_import_pipefunc_command(CLI::App& app, Program& program);
 
 }  // namespace mpipe::app

@@ -43,6 +43,7 @@ void build(CLI::App& app, Program& program) {
   add_list_runs_command(app, program);
   add_slurm_command(app, program);
   add_init_command(app, program);
+  add_import_pipefunc_command(app, program);
   add_unsupported_commands(app, {"export", "report", "errors", "replay", "merge", "bench"});
 }
 

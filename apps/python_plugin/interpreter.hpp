@@ -42,6 +42,7 @@ struct Tools {
   PyObject* generator = nullptr;
   PyObject* describe = nullptr;
   PyObject* find_function = nullptr;
+  PyObject* import_pipefunc = nullptr;
 };
 /// Complete once the interpreter has been started.
 const Tools& tools();

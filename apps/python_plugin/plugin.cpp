@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: BSD-3-Clause
-// libmpipe_python.so: functions of documents that are written in Python.
+// SPDX-License-Identifier: BSD-3-Clause libmpipe_python.so: functions of documents that are written in
+// Python, and documents of pipelines of pipefunc.
 #include <mpipe/core/error.hpp>
 #include <mpipe/document/plugin.hpp>
 
@@ -59,21 +59,38 @@ Function make_function(const LanguageFunction& described, const py::object& foun
   return made;
 }
 
+/// `Refused` of support.py is in our own words.
+[[noreturn]] void refuse(const std::string& what, const Failure& failure) {
+  throw Error(
+      Category::bad_document,
+      fmt::format("{}: {}{}", what, failure.type == "Refused" ? "" : failure.type + ": ", failure.message));
+}
+
 Function load_function(const LanguageFunction& described) {
   start_interpreter();
   const InterpreterLock lock;
   try {
     return make_function(described, find_function(described));
   } catch (py::error_already_set& error) {
-    const Failure failure = failure_of(error);
-    const bool is_ours = failure.type == "Refused";
-    throw Error(Category::bad_document,
-                fmt::format("the Python function '{}' cannot be used: {}{}", described.code,
-                            is_ours ? "" : failure.type + ": ", failure.message));
+    refuse(fmt::format("the Python function '{}' cannot be used", described.code), failure_of(error));
+  }
+}
+
+std::string import_pipefunc(const std::string& place, const std::filesystem::path& folder) {
+  start_interpreter();
+  const InterpreterLock lock;
+  try {
+    const py::object write = py::reinterpret_borrow<py::object>(tools().import_pipefunc);
+    return write(place, std::filesystem::current_path().string(), folder.string()).cast<std::string>();
+  } catch (py::error_already_set& error) {
+    refuse(fmt::format("the pipeline '{}' cannot be imported", place), failure_of(error));
   }
 }
 
 }  // namespace
 }  // namespace mpipe::python
 
-MPIPE_PLUGIN(registry) { registry.add_language("python", mpipe::python::load_function); }
+MPIPE_PLUGIN(registry) {
+  registry.add_language("python", mpipe::python::load_function);
+  registry.add_importer("pipefunc", mpipe::python::import_pipefunc);
+}

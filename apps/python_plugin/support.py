@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The part of libmpipe_python.so that is better said in Python: finding functions, reading their signatures, and
-fitting what they return to the types of outputs. It is compiled into the plugin, which imports it as `_mpipe`."""
+"""The part of libmpipe_python.so that is better said in Python: finding functions, reading their signatures,
+fitting what they return to the types of outputs, and reading pipelines of pipefunc. It is compiled into the plugin, which imports it as `_mpipe`."""
 import collections.abc
 import dataclasses
 import hashlib
 import importlib
 import importlib.util
 import inspect
+import json
 import os
 import pickle
 import sys
@@ -75,7 +76,12 @@ def find(code, folder):
                 if hasattr(found, "__dict__") else []
             raise Refused(f"there is no '{part}' in {place}{nearest(part, known)}. Correct the name.")
         found = getattr(found, part)
-    return module, found
+    # What the decorator of pipefunc makes stands for the function that it decorates.
+    return module, found.func if is_pipefunc(found) else found
+
+
+def is_pipefunc(value):
+    return all(hasattr(value, name) for name in ("func", "output_name", "renames", "mapspec"))
 
 
 def nearest(name, known):
@@ -338,6 +344,84 @@ def generator(seed, stream, element):
     """Draws what mpipe::Random draws in C++: its counter is one ahead of NumPy's."""
     counter = ((element << 64) - 1) % (1 << 256)
     return np.random.Generator(np.random.Philox(key=seed | stream << 64, counter=counter))
+
+
+# ---- pipelines of pipefunc
+
+def import_pipefunc(place, folder, target):
+    """A document with the functions of a pipeline; `folder`: where `place` is meant, `target`: where the document will be."""
+    _, pipeline = find(place, folder)
+    functions = getattr(pipeline, "functions", None)
+    if not isinstance(functions, list) or not functions or not all(is_pipefunc(each) for each in functions):
+        raise Refused(f"it is {kind_of(pipeline)}, and no Pipeline of pipefunc with functions. Name such an object.")
+    text = f"# From the pipeline {place} of pipefunc. Results are float64 where a function has no annotation that says\n" \
+           "# otherwise, as `-> int` does, and no `dtype`.\nmpipe: 1\nfunctions:\n"
+    made, needed = set(), {}
+    for each in functions:
+        entry = entry_of(each, target)
+        text += "".join(("  - " if k == 0 else "    ") + line + "\n" for k, line in enumerate(entry))
+        made.update(names_of(each.output_name))
+        needed.update((name, None) for name in each.parameters if name not in each.defaults and name not in each.bound)
+    needed = [name for name in needed if name not in made]
+    return text + "inputs:  # add their values, as in x: [1, 2, 3] or x: {linspace: [0, 1, 11]}\n" + \
+        "".join(f"  # {name}:\n" for name in needed)
+
+
+def names_of(output_name):
+    return [output_name] if isinstance(output_name, str) else list(output_name)
+
+
+def entry_of(each, target):
+    """The lines of one function."""
+    names = names_of(each.output_name)
+    lines = [f"output: {written(names[0] if len(names) == 1 else names)}", f"python: {written(place_of(each, target))}"]
+    if each.mapspec is not None:
+        lines.append(f"mapspec: {written(str(each.mapspec))}")
+    renames = {own: name for own, name in each.renames.items() if own != name and name not in names}
+    if renames:
+        lines.append(f"renames: {written(renames)}")
+    own = {renames.get(name, name): parameter.default for name, parameter in signature_of(each.func).parameters.items()}
+    defaults = {name: value for name, value in each.defaults.items() if value is not own.get(name, inspect.Parameter.empty)}
+    for key, values in (("defaults", defaults), ("bound", each.bound)):
+        if values:
+            lines.append(f"{key}: {written({name: plain(each, name, value) for name, value in values.items()})}")
+    shape = getattr(each, "internal_shape", None)
+    if shape is not None:
+        lines.append(f"internal_shape: {written(list(shape) if isinstance(shape, tuple) else shape)}")
+    picker = getattr(each, "output_picker", None)
+    if picker is not None and "default" not in getattr(picker, "__name__", ""):
+        lines.append("# It has an output_picker, which is not used: return a tuple, or a dict with the outputs as keys.")
+    return lines
+
+
+def place_of(each, target):
+    function = each.func
+    name, module = getattr(function, "__qualname__", "<"), getattr(function, "__module__", None)
+    if "<" in name or module not in sys.modules:
+        raise Refused(f"the function of '{each.output_name}' ({kind_of(function)}) has no name in a module by which it could be "
+                      "found again, as a lambda, a function inside another one, and a nested pipeline have none. Give it one.")
+    path = file_of(sys.modules[module])
+    if "." in module or not path or {"site-packages", "dist-packages"} & set(path.split(os.sep)):
+        return f"{module}:{name}"
+    path = os.path.relpath(path, target)
+    return f"{path if path.startswith(os.pardir) else os.path.join(os.curdir, path)}:{name}"
+
+
+def plain(each, name, value):
+    """A value as a document has it."""
+    value = value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        value = None
+    if value is None:
+        raise Refused(f"the value of '{name}' of the function of '{each.output_name}' is no number, text or list of such, which a "
+                      "document could have. Make it a default in its def.")
+    return value
+
+
+def written(value):
+    return json.dumps(value, ensure_ascii=False)
 
 
 # ---- what it raised

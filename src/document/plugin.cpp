@@ -123,6 +123,11 @@ void PluginRegistry::add_language(std::string key, LanguageMaker maker) {
     throw Error(Category::bad_plugin, fmt::format("a plugin registers the language '{}' twice.", key));
 }
 
+void PluginRegistry::add_importer(std::string kind, DocumentImporter importer) {
+  if (!importers_.emplace(kind, importer).second)
+    throw Error(Category::bad_plugin, fmt::format("a plugin registers two importers of '{}'.", kind));
+}
+
 std::shared_ptr<const Plugin> Plugin::load(const fs::path& path) {
   Library library = open_library(path);
   const PluginEntry& entry = entry_of(library, path);
@@ -156,6 +161,13 @@ LanguageMaker Plugin::language(const std::string& key) const {
   const auto found = registry_.languages().find(key);
   if (found == registry_.languages().end())
     refuse(path_, fmt::format("does not bring the language '{}', for which it was loaded.", key));
+  return found->second;
+}
+
+DocumentImporter Plugin::importer(const std::string& kind) const {
+  const auto found = registry_.importers().find(kind);
+  if (found == registry_.importers().end())
+    refuse(path_, fmt::format("does not read pipelines of '{}', for which it was loaded.", kind));
   return found->second;
 }
 
@@ -204,6 +216,22 @@ fs::path find_plugin(const std::string& name, const fs::path& base) {
           "the plugin '{}' is in none of the directories that are searched ({}). Set MPIPE_PLUGIN_PATH, or "
           "write its path with a slash (./{}).",
           name, fmt::join(searched, ", "), name));
+}
+
+std::shared_ptr<const Plugin> load_language(const std::string& language) {
+  const std::string library = fmt::format("libmpipe_{}.so", language);
+  const auto path = search_plugin(library);
+  if (path) return Plugin::load(*path);
+  throw Error(
+      Category::bad_plugin,
+      fmt::format(
+          "functions in {} need the plugin {}, which this installation of mpipe does not have.{} If it is "
+          "built already, name its folder in MPIPE_PLUGIN_PATH.",
+          language, library,
+          language == "python" ? " It is built where pybind11, Python and NumPy are (apt-get install "
+                                 "pybind11-dev python3-dev python3-numpy, then configure and build mpipe "
+                                 "again)."
+                               : ""));
 }
 
 Function renamed_function(const Function& function, std::vector<std::string> outputs,

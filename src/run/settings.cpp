@@ -64,12 +64,13 @@ ExecutorChoice resolve(ExecutorChoice choice, const MapOptions& options) {
 
 void require_thread_safe(const FunctionNode& node, const std::string& executor) {
   if (runs_in_threads(node.function)) return;
-  throw Error(Category::bad_option,
-              fmt::format("the executor '{}' needs functions that several threads may call at once, which "
-                          "function '{}' does not promise. Declare it with .thread_safe() (thread_safe: true in "
-                          "documents), or use another executor.",
-                          executor, node.name()),
-              {Subject::Kind::function, node.name()});
+  throw Error(
+      Category::bad_option,
+      fmt::format("the executor '{}' needs functions that several threads may call at once, which "
+                  "function '{}' does not promise. Declare it with .thread_safe() (thread_safe: true in "
+                  "documents), or use another executor.",
+                  executor, node.name()),
+      {Subject::Kind::function, node.name()});
 }
 
 void refuse_communicator(const FunctionNode& node, const std::string& executor) {

@@ -122,6 +122,38 @@ def write_into(row):
 """
 
 
+# What is read of pipefunc, without it.
+PIPEFUNC = """
+class PipeFunc:
+    def __init__(self, func, output_name, mapspec=None, renames={}, defaults={}, bound={}, internal_shape=None):
+        import inspect
+        self.func, self.output_name, self.mapspec, self.renames = func, output_name, mapspec, renames
+        parameters = inspect.signature(func).parameters
+        self.parameters = tuple(renames.get(name, name) for name in parameters)
+        own = {renames.get(name, name): each.default for name, each in parameters.items() if each.default is not each.empty}
+        self.defaults, self.bound, self.internal_shape = {**own, **defaults}, bound, internal_shape
+
+
+class Pipeline:
+    def __init__(self, functions):
+        self.functions = functions
+
+
+def area(w, h, scale=1): return w * h * scale
+def waves(n, phase=None): return [n, n + 1, 0 if phase is None else phase]
+def ends(waves): return waves[0], waves[-1]
+def sums(a, b): return a.sum() + b
+
+
+area = PipeFunc(area, "a", "width[i], h[j] -> a[i, j]", renames={"w": "width"}, defaults={"scale": 2})
+pipeline = Pipeline([area, PipeFunc(waves, "waves", "h[j] -> waves[j, k]", renames={"n": "h"}, internal_shape=(3,)),
+                     PipeFunc(ends, ("first", "last"), "waves[j, :] -> first[j], last[j]"),
+                     PipeFunc(sums, "s", bound={"b": 100})])
+nameless = Pipeline([PipeFunc(lambda x: x, "y")])
+strange = Pipeline([PipeFunc(sums, "s", bound={"b": object()})])
+"""
+
+
 def function(name, mapspec, rest="", output="y", file="model.py"):
     return f"- {{output: {output}, python: './{file}:{name}', mapspec: '{mapspec}'{', ' if rest else ''}{rest}}}\n"
 
@@ -353,6 +385,22 @@ class Python(AppTest):
         self.assertEqual([[value is None for value in row] for row in closest], [[True, False, False], [True, False, True]])
         self.assertEqual({error["type"] for error in outputs["errors"]}, {"orbit.Collision", "ValueError"})
         self.assertEqual(outputs["outputs"]["path"]["shape"], [2, 3, 50, 2])
+
+    def test_pipelines_of_pipefunc_become_documents(self):
+        self.write("pipes.py", PIPEFUNC)
+        (self.folder / "docs").mkdir()
+        self.app("import-pipefunc", "./pipes.py:pipeline", "-o", "docs/doc.yaml")
+        text = (self.folder / "docs/doc.yaml").read_text()
+        self.assertIn("  # width:\n  # h:\n", text)
+        document = self.folder / "docs/doc.yaml"
+        document.write_text(text + "  width: [1, 2]\n  h: [3, 4]\n")
+        outputs = self.app("map", "docs/doc.yaml", "--json", ranks=2).json["outputs"]
+        self.assertEqual({name: output["data"] for name, output in outputs.items()},
+                         {"a": [[6, 8], [12, 16]], "waves": [[3, 4, 0], [4, 5, 0]], "first": [3, 4], "last": [0, 0], "s": 142})
+        self.assertEqual(outputs["waves"]["dims"], ["j", "k"])
+        self.refused("import-pipefunc", "pipes:pipeline", "-o", "docs/doc.yaml", code=3, words=["docs/doc.yaml"])
+        for name, word in (("nameless", "lambda"), ("strange", "'b'"), ("area", "no Pipeline"), ("none", "no 'none'")):
+            self.refused("import-pipefunc", f"pipes:{name}", words=[word])
 
     # ---- environments
 

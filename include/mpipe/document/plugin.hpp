@@ -57,6 +57,11 @@ struct LanguageFunction {
 /// language; mapspec and the like are added to it. Called by one thread at a time. Throws `Error`.
 using LanguageMaker = Function (*)(const LanguageFunction& described);
 
+/// Writes a document with the functions of a pipeline that is written down elsewhere. `place` is taken as
+/// seen from the working directory; paths in the document are relative to `folder`, where it will be. Throws
+/// `Error`.
+using DocumentImporter = std::string (*)(const std::string& place, const std::filesystem::path& folder);
+
 /// Collects what one plugin offers while it registers that.
 class PluginRegistry {
  public:
@@ -64,12 +69,16 @@ class PluginRegistry {
   void add(std::string name, Function function);
   /// The same of a language, by the key of functions in documents.
   void add_language(std::string key, LanguageMaker maker);
+  /// The same of what writes documents, by the kind of pipelines that it reads.
+  void add_importer(std::string kind, DocumentImporter importer);
   const std::map<std::string, Function>& functions() const { return functions_; }
   const std::map<std::string, LanguageMaker>& languages() const { return languages_; }
+  const std::map<std::string, DocumentImporter>& importers() const { return importers_; }
 
  private:
   std::map<std::string, Function> functions_;
   std::map<std::string, LanguageMaker> languages_;
+  std::map<std::string, DocumentImporter> importers_;
 };
 
 /// What a plugin exports under the name `mpipe_plugin_entry`: data, so that the ABI can be read before any of
@@ -92,6 +101,8 @@ class Plugin {
   const Function& function(const std::string& name) const;
   /// Throws `Error` (bad_plugin) when it does not bring this language.
   LanguageMaker language(const std::string& key) const;
+  /// Throws `Error` (bad_plugin) when it does not read such pipelines.
+  DocumentImporter importer(const std::string& kind) const;
 
  private:
   explicit Plugin(std::filesystem::path path) : path_(std::move(path)) {}
@@ -105,6 +116,9 @@ class Plugin {
 std::filesystem::path find_plugin(const std::string& name, const std::filesystem::path& base);
 /// The same for a name without a slash; empty when it is in none of the directories.
 std::optional<std::filesystem::path> search_plugin(const std::string& name);
+/// Loads the plugin of a language, `libmpipe_LANGUAGE.so`, which is searched likewise. Throws `Error`
+/// (bad_plugin) that says what to do where there is none.
+std::shared_ptr<const Plugin> load_language(const std::string& language);
 
 /// A plugin's function under the names of a document: its outputs are called `outputs` (as many as it has),
 /// its parameters keep their names unless `parameters` (as many as it has) is not empty. Defaults, bound
