@@ -76,9 +76,15 @@ void ElementStates::add(const ElementStates& other) {
 }
 
 void ElementStates::set_blocked(const RangeSet& by_value, const RangeSet& by_array) {
-  const auto called_never = [&](const RangeSet& set) { return set.difference(done_).difference(failed_); };
-  blocked_ = called_never(by_value.united(by_array));
-  blocked_by_array_ = called_never(by_array.difference(by_value));
+  // In place: these sets may have millions of ranges, and each copy of one takes as much memory again.
+  blocked_ = by_value;
+  blocked_.insert(by_array);
+  blocked_by_array_ = by_array;
+  blocked_by_array_.erase(by_value);
+  for (RangeSet* set : {&blocked_, &blocked_by_array_}) {
+    set->erase(done_);
+    set->erase(failed_);
+  }
 }
 
 void ElementStates::forget_failures() {

@@ -3,6 +3,7 @@
 #include "plan/api/lineage.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace mpipe {
 namespace {
@@ -67,32 +68,57 @@ void add_ranges(const Box& box, const Shape& shape, std::size_t axis, Index pref
     add_ranges(box, shape, axis + 1, prefix * shape[axis] + k, ranges);
 }
 
-/// Takes elements numbered over `from` to those numbered over `to` that share the positions of the axes which
-/// `ties` joins (pairs of an axis of `from` and one of `to`); an axis of `to` without a tie is taken whole.
-RangeSet carry(const RangeSet& elements, const Shape& from, const Shape& to,
-               const std::vector<std::pair<std::size_t, std::size_t>>& ties) {
+using Ties = std::vector<std::pair<std::size_t, std::size_t>>;
+
+/// As `carry`, for a `to` whose first axis has a tie.
+RangeSet carry_tied(const RangeSet& elements, const Shape& from, const Shape& to, const Ties& ties) {
   std::vector<Box> boxes;
   BoxCutter cutter(from, boxes);
-  for (const IndexRange& range : elements.ranges()) cutter.cut(range);
   std::vector<IndexRange> ranges;
   Box box(to.size());
-  for (const Box& source : boxes) {
-    for (std::size_t k = 0; k < to.size(); ++k) box[k] = {0, to[k]};
-    // At most one axis of a box is neither whole nor a single position, so an axis that is tied twice gets
-    // exactly the positions that both allow.
-    for (const auto& [a, b] : ties)
-      box[b] = {std::max(box[b].begin, source[a].begin), std::min(box[b].end, source[a].end)};
-    if (std::any_of(box.begin(), box.end(), [](const IndexRange& along) { return along.empty(); })) continue;
-    if (to.empty())
-      ranges.push_back({0, 1});
-    else
-      add_ranges(box, to, 0, 0, ranges);
+  for (const IndexRange& range : elements.ranges()) {
+    boxes.clear();
+    cutter.cut(range);
+    for (const Box& source : boxes) {
+      for (std::size_t k = 0; k < to.size(); ++k) box[k] = {0, to[k]};
+      // At most one axis of a box is neither whole nor a single position, so an axis that is tied twice gets
+      // exactly the positions that both allow.
+      for (const auto& [a, b] : ties)
+        box[b] = {std::max(box[b].begin, source[a].begin), std::min(box[b].end, source[a].end)};
+      if (std::any_of(box.begin(), box.end(), [](const IndexRange& along) { return along.empty(); }))
+        continue;
+      if (to.empty())
+        ranges.push_back({0, 1});
+      else
+        add_ranges(box, to, 0, 0, ranges);
+    }
   }
-  // Boxes come in no order of their elements. Sorted ranges are appended to the set one by one, where others
-  // would move all those behind them.
-  std::sort(ranges.begin(), ranges.end());
+  // Boxes come in no order of their elements.
+  return RangeSet::of(std::move(ranges));
+}
+
+/// Takes elements numbered over `from` to those numbered over `to` that share the positions of the axes which
+/// `ties` joins (pairs of an axis of `from` and one of `to`); an axis of `to` without a tie is taken whole.
+///
+/// Along the first axes of `to`, up to one that has a tie, the elements are the same at each position. They are found
+/// once and repeated in order: an axis of many failures in a product with a long one gives millions of ranges, and a list
+/// of them that has to be sorted would take several times the memory of the set.
+RangeSet carry(const RangeSet& elements, const Shape& from, const Shape& to, const Ties& ties) {
+  std::size_t free = to.size();
+  for (const auto& [unused, axis] : ties) free = std::min(free, axis);
+  Ties inner = ties;
+  for (auto& tie : inner) tie.second -= free;
+  const auto first = to.begin() + static_cast<std::ptrdiff_t>(free);
+  const Index repeats = element_count(Shape(to.begin(), first));
+  const Shape rest(first, to.end());
+  RangeSet pattern = carry_tied(elements, from, rest, inner);
+  const Index period = element_count(rest);
+  if (repeats == 1 || pattern.empty()) return pattern;
+  if (pattern.contains(IndexRange{0, period})) return {{0, repeats * period}};
   RangeSet carried;
-  for (const IndexRange& range : ranges) carried.insert(range);
+  for (Index k = 0; k < repeats; ++k)
+    for (const IndexRange& range : pattern.ranges())
+      carried.insert({k * period + range.begin, k * period + range.end});
   return carried;
 }
 
@@ -159,11 +185,16 @@ Lineage::Blocked Lineage::blocked(FunctionId id, const std::vector<RangeSet>& ba
     const RangeSet& missing = bad[argument.output.value];
     if (missing.empty()) continue;
     RangeSet& set = argument.is_value ? blocked.by_value : blocked.by_array;
-    set = set.united(needing(function, argument, missing));
+    RangeSet more = needing(function, argument, missing);
+    // Sets may have millions of ranges: the first one is not copied.
+    if (set.empty())
+      set = std::move(more);
+    else
+      set.insert(more);
   }
   // An element may be blocked in both ways, by two of its arguments; the stronger reason is the one that
   // counts.
-  blocked.by_array = blocked.by_array.difference(blocked.by_value);
+  blocked.by_array.erase(blocked.by_value);
   return blocked;
 }
 

@@ -11,6 +11,16 @@
 
 namespace mpipe {
 
+namespace {
+
+/// From the first to the last element of a set.
+IndexRange hull(const RangeSet& set) {
+  if (set.empty()) return {};
+  return {set.ranges().front().begin, set.ranges().back().end};
+}
+
+}  // namespace
+
 RunProgress::RunProgress(const Plan& plan)
     : plan_(plan), states_(plan.outputs().size()), without_value_(plan.outputs().size()) {}
 
@@ -43,10 +53,12 @@ void RunProgress::find_blocked(std::size_t wave) {
     const bool sized = is_known(plan_.external_shape(stage));
     const RangeSet selected = sized ? plan_.selected(stage) : RangeSet{{0, 1}};
     for (const FunctionId id : plan_.stages()[stage.value].functions) {
-      const Lineage::Blocked blocked = lineage_.blocked(id, without_value_);
+      Lineage::Blocked blocked = lineage_.blocked(id, without_value_);
+      // Only what is not selected is taken away, from sets that may have millions of ranges.
+      for (RangeSet* set : {&blocked.by_value, &blocked.by_array})
+        if (!selected.contains(hull(*set))) *set = set->intersection(selected);
       for (const OutputId output : plan_.function(id)->outputs) {
-        states_[output.value].set_blocked(blocked.by_value.intersection(selected),
-                                          blocked.by_array.intersection(selected));
+        states_[output.value].set_blocked(blocked.by_value, blocked.by_array);
         note_without_value(output);
       }
     }

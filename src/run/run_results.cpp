@@ -17,7 +17,14 @@ OutputResult result_of(OutputId id, const RunSetup& setup, const RunProgress& pr
   result.layout = output.layout;
   result.mapped = output.mapped;
   result.selected = is_sized(setup.plan, id) ? setup.plan.selected(output.stage) : states.blocked();
-  result.set_states(states.within(result.selected));
+  // Where all is selected, which is the rule, nothing is copied twice.
+  const bool everything =
+      is_sized(setup.plan, id) && is_known(output.layout.external_shape()) &&
+      result.selected.contains(IndexRange{0, element_count(known_shape(output.layout.external_shape()))});
+  if (everything)
+    result.set_states(states);
+  else
+    result.set_states(states.within(result.selected));
   return result;
 }
 

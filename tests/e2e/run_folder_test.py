@@ -326,6 +326,19 @@ inputs: {x: {linspace: [0, 1, 1000]}, y: {linspace: [0, 1, 1000]}}
                 self.refused("map", "big.yaml", "--run-folder", "disk/run", "--json", ranks=ranks, code=4, words=["disk/run", "o space"])
                 self.assertEqual(self.tree(self.disk), [])
 
+    def test_while_hdf5_describes_outputs_ends_in_order(self):
+        """HDF5 keeps what describes hundreds of outputs until late, and must not try to write it when the process ends."""
+        functions = "".join(f'  - {{output: y{k}, expr: "x + {k}", mapspec: "x[i] -> y{k}[i]"}}\n' for k in range(300))
+        self.write("many.yaml", f"mpipe: 1\nfunctions:\n{functions}inputs: {{x: [1, 2, 3]}}\n")
+        for size, ranks in (("100k", 0), ("200k", 2), ("300k", 0), ("350k", 2), ("500k", 0)):
+            with self.subTest(size=size, ranks=ranks):
+                subprocess.run(["mount", "-o", f"remount,size={size}", str(self.disk)], check=True)
+                self.refused("map", "many.yaml", "--run-folder", "disk/run", "--overwrite", ranks=ranks, code=4,
+                             words=["disk/run", "o space"])
+        subprocess.run(["mount", "-o", "remount,size=4m", str(self.disk)], check=True)
+        self.app("map", "many.yaml", "--run-folder", "disk/run", "--overwrite")
+        self.app("verify", "disk/run")
+
     def test_leaves_an_empty_folder_empty(self):
         (self.disk / "run").mkdir()
         self.refused("map", "big.yaml", "--run-folder", "disk/run", ranks=2, code=4)

@@ -5,15 +5,13 @@
 #include <mpipe/core/error.hpp>
 
 #include "base/api/file.hpp"
+#include "store/h5/lenient_driver.hpp"
 #include "store/run_paths.hpp"
 
 #include <fmt/format.h>
 
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <cstdio>
-#include <cstdlib>
+#include <cerrno>
+#include <cstring>
 
 namespace mpipe {
 namespace {
@@ -22,39 +20,11 @@ namespace {
 constexpr hsize_t kAlignFrom = 65536;
 constexpr hsize_t kPage = 4096;
 
-/// A file that HDF5 cannot create, or cannot write to any more, stays half-open in it and ends the program
-/// with a crash. So the file gets some room before HDF5 begins, and `write_into_nothing` helps later.
-void check_for_room(const std::filesystem::path& path) {
-  constexpr std::uint64_t kRoom = 65536;
-  File(path, File::Mode::create).reserve(kRoom);
-}
-
-/// A file that is given up writes what HDF5 still has for it into memory, which is thrown away.
-void write_into_nothing(hid_t file) {
-  void* descriptor = nullptr;
-  if (H5Fget_vfd_handle(file, H5P_DEFAULT, &descriptor) < 0 || descriptor == nullptr) return;
-  const int nothing = ::memfd_create("abandoned", MFD_CLOEXEC);
-  if (nothing < 0) return;
-  ::dup2(nothing, *static_cast<const int*>(descriptor));
-  ::close(nothing);
-}
-
-/// HDF5 does not get over a file that it could not write: what it does with all files when a program exits ends
-/// in a crash then. So such a program leaves before that, with the exit code that it chose. What it has printed
-/// is written; its MPI has ended.
-void exit_without_hdf5() {
-  static const int registered = ::on_exit(
-      [](int status, void*) {
-        std::fflush(nullptr);
-        ::_exit(status);
-      },
-      nullptr);
-  static_cast<void>(registered);
-}
-
 H5Handle create_file(const std::filesystem::path& path) {
-  check_for_room(path);
+  // Made here first: where that is not possible, the reason is told better than by HDF5.
+  File(path, File::Mode::create);
   const H5Handle access = h5_file_access();
+  h5_use_lenient_driver(access.get());
   h5_check(H5Pset_alignment(access.get(), kAlignFrom, kPage), "set the alignment of datasets");
   const H5Handle creation = h5_property_list(H5P_FILE_CREATE);
   constexpr unsigned kOrder = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
@@ -75,12 +45,18 @@ void write_scale_text(hid_t object, const char* name, const std::string& text) {
 }  // namespace
 
 LabelledFile::LabelledFile(const std::filesystem::path& path, std::set<std::string> variables)
-    : path_(path.string()), file_(create_file(path)), names_(std::move(variables)) {}
+    : path_(path.string()),
+      file_(create_file(path)),
+      error_(h5_write_error(file_.get())),
+      names_(std::move(variables)) {}
 
-LabelledFile::~LabelledFile() {
-  if (file_.get() < 0) return;
-  write_into_nothing(file_.get());
-  exit_without_hdf5();
+void LabelledFile::check_written() const {
+  const int code = *error_;
+  if (code == 0) return;
+  const bool is_full = code == ENOSPC || code == EDQUOT;
+  throw Error(Category::storage_failed,
+              fmt::format("cannot write '{}': {}. {}", path_, std::strerror(code),
+                          is_full ? "Make room, then start again." : "Check the disk and the file system."));
 }
 
 H5Handle LabelledFile::variable_creation() {
@@ -96,6 +72,7 @@ void LabelledFile::write_run_attributes(const std::string& run_id) {
   const std::int32_t version = kFormatVersion;
   h5_write_attribute(file_.get(), kFormatAttribute, H5T_STD_I32LE, {}, &version);
   h5_write_text_attribute(file_.get(), kRunIdAttribute, run_id);
+  check_written();
 }
 
 H5Handle LabelledFile::add_variable(const VariableSpec& spec, hid_t type, hid_t creation) {
@@ -109,6 +86,7 @@ H5Handle LabelledFile::add_variable(const VariableSpec& spec, hid_t type, hid_t 
   }
   H5Handle variable = add_dataset(spec, type, creation);
   label_axes(variable.get(), {spec.name, names, spec.shape});
+  check_written();
   return variable;
 }
 
@@ -139,6 +117,7 @@ void LabelledFile::write_data(const VariableSpec& spec, hid_t variable, hid_t ty
   if (element_count(spec.shape) != 0)
     h5_check(H5Dwrite(variable, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data),
              "write the dataset '" + spec.name + "' to '" + path_ + "'");
+  check_written();
 }
 
 void LabelledFile::make_scale(const Dimension& dimension) {
@@ -202,11 +181,10 @@ void LabelledFile::write_users(const Scale& scale) {
 }
 
 void LabelledFile::close() {
-  // An axis knows all its users only now. The flush comes before the closing: when the disk is full, the
-  // flush fails while the destructor can still give the file up.
+  // An axis knows all its users only now.
   for (const Scale& scale : scales_) write_users(scale);
-  h5_check(H5Fflush(file_.get(), H5F_SCOPE_LOCAL), "write '" + path_ + "'");
   file_.close("close '" + path_ + "'");
+  check_written();
 }
 
 }  // namespace mpipe

@@ -6,6 +6,8 @@
 #include "store/h5/dimension_names.hpp"
 #include "store/h5/h5.hpp"
 
+#include <memory>
+
 namespace mpipe {
 
 /// A variable to be made.
@@ -15,13 +17,13 @@ struct VariableSpec {
   Shape shape;
 };
 
-/// A file under construction, by one process with the plain driver. Not thread-safe, as HDF5 is not.
+/// A file under construction, by one process. Not thread-safe, as HDF5 is not.
 class LabelledFile {
  public:
   /// Makes the file, or empties one that is there. `variables`: all names that variables will or may have.
   LabelledFile(const std::filesystem::path& path, std::set<std::string> variables);
-  /// A file that was not closed is useless: what is not written yet never will be.
-  ~LabelledFile();
+  /// A file that was not closed is useless.
+  ~LabelledFile() = default;
   LabelledFile(const LabelledFile&) = delete;
   LabelledFile& operator=(const LabelledFile&) = delete;
 
@@ -54,10 +56,13 @@ class LabelledFile {
   void make_scale(const Dimension& dimension);
   void label_axes(hid_t variable, const VariableSpec& spec);
   void write_users(const Scale& scale);
+  /// Throws `Error` (storage_failed) where a write has failed, of which HDF5 is not told.
+  void check_written() const;
   hobj_ref_t reference_to(const std::string& name) const;
 
   std::string path_;
   H5Handle file_;
+  std::shared_ptr<const int> error_;  ///< see `h5_write_error`
   DimensionNames names_;
   std::vector<Scale> scales_;
 };
