@@ -46,8 +46,10 @@ void choose_results(const OptionValues& values, const Pipeline& pipeline, MapCho
 /// Options per output, and --output, name outputs that there are.
 void check_outputs(const OptionValues& values, const Pipeline& pipeline) {
   for (const OptionRow& row : option_table())
-    for (const auto& [output, value] : values.by_output(row.name))
-      if (!output.empty()) blame_option(value.by, row.name, [&] { pipeline.producer_of(output); });
+    for (const auto& of_output : values.by_output(row.name)) {
+      const std::string& output = of_output.first;
+      if (!output.empty()) blame_option(of_output.second.by, row.name, [&] { pipeline.producer_of(output); });
+    }
   for (const char* name : {"output", "redo"})
     for (const std::string& output : values.list(name))
       blame_option(option_row(name).flag(), name, [&] { pipeline.producer_of(output); });

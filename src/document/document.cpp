@@ -305,8 +305,10 @@ Pipeline Document::pipeline() const {
   if (state_->whole) return *state_->whole;
   try {
     Pipeline pipeline(state_->functions);
-    for (const auto& [parameter, axes] : state_->axes)
-      detail::at_place(parameter, [&] { pipeline = pipeline.add_mapspec_axis({parameter.text()}, axes); });
+    // Lambdas do not capture structured bindings here and elsewhere, as clang takes that from version 16 on only.
+    for (const auto& added : state_->axes)
+      detail::at_place(added.first,
+                       [&] { pipeline = pipeline.add_mapspec_axis({added.first.text()}, added.second); });
     state_->whole = pipeline;
     return pipeline;
     // An error of an axis has its place already; the clause below would put a second one in front of it.

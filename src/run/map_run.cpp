@@ -449,13 +449,14 @@ void MapRun::attach_ranks(bool is_new) {
   share_earlier();
 }
 
-/// What later waves read, for those who did not have it.
+/// What later waves read, for those who did not have it. All arrays of earlier waves are made, as values are gathered
+/// from all ranks at the end.
 void MapRun::share_earlier() {
   for (std::size_t wave = 0; wave < wave_; ++wave)
     for (const OutputId output : outputs_of_wave(plan_, wave)) {
-      const bool has_values = is_sized(plan_, output) && plan_.output(output).layout.internal_known();
-      if (!has_values || last_reading_wave(plan_, output) < wave_) continue;
+      if (!is_sized(plan_, output)) continue;
       together(comm_, [&] { arrays_.prepare(output); });
+      if (!plan_.output(output).layout.internal_known() || last_reading_wave(plan_, output) < wave_) continue;
       share_with_all(comm_, memory_, find_holdings(comm_, memory_, *arrays_.find(output)),
                      *arrays_.find(output));
     }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <string>
 
 namespace mpipe::test {
@@ -142,27 +143,39 @@ TEST(Exchange, TextsAreJoinedInTheMemoryOfTheNodes) {
         ranks_per_node);
 }
 
+/// Four ranks have joined their texts; two more come to their run. `go_on` is what all six do then.
+void join_texts(const std::function<void(const Communicator&, const NodeMemory&, PartialArray&)>& go_on) {
+  const auto program = [&](const Communicator& comm) {
+    const std::optional<Communicator> first =
+        comm.split(comm.rank() < 4 ? std::optional(0) : std::nullopt, comm.rank());
+    std::optional<NodeMemory> before;
+    std::optional<PartialArray> texts;
+    if (first) {
+      before.emplace(*first, find_inventory(*first, false), 4, true, nullptr);
+      texts.emplace(texts_in(*before));
+      compute_own_texts(*first, *texts);
+      share_with_all(*first, *before, find_holdings(*first, *before, *texts), *texts);
+    }
+    const NodeMemory memory(comm, find_inventory(comm, false), 4, true, before ? &*before : nullptr);
+    if (!texts) texts.emplace(texts_in(memory));
+    go_on(comm, memory, *texts);
+    comm.barrier();
+  };
+  simulate_ranks(6, 11, program, 5);
+}
+
 TEST(Exchange, RanksThatJoinSeeTextsThatWereJoined) {
-  simulate_ranks(
-      6, 11,
-      [](const Communicator& comm) {
-        const std::optional<Communicator> first =
-            comm.split(comm.rank() < 4 ? std::optional(0) : std::nullopt, comm.rank());
-        std::optional<NodeMemory> before;
-        std::optional<PartialArray> texts;
-        if (first) {
-          before.emplace(*first, find_inventory(*first, false), 4, true, nullptr);
-          texts.emplace(texts_in(*before));
-          compute_own_texts(*first, *texts);
-          share_with_all(*first, *before, find_holdings(*first, *before, *texts), *texts);
-        }
-        const NodeMemory memory(comm, find_inventory(comm, false), 4, true, before ? &*before : nullptr);
-        if (!texts) texts.emplace(texts_in(memory));
-        share_with_all(comm, memory, find_holdings(comm, memory, *texts), *texts);
-        expect_all_texts(*texts);
-        comm.barrier();
-      },
-      5);
+  join_texts([](const Communicator& comm, const NodeMemory& memory, PartialArray& texts) {
+    share_with_all(comm, memory, find_holdings(comm, memory, texts), texts);
+    expect_all_texts(texts);
+  });
+}
+
+TEST(Exchange, RankZeroGathersTextsThatNotAllRanksHaveSeen) {
+  join_texts([](const Communicator& comm, const NodeMemory& memory, PartialArray& texts) {
+    gather_at_root(comm, memory, texts);
+    if (comm.is_root()) expect_all_texts(texts);
+  });
 }
 
 TEST(NodeMemory, RanksThatJoinFindWhatWasThere) {

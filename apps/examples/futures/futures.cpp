@@ -3,8 +3,9 @@
 #include <mpipe/mpipe.hpp>
 
 #include <iostream>
-#include <ranges>
+#include <numeric>
 #include <stdexcept>
+#include <vector>
 
 namespace {
 
@@ -39,7 +40,9 @@ void compute(mpipe::MPICommExecutor& ranks) {
   std::cout << total << " primes below 100000\n";
 
   // A range, in chunks, in order.
-  for (const bool prime : pool.map({.chunksize = 5}, is_prime, std::views::iota(90, 100))) std::cout << prime;
+  std::vector<int> numbers(10);
+  std::iota(numbers.begin(), numbers.end(), 90);
+  for (const bool prime : pool.map({.chunksize = 5}, is_prime, numbers)) std::cout << prime;
   std::cout << '\n';
 
   // An exception, with where it was thrown.

@@ -5,6 +5,15 @@
 #include <algorithm>
 #include <cmath>
 
+// A loop of which there is one version only, and of which lanes do not depend on each other.
+#ifdef __clang__
+#define MPIPE_ONE_VERSION [[gnu::noinline]]
+#define MPIPE_INDEPENDENT_LANES _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define MPIPE_ONE_VERSION [[gnu::noipa]]
+#define MPIPE_INDEPENDENT_LANES _Pragma("GCC ivdep")
+#endif
+
 namespace mpipe::detail {
 namespace {
 
@@ -14,18 +23,19 @@ constexpr Index kPiece = 256;  // a uniform operand is spread over so many value
 /// Never inlined, cloned or specialised: there must be one version of each loop. Exact aliasing of `out` is
 /// fine.
 template <class F>
-[[gnu::noipa]] void lanes_of_one(const double* a, double* out, Index n) {
-#pragma GCC ivdep
+MPIPE_ONE_VERSION void lanes_of_one(const double* a, double* out, Index n) {
+  MPIPE_INDEPENDENT_LANES
   for (Index k = 0; k < n; ++k) out[k] = F{}(a[k]);
 }
 template <class F>
-[[gnu::noipa]] void lanes_of_two(const double* a, const double* b, double* out, Index n) {
-#pragma GCC ivdep
+MPIPE_ONE_VERSION void lanes_of_two(const double* a, const double* b, double* out, Index n) {
+  MPIPE_INDEPENDENT_LANES
   for (Index k = 0; k < n; ++k) out[k] = F{}(a[k], b[k]);
 }
 template <class F>
-[[gnu::noipa]] void lanes_of_three(const double* a, const double* b, const double* c, double* out, Index n) {
-#pragma GCC ivdep
+MPIPE_ONE_VERSION void lanes_of_three(const double* a, const double* b, const double* c, double* out,
+                                      Index n) {
+  MPIPE_INDEPENDENT_LANES
   for (Index k = 0; k < n; ++k) out[k] = F{}(a[k], b[k], c[k]);
 }
 
@@ -126,10 +136,10 @@ struct NotEqual {
 // A NaN on either side is the result: where `b` is one, the comparison is false and it is taken. The operator
 // | looks at both conditions, which leaves the loop without a branch.
 struct Min {
-  double operator()(double a, double b) const { return (a < b) | (a != a) ? a : b; }
+  double operator()(double a, double b) const { return ((a < b) | (a != a)) ? a : b; }
 };
 struct Max {
-  double operator()(double a, double b) const { return (a > b) | (a != a) ? a : b; }
+  double operator()(double a, double b) const { return ((a > b) | (a != a)) ? a : b; }
 };
 struct Select {
   double operator()(double c, double a, double b) const { return c != 0.0 ? a : b; }

@@ -310,7 +310,7 @@ void share_with_all(const Communicator& comm, const NodeMemory& memory, const Ho
 }
 
 void gather_at_root(const Communicator& comm, const NodeMemory& memory, PartialArray& array) {
-  if (comm.size() == 1 || array.joined() != nullptr) return;
+  if (comm.size() == 1) return;
   const Holdings holdings = find_holdings(comm, memory, array);
   const Holders& holders = memory.holders(array);
   const auto owned = owned_elements(holdings.by_holder);
