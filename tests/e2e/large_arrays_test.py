@@ -80,7 +80,7 @@ class LargeArrays(AppTest):
         process = self.start("map", "sweep.yaml", "--run-folder", "run", "--memory", "20MiB", ranks=2)
         results = self.folder / "run" / "results.extents"
         self.wait_until(lambda: process.poll() is not None or (results.exists() and results.stat().st_size > 0),
-                        "something stored")
+                        "something stored", seconds=120)
         self.kill_9(process)
         self.app("map", "sweep.yaml", "--run-folder", "run", "--memory", "20MiB", "--resume", ranks=3)
         self.assertEqual(self.values("run"), expected)
