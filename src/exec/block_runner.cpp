@@ -328,12 +328,12 @@ void BlockRunner::check_files() const {
       "look at the file by 'pipeline_app verify', and go on by --resume.");
 }
 
-/// A body may have written a part of what it did not complete. Elements that have no value are zeros for all who look
-/// into the array.
+/// A body writes elements that are single values straight into the array, and may have written some that it did not
+/// complete. Those that have no value are zeros for all who look there.
 void BlockRunner::clear(const PreparedFunction& function, IndexRange range) {
   for (const OutputId output : function.planned->outputs) {
     PartialArray& array = *arrays_.find(output);
-    if (!array.type().fixed_size() || !array.internal_known() || array.element_bytes() == 0) continue;
+    if (!array.type().fixed_size() || !array.internal_known() || !array.internal().empty()) continue;
     std::memset(array.destination(range.begin), 0,
                 static_cast<std::size_t>(range.size()) * array.element_bytes());
   }
