@@ -221,7 +221,7 @@ void MapRun::begin_wave() {
   });
   // Arrays that are prepared take what earlier starts have computed, before any block reads them.
   for (const OutputId output : outputs_of_wave(plan_, wave_))
-    if (is_sized(plan_, output) && is_wanted(output)) load_stored(output);
+    if (is_sized(plan_, output) && is_looked_at(*setup_, progress_, output)) load_stored(output);
   together(comm_,
            [&] { workers_->runner().prepare_wave(wave_, progress_.done(), progress_.never_called()); });
 }
@@ -258,19 +258,6 @@ void MapRun::note_misfits() {
   progress_.take_failed(found);
   const auto most = setup_->options.max_failures;
   if (most && progress_.new_failures() > *most) outcome_.too_many_failures = true;
-}
-
-/// Whether values that an earlier start has stored are looked at in this one: by a function that has elements to
-/// compute, by the caller, or because they show a shape that is not known otherwise.
-bool MapRun::is_wanted(OutputId output) const {
-  if (setup_->options.return_results || !plan_.output(output).layout.internal_known()) return true;
-  const auto& readers = plan_.output(output).readers;
-  return std::any_of(readers.begin(), readers.end(), [&](FunctionId id) {
-    const auto& made = plan_.function(id)->outputs;
-    return !is_sized(plan_, made.front()) || std::any_of(made.begin(), made.end(), [&](OutputId other) {
-      return !plan_.selected(plan_.output(other).stage).difference(progress_.of(other).done()).empty();
-    });
-  });
 }
 
 /// What an earlier start computed shows the shape of elements that the plan does not know yet. No block of this
@@ -313,7 +300,7 @@ bool MapRun::finish_wave() {
   const std::vector<Holdings> holdings = find_done();
   if (outcome_.stopped()) return false;
   share(holdings);
-  drop_read();
+  drop_read(values(), wave_);
   ++wave_;
   return wave_ < plan_.wave_count() && !grow();
 }
@@ -400,16 +387,6 @@ void MapRun::share(const std::vector<Holdings>& holdings) {
     if (PartialArray* array = arrays_.find(output); array && last_reading_wave(plan_, output) > wave_)
       share_with_all(comm_, memory_, of_output, *array);
   }
-}
-
-/// What nobody will look at again: the file has it, or it was asked for by its readers alone. All ranks have ended
-/// their blocks of this wave.
-void MapRun::drop_read() {
-  if (setup_->options.return_results) return;
-  for (std::uint32_t k = 0; k < plan_.outputs().size(); ++k)
-    if (const OutputId output{k};
-        arrays_.find(output) != nullptr && last_reading_wave(plan_, output) <= wave_)
-      arrays_.drop(output, memory_.is_first(comm_.rank()));
 }
 
 /// Whether ranks join the run before the wave at hand.

@@ -39,7 +39,6 @@ class MapRun final : private WorkerEvents {
   // Waves, all collective.
   void begin_wave();
   void note_misfits();
-  bool is_wanted(OutputId output) const;
   void load_stored(OutputId output);
   /// Returns false when these ranks compute no further wave.
   bool finish_wave();
@@ -50,7 +49,6 @@ class MapRun final : private WorkerEvents {
   RunValues values() { return {comm_, *setup_, memory_, arrays_, store_, budget_}; }
   std::vector<Holdings> find_done();
   void share(const std::vector<Holdings>& holdings);
-  void drop_read();
 
   // Ranks that join, collective.
   bool grow();

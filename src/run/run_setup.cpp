@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace mpipe {
 
 RunSetup::RunSetup(const Pipeline& whole, const Request& request, int ranks)
@@ -33,6 +35,7 @@ void RunSetup::check(const NodeInventory& inventory) const {
 /// Of shapes that are known. What is selected counts, as memory that nobody writes to costs nothing.
 void RunSetup::check_memory(std::uint64_t budget) const {
   if (budget == 0) return;
+  constexpr double kMostTold = 1e19;  // what a number of 64 bits holds
   for (std::uint32_t k = 0; k < plan.outputs().size(); ++k) {
     const PlannedOutput& output = plan.output({k});
     const bool in_memory =
@@ -51,7 +54,8 @@ void RunSetup::check_memory(std::uint64_t budget) const {
             "the values of '{}' take {}, and must be in memory, of which a node may use {} for arrays. "
             "Keep them in the results file (a run folder and the storage hdf5, values not returned), "
             "compute a part (--fixed), or allow more memory (--memory).",
-            output.name, readable_size(static_cast<std::uint64_t>(bytes)), readable_size(budget)),
+            output.name, readable_size(static_cast<std::uint64_t>(std::min(bytes, kMostTold))),
+            readable_size(budget)),
         {Subject::Kind::output, output.name});
   }
 }

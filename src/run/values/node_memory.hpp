@@ -31,7 +31,8 @@ class NodeMemory {
   /// Of a run that consists of one rank, which no others join.
   NodeMemory();
   /// Collective. `slots`: how many arrays there can be, the same on all ranks. `also_alone`: a rank that is alone on
-  /// its node uses such memory, too, as others may join it, or as it will give parts of it back. `earlier`: what this rank has used so far in the run, which goes on; null: it begins.
+  /// its node uses such memory, too, as others may join it, or as it will give parts of it back. `earlier`: what this
+  /// rank has used so far in the run, which goes on; null: it begins.
   NodeMemory(const Communicator& comm, const NodeInventory& inventory, std::size_t slots, bool also_alone,
              const NodeMemory* earlier);
 

@@ -72,6 +72,28 @@ void commit_values(const RunValues& values) {
   look_into_files(values, outputs);
 }
 
+bool is_looked_at(const RunSetup& setup, const RunProgress& progress, OutputId output) {
+  const Plan& plan = setup.plan;
+  if (setup.options.return_results || !plan.output(output).layout.internal_known()) return true;
+  const auto is_pending = [&](OutputId made) {
+    return !plan.selected(plan.output(made).stage).difference(progress.of(made).done()).empty();
+  };
+  const auto& readers = plan.output(output).readers;
+  return std::any_of(readers.begin(), readers.end(), [&](FunctionId id) {
+    const auto& made = plan.function(id)->outputs;
+    return !is_sized(plan, made.front()) || std::any_of(made.begin(), made.end(), is_pending);
+  });
+}
+
+void drop_read(const RunValues& values, std::size_t wave) {
+  if (values.setup.options.return_results) return;
+  const Plan& plan = values.setup.plan;
+  for (std::uint32_t k = 0; k < plan.outputs().size(); ++k)
+    if (const OutputId output{k};
+        values.arrays.find(output) != nullptr && last_reading_wave(plan, output) <= wave)
+      values.arrays.drop(output, values.memory.is_first(values.comm.rank()));
+}
+
 /// Not sooner again than a part of the budget was used since, as a commit may have found little to store.
 bool wants_room(const RunValues& values, std::uint64_t& until) {
   if (values.budget == 0 || !values.memory.pages() || !may_look_into_files(values)) return false;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "exec/api/run_arrays.hpp"
+#include "run/run_progress.hpp"
 #include "run/store_session.hpp"
 #include "run/values/node_memory.hpp"
 
@@ -24,6 +25,14 @@ struct RunValues {
 /// Values that are results of the run stay in memory, and so they do on several nodes, as what one of them has
 /// written may be seen late on another.
 void commit_values(const RunValues& values);
+
+/// Whether values that an earlier start has stored are looked at in this one: by a function that has elements to
+/// compute, by the caller, or because they show a shape that is not known otherwise. The same on all ranks.
+bool is_looked_at(const RunSetup& setup, const RunProgress& progress, OutputId output);
+
+/// When a wave has ended on all ranks: gives up what nobody will look at again, as the file has it, or as it was for
+/// its readers alone.
+void drop_read(const RunValues& values, std::size_t wave);
 
 /// Rank 0, now and then: whether arrays take so much memory that a commit should make room. `until`: what they may
 /// take before the next one, in bytes; at first 0.
