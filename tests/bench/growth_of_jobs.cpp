@@ -19,12 +19,20 @@ namespace {
 
 double half(std::int64_t k) { return 0.5 * static_cast<double>(k); }
 
-double futures_as_completed(Index count) {
+/// Processor time of submitting so many calls, and of what `use` does with their futures.
+template <class Use>
+double seconds_with_futures(Index count, const Use& use) {
   MPICommExecutor ranks{Communicator()};
   MPIPoolExecutor pool(ranks);
   return cpu_seconds_of([&] {
     std::vector<Future<double>> futures;
     for (Index k = 0; k < count; ++k) futures.push_back(pool.submit(half, k));
+    use(futures);
+  });
+}
+
+double futures_as_completed(Index count) {
+  return seconds_with_futures(count, [&](std::vector<Future<double>>& futures) {
     double sum = 0;
     for (const Future<double>& future : as_completed(futures)) sum += future.result();
     require(sum == half(count * (count - 1) / 2), "a future is missing");
@@ -32,11 +40,7 @@ double futures_as_completed(Index count) {
 }
 
 double futures_waited_for(Index count) {
-  MPICommExecutor ranks{Communicator()};
-  MPIPoolExecutor pool(ranks);
-  return cpu_seconds_of([&] {
-    std::vector<Future<double>> futures;
-    for (Index k = 0; k < count; ++k) futures.push_back(pool.submit(half, k));
+  return seconds_with_futures(count, [](std::vector<Future<double>>& futures) {
     require(wait(futures).done.size() == futures.size(), "a future is not done");
   });
 }

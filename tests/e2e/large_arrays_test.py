@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Arrays that are larger than the memory a run may take for them."""
 import hashlib
+import os
 import time
 import unittest
 
@@ -17,6 +18,10 @@ functions:
 inputs:
   x: {linspace: [0, 1, 6000]}
   y: {linspace: [0, 1, 2000]}
+"""
+
+
+SLOW = """  - {output: slow, plugin: libe2e_functions.so, function: slow_square, mapspec: "rows[i] -> slow[i]", parameters: [rows, seconds]}
 """
 
 
@@ -86,6 +91,26 @@ class LargeArrays(AppTest):
         self.assertEqual(self.values("run"), expected)
         # All is stored, and nobody looks at it: the values are not read again.
         self.map_watched("run", 2, 20, "--resume")
+
+    def test_a_file_that_is_cut_ends_the_run_and_no_rank(self):
+        self.write("slow.yaml", SWEEP.replace("inputs:", SLOW + "inputs:") + "  seconds: 0.01\n")
+        for ranks in (0, 3):
+            with self.subTest(ranks=ranks):
+                run = f"cut-{ranks}"
+                process = self.start("map", "slow.yaml", "--run-folder", run, "--output", "slow", "--memory", "40MiB",
+                                     "--chunksizes", "slow=1", ranks=ranks)
+                self.wait_until(lambda: self.done(run, "slow") > 0, "a row that was read", seconds=120)
+                os.truncate(self.folder / run / "results.h5", 10 * MB)
+                outcome = self.finish(process)
+                self.assertEqual(outcome.code, 4, outcome)
+                self.assertIn("somebody cut or replaced it", outcome.err)
+
+    def done(self, run, output):
+        """Elements that are done, by the status file, which is replaced as a whole."""
+        try:
+            return self.status_file(run)["outputs"][output]["done"]
+        except FileNotFoundError:
+            return 0
 
     def test_what_must_be_in_memory_is_refused(self):
         for options in ((), ("--run-folder", "run", "--storage", "memory")):

@@ -143,65 +143,61 @@ TEST(Exchange, TextsAreJoinedInTheMemoryOfTheNodes) {
         ranks_per_node);
 }
 
-/// Four ranks have joined their texts; two more come to their run. `go_on` is what all six do then.
-void join_texts(const std::function<void(const Communicator&, const NodeMemory&, PartialArray&)>& go_on) {
+struct Joining {
+  int begun = 4;  ///< so many ranks have begun a run, and computed an array and shared it
+  int all = 6;    ///< so many go on with it
+  int ranks_per_node = 5;
+  PartialArray (*make)(const NodeMemory&) = texts_in;
+  void (*compute)(const Communicator&, PartialArray&) = compute_own_texts;
+};
+
+/// Ranks come to a run. `go_on` is what all of them do then.
+void join_run(const Joining& joining,
+              const std::function<void(const Communicator&, const NodeMemory&, PartialArray&)>& go_on) {
   const auto program = [&](const Communicator& comm) {
+    const bool is_first = comm.rank() < joining.begun;
     const std::optional<Communicator> first =
-        comm.split(comm.rank() < 4 ? std::optional(0) : std::nullopt, comm.rank());
+        comm.split(is_first ? std::optional(0) : std::nullopt, comm.rank());
     std::optional<NodeMemory> before;
-    std::optional<PartialArray> texts;
+    std::optional<PartialArray> array;
     if (first) {
       before.emplace(*first, find_inventory(*first, false), 4, true, nullptr);
-      texts.emplace(texts_in(*before));
-      compute_own_texts(*first, *texts);
-      share_with_all(*first, *before, find_holdings(*first, *before, *texts), *texts);
+      array.emplace(joining.make(*before));
+      joining.compute(*first, *array);
+      share_with_all(*first, *before, find_holdings(*first, *before, *array), *array);
     }
     const NodeMemory memory(comm, find_inventory(comm, false), 4, true, before ? &*before : nullptr);
-    if (!texts) texts.emplace(texts_in(memory));
-    go_on(comm, memory, *texts);
+    if (!array) array.emplace(joining.make(memory));
+    go_on(comm, memory, *array);
     comm.barrier();
   };
-  simulate_ranks(6, 11, program, 5);
+  simulate_ranks(joining.all, 11, program, joining.ranks_per_node);
 }
 
 TEST(Exchange, RanksThatJoinSeeTextsThatWereJoined) {
-  join_texts([](const Communicator& comm, const NodeMemory& memory, PartialArray& texts) {
+  join_run({}, [](const Communicator& comm, const NodeMemory& memory, PartialArray& texts) {
     share_with_all(comm, memory, find_holdings(comm, memory, texts), texts);
     expect_all_texts(texts);
   });
 }
 
 TEST(Exchange, RankZeroGathersTextsThatNotAllRanksHaveSeen) {
-  join_texts([](const Communicator& comm, const NodeMemory& memory, PartialArray& texts) {
+  join_run({}, [](const Communicator& comm, const NodeMemory& memory, PartialArray& texts) {
     gather_at_root(comm, memory, texts);
     if (comm.is_root()) expect_all_texts(texts);
   });
 }
 
 TEST(NodeMemory, RanksThatJoinFindWhatWasThere) {
-  simulate_ranks(
-      5, 5,
-      [](const Communicator& comm) {
-        // The first two ranks have begun; the others join them: one on the same node, two on another.
-        const std::optional<Communicator> first =
-            comm.split(comm.rank() < 2 ? std::optional(0) : std::nullopt, 0);
-        std::optional<NodeMemory> before;
-        std::optional<PartialArray> early;
-        if (first) {
-          before.emplace(*first, find_inventory(*first, false), 4, true, nullptr);
-          early.emplace(numbers_in(*before));
-          compute_own(*first, *early);
-          share_with_all(*first, *before, find_holdings(*first, *before, *early), *early);
-        }
-        const NodeMemory memory(comm, find_inventory(comm, false), 4, true, before ? &*before : nullptr);
-        if (!early) early.emplace(numbers_in(memory));
-        const Holdings holdings = find_holdings(comm, memory, *early);
-        EXPECT_EQ(holdings.by_holder.size(), 2U);
-        share_with_all(comm, memory, holdings, *early);
-        expect_all(*early);
-        comm.barrier();
-      },
-      3);
+  // One comes on the same node, two on another.
+  const Joining numbers{
+      .begun = 2, .all = 5, .ranks_per_node = 3, .make = numbers_in, .compute = compute_own};
+  join_run(numbers, [](const Communicator& comm, const NodeMemory& memory, PartialArray& early) {
+    const Holdings holdings = find_holdings(comm, memory, early);
+    EXPECT_EQ(holdings.by_holder.size(), 2U);
+    share_with_all(comm, memory, holdings, early);
+    expect_all(early);
+  });
 }
 
 TEST(NodeMemory, RanksLoadPartsThatAreTheWholeTogether) {

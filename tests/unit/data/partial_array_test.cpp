@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Arrays of which some elements are there: in memory of one process or of several, in a file, or joined.
 #include "data/api/partial_array.hpp"
 
 #include "data/api/file_faults.hpp"
