@@ -9,7 +9,7 @@ namespace mpipe {
 namespace {
 
 /// Ranges of a piece: few enough that moving half of them costs little more than finding the place.
-constexpr std::size_t kMostInPiece = 512;
+constexpr std::size_t kMostInPiece = 256;
 /// A set with so many times fewer ranges than another one is applied range by range: each of them costs a
 /// search, while a merge passes over all ranges of both.
 constexpr std::size_t kMuchSmaller = 16;
@@ -50,10 +50,9 @@ RangeList::Iterator RangeList::first_ending_from(Index end, const Iterator& from
     if (at == this->end() || at->end >= end) return at;
   if (at == this->end()) return at;
   if (at.piece_end_[-1].end < end) {
-    const auto piece_at =
-        std::lower_bound(pieces_.begin() + static_cast<std::ptrdiff_t>(at.piece_), pieces_.end(), end,
-                         [](const Piece& piece, Index index) { return ends_before(piece.back(), index); });
-    at = Iterator(*this, static_cast<std::size_t>(piece_at - pieces_.begin()), 0);
+    const auto piece_end =
+        std::lower_bound(ends_.begin() + static_cast<std::ptrdiff_t>(at.piece_), ends_.end(), end);
+    at = Iterator(*this, static_cast<std::size_t>(piece_end - ends_.begin()), 0);
   }
   at.at_ = std::lower_bound(at.at_, at.piece_end_, end, ends_before);
   return at;
@@ -61,7 +60,10 @@ RangeList::Iterator RangeList::first_ending_from(Index end, const Iterator& from
 
 /// Behind all others, which it does not touch.
 void RangeList::push_back(IndexRange range) {
-  if (last_.size() == kMostInPiece) pieces_.push_back(std::exchange(last_, {}));
+  if (last_.size() == kMostInPiece) {
+    ends_.push_back(last_.back().end);
+    pieces_.push_back(std::exchange(last_, {}));
+  }
   last_.push_back(range);
 }
 
@@ -69,11 +71,13 @@ void RangeList::push_back(IndexRange range) {
 void RangeList::replace(Place first, Place last, std::span<const IndexRange> with) {
   if (first.piece != last.piece) {
     // What goes is the end of one piece, all pieces between, and the begin of another, which is next then.
-    const auto between = pieces_.begin() + static_cast<std::ptrdiff_t>(first.piece) + 1;
-    pieces_.erase(between, pieces_.begin() + static_cast<std::ptrdiff_t>(last.piece));
+    const auto from = static_cast<std::ptrdiff_t>(first.piece) + 1;
+    const auto to = static_cast<std::ptrdiff_t>(last.piece);
+    pieces_.erase(pieces_.begin() + from, pieces_.begin() + to);
+    ends_.erase(ends_.begin() + from, ends_.begin() + to);
     Piece& next = piece(first.piece + 1);
     next.erase(next.begin(), next.begin() + static_cast<std::ptrdiff_t>(last.at));
-    drop_if_empty(first.piece + 1);
+    changed(first.piece + 1);
     last = {first.piece, piece(first.piece).size()};
   }
   Piece& at = piece(first.piece);
@@ -89,18 +93,25 @@ void RangeList::replace(Place first, Place last, std::span<const IndexRange> wit
     const auto half = at.begin() + static_cast<std::ptrdiff_t>(at.size() / 2);
     Piece front(at.begin(), half);
     at.erase(at.begin(), half);
+    ends_.insert(ends_.begin() + static_cast<std::ptrdiff_t>(first.piece), front.back().end);
     pieces_.insert(pieces_.begin() + static_cast<std::ptrdiff_t>(first.piece), std::move(front));
+    ++first.piece;
   }
-  drop_if_empty(first.piece);
+  changed(first.piece);
 }
 
-void RangeList::drop_if_empty(std::size_t number) {
-  if (!piece(number).empty() || pieces_.empty()) return;
-  if (number == pieces_.size()) {
+/// Follows the end of a piece, and takes the piece out when it has become empty.
+void RangeList::changed(std::size_t number) {
+  const bool is_last = number == pieces_.size();
+  if (!piece(number).empty()) {
+    if (!is_last) ends_[number] = piece(number).back().end;
+  } else if (!is_last) {
+    pieces_.erase(pieces_.begin() + static_cast<std::ptrdiff_t>(number));
+    ends_.erase(ends_.begin() + static_cast<std::ptrdiff_t>(number));
+  } else if (!pieces_.empty()) {
     last_ = std::move(pieces_.back());
     pieces_.pop_back();
-  } else {
-    pieces_.erase(pieces_.begin() + static_cast<std::ptrdiff_t>(number));
+    ends_.pop_back();
   }
 }
 
