@@ -20,7 +20,43 @@ std::vector<StageId> Plan::stages_of_wave(std::size_t wave) const {
   std::vector<StageId> ids;
   for (const Stage& stage : stages_)
     if (stage.wave == wave) ids.push_back(stage.id);
+  const auto depth = [this](StageId stage) { return stages_[stage.value].depth; };
+  std::stable_sort(ids.begin(), ids.end(), [&](StageId a, StageId b) { return depth(a) < depth(b); });
   return ids;
+}
+
+/// Stages are looked at by their depth, so that those which make what a stage reads have their wave already.
+void Plan::let_stages_overlap() {
+  std::vector<Stage*> stages;
+  for (Stage& stage : stages_) stages.push_back(&stage);
+  std::stable_sort(stages.begin(), stages.end(),
+                   [](const Stage* a, const Stage* b) { return a->depth < b->depth; });
+  wave_count_ = 0;
+  for (Stage* const stage : stages) {
+    stage->wave = 0;
+    for (const FunctionId id : stage->functions) {
+      const PlannedFunction& function = *functions_[id.value];
+      for (std::size_t k = 0; k < function.arguments.size(); ++k) {
+        const PlannedArgument& argument = function.arguments[k];
+        if (!argument.output || argument.same_block) continue;
+        const Stage& source = stages_[output(*argument.output).stage.value];
+        stage->wave = std::max(stage->wave, source.wave + (is_read_in_place(function, k) ? 0 : 1));
+      }
+    }
+    wave_count_ = std::max(wave_count_, stage->wave + 1);
+  }
+}
+
+/// Workers look at the values where they were written: these have one size, and a place that is known beforehand. What
+/// has to be converted is converted at once for all elements. The ranks of a team are asked for when a wave begins.
+bool Plan::is_read_in_place(const PlannedFunction& function, std::size_t position) const {
+  const PlannedOutput& source = output(*function.arguments[position].output);
+  const Function& code = pipeline_->function(function.id).function;
+  const ElementType* const wanted = code.body().parameters()[position].element;
+  const ElementType& type = *source.layout.type;
+  const bool converts = wanted != nullptr && type != *wanted && type.kind != Kind::array;
+  return !code.wants_teams() && !converts && type.fixed_size() && source.layout.shape_known() &&
+         is_known(external_shape(function.stage)) && is_known(external_shape(source.stage));
 }
 
 std::optional<OutputId> Plan::find_output(const std::string& name) const {

@@ -347,7 +347,7 @@ void PlanBuilder::assign_stage(PlannedFunction& function) {
   }
   if (!joined) {
     joined = StageId{static_cast<std::uint32_t>(plan_.stages_.size())};
-    plan_.stages_.push_back({*joined, wave, {}, function.axes});
+    plan_.stages_.push_back({*joined, wave, wave, {}, function.axes});
     plan_.wave_count_ = std::max(plan_.wave_count_, wave + 1);
   }
   plan_.stages_[joined->value].functions.push_back(function.id);

@@ -27,17 +27,19 @@ RangeSet elements_read(const RangeSet& elements, const Shape& shape, const Plann
 
 }  // namespace
 
-/// Who reads a stage belongs to a later wave, and its part is found first. A part that was found stays: it was
+/// Who reads a stage belongs to a later wave, or comes behind it in the same, and its part is found first. A part that was found stays: it was
 /// found when the shape of the stage became known, and those of the stages that read it were known then, or
 /// concern single values only (see `PlanBuilder::has_to_wait`).
 void Plan::find_parts() {
   if (!shard_) return;
   parts_.resize(stages_.size());
   const std::vector<Readers> readers = readers_by_stage();
-  for (std::size_t wave = wave_count_; wave-- > 0;)
-    for (const StageId stage : stages_of_wave(wave))
-      if (!parts_[stage.value] && is_known(external_shape(stage)))
-        parts_[stage.value] = find_part(stage, readers[stage.value]);
+  for (std::size_t wave = wave_count_; wave-- > 0;) {
+    const std::vector<StageId> stages = stages_of_wave(wave);
+    for (auto stage = stages.rbegin(); stage != stages.rend(); ++stage)
+      if (!parts_[stage->value] && is_known(external_shape(*stage)))
+        parts_[stage->value] = find_part(*stage, readers[stage->value]);
+  }
 }
 
 /// By stage: the arguments of other stages that are made by it, but for those of functions that wait.

@@ -66,6 +66,10 @@ MapRun::MapRun(const Communicator& comm, std::unique_ptr<RunSetup> setup, const 
   progress_.take_stored(store_.stored(), setup_->keeps_failed());
   for (const auto& [output, internal] : store_.found_shapes()) plan_.resolve(output, internal);
   join_memory(inventory, nullptr);
+  // What fails under `continue` blocks other elements, of which workers are told between two waves, and so are ranks
+  // that join.
+  if (memory_.is_one_node() && !setup_->goes_on() && (control_ == nullptr || !control_->may_grow()))
+    plan_.let_stages_overlap();
   workers_ = std::make_unique<LocalWorkers>(comm_, *setup_, inventory, arrays_, store_.sink(), clock_);
   together(comm_, [&] { tell_start(); });
 }

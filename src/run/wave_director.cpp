@@ -92,9 +92,8 @@ WaveOutcome WaveDirector::direct(std::size_t wave, WaveOutcome begun) {
 
 void WaveDirector::hand_out(std::size_t wave) {
   const RunSetup& setup = parts_.setup;
-  for (const StageId stage : setup.plan.stages_of_wave(wave))
-    begin_stage(setup.plan.stages()[stage.value],
-                groups_[setup.settings.executor_of_stage[stage.value]]->scheduler);
+  readiness_ = Readiness(setup.plan, wave);
+  for (const StageId stage : setup.plan.stages_of_wave(wave)) begin_stage(setup.plan.stages()[stage.value]);
   std::deque<GroupListener> listeners;  // which the dispatchers point to
   // The stages are ready before the first dispatcher turns: a scheduler without work would be over at once.
   std::vector<Dispatcher> dispatchers;
@@ -110,12 +109,23 @@ void WaveDirector::note_drained(std::size_t wave) {
   const RunSetup& setup = parts_.setup;
   const std::vector<StageId> stages = setup.plan.stages_of_wave(wave);
   outcome_.drained = std::any_of(stages.begin(), stages.end(), [&](StageId stage) {
-    return !groups_[setup.settings.executor_of_stage[stage.value]]->scheduler.unfinished(stage).empty();
+    return !readiness_.waiting(stage).empty() || !scheduler_of(stage).unfinished(stage).empty();
   });
 }
 
+Scheduler& WaveDirector::scheduler_of(StageId stage) const {
+  return groups_[parts_.setup.settings.executor_of_stage[stage.value]]->scheduler;
+}
+
+/// Elements that waited for those of the block go to the schedulers. One that had no work left goes on by that, since
+/// nobody stops before all schedulers are finished, and this one is not yet.
+void WaveDirector::release(const Block& done) {
+  for (const auto& [stage, elements] : readiness_.on_done(done.stage, done.range))
+    scheduler_of(stage).on_elements_ready(stage, elements);
+}
+
 /// Gives the scheduler the elements of a stage, if there is anything known about them.
-void WaveDirector::begin_stage(const Stage& stage, Scheduler& scheduler) {
+void WaveDirector::begin_stage(const Stage& stage) {
   const RunSetup& setup = parts_.setup;
   RangeSet all;
   const bool sized = is_known(setup.plan.external_shape(stage.id));
@@ -126,6 +136,8 @@ void WaveDirector::begin_stage(const Stage& stage, Scheduler& scheduler) {
     all = all.united(todo_[id.value]);
   }
   if (!sized) return;
+  Scheduler& scheduler = scheduler_of(stage.id);
+  const RangeSet ready = readiness_.begin(stage.id, all);
   const FunctionId first = stage.functions.front();
   if (setup.pipeline.function(first).function.wants_teams()) {
     const int most = most_ranks(setup.settings, stage.id, parts_.comm.size());
@@ -133,7 +145,7 @@ void WaveDirector::begin_stage(const Stage& stage, Scheduler& scheduler) {
     return scheduler.on_team_stage_ready(stage.id, teams, parts_.clock.now());
   }
   const auto block = setup.settings.block_of(stage.id, all.count(), setup.function_name(first));
-  scheduler.on_stage_ready(stage.id, all, parts_.clock.now(), block);
+  scheduler.on_stage_ready(stage.id, ready, parts_.clock.now(), block);
 }
 
 void WaveDirector::on_block_done(WorkerGroup& group, WorkerId worker, const Block& block, BlockReport& report,
@@ -141,6 +153,7 @@ void WaveDirector::on_block_done(WorkerGroup& group, WorkerId worker, const Bloc
   // A block that is over has no member left that could stay away, so its time limit is lifted.
   team_timeout_.on_over(block.id);
   note(group, worker, block, report, block.range.size(), now);
+  release(block);
   if (!report.failed.empty()) note_failed(report, now);
 }
 

@@ -3,6 +3,7 @@
 /// `WaveDirector`: rank 0 while the blocks of a wave are computed.
 #pragma once
 
+#include "plan/api/readiness.hpp"
 #include "run/api/run_control.hpp"
 #include "run/drain_watch.hpp"
 #include "run/guarded_observer.hpp"
@@ -57,7 +58,9 @@ class WaveDirector {
 
  private:
   void hand_out(std::size_t wave);
-  void begin_stage(const Stage& stage, Scheduler& scheduler);
+  void begin_stage(const Stage& stage);
+  void release(const Block& done);
+  Scheduler& scheduler_of(StageId stage) const;
   void note(WorkerGroup& group, WorkerId worker, const Block& block, BlockReport& report, Index handled,
             TimePoint now);
   void tell_progress(const Block& block, Index handled, const BlockReport& report, TimePoint now);
@@ -73,6 +76,7 @@ class WaveDirector {
   const WorkerGroups& groups_;
   RemotePool* remote_;
   TeamTimeout team_timeout_;
+  Readiness readiness_;         ///< of the wave at hand
   std::vector<RangeSet> todo_;  ///< by FunctionId
   std::vector<Index> told_;     ///< by FunctionId: elements that observers were told to be done
   WaveOutcome outcome_;

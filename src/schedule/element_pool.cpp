@@ -8,11 +8,15 @@
 namespace mpipe {
 
 void ElementPool::add(const RangeSet& elements) {
-  const RangeSet all = count_ == 0 ? elements : this->elements().united(elements);
-  fresh_.assign(all.ranges().begin(), all.ranges().end());
-  // All that was in the pool is in `fresh_` by now, so the bookkeeping starts anew.
-  position_ = 0;
-  returned_.clear();
+  if (elements.empty()) return;
+  if (count_ == 0) {
+    fresh_.clear();
+    position_ = 0;
+  }
+  if (position_ == fresh_.size() || fresh_.back().end <= elements.ranges().front().begin)
+    fresh_.insert(fresh_.end(), elements.ranges().begin(), elements.ranges().end());
+  else
+    returned_.insert(returned_.end(), elements.ranges().begin(), elements.ranges().end());
   count_ += elements.count();
 }
 

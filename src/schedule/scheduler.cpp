@@ -57,6 +57,17 @@ void Scheduler::on_stage_ready(StageId id, const RangeSet& todo, TimePoint,
   close_if_done(id);
 }
 
+void Scheduler::on_elements_ready(StageId id, const RangeSet& elements) {
+  if (elements.empty()) return;
+  Stage& stage = stages_.at(id.value);
+  if (stage.pool.empty()) {
+    stage.order = front_order_--;
+    open_.insert(open_.begin(), id.value);
+  }
+  stage.pool.add(elements);
+  stage.tally.total += elements.count();
+}
+
 /// Makes a stage known, and counts what it gets to do.
 Scheduler::Stage& Scheduler::admit(StageId id, const RangeSet& todo, std::optional<Index> fixed_block) {
   if (id.value >= stages_.size()) stages_.resize(id.value + 1);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <random>
 #include <thread>
@@ -47,11 +48,72 @@ double free_of_cost(const std::vector<double>& lengths, int workers) {
   return std::ranges::max(loads) * workers / std::accumulate(lengths.begin(), lengths.end(), 0.0);
 }
 
+constexpr std::size_t kRows = 40;
+constexpr double kRowNap = 10e-3;
+
+/// The makespan of elements in rows, and then a nap for each row, if scheduling cost nothing: a worker that is free
+/// takes a row that is complete, else the next element. `in_waves`: rows begin when all elements are done.
+double makespan_of_rows(const std::vector<double>& lengths, int workers, bool in_waves) {
+  std::vector<double> free(static_cast<std::size_t>(workers));
+  std::vector<double> complete(kRows);
+  const std::size_t per_row = lengths.size() / kRows;
+  std::size_t next = 0;
+  for (std::size_t rows_left = kRows; rows_left > 0;) {
+    double& worker = *std::ranges::min_element(free);
+    // A row that has been taken is never the first again.
+    const auto last = complete.begin() + static_cast<std::ptrdiff_t>(next / per_row);
+    const auto row = std::min_element(complete.begin(), last);
+    const bool may_begin = row != last && (!in_waves || next == lengths.size());
+    if (may_begin && (*row <= worker || next == lengths.size())) {
+      worker = std::max(worker, in_waves ? std::ranges::max(free) * (rows_left == kRows) : *row) + kRowNap;
+      *row = std::numeric_limits<double>::infinity();
+      --rows_left;
+    } else {
+      worker += lengths[next];
+      complete[next / per_row] = std::max(complete[next / per_row], worker);
+      ++next;
+    }
+  }
+  return std::ranges::max(free);
+}
+
+/// A long call for each row of a heavy-tailed sweep, which may begin when its row is complete.
+void measure_rows(const mpipe::Communicator& comm) {
+  const mpipe::Pipeline pipeline{
+      mpipe::function("took", nap).parameters("length").mapspec("length[i, j] -> took[i, j]"),
+      mpipe::function("row", [](mpipe::ArrayView<const double>) { return nap(kRowNap); })
+          .parameters("took")
+          .mapspec("took[i, :] -> row[i]")};
+  mpipe::MapOptions options;
+  options.rank0 = mpipe::Rank0::schedule;
+  options.return_results = false;
+  const int workers = comm.size() - 1;
+  std::vector<double> ratios, waves;
+  for (unsigned k = 0; k < 15; ++k) {
+    std::vector<double> lengths = naps(k);
+    lengths.resize(kRows * 25);
+    const mpipe::Value sweep =
+        mpipe::Array<double>({static_cast<mpipe::Index>(kRows), 25}, std::vector<double>(lengths));
+    comm.barrier();
+    const double makespan = mpipe::bench::seconds_of([&] {
+      mpipe::map(pipeline, comm, {{"length", sweep}}, options);
+    });
+    const double floor = makespan_of_rows(lengths, workers, false);
+    ratios.push_back(makespan / floor);
+    waves.push_back(makespan_of_rows(lengths, workers, true) / floor);
+  }
+  if (!comm.is_root()) return;
+  mpipe::bench::print_row(fmt::format("rows of a heavy tail, {} workers", workers),
+                          mpipe::bench::median(ratios), 1.05, "x list scheduling",
+                          fmt::format("waves without any cost {:.3f}", mpipe::bench::median(waves)));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   mpipe::Environment environment(argc, argv);
   const mpipe::Communicator& comm = environment.world();
+  measure_rows(comm);
   const mpipe::Pipeline pipeline{
       mpipe::function("took", nap).parameters("length").mapspec("length[i] -> took[i]")};
   mpipe::MapOptions options;

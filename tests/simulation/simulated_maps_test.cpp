@@ -7,12 +7,16 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <random>
 
 namespace mpipe::test {
 namespace {
 
-/// Three waves, one with an axis that is found while running; some elements of `y` fail.
+double sum_of(ArrayView<const double> values) { return std::accumulate(values.begin(), values.end(), 0.0); }
+
+/// Several waves, one with an axis that is found while running, and stages that overlap where no element fails; some
+/// elements of `y` do.
 Pipeline pipeline() {
   return {function("y",
                    [](double x, Random random) {
@@ -29,7 +33,15 @@ Pipeline pipeline() {
               .mapspec("y[i] -> z[i, k]"),
           function("s", [](double z, double w) { return z * w; })
               .parameters("z", "w")
-              .mapspec("z[i, k], w[j] -> s[i, k, j]")};
+              .mapspec("z[i, k], w[j] -> s[i, k, j]"),
+          function("g", [](double x, double w) { return x + w; })
+              .parameters("x", "w")
+              .mapspec("x[i], w[j] -> g[i, j]"),
+          function("column", sum_of).parameters("g").mapspec("g[:, j] -> column[j]"),
+          function("part", [](double y, double sum) { return y / (1 + sum); })
+              .parameters("y", "total")
+              .mapspec("y[i] -> part[i]"),
+          function("total", sum_of).parameters("column")};
 }
 
 /// What became of a map: the values of each output, and which elements have none.
@@ -52,10 +64,10 @@ Case case_of(std::uint64_t seed) {
   std::mt19937_64 random(seed);
   const auto pick = [&](std::uint64_t below) { return static_cast<Index>(random() % below); };
   Case made;
-  made.inputs = {{"x", linspace(0, pick(2) == 0 ? 0.8 : 1, 1 + pick(20))},
-                 {"w", linspace(1, 2, 1 + pick(4))}};
+  const bool fails = pick(2) == 0;
+  made.inputs = {{"x", linspace(0, fails ? 1 : 0.8, 1 + pick(20))}, {"w", linspace(1, 2, 1 + pick(4))}};
   made.options.seed = seed;
-  made.options.error_handling = "continue";
+  made.options.error_handling = fails || pick(4) == 0 ? "continue" : "raise";
   made.options.chunksizes = {{"", 1 + pick(4)}};
   made.options.rank0 = pick(2) == 0 ? Rank0::automatic : Rank0::schedule;
   made.options.retries = pick(2);
@@ -65,7 +77,7 @@ Case case_of(std::uint64_t seed) {
 Outcome run(const Communicator& comm, const Case& of) {
   const Results results = map(pipeline(), comm, of.inputs, of.options);
   Outcome outcome;
-  for (const char* name : {"y", "z", "s"}) {
+  for (const char* name : {"y", "z", "s", "g", "column", "part", "total"}) {
     const OutputResult& output = results.at(name);
     // Bytes of elements without a value mean nothing, so only runs where all have one compare them.
     const bool whole = output.done == output.selected;
@@ -110,6 +122,46 @@ TEST(SimulatedMaps, HaveTheValuesOfOneRankOnSeveralNodes) {
     const int ranks = std::array{2, 3, 5, 6}[seed % 4];
     simulate(ranks, seed, of, run(Communicator(), of), 1 + static_cast<int>(seed / 4 % 3));
     if (HasFailure()) return;
+  }
+}
+
+/// Whether a row was begun before all of what rows are made of was done.
+class SeesRowsBegin final : public RunObserver {
+ public:
+  explicit SeesRowsBegin(Index elements) : left_(elements) {}
+  void on_block_assigned(const BlockWorker&, const Block& block, TimePoint) override {
+    began_early = began_early || (block.stage.value == 1 && left_ > 0);
+  }
+  void on_block_done(const BlockWorker&, const Block& block, Index completed, Duration, TimePoint) override {
+    if (block.stage.value == 0) left_ -= completed;
+  }
+  bool began_early = false;
+
+ private:
+  Index left_;
+};
+
+TEST(SimulatedMaps, BeginRowsBeforeAllOfThemAreThereOnOneNode) {
+  const Pipeline rows{function("g", [](double x, double w) { return x + w; })
+                          .parameters("x", "w")
+                          .mapspec("x[i], w[j] -> g[i, j]"),
+                      function("row", sum_of).parameters("g").mapspec("g[i, :] -> row[i]")};
+  for (const int ranks_per_node : {3, 1}) {
+    const auto observer = std::make_shared<SeesRowsBegin>(80);
+    MapOptions options;
+    options.observer = observer;
+    options.chunksizes = {{"", 4}};
+    options.rank0 = Rank0::schedule;
+    const auto program = [&](const Communicator& comm) {
+      const Results results =
+          map(rows, comm, {{"x", linspace(0, 19, 20)}, {"w", linspace(0, 3, 4)}}, options);
+      if (comm.is_root()) {
+        EXPECT_EQ(results.at("row").done, (RangeSet{{0, 20}}));
+      }
+    };
+    simulate_ranks(3, 1, program, ranks_per_node);
+    // Between nodes values travel when a stage is over.
+    EXPECT_EQ(observer->began_early, ranks_per_node == 3);
   }
 }
 

@@ -69,7 +69,9 @@ struct PlannedFunction {
 /// same element of the others, and arrays that were complete before.
 struct Stage {
   StageId id;
-  std::size_t wave = 0;
+  std::size_t depth =
+      0;  ///< of what it reads some is made by a stage of the depth before, all by such or earlier ones
+  std::size_t wave = 0;               ///< the same as `depth`, unless stages overlap
   std::vector<FunctionId> functions;  ///< producers first
   std::vector<std::string> axes;
 };
@@ -100,6 +102,7 @@ class Plan {
   const Pipeline& pipeline() const { return *pipeline_; }
   const std::vector<Stage>& stages() const { return stages_; }
   std::size_t wave_count() const { return wave_count_; }
+  /// Producers first.
   std::vector<StageId> stages_of_wave(std::size_t wave) const;
   const std::vector<PlannedOutput>& outputs() const { return outputs_; }
   const PlannedOutput& output(OutputId id) const { return outputs_[id.value]; }
@@ -118,6 +121,11 @@ class Plan {
   const std::optional<Shard>& shard() const { return shard_; }
   /// True for a function that needs more than one part of the sweep: nothing of it is selected (see `Shard`).
   bool waits(FunctionId id) const { return shard_ && waits_[id.value]; }
+
+  /// From here on a stage is in the wave of the stages that make what it reads, where it reads this in place and all
+  /// shapes are known: it begins while they go on (see `Readiness`). To be called before the first wave, where
+  /// workers see each other's values at once.
+  void let_stages_overlap();
 
   /// Fills in the internal extents of an output (every extent of a single value) and all that follows from
   /// them. Throws `Error`: internal_shape_rank, internal_shape_mismatch.
@@ -152,6 +160,7 @@ class Plan {
   std::size_t wave_count_ = 0;
   std::map<std::uint32_t, std::string> misfits_;
 
+  bool is_read_in_place(const PlannedFunction& function, std::size_t position) const;
   RangeSet fixed_elements(StageId stage) const;
   void find_parts();
   using Readers = std::vector<std::pair<FunctionId, const PlannedArgument*>>;

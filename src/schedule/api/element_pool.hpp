@@ -13,7 +13,8 @@ namespace mpipe {
 /// with the number of ranges, never of elements; `take` is O(1) and does not allocate. Value type.
 class ElementPool {
  public:
-  /// Adds elements that are not in the pool (not checked). O(ranges).
+  /// Adds elements that are not in the pool (not checked); those behind all others wait for their turn, others count
+  /// as what came back. O(ranges of `elements`).
   void add(const RangeSet& elements);
 
   /// Takes the next range: at most `at_most` >= 1 elements, fewer where a gap comes first. What came back is

@@ -93,8 +93,9 @@ struct StageTally {
 /// long is split by the time that passes, not by an event.
 ///
 /// Rules
-/// - Stages are handed out in the order in which they became ready; elements of a stage roughly in index
-///   order.
+/// - Stages are handed out in the order in which they became ready, but those whose elements become ready later
+///   (`on_elements_ready`) before the others: what they read can be forgotten the sooner, and they never have more than
+///   what became ready. Elements of a stage go roughly in index order.
 /// - Breadth first: a worker gets a second block only when no worker without one could take it, when the
 ///   blocks of the stage are measured and short, and not for the last 2 W elements, which had better not wait
 ///   behind a long one.
@@ -133,7 +134,10 @@ class Scheduler {
   void on_stage_ready(StageId stage, const RangeSet& todo, TimePoint now,
                       std::optional<Index> fixed_block = std::nullopt);
 
-  /// The same for elements that teams compute, each as a block of its own; those with `ranks` 1 are for any
+  /// More elements of a stage that is known by `on_stage_ready`, which never were ready before (not checked).
+  void on_elements_ready(StageId stage, const RangeSet& elements);
+
+  /// The same as `on_stage_ready` for elements that teams compute, each as a block of its own; those with `ranks` 1 are for any
   /// worker.
   void on_team_stage_ready(StageId stage, std::span<const TeamElements> todo, TimePoint now);
 
@@ -283,7 +287,8 @@ class Scheduler {
   std::vector<std::uint32_t> open_;   // stages with elements in the pool, in the order of becoming ready
   std::vector<StageId> done_stages_;  // from done_position_ on: to be told
   std::size_t done_position_ = 0;
-  std::uint64_t next_order_ = 1;
+  std::uint64_t next_order_ = std::uint64_t{1} << 32;
+  std::uint64_t front_order_ = next_order_ - 1;  // of the next stage that goes before all others
   std::uint64_t next_sequence_ = 1;
   // A BlockId is a sequence number and, in these low bits, a place among the flights.
   unsigned slot_bits_ = 0;
