@@ -4,6 +4,7 @@
 
 #include <mpipe/core/error.hpp>
 
+#include "store/commit/file_clients.hpp"
 #include "store/journal/journal_mover.hpp"
 
 #include <fmt/format.h>
@@ -31,7 +32,7 @@ FileStore::FileStore(const Communicator& comm, fs::path folder, StoreStart start
     : comm_(comm),
       folder_(std::move(folder)),
       layout_(std::move(start.layout)),
-      writers_(choose_writers(comm, options.writers_per_node)),
+      writers_(choose_writers(comm, options.writers_per_node, ranks_that_share_files(comm, folder_))),
       options_(options_of_rank(options, writers_.is_writer())),
       key_(run_key(layout_.run_id)),
       outputs_(folder_, layout_, options_, true),

@@ -3,6 +3,7 @@
 #include "store/commit/writers.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace mpipe {
 
@@ -21,14 +22,16 @@ std::vector<std::size_t> writers_of_node(std::size_t node_size, std::size_t coun
   return writers;
 }
 
-Writers choose_writers(const Communicator& comm, int per_node) {
+Writers choose_writers(const Communicator& comm, int per_node, std::span<const int> able_ranks) {
   Writers writers;
   const auto wanted = static_cast<std::size_t>(std::max(1, per_node));
   for (const Node& node : comm.nodes()) {
     // Rank 0 hands out the work of all ranks: where its node has another one, it writes nothing.
-    std::vector<int> able = node.ranks;
-    if (able.size() > 1) std::erase(able, 0);
-    const bool has_root = able.size() < node.ranks.size();
+    std::vector<int> able;
+    std::set_intersection(node.ranks.begin(), node.ranks.end(), able_ranks.begin(), able_ranks.end(),
+                          std::back_inserter(able));
+    if (able.empty()) continue;
+    const bool has_root = able.size() > 1 && std::erase(able, 0) > 0;
     const std::vector<std::size_t> chosen = writers_of_node(able.size(), wanted);
     for (std::size_t k = 0; k < chosen.size(); ++k) {
       writers.ranks.push_back(able[chosen[k]]);

@@ -6,6 +6,7 @@
 #include <mpipe/comm/communicator.hpp>
 
 #include <optional>
+#include <span>
 
 namespace mpipe {
 
@@ -26,7 +27,8 @@ std::vector<std::size_t> writers_of_node(std::size_t node_size, std::size_t coun
 /// Which of `writer_count` writers of a node serves a rank.
 std::size_t serving_writer(std::size_t rank_in_node, std::size_t node_size, std::size_t writer_count);
 
-/// Collective. Rank 0 writes only where it is alone on its node.
-Writers choose_writers(const Communicator& comm, int per_node);
+/// Collective. Of the ranks `able` (ascending, the same everywhere) some per node. Rank 0 writes only where no other
+/// rank of its node is able to. Nobody serves ranks that are not able: their journals are moved by commits alone.
+Writers choose_writers(const Communicator& comm, int per_node, std::span<const int> able);
 
 }  // namespace mpipe

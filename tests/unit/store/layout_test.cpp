@@ -3,6 +3,7 @@
 #include <mpipe/core/error.hpp>
 
 #include "store/commit/commit_plan.hpp"
+#include "store/commit/file_clients.hpp"
 #include "store/commit/writers.hpp"
 #include "store/h5/data_map.hpp"
 #include "store/h5/dimension_names.hpp"
@@ -172,6 +173,19 @@ TEST(Writers, AFewPerNodeServeAll) {
         serving.insert(serving_writer(rank, size, writers.size()));
       EXPECT_EQ(serving.size(), writers.size());
     }
+}
+
+TEST(Writers, AreOfOneClientWhereClientsDoNotCohere) {
+  const FolderView a{"a", false}, b{"b", false};
+  EXPECT_EQ(ranks_that_share_files(std::vector{a, b, a}), (std::vector{0, 2}));
+  EXPECT_EQ(ranks_that_share_files(std::vector{b, b, a}), (std::vector{0, 1}));
+  EXPECT_EQ(ranks_that_share_files(std::vector{a, a}), (std::vector{0, 1}));
+  // One rank that sees no coherent file system is enough; where all do, all write.
+  EXPECT_EQ(ranks_that_share_files(std::vector<FolderView>{{"a", true}, {"b", false}}), (std::vector{0}));
+  EXPECT_EQ(ranks_that_share_files(std::vector<FolderView>{{"a", true}, {"b", true}}), (std::vector{0, 1}));
+  EXPECT_TRUE(is_coherent(0xEF53));       // ext4
+  EXPECT_FALSE(is_coherent(0x6969));      // NFS
+  EXPECT_FALSE(is_coherent(0x65735546));  // FUSE
 }
 
 TEST(CommitPlan, EachValueIsMovedOnceAndByOneWriter) {
