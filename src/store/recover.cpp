@@ -2,6 +2,7 @@
 // What of an earlier start can be trusted. The work is shared by all ranks: everything is read once.
 #include <mpipe/core/error.hpp>
 
+#include "store/commit/file_clients.hpp"
 #include "store/folder_files.hpp"
 #include "store/journal/journal_mover.hpp"
 #include "store/resume.hpp"
@@ -27,6 +28,7 @@ class Recovery {
   }
 
   void run() {
+    able_ = ranks_that_share_files(comm_, folder_);
     // Extents first: what they prove need not be moved from journals. Marks last, when everything is known.
     check_files();
     move_journals();
@@ -42,10 +44,15 @@ class Recovery {
   }
 
  private:
-  std::size_t rank() const { return static_cast<std::size_t>(comm_.rank()); }
-  std::size_t ranks() const { return static_cast<std::size_t>(comm_.size()); }
+  /// The number of this rank among those that may change shared files; `ranks()` where it may not: then it has no share
+  /// of what there is to do.
+  std::size_t rank() const {
+    return static_cast<std::size_t>(std::find(able_.begin(), able_.end(), comm_.rank()) - able_.begin());
+  }
+  std::size_t ranks() const { return able_.size(); }
   /// This rank's part of `count` things.
   IndexRange share_of(std::size_t count) const {
+    if (rank() == ranks()) return {};
     return {static_cast<Index>(count * rank() / ranks()), static_cast<Index>(count * (rank() + 1) / ranks())};
   }
   ElementStates& known(std::size_t output) { return start_.progress[output]; }
@@ -136,7 +143,8 @@ class Recovery {
       // The list is sorted and thus the same on all ranks, so that each journal is read by exactly one of
       // them, but for outputs of which one rank moves all values.
       std::vector<fs::path> share;
-      for (std::size_t k = rank(); k < journals.size(); k += ranks()) share.push_back(journals[k]);
+      for (std::size_t k = 0; k < journals.size(); ++k)
+        if (k % ranks() == rank()) share.push_back(journals[k]);
       // The store that opens next begins this file anew: what is in it then is in the base already.
       ExtentWriter extents(writer_extents_path(folder_, comm_.rank()), key_);
       mine = move_from(share, false, extents);
@@ -277,6 +285,7 @@ class Recovery {
   const StoreOptions& options_;
   StoreStart& start_;
   RunKey key_;
+  std::vector<int> able_;  ///< ranks that may change shared files, ascending
   RunOutputs outputs_;
 };
 

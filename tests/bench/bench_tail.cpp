@@ -92,8 +92,7 @@ void measure_rows(const mpipe::Communicator& comm) {
   for (unsigned k = 0; k < 15; ++k) {
     std::vector<double> lengths = naps(k);
     lengths.resize(kRows * 25);
-    const mpipe::Value sweep =
-        mpipe::Array<double>({static_cast<mpipe::Index>(kRows), 25}, std::vector<double>(lengths));
+    mpipe::Array<double> sweep({static_cast<mpipe::Index>(kRows), 25}, lengths.begin());
     comm.barrier();
     const double makespan = mpipe::bench::seconds_of([&] {
       mpipe::map(pipeline, comm, {{"length", sweep}}, options);
