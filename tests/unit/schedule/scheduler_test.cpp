@@ -51,6 +51,22 @@ TEST(Scheduler, SendsASecondBlockOnlyWhenEachWorkerMeasuredOne) {
   EXPECT_EQ(receivers(driver.assigned), (Ids{1})) << "always two";
 }
 
+TEST(Scheduler, HandsOutFirstWhatBecomesReadyLater) {
+  SchedulerDriver driver{{{.fixed_block = 2}, workers(1)}};
+  driver.ready(0, elements(6));
+  driver.scheduler.on_stage_ready({1}, {}, driver.now);
+  driver.scheduler.on_elements_ready({1}, {{3, 5}});
+  std::vector<std::pair<std::uint32_t, IndexRange>> order;
+  for (Block last = driver.assigned.at(0).block; order.size() < 5; last = driver.assigned.at(0).block) {
+    order.emplace_back(last.stage.value, last.range);
+    if (order.size() == 2) driver.scheduler.on_elements_ready({1}, {{0, 3}});
+    driver.done(last, 10ms);
+  }
+  EXPECT_EQ(order, (std::vector<std::pair<std::uint32_t, IndexRange>>{
+                       {0, {0, 2}}, {1, {3, 5}}, {1, {0, 2}}, {1, {2, 3}}, {0, {2, 4}}}));
+  EXPECT_EQ(driver.scheduler.tally(StageId{1}).total, 5);
+}
+
 TEST(Scheduler, SendsNoSecondBlockWhereBlocksAreLong) {
   SchedulerDriver driver{{{}, workers(2)}};
   driver.ready(0, elements(1000));
