@@ -290,6 +290,9 @@ void FileStore::finish_folder() {
     std::erase_if(extents, is_mark);
     add_mark_extents(progress_, extents);
   }
+  // A run is complete only where readers find all datasets. Somebody who cut the file while it was written has cost it
+  // what describes them, and later writes do not bring that back.
+  static_cast<void>(read_table_of_file(results_path(folder_), layout_));
   // The checksums are under their final name before the folder of the others is removed. A crash in between
   // leaves files to clean up, and never values without a checksum.
   write_extents(extents_path(folder_), key_, extents, options_.sync);

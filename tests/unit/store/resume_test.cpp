@@ -193,6 +193,7 @@ TEST(Resume, DamagedValuesComeFromJournalsThatAreStillThere) {
   TestRun run(one(plain_output("x", f64(), {"i"}, {50})));
   run.create(folder.path());
   run.compute_all(0, {0, 50}, 5);
+  comm().barrier();     // a writer moves what others have written by then
   run.store().flush();  // into the file, journals stay
   run.drop();
   comm().barrier();
@@ -203,6 +204,22 @@ TEST(Resume, DamagedValuesComeFromJournalsThatAreStillThere) {
   again.expect_stored(0, RangeSet{{0, 50}});
   again.finish();
   expect_no_faults(folder.path());
+}
+
+TEST(Resume, AFileThatWasCutIsNotCalledComplete) {
+  const SharedFolder folder(comm());
+  TestRun run(one(plain_output("x", f64(), {"i"}, {50})));
+  run.create(folder.path());
+  run.compute_all(0, {0, 50}, 5);
+  run.commit();
+  if (comm().is_root()) {
+    const fs::path results = folder.path() / "results.h5";
+    const auto size = fs::file_size(results);
+    fs::resize_file(results, 10);
+    fs::resize_file(results, size);  // as writing behind the cut does
+  }
+  comm().barrier();
+  expect_error(Category::storage_failed, [&] { run.finish(); });
 }
 
 TEST(Resume, AJournalDamagedWhileTheRunGoesOn) {
