@@ -2,55 +2,15 @@
 // Takes sets of elements from one array to another, as boxes of positions rather than one by one.
 #include "plan/api/carry.hpp"
 
+#include "plan/selection.hpp"
+
 #include <algorithm>
 
 namespace mpipe {
 namespace {
 
-/// An interval of positions per axis.
-using Box = std::vector<IndexRange>;
-
-/// Cuts a range of linear indices into boxes: at most two per axis.
-class BoxCutter {
- public:
-  BoxCutter(const Shape& shape, std::vector<Box>& boxes) : shape_(shape), boxes_(boxes), box_(shape.size()) {}
-
-  void cut(IndexRange range) { cut(0, range); }
-
- private:
-  void cut(std::size_t axis, IndexRange range) {
-    if (range.empty()) return;
-    if (axis == shape_.size()) return boxes_.push_back(box_);
-    const Index tail =
-        element_count(Shape(shape_.begin() + static_cast<std::ptrdiff_t>(axis) + 1, shape_.end()));
-    const Index first = (range.begin + tail - 1) / tail;  // whole rows are first .. last
-    const Index last = range.end / tail;
-    // The range lies strictly within one row.
-    if (first > last) return cut_row(axis, last, range, tail);
-    // The part before the first whole row; it is empty when the range begins with that row, also when this is
-    // row 0 and there is no row before it.
-    cut_row(axis, first - 1, {range.begin, first * tail}, tail);
-    if (first < last) {
-      box_[axis] = {first, last};
-      for (std::size_t k = axis + 1; k < shape_.size(); ++k) box_[k] = {0, shape_[k]};
-      boxes_.push_back(box_);
-    }
-    cut_row(axis, last, {last * tail, range.end}, tail);
-  }
-  /// `range` lies within one row.
-  void cut_row(std::size_t axis, Index row, IndexRange range, Index tail) {
-    if (range.empty()) return;
-    box_[axis] = {row, row + 1};
-    cut(axis + 1, {range.begin - row * tail, range.end - row * tail});
-  }
-
-  const Shape& shape_;
-  std::vector<Box>& boxes_;
-  Box box_;
-};
-
-/// Adds the linear indices of a box.
-void add_ranges(const Box& box, const Shape& shape, std::size_t axis, Index prefix,
+/// Adds the linear indices of a box: an interval of positions per axis. They go into a list, as they come in no order.
+void add_ranges(const std::vector<IndexRange>& box, const Shape& shape, std::size_t axis, Index prefix,
                 std::vector<IndexRange>& ranges) {
   // Behind the last axis that is not whole, everything is contiguous.
   std::size_t rest = axis;
@@ -69,27 +29,22 @@ void add_ranges(const Box& box, const Shape& shape, std::size_t axis, Index pref
 
 /// As `carry`, for a `to` whose first axis has a tie.
 RangeSet carry_tied(const RangeSet& elements, const Shape& from, const Shape& to, const Ties& ties) {
-  std::vector<Box> boxes;
-  BoxCutter cutter(from, boxes);
   std::vector<IndexRange> ranges;
-  Box box(to.size());
-  for (const IndexRange& range : elements.ranges()) {
-    boxes.clear();
-    cutter.cut(range);
-    for (const Box& source : boxes) {
-      for (std::size_t k = 0; k < to.size(); ++k) box[k] = {0, to[k]};
-      // At most one axis of a box is neither whole nor a single position, so an axis that is tied twice gets
-      // exactly the positions that both allow.
-      for (const auto& [a, b] : ties)
-        box[b] = {std::max(box[b].begin, source[a].begin), std::min(box[b].end, source[a].end)};
-      if (std::any_of(box.begin(), box.end(), [](const IndexRange& along) { return along.empty(); }))
-        continue;
-      if (to.empty())
-        ranges.push_back({0, 1});
-      else
-        add_ranges(box, to, 0, 0, ranges);
-    }
-  }
+  std::vector<IndexRange> box(to.size());
+  const auto add = [&](const Box& source) {
+    for (std::size_t k = 0; k < to.size(); ++k) box[k] = {0, to[k]};
+    // At most one axis of a box is neither whole nor a single position, so an axis that is tied twice gets
+    // exactly the positions that both allow.
+    for (const auto& [a, b] : ties)
+      box[b] = {std::max(box[b].begin, source[a].first),
+                std::min(box[b].end, source[a].first + source[a].count)};
+    if (std::any_of(box.begin(), box.end(), [](const IndexRange& along) { return along.empty(); })) return;
+    if (to.empty())
+      ranges.push_back({0, 1});
+    else
+      add_ranges(box, to, 0, 0, ranges);
+  };
+  for (const IndexRange& range : elements.ranges()) for_each_box(range, from, add);
   // Boxes come in no order of their elements.
   return RangeSet::of(std::move(ranges));
 }

@@ -27,8 +27,8 @@ RangeSet elements_read(const RangeSet& elements, const Shape& shape, const Plann
 
 }  // namespace
 
-/// Who reads a stage belongs to a later wave, or comes behind it in the same, and its part is found first. A part that was found stays: it was
-/// found when the shape of the stage became known, and those of the stages that read it were known then, or
+/// Who reads a stage belongs to a later wave, or comes behind it in the same, and its part is found first. A part
+/// that was found stays: it was found when the shape of the stage became known, and those of the stages that read it were known then, or
 /// concern single values only (see `PlanBuilder::has_to_wait`).
 void Plan::find_parts() {
   if (!shard_) return;

@@ -69,8 +69,8 @@ struct PlannedFunction {
 /// same element of the others, and arrays that were complete before.
 struct Stage {
   StageId id;
-  std::size_t depth =
-      0;  ///< of what it reads some is made by a stage of the depth before, all by such or earlier ones
+  /// One more than that of the deepest stage that it reads; 0 where it reads none.
+  std::size_t depth = 0;
   std::size_t wave = 0;               ///< the same as `depth`, unless stages overlap
   std::vector<FunctionId> functions;  ///< producers first
   std::vector<std::string> axes;

@@ -46,8 +46,8 @@ class Readiness {
     std::vector<std::vector<std::size_t>> axes_of_source;  ///< by axis of `shared`
     Ties direct;                                           ///< from `source` to `target`
     Ties from_shared;                                      ///< from `shared` to `target`
-    std::vector<Index>
-        left{};          ///< by position along `shared`; empty where each element reads at most one other
+    /// By position along `shared`: elements that are not done. Empty where each element reads at most one other.
+    std::vector<Index> left{};
     RangeSet waiting{};  ///< elements of the reader that wait for this edge
   };
   struct OfStage {

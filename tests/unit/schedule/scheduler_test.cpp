@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// To whom the scheduler gives which blocks, and when it sends a second one, asks for a rest, or stops.
 #include "schedule/api/scheduler.hpp"
 
 #include <mpipe/core/error.hpp>
