@@ -16,8 +16,8 @@ namespace mpipe {
 
 /// How one rank sees the run folder.
 struct FolderView {
-  std::string
-      client;  ///< the same for ranks that share a cache: host, boot of the kernel, device of the mount
+  /// The same for ranks that share a cache: host, boot of the kernel, device of the mount.
+  std::string client;
   bool coheres = false;  ///< the file system is known to show all hosts what one of them wrote, at once
 };
 
