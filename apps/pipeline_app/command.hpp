@@ -25,6 +25,7 @@ void add_show_command(CLI::App& app, Program& program);
 void add_status_command(CLI::App& app, Program& program);
 void add_verify_command(CLI::App& app, Program& program);
 void add_watch_command(CLI::App& app, Program& program);
+void add_bench_command(CLI::App& app, Program& program);
 void add_errors_command(CLI::App& app, Program& program);
 void add_replay_command(CLI::App& app, Program& program);
 void add_list_runs_command(CLI::App& app, Program& program);

@@ -52,8 +52,8 @@ void add_map_command(CLI::App& app, Program& program) {
       ->required()
       ->type_name("");
   flags->options.add_all_to(*command);
-  add_unsupported_flags(*command, {"--explain", "--survive"});
-  add_unsupported_options(*command, {"--trace", "--pilot", "--for-ranks"});
+  add_unsupported_flags(*command, {"--survive"});
+  add_unsupported_options(*command, {"--pilot", "--for-ranks"});
   command->callback(
       [flags, &program] { program.action = [flags, &program] { return run_map(*flags, program); }; });
 }

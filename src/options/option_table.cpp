@@ -89,6 +89,12 @@ constexpr OptionRow kTable[] = {
     {.name = "redo", .type = Type::list, .reach = Reach::document, .value = "OUTPUT",
      .help = "With `--resume`: compute this output and all that needs it anew, [say with other "
              "code](howto/resume.md#other-code). May be repeated"},
+    {.name = "explain", .type = Type::presence,
+     .help = "With `--resume`: tell of each output which elements are kept, and which are computed, and why"},
+    {.name = "scratch", .type = Type::text, .reach = Reach::document, .value = "DIR",
+     .fallback = "the run folder, without one `TMPDIR`",
+     .help = "Where [programs](howto/programs.md) run, say on a local disk of each node; folders of those that failed stay "
+             "there"},
     {.name = "rank0", .type = Type::word, .reach = Reach::variable, .fallback = "auto",
      .help = "Whether rank 0 computes too. `auto`: it does where that delays nobody; `work`: elements of any "
              "length",
@@ -103,6 +109,8 @@ constexpr OptionRow kTable[] = {
     {.name = "log_level", .type = Type::word, .reach = Reach::variable, .value = "LEVEL", .fallback = "warn",
      .help = "Of standard error: `trace`, `debug`, `info`, `warn`, `error`, `critical` or `off`",
      .words = kLogLevels},
+    {.name = "trace", .type = Type::text, .value = "FILE",
+     .help = "Write a [timeline of all workers](howto/tune.md#a-timeline) for Perfetto or chrome://tracing"},
     {.name = "max_concurrent", .type = Type::number, .reach = Reach::document, .value = "N", .fallback = "1",
      .help = "At most N of the document's [runs](document.md#runs) at a time",
      .least = 1, .most = 1'000'000},

@@ -58,6 +58,22 @@ inputs: {x: 1, bad: 1}
 """)
         self.refused("run", "bad.yaml", "y", code=1, words=["y", "no solution for this x"])
 
+    def test_bench(self):
+        for ranks in (0, 2):
+            with self.subTest(ranks=ranks):
+                measured = self.app("bench", "--json", "--folder", ".", "--size", "8", ranks=ranks).json
+                self.assertEqual((measured["ranks"], measured["nodes"]), (max(ranks, 1), 1))
+                for key in ("element_seconds", "metg_seconds"):
+                    self.assertTrue(0 < measured[key] < 0.1, measured)
+                self.assertGreater(measured["stored_bytes_per_second"], 0)
+                self.assertEqual(measured["round_trip_seconds"] is None, ranks < 2)
+                self.assertEqual(self.tree(), ["grid.yaml"])
+        text = self.app("bench").out
+        for word in ("1 rank on 1 node", "an element", "METG"):
+            self.assertIn(word, text)
+        self.refused("bench", "--folder", "none", words=["'none'"], ranks=2)
+        self.refused("bench", "--size", "0", words=["--size"])
+
     def test_describe(self):
         described = self.app("describe", "grid.yaml", "--json").json
         self.assertEqual([f["name"] for f in described["functions"]], ["z", "total", "top"])

@@ -128,17 +128,17 @@ class Options(AppTest):
                     self.assertIn(f"error: --{flag}: ", outcome.err)
 
     def test_not_there_yet_is_refused(self):
-        flags = ["--explain", "--survive"]
-        valued = ["--trace", "--pilot", "--for-ranks"]
+        flags = ["--survive"]
+        valued = ["--pilot", "--for-ranks"]
         for arguments in [[flag] for flag in flags] + [[option, "1"] for option in valued]:
             with self.subTest(arguments=arguments):
                 self.refused("map", "grid.yaml", *arguments, words=["not supported by this version"])
-        for command in ("export", "report", "bench"):
+        for command in ("export", "report"):
             with self.subTest(command=command):
                 self.refused(command, "run", "--json", words=["not supported by this version", command])
 
     def test_refused_once_on_several_ranks(self):
-        self.refused("map", "grid.yaml", "--explain", ranks=3, words=["not supported by this version"])
+        self.refused("map", "grid.yaml", "--survive", ranks=3, words=["not supported by this version"])
         self.refused("map", "grid.yaml", "--jsno", ranks=3, words=["--jsno", "--json"])
         self.refused("map", ranks=3, words=["DOC"])
 

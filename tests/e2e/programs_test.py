@@ -171,6 +171,21 @@ class Commands(AppTest):
         self.assertEqual(data["y"], list(range(500)))
         self.assertFalse(Path(self.folder, "run", "work").exists())
 
+    def test_scratch_is_where_programs_run(self):
+        self.script("where.sh", '#!/bin/sh\npwd\n[ "$1" = 2 ] && exit 3\nexit 0\n')
+        text = document(["./where.sh", "{x}"], "returns: text\nparameters: [x]")
+        for ranks in (0, 2):
+            data, result = self.values(text, "--run-folder", f"run-{ranks}", "--scratch", "disk/here",
+                                       "--error-handling", "continue", ranks=ranks, code=1)
+            scratch = str((self.folder / "disk/here").resolve())
+            for place, x in ((data["y"][0], 1), (data["y"][2], 3)):
+                self.assertTrue(place.startswith(scratch + "/mpipe-"), place)
+                self.assertFalse(Path(place.strip()).exists())
+            kept = result["errors"][0]["message"].rpartition("Its folder is kept: ")[2]
+            self.assertTrue(kept.startswith(scratch), kept)
+            self.assertTrue(Path(kept).is_dir())
+            self.assertFalse((self.folder / f"run-{ranks}/work").exists())
+
     def test_refusals_before_anything_runs(self):
         cases = ((document(["./nobody.sh"], "returns: json"), "is not there"),
                  (document(["no-such-program-at-all"], "returns: json"), "PATH"),

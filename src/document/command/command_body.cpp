@@ -73,16 +73,21 @@ class CommandElement {
 
   // ---- before ----
 
-  bool has_run_folder() const { return call_.place != nullptr && !call_.place->run_folder.empty(); }
+  bool has_scratch() const { return call_.place != nullptr && !call_.place->scratch.empty(); }
+  bool in_run_folder() const {
+    return call_.place != nullptr && !call_.place->run_folder.empty() && !has_scratch();
+  }
 
-  /// In the run folder, so that all of a run is in one place; without one, where temporary files go.
+  /// In the run folder, so that all of a run is in one place, unless the user has named a faster one; without either,
+  /// where temporary files go.
   fs::path base_folder() const {
-    if (has_run_folder()) return call_.place->run_folder;
+    if (has_scratch()) return call_.place->scratch;
+    if (in_run_folder()) return call_.place->run_folder;
     const char* const temporary = std::getenv("TMPDIR");
     return temporary != nullptr && *temporary != '\0' ? temporary : "/tmp";
   }
   fs::path folder_name() const {
-    const fs::path above = has_run_folder() ? "work" : fmt::format("mpipe-{}-{}", ::getuid(), ::getpid());
+    const fs::path above = in_run_folder() ? "work" : fmt::format("mpipe-{}-{}", ::getuid(), ::getpid());
     std::string name = "element";
     for (const Index k : index_) name += fmt::format("-{}", k);
     return above / spec_.outputs.front().name / name;
@@ -223,7 +228,7 @@ class CommandElement {
     if (!end.errors.empty())
       text =
           fmt::format(". The end of its standard error: {}", printable(end.errors.substr(cut), kErrorLines));
-    if (!has_run_folder()) return text;
+    if (!(in_run_folder() || has_scratch())) return text;
     write_file_atomically(folder.path() / "stdout", end.output, false);
     write_file_atomically(folder.path() / "stderr", end.errors, false);
     std::string words;
