@@ -117,6 +117,45 @@ class Installed(unittest.TestCase):
         self.assertTrue((Path(plugins) / "libsquares.so").samefile(PREFIX / "lib/mpipe/plugins/libsquares.so"))
 
 
+@unittest.skipUnless(shutil.which("dpkg-shlibdeps"), "packages are made by Debian's dpkg-dev, which is not here")
+class Packages(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.packages = WORK / "packages"
+        run(Path(CMAKE).with_name("cpack"), "--config", BUILD / "CPackConfig.cmake", "-B", cls.packages,
+            "-D", "CPACK_DEBIAN_COMPRESSION_TYPE=gzip")
+        cls.usr = WORK / "debian" / "usr"
+        for name in ("mpipe", "libmpipe-dev"):
+            (package,) = cls.packages.glob(f"{name}_*.deb")
+            run("dpkg", "-x", package, cls.usr.parent)
+
+    def field(self, name, field):
+        (package,) = self.packages.glob(f"{name}_*.deb")
+        return run("dpkg", "-f", package, field).strip()
+
+    def test_the_program_says_what_it_is_linked_with(self):
+        depends = self.field("mpipe", "Depends")
+        for library in ("libopenmpi", "libhdf5-openmpi", "libboost-mpi", "libyaml-cpp", "libspdlog", "libfmt", "libxxhash", "libc6"):
+            self.assertIn(library, depends)
+
+    def test_the_library_says_what_it_is_linked_with(self):
+        depends = self.field("libmpipe-dev", "Depends")
+        for name in ("mpi", "hdf5", "boost_mpi", "boost_serialization", "fmt", "spdlog", "yaml-cpp", "xxhash"):
+            lines = run("dpkg", "-S", f"*/lib{name}.so").splitlines()
+            owners = {re.sub(r"[0-9.]+-dev$", "-dev", line.split(":")[0]) for line in lines}
+            self.assertTrue(owners & set(depends.split(", ")), f"{owners} of lib{name}.so is not in: {depends}")
+
+    def test_the_program_runs_where_it_is_unpacked(self):
+        said = mpirun(2, self.usr / "bin" / "pipeline_app", "map", HERE / "installed" / "squares.yaml", "--json",
+                      env={**os.environ, "MPIPE_PLUGIN_PATH": str(SWEEP)})
+        self.assertEqual(json.loads(said)["outputs"]["total"]["data"], 285)
+
+    def test_the_library_is_found_where_it_is_unpacked(self):
+        environment = {**os.environ, "PKG_CONFIG_PATH": str(self.usr / "lib" / "pkgconfig")}
+        (flag, *_) = [word for word in run("pkg-config", "--libs", "mpipe", env=environment).split() if word.startswith("-L")]
+        self.assertTrue((Path(flag[2:]) / "libmpipe.a").samefile(self.usr / "lib" / "libmpipe.a"))
+
+
 class Refused(unittest.TestCase):
     """What does not fit is refused in one sentence."""
 
