@@ -18,7 +18,7 @@ set(MPIPE_EVERYWHERE fmt)
 set(_threads thread mutex shared_mutex condition_variable future stop_token latch barrier semaphore pthread.h)
 set(_files fstream filesystem fcntl.h unistd.h sys/stat.h sys/mman.h dirent.h)
 
-include(LayerFunctions)
+include(${CMAKE_CURRENT_LIST_DIR}/LayerFunctions.cmake)
 
 mpipe_layer(core)
 mpipe_layer(options   USES core
