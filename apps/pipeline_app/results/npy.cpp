@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Writes a value as a file in NumPy's format.
-#include "npy.hpp"
+#include "results/npy.hpp"
 
 #include <mpipe/core/error.hpp>
 
