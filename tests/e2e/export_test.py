@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import unittest
+import warnings
 
 import numpy as np
 
@@ -15,6 +16,15 @@ try:
     import pandas
 except ImportError:
     pandas = None
+try:
+    import netCDF4
+    import xarray
+except ImportError:
+    xarray = None
+try:
+    import zarr
+except ImportError:
+    zarr = None
 
 TEXTS = ["", " ", " a ", "a,b", 'a"b', '"', "a\nb", "a\r\nb", "a\rb", "\n", "NA", "nan", "1.5", "true", "# no comment", "\ttab\t", "é ß",
          "a\n\nb", "a\n# b", "'"]
@@ -57,7 +67,6 @@ functions:
   - {output: n, plugin: libe2e_functions.so, function: cube, mapspec: "k[i] -> n[i]"}
   - {output: flag, plugin: libe2e_functions.so, function: is_even, mapspec: "k[i] -> flag[i]"}
   - {output: word, plugin: libe2e_functions.so, function: word, mapspec: "k[i] -> word[i]"}
-  - {output: total, expr: "sum(n)"}
 inputs: {x: [1, 2, 3, 4], k: [0, 1, 2, 3]}
 map: {error_handling: continue}
 """
@@ -82,7 +91,7 @@ class Export(AppTest):
         self.app("map", "kinds.yaml", "--run-folder", "run")
 
     def part(self):
-        """Element 1 of y failed, which blocks that of w; element 3 is not computed, and so total waits."""
+        """Element 1 of y failed, which blocks that of w; element 3 is not computed."""
         self.write("part.yaml", PART)
         self.app("map", "part.yaml", "--run-folder", "part", "--output", "y", "w", "n", "flag", "word", "--fixed", "i=0:3", expect=1)
 
@@ -205,7 +214,185 @@ class Tables(Export):
         self.assertLess(peaks[1] - peaks[0], 14_000)
 
 
+class Datasets(Export):
+    """What every tool finds in a copy: the checks are of xarray's view, whatever the format is."""
+
+    def check_kinds(self, data, complex_parts):
+        np.testing.assert_array_equal(data["real"].values, NUMBERS)
+        self.assertEqual([(name, str(data[name].dtype)) for name in ("single", "small", "large", "cubed", "even")],
+                         [("single", "float32"), ("small", "int8"), ("large", "uint64"), ("cubed", "int64"), ("even", "bool")])
+        self.assertEqual(list(data.large.values), [k % 2**64 for k in INTEGERS])
+        self.assertEqual(list(data.small.values), [0, 1, -2, 3, 1, 5, 6, 7, 127])
+        self.assertEqual(list(data.even.values), [k % 2 == 0 for k in INTEGERS])
+        z = data["z__re"].values + 1j * data["z__im"].values if complex_parts else data.z.values
+        self.assertEqual(list(z), [complex(k, -1) for k in INTEGERS])
+        self.assertEqual(list(data.text.values), TEXTS)
+        self.assertEqual(data.inside.dims, ("i", "p", "j"))
+        inside = np.array([[np.linspace(m, y, 4) for y in (1.5, 2.5)] for m in (0, 3, 1)])
+        np.testing.assert_allclose(data.inside.values, inside.transpose(0, 2, 1), rtol=1e-15)
+        files = np.array([[np.linspace(m, y, 3) for y in (1.5, 2.5)] for m in (0, 3, 1)])
+        np.testing.assert_allclose(data.files.values, files.transpose(2, 0, 1), rtol=1e-15)
+        np.testing.assert_array_equal(data.kept.values, [[1.5, 2.5], [4.5, 5.5], [2.5, 3.5]])
+        self.assertEqual((data.only.dims, float(data.only)), ((), 20.0))
+        np.testing.assert_array_equal(data["row__count"].values, [0, 3, 1])
+        np.testing.assert_array_equal(data.row.values, [0.5, 1.5, 2.5, 0.5])
+        self.assertEqual(data.row.dims, (data["row__count"].attrs["sample_dimension"],))
+        self.assertEqual(data.equal.dims, ("i", "equal_dim0"))
+        np.testing.assert_array_equal(data.equal.values, [[0, 0, 0], [0, 1.5, 3], [0, 0.5, 1]])
+        self.assertEqual(data.inside.attrs["mapspec"], "m[i], y[j] -> inside[i, p, j]")
+        self.assertEqual(sorted(data.coords), ["k", "label", "m", "x", "y"])
+        self.assertEqual([name for name in data.variables if name.endswith("__status") or name == "pair"], [])
+
+    def check_part(self, data):
+        nan = np.nan
+        np.testing.assert_array_equal(data.y.values, [1 / 3, nan, 1, nan])
+        np.testing.assert_array_equal(data.n.values, [0, 1, 8, nan])
+        np.testing.assert_array_equal(data.flag.values, [1, 0, 1, nan])
+        self.assertEqual(list(data.word.values), ['word "0"', 'word "1"', 'word "2"', ""])
+        np.testing.assert_array_equal(data["y__status"].values, [1, 2, 1, 0])
+        np.testing.assert_array_equal(data["w__status"].values, [1, 3, 1, 0])
+        self.assertEqual((str(data["y__status"].dtype), data["y__status"].attrs["flag_meanings"]), ("int8", "pending done failed blocked"))
+
+    def check_coordinates(self, data):
+        self.assertEqual((data.z.dims, data.total.dims), (("x", "y"), ("x",)))
+        self.assertEqual(float(data.z.sel(x=2, y=0.75)), 20.75)
+        self.assertEqual(float(data.total.sel(x=3)), 152.5)
+
+    def outputs_but_objects(self):
+        return ["text", "real", "single", "small", "large", "cubed", "even", "z", "row", "equal", "inside", "files", "kept", "only"]
+
+    def write_grid(self):
+        self.write("grid.yaml", GRID)
+        self.app("map", "grid.yaml", "--run-folder", "run")
+
+
+@unittest.skipIf(xarray is None, "xarray and netCDF4 are not installed")
+class NetCDF(Datasets):
+    def opened(self, name):
+        for engine in ("netcdf4", "h5netcdf"):
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", xarray.SerializationWarning)
+                with xarray.open_dataset(self.folder / name, engine=engine) as data:
+                    yield data
+
+    def test_every_kind(self):
+        self.kinds()
+        self.assertEqual(self.app("export", "run", *self.outputs_but_objects(), "--netcdf", "all.nc").err, "")
+        for data in self.opened("all.nc"):
+            self.check_kinds(data, complex_parts=True)
+            self.assertEqual(sorted(data.attrs), ["Conventions", "source"])
+        with netCDF4.Dataset(self.folder / "all.nc") as file:
+            self.assertEqual(file.data_model, "NETCDF4")
+            self.assertEqual([file["inside"].dimensions, file["real"].dimensions], [("i", "p", "j"), ("n",)])
+
+    def test_what_is_not_done(self):
+        self.part()
+        self.assertIn("2 of 4 elements of 'y' are not done", self.app("export", "part", "--netcdf", "part.nc").err)
+        for data in self.opened("part.nc"):
+            self.check_part(data)
+        with netCDF4.Dataset(self.folder / "part.nc") as file:
+            self.assertEqual(file["n"].dtype, np.int64)
+            self.assertEqual(list(file["n"][:].mask), [False, False, False, True])
+            self.assertEqual(int(file["n"].getncattr("_FillValue")), netCDF4.default_fillvals["i8"])
+
+    def test_inputs_as_coordinates(self):
+        self.write_grid()
+        self.app("export", "run", "--netcdf", "grid.nc", "--coords")
+        for data in self.opened("grid.nc"):
+            self.check_coordinates(data)
+        self.app("export", "run", "--netcdf", "plain.nc")
+        for data in self.opened("plain.nc"):
+            self.assertEqual((data.z.dims, sorted(data.coords)), (("i", "j"), ["x", "y"]))
+        self.write("zip.yaml", 'functions: [{output: w, expr: "a + b", mapspec: "a[i], b[i] -> w[i]"}]\ninputs: {a: [1, 2], b: [3, 4]}\n')
+        self.app("map", "zip.yaml", "--run-folder", "zip")
+        self.assertIn("i (a, b)", self.app("export", "zip", "--netcdf", "zip.nc", "--coords").err)
+        for data in self.opened("zip.nc"):
+            self.assertEqual((data.w.dims, sorted(data.coords)), (("i",), ["a", "b"]))
+
+    def test_a_value_that_marks_what_is_missing_occurs_nowhere(self):
+        self.write("full.yaml", 'functions: [{output: y, plugin: libe2e_functions.so, function: as_int8, mapspec: "k[i] -> y[i]"}]\n'
+                   "inputs: {k: {arange: [-128, %d, 1]}}\n")
+        text = (self.folder / "full.yaml").read_text()
+        for last, expected in ((127, 127), (128, None)):
+            self.write("full.yaml", text % (last + 1))
+            self.app("map", "full.yaml", "--run-folder", f"run{last}", "--fixed", f"i=0:{last + 128}")
+            if expected is None:
+                self.refused("export", f"run{last}", "--netcdf", "full.nc", words=["'y'", "int8", "Complete the run"])
+                continue
+            self.app("export", f"run{last}", "--netcdf", "almost.nc")
+            with netCDF4.Dataset(self.folder / "almost.nc") as file:
+                self.assertEqual(int(file["y"].getncattr("_FillValue")), expected)
+                self.assertEqual(int(file["y"][:].mask.sum()), 1)
+
+    def test_a_file_that_is_there(self):
+        self.write_grid()
+        self.write("there.nc", "mine")
+        self.refused("export", "run", "--netcdf", "there.nc", code=3, words=["--overwrite"])
+        self.app("export", "run", "--netcdf", "there.nc", "--overwrite")
+        for data in self.opened("there.nc"):
+            self.assertEqual(float(data.top), 152.5)
+        self.refused("export", "run", "--netcdf", "no/folder.nc", code=4, words=["no/folder.nc"])
+        self.refused("export", "run", "--netcdf", "a.nc", "--tidy", words=["--csv"])
+
+
+@unittest.skipIf(zarr is None or xarray is None, "zarr and xarray are not installed")
+class Zarr(Datasets):
+    def test_every_kind(self):
+        self.kinds()
+        self.app("export", "run", *self.outputs_but_objects(), "--zarr", "all.zarr/")
+        for consolidated in (True, False):
+            with xarray.open_zarr(self.folder / "all.zarr", consolidated=consolidated) as data:
+                self.check_kinds(data, complex_parts=False)
+        group = zarr.open_consolidated(str(self.folder / "all.zarr"))
+        self.assertEqual((group["inside"].shape, group["inside"].chunks, group["cubed"].fill_value), ((3, 4, 2), (3, 4, 2), None))
+        self.assertEqual(list(group["text"][:]), TEXTS)
+
+    def test_what_is_not_done(self):
+        self.part()
+        self.app("export", "part", "--zarr", "part.zarr")
+        with xarray.open_zarr(self.folder / "part.zarr") as data:
+            self.check_part(data)
+        self.assertEqual(int(zarr.open(str(self.folder / "part.zarr"))["n"].fill_value), -9223372036854775806)
+
+    def test_inputs_as_coordinates(self):
+        self.write_grid()
+        self.app("export", "run", "--zarr", "grid.zarr", "--coords")
+        with xarray.open_zarr(self.folder / "grid.zarr") as data:
+            self.check_coordinates(data)
+
+    def test_chunks_are_bounded(self):
+        self.write("long.yaml", """
+functions:
+  - {output: y, expr: "linspace(x, 1, 300001)", mapspec: "x[i] -> y[i, k]", internal_shape: 300001}
+  - {output: s, expr: "linspace(x, 2, 300001)", mapspec: "x[i] -> s[k, i]", internal_shape: 300001}
+inputs: {x: [0, 1, 2]}
+""")
+        self.app("map", "long.yaml", "--run-folder", "run")
+        self.app("export", "run", "--zarr", "long.zarr")
+        group = zarr.open(str(self.folder / "long.zarr"))
+        self.assertEqual((group["y"].chunks, group["s"].chunks), ((1, 300001), (150001, 3)))
+        np.testing.assert_allclose(group["y"][:], [np.linspace(x, 1, 300001) for x in range(3)], rtol=1e-12)
+        np.testing.assert_allclose(group["s"][:], np.array([np.linspace(x, 2, 300001) for x in range(3)]).T, rtol=1e-12)
+
+    def test_a_folder_that_is_there(self):
+        self.write_grid()
+        (self.folder / "there").mkdir()
+        self.refused("export", "run", "--zarr", "there", code=3, words=["'there' is there already"])
+        self.refused("export", "run", "--zarr", "there", "--overwrite", code=3, words=["remove it"])
+        self.refused("export", "run", "--zarr", "no/folder", code=4, words=["no/folder"])
+
+
 class Refusals(Export):
+    def test_datasets(self):
+        self.kinds()
+        for form in ("--netcdf", "--zarr"):
+            self.refused("export", "run", form, "copy", words=["'pair' has objects", "Name the other outputs"])
+        self.write("ranks.yaml", 'functions: [{output: t, plugin: libe2e_functions.so, function: same_text, parameters: [label], '
+                   'mapspec: "label[t] -> t[t]"}]\ninputs: {label: ["a", "b\\0c"]}\n')
+        self.app("map", "ranks.yaml", "--run-folder", "zero")
+        for form in (("--netcdf", "copy"), ("--zarr", "copy"), ("--csv", "copy", "--tidy")):
+            self.refused("export", "zero", *form, words=["b?c", "UTF-8"])
+
     def test_tables(self):
         self.kinds()
         base = ("export", "run")

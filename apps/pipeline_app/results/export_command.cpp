@@ -6,10 +6,10 @@
 #include "base/api/file.hpp"
 #include "command.hpp"
 #include "launch.hpp"
-#include "not_supported.hpp"
 #include "output.hpp"
 #include "results/open_results.hpp"
 #include "results/result_table.hpp"
+#include "store/api/export_run.hpp"
 #include "table.hpp"
 
 #include <fmt/format.h>
@@ -24,6 +24,9 @@ struct ExportFlags {
   std::string csv;
   bool tidy = false;
   bool status = false;
+  std::string netcdf;
+  std::string zarr;
+  bool coords = false;
   bool overwrite = false;
 };
 
@@ -107,6 +110,15 @@ void note_missing(const RunReader& reader, const std::vector<std::size_t>& outpu
   }
 }
 
+ExportChoice choice_of(const RunReader& reader, const std::vector<std::size_t>& outputs,
+                       const ExportFlags& flags) {
+  ExportChoice choice{outputs, flags.coords};
+  for (const std::string& axis : axes_without_coordinate(reader, choice))
+    print_note(
+        fmt::format("none of the inputs on the axis {} becomes its coordinate, as there are several", axis));
+  return choice;
+}
+
 void export_csv(RunReader& reader, const std::vector<std::size_t>& outputs, const ExportFlags& flags) {
   if (!flags.tidy)
     throw Error(
@@ -127,16 +139,32 @@ void export_csv(RunReader& reader, const std::vector<std::size_t>& outputs, cons
   temporary.keep(true);
 }
 
+void require_form(const ExportFlags& flags) {
+  if (flags.csv.empty() && flags.netcdf.empty() && flags.zarr.empty())
+    throw Error(
+        Category::bad_option,
+        "say what to write: --csv FILE --tidy, --netcdf FILE or --zarr DIR. See pipeline_app export --help.");
+  if (flags.csv.empty() && (flags.tidy || flags.status))
+    throw Error(Category::bad_option, "--tidy and --status are about tables: they go with --csv FILE.");
+  if (!flags.csv.empty() && flags.coords)
+    throw Error(Category::bad_option,
+                "--coords goes with --netcdf or --zarr: tables have all inputs on their axes.");
+}
+
 int run_export(const ExportFlags& flags) {
   if (launched_rank() != 0) return 0;
-  if (flags.csv.empty())
-    throw Error(Category::bad_option,
-                "say what to write: --csv FILE --tidy. See pipeline_app export --help.");
-  require_free(flags.csv, flags.overwrite);
+  require_form(flags);
+  for (const std::string& file : {flags.csv, flags.netcdf})
+    if (!file.empty()) require_free(file, flags.overwrite);
   RunReader reader = open_results(flags.run);
   const std::vector<std::size_t> outputs = chosen_outputs(reader, flags.outputs);
   require_shapes(reader, outputs);
-  export_csv(reader, outputs, flags);
+  if (!flags.csv.empty())
+    export_csv(reader, outputs, flags);
+  else if (!flags.netcdf.empty())
+    export_netcdf(reader, choice_of(reader, outputs, flags), flags.netcdf);
+  else
+    export_zarr(reader, choice_of(reader, outputs, flags), flags.zarr);
   note_missing(reader, outputs);
   return 0;
 }
@@ -148,13 +176,17 @@ void add_export_command(CLI::App& app, Program& program) {
   CLI::App* command = app.add_subcommand("export", "Copies results for other tools");
   command->add_option("RUN", flags->run, "The run folder")->required()->type_name("");
   command->add_option("OUTPUT", flags->outputs, "Outputs to copy; all unless said")->type_name("");
-  command->add_option("--csv", flags->csv, "Write a table of comma-separated values")->type_name("FILE");
+  CLI::Option* csv = command->add_option("--csv", flags->csv, "Write a table of comma-separated values");
+  CLI::Option* netcdf = command->add_option("--netcdf", flags->netcdf, "Write a NetCDF-4 file");
+  CLI::Option* zarr = command->add_option("--zarr", flags->zarr, "Write a new folder in Zarr's format 2");
+  csv->type_name("FILE")->excludes(netcdf)->excludes(zarr);
+  netcdf->type_name("FILE")->excludes(zarr);
+  zarr->type_name("DIR");
   command->add_flag("--tidy", flags->tidy, "A row for each element: axes and inputs on them, then outputs");
   command->add_flag("--status", flags->status,
                     "Behind each output a column: done, pending, failed or blocked");
+  command->add_flag("--coords", flags->coords, "The input on an axis becomes its coordinate, and names it");
   command->add_flag("--overwrite", flags->overwrite, "Replace a file that is there");
-  add_unsupported_options(*command, {"--netcdf", "--zarr"});
-  add_unsupported_flags(*command, {"--coords"});
   command->callback([flags, &program] { program.action = [flags] { return run_export(*flags); }; });
 }
 
