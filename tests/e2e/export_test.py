@@ -382,6 +382,38 @@ inputs: {x: [0, 1, 2]}
         self.refused("export", "run", "--zarr", "no/folder", code=4, words=["no/folder"])
 
 
+class Npy(Export):
+    def load(self, output, run="run"):
+        self.app("show", run, output, "--npy", "out.npy")
+        return np.load(self.folder / "out.npy", allow_pickle=False)
+
+    def test_every_kind(self):
+        self.kinds()
+        text = self.load("text")
+        self.assertEqual((text.dtype, list(text)), (np.dtype("<U12"), TEXTS))
+        self.assertEqual((self.load("even").dtype, list(self.load("even"))), (np.dtype(bool), [k % 2 == 0 for k in INTEGERS]))
+        np.testing.assert_array_equal(self.load("real"), NUMBERS)
+        self.assertEqual(list(self.load("z")), [complex(k, -1) for k in INTEGERS])
+        files = np.array([[np.linspace(m, y, 3) for y in (1.5, 2.5)] for m in (0, 3, 1)])
+        np.testing.assert_allclose(self.load("files"), files.transpose(2, 0, 1), rtol=1e-15)
+        self.assertEqual(self.load("only").shape, ())
+        self.refused("show", "run", "pair", "--npy", "x.npy", words=["'pair' has objects", "NAME__bytes"])
+        self.refused("show", "run", "row", "--npy", "x.npy", words=["'row' has an array of its own length", "--json"])
+
+    def test_characters(self):
+        texts = ["a", "é", "€uro", "\U0001F600x", ""]
+        self.write("chars.yaml", 'functions: [{output: t, plugin: libe2e_functions.so, function: same_text, parameters: [label], '
+                   'mapspec: "label[i] -> t[i]"}]\ninputs: {label: [%s]}\n' % ", ".join(map(quoted, texts)))
+        self.app("map", "chars.yaml", "--run-folder", "run")
+        self.assertEqual((self.load("t").dtype, list(self.load("t"))), (np.dtype("<U4"), texts))
+
+    def test_what_is_not_done(self):
+        self.part()
+        np.testing.assert_array_equal(self.load("y", run="part"), [1 / 3, np.nan, 1, np.nan])
+        for output in ("n", "flag", "word"):
+            self.refused("show", "part", output, "--npy", "x.npy", words=["not complete", "cannot tell which elements"])
+
+
 class Refusals(Export):
     def test_datasets(self):
         self.kinds()

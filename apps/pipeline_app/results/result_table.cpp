@@ -4,8 +4,8 @@
 
 #include <mpipe/core/error.hpp>
 
-#include "core/api/text.hpp"
 #include "document/api/json_text.hpp"
+#include "results/plain_text.hpp"
 #include "store/api/boxes.hpp"
 #include "table.hpp"
 
@@ -25,27 +25,15 @@ std::string cell_text(const Value& value, Index k) {
   return json_text(value.type(), bytes);
 }
 
-void require_text(std::string_view text) {
-  if (is_utf8(text) && text.find('\0') == std::string_view::npos) return;
-  throw Error(
-      Category::bad_option,
-      fmt::format("the text '{}' has bytes that are no text in UTF-8, which tables of comma-separated "
-                  "values cannot hold (nobody would read back the same). Leave this output out, or read "
-                  "it from results.h5.",
-                  printable(text)));
-}
-
-std::string_view text_at(const Value& texts, Index k) {
-  const auto bytes = texts.element(k);
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 /// What JSON would replace without a word.
 void require_texts(const Value& value, Index k) {
-  if (value.type().kind == Kind::string) return require_text(text_at(value, k));
-  if (value.type().kind != Kind::array || value.type().item->kind != Kind::string) return;
-  const Value texts = value.opened(k);
-  for (Index item = 0; item < texts.count(); ++item) require_text(text_at(texts, item));
+  constexpr std::string_view kForm = "a table of comma-separated values";
+  if (value.type().kind == Kind::string) {
+    plain_text(value, k, kForm);
+  } else if (value.type().kind == Kind::array && value.type().item->kind == Kind::string) {
+    const Value texts = value.opened(k);
+    for (Index item = 0; item < texts.count(); ++item) plain_text(texts, item, kForm);
+  }
 }
 
 /// Texts are in quotes (RFC 4180), so that none is taken for a number or for a missing value, and complex numbers as

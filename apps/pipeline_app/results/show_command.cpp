@@ -77,19 +77,7 @@ void save_npy(RunReader& reader, const std::vector<std::size_t>& chosen, const s
     throw Error(Category::bad_option,
                 fmt::format("--npy takes one output, and {} are chosen. Name one after the run folder.",
                             chosen.size()));
-  const std::string& name = reader.outputs()[chosen.front()].name;
-  if (!has_shape(reader, chosen.front()))
-    throw Error(Category::missing_input,
-                fmt::format("the shape of '{}' is not known before it is computed. Complete the run.", name));
-  const ElementType& type = *reader.outputs()[chosen.front()].type;
-  const bool shows_gaps = !type.is_integer() && type.kind != Kind::boolean;  // by NaN
-  // A file without a mask would give missing elements a value that looks like a result.
-  if (!mask_of(reader, chosen.front()).empty() && !shows_gaps)
-    throw Error(Category::missing_input, fmt::format("'{}' is not complete, and an .npy file of type {} "
-                                                     "cannot tell which elements are missing. Complete the "
-                                                     "run, or use --json or --csv.",
-                                                     name, type.dtype()));
-  write_npy(file, reader.read_all(chosen.front()));
+  write_npy(file, reader, chosen.front());
 }
 
 void print_tables(RunReader& reader, const std::vector<std::size_t>& chosen, const ShowFlags& flags,

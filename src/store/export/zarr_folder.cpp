@@ -3,6 +3,7 @@
 #include <mpipe/core/error.hpp>
 
 #include "base/api/file.hpp"
+#include "data/api/npy.hpp"
 #include "store/export/export_plan.hpp"
 #include "store/read/box_places.hpp"
 
@@ -23,24 +24,6 @@ static_assert(std::endian::native == std::endian::little, "values are written as
 
 constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
 constexpr std::size_t kBytesOfText = 64;  // a guess: chunks of texts have so many for each value
-
-/// As NumPy writes types: `<f8`.
-std::string dtype_of(const ElementType& type) {
-  switch (type.kind) {
-    case Kind::boolean:
-      return "|b1";
-    case Kind::string:
-      return "|O";
-    case Kind::int8:
-      return "|i1";
-    case Kind::uint8:
-      return "|u1";
-    default:
-      break;
-  }
-  const char letter = type.is_integer() ? (type.kind <= Kind::int64 ? 'i' : 'u') : type.is_real() ? 'f' : 'c';
-  return fmt::format("<{}{}", letter, type.size);
-}
 
 template <class T>
 T number(const Bytes& bytes) {
@@ -80,10 +63,14 @@ Shape chunk_of(const ExportVariable& variable) {
 json metadata_of(const ExportVariable& variable, const Shape& chunk) {
   json filters = nullptr;
   if (variable.type->kind == Kind::string) filters = json::array({{{"id", "vlen-utf8"}}});
-  return {{"zarr_format", 2},      {"shape", variable.shape},
-          {"chunks", chunk},       {"dtype", dtype_of(*variable.type)},
-          {"compressor", nullptr}, {"fill_value", fill_of(variable)},
-          {"order", "C"},          {"filters", filters}};
+  return {{"zarr_format", 2},
+          {"shape", variable.shape},
+          {"chunks", chunk},
+          {"dtype", variable.type->kind == Kind::string ? "|O" : numpy_type(*variable.type)},
+          {"compressor", nullptr},
+          {"fill_value", fill_of(variable)},
+          {"order", "C"},
+          {"filters", filters}};
 }
 
 json attributes_of(const ExportVariable& variable) {
