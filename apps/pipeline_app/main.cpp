@@ -38,6 +38,7 @@ void build(CLI::App& app, Program& program) {
   add_run_command(app, program);
   add_describe_command(app, program);
   add_show_command(app, program);
+  add_export_command(app, program);
   add_status_command(app, program);
   add_verify_command(app, program);
   add_watch_command(app, program);
@@ -48,7 +49,7 @@ void build(CLI::App& app, Program& program) {
   add_slurm_command(app, program);
   add_init_command(app, program);
   add_import_pipefunc_command(app, program);
-  add_unsupported_commands(app, {"export", "report"});
+  add_unsupported_commands(app, {"report"});
 }
 
 /// What could have been meant instead of the first argument that was not expected.

@@ -156,7 +156,6 @@ inputs: {k: [4, 5]}
         self.app("map", "words.yaml", "--run-folder", "run")
         rows = list(csv.DictReader(io.StringIO(self.app("show", "run", "--csv").out)))
         self.assertEqual([row["word"] for row in rows], ['word "4"', 'word "5"'])
-        self.refused("show", "run", "--npy", "w.npy", words=["not supported by this version"])
 
     def test_of_what_is_no_run(self):
         self.write("file", "text")

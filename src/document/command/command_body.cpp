@@ -148,7 +148,7 @@ class CommandElement {
     if (!value.type().is_numeric())
       throw Error(Category::type_mismatch, fmt::format("{} cannot be an npy file. Take {{file:{}:json}}.",
                                                        describe(value), place.name));
-    const std::string header = npy_header(value.type(), value.shape());
+    const std::string header = npy_header(numpy_type(value.type()), value.shape());
     file.write_at(0, bytes_of(header), std::span(value.data(), value.byte_size()));
     return path.string();
   }
