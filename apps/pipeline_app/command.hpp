@@ -23,6 +23,7 @@ void add_run_command(CLI::App& app, Program& program);
 void add_describe_command(CLI::App& app, Program& program);
 void add_show_command(CLI::App& app, Program& program);
 void add_status_command(CLI::App& app, Program& program);
+void add_report_command(CLI::App& app, Program& program);
 void add_verify_command(CLI::App& app, Program& program);
 void add_watch_command(CLI::App& app, Program& program);
 void add_list_runs_command(CLI::App& app, Program& program);
