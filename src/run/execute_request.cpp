@@ -33,15 +33,27 @@ class KeptStatus {
   void finish(const Results& results) {
     if (!writer_) return;
     const bool failed = results.failed_elements > 0;
+    keep_times(results);
     writer_->finish(RunState::completed, failed ? exit_code(Category::function_raised) : 0,
                     failed ? failures_text(results) : "");
   }
   void finish(const Error& error) {
     if (!writer_) return;
+    // What was computed before a run ended early took time as well.
+    if (const auto* failed = dynamic_cast<const FunctionError*>(&error)) keep_times(failed->partial());
+    if (const auto* stopped = dynamic_cast<const RunStopped*>(&error); stopped && stopped->partial())
+      keep_times(*stopped->partial());
     writer_->finish(end_state(error.category()), exit_code(error.category()), error.what());
   }
 
  private:
+  void keep_times(const Results& results) {
+    std::vector<FunctionTimes> functions;
+    for (const auto& [name, times] : results.functions)
+      functions.push_back({name, times.calls, times.seconds, times.mean_seconds, times.max_seconds});
+    writer_->set_times(std::move(functions));
+  }
+
   const StatusHook& hook_;
   std::shared_ptr<StatusWriter> writer_;
 };

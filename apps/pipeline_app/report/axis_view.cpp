@@ -60,9 +60,8 @@ std::string with_units(const std::string& name, const std::string& units) {
 
 std::vector<Tick> cell_ticks(const AxisView& axis, Index cells, Index step, Index most) {
   std::vector<Tick> ticks;
-  const Index count = std::min(cells, most);
-  for (Index k = 0; k < count; ++k) {
-    const Index cell = count == 1 ? 0 : k * (cells - 1) / (count - 1);
+  const Index every = (cells + most - 1) / most;
+  for (Index cell = 0; cell < cells; cell += every) {
     const Index position = std::min(cell * step + step / 2, axis.length() - 1);
     ticks.push_back(
         {(static_cast<double>(cell) + 0.5) / static_cast<double>(cells), shortened(axis.text(position), 14)});

@@ -42,7 +42,7 @@ class AxisView {
 /// A name with its unit: `energy [J]`.
 std::string with_units(const std::string& name, const std::string& units);
 
-/// About `most` ticks on an axis of `cells` of equal size, in the middle of some of them, each of which stands for `step`
+/// At most `most` ticks on an axis of `cells` of equal size, in the middle of some of them, each of which stands for `step`
 /// positions.
 std::vector<Tick> cell_ticks(const AxisView& axis, Index cells, Index step, Index most);
 

@@ -23,9 +23,8 @@ std::string row_of(const RunView& run, std::size_t output, Index element) {
       const AxisView view(layout, axis, run.reader.inputs());
       coordinates.push_back(view.equation(index[next++]));
     }
-  return fmt::format("<tr><td>{}{}</td><td>{}</td></tr>\n", escaped(layout.name),
-                     index.empty() ? "" : escaped(index_to_string(index)),
-                     escaped(fmt::format("{}", fmt::join(coordinates, ", "))));
+  return "<tr>" + text_cell(layout.name + (index.empty() ? "" : index_to_string(index))) +
+         text_cell(fmt::format("{}", fmt::join(coordinates, ", "))) + "</tr>\n";
 }
 
 std::string failed_rows(const RunView& run, std::size_t output) {
@@ -57,11 +56,7 @@ std::string failures_html(const RunView& run) {
       blocked += fmt::format("<li>{}: {} blocked, because something that they need failed</li>\n",
                              escaped(run.reader.outputs()[k].name), amount_text(count, "element"));
   std::string text;
-  if (!rows.empty())
-    text += fmt::format(
-        "<div class=\"wide\"><table>\n<thead><tr><th>failed</th><th>where</th></tr></thead>\n<tbody>\n{}"
-        "</tbody></table></div>\n",
-        rows);
+  if (!rows.empty()) text += table_html({"failed", "where"}, rows);
   if (!blocked.empty()) text += fmt::format("<ul>\n{}</ul>\n", blocked);
   return text;
 }

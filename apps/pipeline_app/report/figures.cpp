@@ -47,9 +47,9 @@ std::string figure(const std::string& pictures, const std::vector<std::string>& 
 /// Sentences on what a sample does not show.
 void add_gaps(const Sample& sample, const char* how, std::vector<std::string>& caption) {
   if (sample.missing > 0)
-    caption.push_back(fmt::format("{} not done{}.", amount_text(sample.missing, "value"), how));
+    caption.push_back(fmt::format("Not done: {}{}.", amount_text(sample.missing, "value"), how));
   if (sample.not_finite > 0)
-    caption.push_back(fmt::format("{} not finite, and left out.", amount_text(sample.not_finite, "value")));
+    caption.push_back(fmt::format("Not finite, and left out: {}.", amount_text(sample.not_finite, "value")));
 }
 
 class OutputFigures {
@@ -67,7 +67,9 @@ class OutputFigures {
     if (axes.size() == 1) return lines(std::nullopt, axes.front());
     const auto [row, column] = plane_axes(layout_, axes);
     if (axes.size() > 2) return planes(row, column, slices(axes, row, column));
-    return families(row, column) + planes(row, column, {MultiIndex(layout_.axes.size(), 0)});
+    const std::string plane = planes(row, column, {MultiIndex(layout_.axes.size(), 0)});
+    const std::string lines = families(row, column);
+    return lines.empty() ? plane : fmt::format("<div class=\"pictures\">{}{}</div>\n", lines, plane);
   }
 
  private:
@@ -200,17 +202,21 @@ class OutputFigures {
     if (range.low > range.high)
       return figure("", {"None of the values that would be drawn is done and finite."});
     std::string pictures;
-    for (std::size_t k = 0; k < slices.size(); ++k)
-      pictures +=
-          plane(samples[k], row, column, range, slices.size() > 1 ? place_text(slices[k], row, column) : "");
+    HeatMap map;
+    for (std::size_t k = 0; k < slices.size(); ++k) {
+      map = plane(samples[k], row, column, range);
+      map.small = slices.size() > 1;
+      pictures += map.small ? fmt::format("<div><p class=\"slice\">{}</p>{}</div>",
+                                          escaped(place_text(slices[k], row, column)), heat_map_svg(map))
+                            : heat_map_svg(map);
+    }
     const std::string name = is_complex_ ? "|" + layout_.name + "|" : label();
     std::vector<std::string> caption = describe_planes(samples.front(), slices.size());
     add_gaps(gaps, ", which is hatched", caption);
-    return figure(pictures + colour_bar_svg(range, name), caption);
+    return figure(pictures + colour_bar_svg(map, name), caption);
   }
 
-  std::string plane(const Sample& sampled, std::size_t row, std::size_t column, const ValueRange& range,
-                    const std::string& title) const {
+  HeatMap plane(const Sample& sampled, std::size_t row, std::size_t column, const ValueRange& range) const {
     const AxisView y = axis(row);
     const AxisView x = axis(column);
     HeatMap map{static_cast<std::size_t>(sampled.rows),
@@ -219,12 +225,13 @@ class OutputFigures {
                 range,
                 x.label(),
                 y.label()};
-    map.small = !title.empty();
-    map.x_ticks = cell_ticks(x, sampled.columns, sampled.column_step, kMostTicks);
-    map.y_ticks = cell_ticks(y, sampled.rows, sampled.row_step, kMostTicks);
+    // A plane that is much higher than wide has little room below it.
+    map.x_ticks = cell_ticks(x, sampled.columns, sampled.column_step,
+                             sampled.rows > 2 * sampled.columns ? 3 : kMostTicks);
+    map.y_ticks =
+        cell_ticks(y, sampled.rows, sampled.row_step, sampled.columns > 2 * sampled.rows ? 3 : kMostTicks);
     for (const Cell& cell : sampled.cells) map.values.push_back(cell.empty() ? kNone : cell.mean());
-    if (title.empty()) return heat_map_svg(map);
-    return fmt::format("<div><p class=\"slice\">{}</p>{}</div>", escaped(title), heat_map_svg(map));
+    return map;
   }
 
   std::string place_text(const MultiIndex& at, std::size_t row, std::size_t column) const {

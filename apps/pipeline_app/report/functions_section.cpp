@@ -75,11 +75,30 @@ std::string drawing(const RunView& run) {
   return fmt::format("<div class=\"wide graph\">{}</div>\n{}", graph_svg(nodes), left_out);
 }
 
-std::string row_of(const Function& function) {
-  return fmt::format("<tr><td>{}</td><td>{}</td><td class=\"text\">{}</td></tr>\n",
-                     escaped(fmt::format("{}", fmt::join(function.outputs, ", "))),
-                     escaped(meaning_of(function, "mapspec")),
-                     escaped(shortened(definition_of(function), 1000)));
+/// Four cells: calls, and how long they took; empty ones where that is not kept.
+std::string time_cells(const RunView& run, const Function& function) {
+  const auto& all = run.status.functions;
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const FunctionTimes& each) { return each.name == function.name; });
+  // Without a call there is neither a mean nor a longest one.
+  const bool called = found != all.end() && found->calls > 0;
+  const auto time = [&](double seconds) { return number_cell(called ? duration_text(seconds) : ""); };
+  if (!called) return number_cell(found != all.end() ? "0" : "") + time(0) + time(0) + time(0);
+  return number_cell(std::to_string(found->calls)) + time(found->seconds) + time(found->mean_seconds) +
+         time(found->max_seconds);
+}
+
+std::string row_of(const RunView& run, const Function& function) {
+  return "<tr>" + text_cell(fmt::format("{}", fmt::join(function.outputs, ", "))) +
+         time_cells(run, function) + code_cell(meaning_of(function, "mapspec")) +
+         code_cell(shortened(definition_of(function), 1000)) + "</tr>\n";
+}
+
+/// What the times in the table are about.
+const char* times_note(const RunView& run) {
+  if (run.status.functions.empty())
+    return "<p class=\"note\">How long calls took is kept when a start ends by itself.</p>\n";
+  return "<p class=\"note\">Calls and their times are those of the last start, on all ranks together.</p>\n";
 }
 
 }  // namespace
@@ -87,13 +106,11 @@ std::string row_of(const Function& function) {
 std::string functions_html(const RunView& run) {
   const auto& functions = run.description.functions;
   std::string rows;
-  for (std::size_t k = 0; k < std::min(functions.size(), kMostRows); ++k) rows += row_of(functions[k]);
-  if (functions.size() > kMostRows)
-    rows += fmt::format("<tr><td colspan=\"3\">{} more</td></tr>\n", functions.size() - kMostRows);
-  return drawing(run) + fmt::format(
-                            "<div class=\"wide\"><table>\n<thead><tr><th>function</th><th>mapspec</th>"
-                            "<th>definition</th></tr></thead>\n<tbody>\n{}</tbody></table></div>\n",
-                            rows);
+  for (std::size_t k = 0; k < std::min(functions.size(), kMostRows); ++k) rows += row_of(run, functions[k]);
+  return drawing(run) +
+         table_html({"function", "#calls", "#time", "#mean", "#longest", "mapspec", "definition"}, rows,
+                    functions.size() > kMostRows ? functions.size() - kMostRows : 0) +
+         times_note(run);
 }
 
 }  // namespace mpipe::app

@@ -11,7 +11,7 @@ namespace mpipe::app {
 /// A function, or an input. Texts are of anybody: they are escaped when they are drawn.
 struct DrawnNode {
   std::string name;
-  std::string detail;              ///< in a second line
+  std::string detail;                   ///< in a second line
   std::vector<std::string> gives = {};  ///< names
   std::vector<std::string> takes = {};  ///< names of what other nodes give; others are left out
   bool is_input = false;

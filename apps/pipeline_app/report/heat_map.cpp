@@ -21,7 +21,6 @@ constexpr double kBottom = 48;
 constexpr double kLargeSide = 400;
 constexpr double kSmallSide = 230;
 constexpr double kBarWidth = 16;
-constexpr double kBarHeight = 230;
 /// No picture is flatter or narrower than this part of its larger side.
 constexpr double kLeastAspect = 0.35;
 
@@ -74,12 +73,13 @@ std::string heat_map_svg(const HeatMap& map) {
   return svg + "</svg>\n";
 }
 
-std::string colour_bar_svg(const ValueRange& range, const std::string& label) {
+std::string colour_bar_svg(const HeatMap& map, const std::string& label) {
+  const ValueRange& range = map.range;
   const Scale scale = range.low < range.high ? Scale{range.low, range.high, false}
                                              : scale_for(range.low, range.high, false, 0);
-  const std::vector<Tick> ticks = ticks_of(scale, 5);
+  const std::vector<Tick> ticks = ticks_of(scale, std::max(2, static_cast<int>(frame_of(map).height / 50)));
   const double labels = width_of_labels(ticks);
-  const Frame frame{6, kTop, kBarWidth, kBarHeight};
+  const Frame frame{6, kTop, kBarWidth, frame_of(map).height};
   std::vector<std::uint8_t> colours;
   for (int colour = 255; colour > 0; --colour) colours.push_back(static_cast<std::uint8_t>(colour));
   // A single value has a single colour.
@@ -98,7 +98,8 @@ std::string colour_bar_svg(const ValueRange& range, const std::string& label) {
   const double beside = frame.right() + labels + 24;
   svg += fmt::format(
       R"svg(<text class="label" x="{0:.1f}" y="{1:.1f}" text-anchor="middle" transform="rotate(-90 {0:.1f} {1:.1f})">{2}</text>)svg",
-      beside, frame.top + frame.height / 2, escaped(shortened(label, 40)));
+      beside, frame.top + frame.height / 2,
+      escaped(shortened(label, static_cast<std::size_t>(frame.height / 7))));
   return svg + "</svg>\n";
 }
 

@@ -32,7 +32,7 @@ struct HeatMap {
 /// A whole `<svg>` element; what has no value is hatched.
 std::string heat_map_svg(const HeatMap& map);
 
-/// The colours and the values that they stand for, to stand beside one or more of these pictures.
-std::string colour_bar_svg(const ValueRange& range, const std::string& label);
+/// The colours and the values that they stand for, as high as this picture and others of its size.
+std::string colour_bar_svg(const HeatMap& map, const std::string& label);
 
 }  // namespace mpipe::app

@@ -14,14 +14,14 @@
 namespace mpipe::app {
 namespace {
 
-constexpr double kWidth = 640;
-constexpr double kHeight = 320;
+constexpr double kWidth = 560;
+constexpr double kHeight = 300;
 constexpr double kTop = 14;
 constexpr double kRight = 18;
 constexpr double kBottom = 48;
 constexpr double kLegendLine = 20;
 /// More points than these are too close to be told apart, and to be asked for their values.
-constexpr std::size_t kMostMarkers = 120;
+constexpr std::size_t kMostMarkers = 60;
 /// Beyond this ratio of the largest to the least value, only a logarithmic scale shows the smaller ones.
 constexpr double kManyDecades = 1e4;
 

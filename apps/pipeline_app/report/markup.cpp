@@ -95,6 +95,22 @@ std::string number_text(double value, int digits) {
   return (value < 0 ? kMinus : "") + text;
 }
 
+std::string text_cell(std::string_view text) { return "<td>" + escaped(text) + "</td>"; }
+std::string code_cell(std::string_view text) { return R"(<td class="text">)" + escaped(text) + "</td>"; }
+std::string number_cell(std::string_view text) { return R"(<td class="number">)" + escaped(text) + "</td>"; }
+
+std::string table_html(const std::vector<std::string>& columns, const std::string& rows,
+                       std::size_t left_out) {
+  std::string html = "<div class=\"wide\"><table>\n<thead><tr>";
+  for (const std::string& column : columns)
+    html += column.starts_with('#') ? R"(<th class="number">)" + escaped(column.substr(1)) + "</th>"
+                                    : "<th>" + escaped(column) + "</th>";
+  html += "</tr></thead>\n<tbody>\n" + rows;
+  if (left_out > 0)
+    html += fmt::format("<tr><td colspan=\"{}\">{} more</td></tr>\n", columns.size(), left_out);
+  return html + "</tbody></table></div>\n";
+}
+
 std::string amount_text(std::int64_t count, std::string_view thing) {
   std::string digits = std::to_string(count);
   for (std::size_t behind = 3; behind < digits.size(); behind += 3 + std::string_view(kThinSpace).size()) {

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace mpipe::app {
 
@@ -19,6 +21,17 @@ std::string shortened(std::string_view text, std::size_t most);
 
 /// `1.5`, `−2e−7`, `not a number`: at most so many significant digits, with a true minus sign.
 std::string number_text(double value, int digits = 6);
+
+/// A cell of a table with this text, which is escaped.
+std::string text_cell(std::string_view text);
+/// The same in the letters of code, with the line breaks of the text.
+std::string code_cell(std::string_view text);
+/// The same at the right side, for numbers.
+std::string number_cell(std::string_view text);
+/// A table of rows, each of which has the cells of these columns, between `<tr>` and `</tr>`; the names of columns of numbers
+/// begin with `#`. `left_out`: so many rows are not there, which a last one says.
+std::string table_html(const std::vector<std::string>& columns, const std::string& rows,
+                       std::size_t left_out = 0);
 
 /// `n things`, with separators between thousands: `1 element`, `12 345 elements`.
 std::string amount_text(std::int64_t count, std::string_view thing);

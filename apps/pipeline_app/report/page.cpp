@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kMostBytes = std::size_t{8} << 20;
 
 /// What the page may do is said in the page: nothing but show itself.
-constexpr const char* kHead = R"(<html lang="en">
+constexpr const char* kHead = R"html(<html lang="en">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'">
@@ -32,7 +32,8 @@ constexpr const char* kHead = R"(<html lang="en">
 {}</style>
 </head>
 <body>
-)";
+<svg class="hidden" aria-hidden="true"><defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="hatch" d="M1 0V6"/></pattern></defs></svg>
+)html";
 
 /// Pixels along each axis of a plane, so that the pictures of a page stay below 1.5 MB together.
 Index plane_side(int planes) {
@@ -69,12 +70,8 @@ class Page {
     std::string rows;
     for (std::size_t k = 0; k < runs_.size(); ++k) rows += summary_row(k, planes);
     side_ = plane_side(planes);
-    text_ += fmt::format(
-        "<header><h1>{}</h1></header>\n<main>\n<section><h2>Runs</h2>\n<div "
-        "class=\"wide\"><table>\n<thead><tr>"
-        "<th>run</th><th>state</th><th>progress</th></tr></thead>\n<tbody>\n{}</tbody></table></div>\n</"
-        "section>\n",
-        escaped(title_), rows);
+    text_ += fmt::format("<header><h1>{}</h1></header>\n<main>\n", escaped(title_));
+    section("Runs", table_html({"run", "state", "#progress"}, rows));
     for (std::size_t k = 0; k < runs_.size(); ++k) add_one_of_several(k);
     text_ += "</main>\n";
   }
@@ -84,8 +81,8 @@ class Page {
     try {
       const RunView run(runs_[k].name, "", runs_[k].folder);
       planes += planes_of(run);
-      return fmt::format("<tr><td>{}</td><td>{}</td><td class=\"number\">{:.1f} %</td></tr>\n", name,
-                         state_html(run.status), 100 * run.status.progress_fraction());
+      return fmt::format("<tr><td>{}</td><td>{}</td>{}</tr>\n", name, state_html(run.status),
+                         number_cell(fmt::format("{:.1f} %", 100 * run.status.progress_fraction())));
     } catch (const Error&) {  // its own section says why
       return fmt::format("<tr><td>{}</td><td>cannot be read</td><td></td></tr>\n", name);
     }
@@ -107,10 +104,14 @@ class Page {
   static std::string state_html(const RunStatus& status) {
     Index failed = 0;
     for (const OutputStatus& output : status.outputs) failed += output.failed;
+    // Of a run that failed nobody expects that elements did not.
+    const bool is_failed = status.state == RunState::failed;
     const bool is_fine = status.state == RunState::completed && failed == 0;
-    const char* kind = is_fine ? "good" : status.state == RunState::failed || failed > 0 ? "bad" : "open";
-    return fmt::format("<span class=\"state {}\">{}{}</span>", kind, to_string(status.state),
-                       failed > 0 ? ", with failures" : "");
+    return fmt::format("<span class=\"state {}\">{}{}</span>",
+                       is_fine                   ? "good"
+                       : is_failed || failed > 0 ? "bad"
+                                                 : "open",
+                       to_string(status.state), failed > 0 && !is_failed ? ", with failures" : "");
   }
 
   static int planes_of(const RunView& run) {

@@ -49,9 +49,12 @@ std::string shape_text(const OutputLayout& output) {
   return fmt::format("{}", fmt::join(extents, ", "));
 }
 
-std::string more_rows(std::size_t count, std::size_t columns) {
-  if (count <= kMostRows) return {};
-  return fmt::format("<tr><td colspan=\"{}\">{} more</td></tr>\n", columns, count - kMostRows);
+std::size_t left_out(std::size_t rows) { return rows > kMostRows ? rows - kMostRows : 0; }
+
+/// A name, and below it what it means.
+std::string name_cell(const std::string& name, const std::string& meaning) {
+  if (meaning.empty()) return "<td>" + name + "</td>";
+  return fmt::format("<td>{}<br><small>{}</small></td>", name, escaped(meaning));
 }
 
 std::string output_row(const RunView& run, std::size_t k) {
@@ -61,17 +64,13 @@ std::string output_row(const RunView& run, std::size_t k) {
   const std::optional<Index> total = run.reader.element_total(k);
   std::string elements = wanted ? std::to_string(*wanted) : "?";
   if (wanted && total && *wanted < *total) elements += fmt::format(" of {}", *total);
-  return fmt::format(
-      "<tr><td><a href=\"#{}-output{}\">{}</a>{}</td><td>{}</td><td>{}</td><td>{}</td><td "
-      "class=\"number\">{}</td>"
-      "<td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td "
-      "class=\"number\">{}</td>"
-      "<td>{}</td></tr>\n",
-      run.id, k, escaped(output.name),
-      output.long_name.empty() ? "" : "<br><small>" + escaped(output.long_name) + "</small>",
-      escaped(shape_text(output)), escaped(output.type->dtype()), escaped(output.units), elements,
-      states.done().count(), states.failed().count(), states.blocked().count(),
-      wanted ? std::to_string(run.pending(k)) : "?", progress_html(states, wanted));
+  const auto count = [](const RangeSet& set) { return number_cell(std::to_string(set.count())); };
+  const std::string link = fmt::format(R"(<a href="#{}-output{}">{}</a>)", run.id, k, escaped(output.name));
+  return "<tr>" + name_cell(link, output.long_name) + text_cell(shape_text(output)) +
+         text_cell(output.type->dtype()) + text_cell(output.units) + number_cell(elements) +
+         count(states.done()) + count(states.failed()) + count(states.blocked()) +
+         number_cell(wanted ? std::to_string(run.pending(k)) : "?") + "<td>" + progress_html(states, wanted) +
+         "</td></tr>\n";
 }
 
 /// The least and the largest of numbers.
@@ -94,15 +93,12 @@ std::string input_row(const RunView& run, const RunDescription::Given& given) {
   const auto found = std::find_if(kept.begin(), kept.end(),
                                   [&](const InputLayout& input) { return input.name == given.name; });
   const bool is_kept = found != kept.end() && found->value.has_value();
-  std::string name = given.name;
-  if (is_kept) name = with_units(name, found->units);
-  std::string shape = given.shape.empty() ? "" : fmt::format("{}", fmt::join(given.shape, " \u00d7 "));
+  const std::string name = escaped(is_kept ? with_units(given.name, found->units) : given.name);
+  std::string shape = fmt::format("{}", fmt::join(given.shape, " \u00d7 "));
   if (is_kept && !found->dims.empty()) shape += fmt::format(" ({})", fmt::join(found->dims, ", "));
-  return fmt::format(
-      "<tr><td>{}{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"text\">{}</td></tr>\n", escaped(name),
-      is_kept && !found->long_name.empty() ? "<br><small>" + escaped(found->long_name) + "</small>" : "",
-      escaped(given.dtype), escaped(shape), is_kept ? range_text(found->value) : "",
-      escaped(shortened(given.text, 240)));
+  return "<tr>" + name_cell(name, is_kept ? found->long_name : "") + text_cell(given.dtype) +
+         text_cell(shape) + text_cell(is_kept ? range_text(found->value) : "") +
+         code_cell(shortened(given.text, 240)) + "</tr>\n";
 }
 
 }  // namespace
@@ -135,8 +131,8 @@ std::string progress_html(const ElementStates& states, std::optional<Index> want
     return all == 0 ? 0 : 100 * static_cast<double>(count) / static_cast<double>(all);
   };
   std::string bar = fmt::format(
-      "<svg class=\"bar\" viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" role=\"img\" "
-      "aria-label=\"{:.0f} % done\"><rect class=\"pending\" width=\"100\" height=\"8\"/>",
+      R"(<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="{:.0f} % done">)"
+      R"(<rect class="pending" width="100" height="8"/>)",
       wanted == 0 ? 100 : percent(states.done().count()));
   double at = 0;
   const auto add = [&](const char* state, double width) {
@@ -181,14 +177,9 @@ std::string outputs_html(const RunView& run) {
   const std::size_t count = run.reader.outputs().size();
   std::string rows;
   for (std::size_t k = 0; k < std::min(count, kMostRows); ++k) rows += output_row(run, k);
-  return fmt::format(
-      "<div "
-      "class=\"wide\"><table>\n<thead><tr><th>output</th><th>axes</th><th>type</th><th>unit</"
-      "th><th>elements</th>"
-      "<th>done</th><th>failed</th><th>blocked</th><th>pending</th><th></th></tr></thead>\n<tbody>\n{}{}</"
-      "tbody></table>"
-      "</div>\n",
-      rows, more_rows(count, 10));
+  return table_html(
+      {"output", "axes", "type", "unit", "#elements", "#done", "#failed", "#blocked", "#pending", ""}, rows,
+      left_out(count));
 }
 
 std::string inputs_html(const RunView& run) {
@@ -196,12 +187,7 @@ std::string inputs_html(const RunView& run) {
   std::string rows;
   for (std::size_t k = 0; k < std::min(given.size(), kMostRows); ++k) rows += input_row(run, given[k]);
   if (rows.empty()) return "<p class=\"note\">Nothing goes in.</p>\n";
-  return fmt::format(
-      "<div "
-      "class=\"wide\"><table>\n<thead><tr><th>input</th><th>type</th><th>shape</th><th>range</th><th>values</"
-      "th>"
-      "</tr></thead>\n<tbody>\n{}{}</tbody></table></div>\n",
-      rows, more_rows(given.size(), 5));
+  return table_html({"input", "type", "shape", "range", "values"}, rows, left_out(given.size()));
 }
 
 std::string document_html(const RunView& run) {

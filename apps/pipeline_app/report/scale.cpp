@@ -95,7 +95,7 @@ bool are_monotonic(std::span<const double> coordinates) {
 }
 
 bool are_geometric(std::span<const double> coordinates) {
-  constexpr double kLeastRange = 20;
+  constexpr double kLeastRange = 8;
   if (coordinates.size() < 3 || !are_monotonic(coordinates)) return false;
   const auto [low, high] = std::minmax(coordinates.front(), coordinates.back());
   if (!(low > 0) || !std::isfinite(high) || high / low < kLeastRange) return false;

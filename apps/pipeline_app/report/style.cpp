@@ -60,7 +60,8 @@ svg .name { font: 600 12.5px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, 
 svg .detail { font: 10.5px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; fill: var(--soft); }
 svg image { image-rendering: pixelated; }
 .frame { fill: none; stroke: var(--soft); } .axis { stroke: var(--soft); } .grid { stroke: var(--grid); }
-.gap { fill: var(--gap); }
+.gap { fill: url(#hatch); } .hatch { stroke: var(--gap); stroke-width: 1.5; }
+svg.hidden { position: absolute; width: 0; height: 0; }
 .done { fill: var(--done); } .failed { fill: var(--failed); } .blocked { fill: var(--blocked); } .pending { fill: var(--pending); }
 .box { fill: var(--card); stroke: var(--soft); } .input .box { fill: var(--page); stroke-dasharray: 3 2; }
 .edge { fill: none; stroke: var(--soft); stroke-width: 1.2; } .arrow { fill: var(--soft); }
