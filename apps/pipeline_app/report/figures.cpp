@@ -66,9 +66,9 @@ class OutputFigures {
     if (axes.empty()) return single_value();
     if (axes.size() == 1) return lines(std::nullopt, axes.front());
     const auto [row, column] = plane_axes(layout_, axes);
-    if (axes.size() > 2) return planes(row, column, slices(axes, row, column));
-    const std::string plane = planes(row, column, {MultiIndex(layout_.axes.size(), 0)});
+    if (axes.size() > 2) return planes(row, column, slices(axes, row, column), true);
     const std::string lines = families(row, column);
+    const std::string plane = planes(row, column, {MultiIndex(layout_.axes.size(), 0)}, !lines.empty());
     return lines.empty() ? plane : fmt::format("<div class=\"pictures\">{}{}</div>\n", lines, plane);
   }
 
@@ -187,7 +187,8 @@ class OutputFigures {
     return middle == last ? std::vector{first, last} : std::vector{first, middle, last};
   }
 
-  std::string planes(std::size_t row, std::size_t column, const std::vector<MultiIndex>& slices) {
+  /// `small`: beside other pictures.
+  std::string planes(std::size_t row, std::size_t column, const std::vector<MultiIndex>& slices, bool small) {
     std::vector<Sample> samples;
     ValueRange range{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
     Sample gaps;
@@ -205,10 +206,11 @@ class OutputFigures {
     HeatMap map;
     for (std::size_t k = 0; k < slices.size(); ++k) {
       map = plane(samples[k], row, column, range);
-      map.small = slices.size() > 1;
-      pictures += map.small ? fmt::format("<div><p class=\"slice\">{}</p>{}</div>",
-                                          escaped(place_text(slices[k], row, column)), heat_map_svg(map))
-                            : heat_map_svg(map);
+      map.small = small;
+      pictures += slices.size() > 1
+                      ? fmt::format("<div><p class=\"slice\">{}</p>{}</div>",
+                                    escaped(place_text(slices[k], row, column)), heat_map_svg(map))
+                      : heat_map_svg(map);
     }
     const std::string name = is_complex_ ? "|" + layout_.name + "|" : label();
     std::vector<std::string> caption = describe_planes(samples.front(), slices.size());

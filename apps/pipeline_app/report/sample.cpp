@@ -16,8 +16,6 @@
 namespace mpipe::app {
 namespace {
 
-constexpr Index kMostValues = Index{1} << 25;
-constexpr Index kMostBytes = Index{1} << 30;
 constexpr Index kWindowBytes = Index{4} << 20;
 /// Between elements that are nearer than this, reading on is cheaper than reading again.
 constexpr Index kNearBytes = 4096;
@@ -101,11 +99,13 @@ class ElementWindow {
 
 class Sampler {
  public:
-  Sampler(RunReader& reader, std::size_t output, const Slice& slice, NumberPart part)
+  Sampler(RunReader& reader, std::size_t output, const Slice& slice, NumberPart part,
+          const SampleLimits& limits)
       : reader_(reader),
         output_(output),
         layout_(reader.outputs()[output]),
         part_(part),
+        limits_(limits),
         element_bytes_(std::max<Index>(1, bytes_of_element(layout_))) {
     const Shape shape = known_shape(layout_.shape);
     Index element_stride = 1;
@@ -146,7 +146,7 @@ class Sampler {
 
   bool is_affordable() const {
     const Index elements = row_.elements() * column_.elements();
-    return row_.visited() <= kMostValues / column_.visited() && elements <= kMostBytes / element_bytes_;
+    return row_.visited() <= limits_.values / column_.visited() && elements <= limits_.bytes / element_bytes_;
   }
 
   void fit(Index most_rows, Index most_columns) {
@@ -207,6 +207,7 @@ class Sampler {
   std::size_t output_;
   const OutputLayout& layout_;
   NumberPart part_;
+  SampleLimits limits_;
   Index element_bytes_;
   Index first_element_ = 0;
   Index first_value_ = 0;
@@ -268,8 +269,8 @@ std::string undrawable_because(const RunReader& reader, std::size_t output) {
 }
 
 Sample sample(RunReader& reader, std::size_t output, const Slice& slice, NumberPart part, Index most_rows,
-              Index most_columns) {
-  return Sampler(reader, output, slice, part).run(most_rows, most_columns);
+              Index most_columns, const SampleLimits& limits) {
+  return Sampler(reader, output, slice, part, limits).run(most_rows, most_columns);
 }
 
 }  // namespace mpipe::app

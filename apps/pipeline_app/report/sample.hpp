@@ -52,11 +52,17 @@ struct Sample {
 /// Why an output cannot be drawn, as a sentence; empty when it can.
 std::string undrawable_because(const RunReader& reader, std::size_t output);
 
-/// Reads a slice into at most `most_rows` times `most_columns` cells. At most 2^25 values are read, or about 1 GB of elements that
-/// have more; where there are more, each n-th along the axes. Precondition: the output can be drawn, and the slice is one of
-/// it. Throws `Error` (storage_failed) as `RunReader::read`.
+/// How much is read for one picture.
+struct SampleLimits {
+  Index values = Index{1} << 25;
+  Index bytes = Index{1} << 30;  ///< of elements, which are read as a whole
+};
+
+/// Reads a slice into at most `most_rows` times `most_columns` cells. Where there is more than the limits allow, each n-th along
+/// the axes is read. Precondition: the output can be drawn, and the slice is one of it. Throws `Error` (storage_failed) as
+/// `RunReader::read`.
 Sample sample(RunReader& reader, std::size_t output, const Slice& slice, NumberPart part, Index most_rows,
-              Index most_columns);
+              Index most_columns, const SampleLimits& limits = {});
 
 /// A number from the bytes of one. Precondition: the type is numeric.
 double number_of(const ElementType& type, const std::byte* bytes, NumberPart part = NumberPart::real);

@@ -27,7 +27,7 @@ std::vector<Tick> linear_ticks(const Scale& scale, int count) {
   const double first = std::ceil(scale.low / step - 1e-9);
   const double most = std::max(std::abs(scale.low), std::abs(scale.high));
   // As many digits as tell neighbours apart.
-  const int digits = std::clamp(static_cast<int>(std::ceil(std::log10(most / step) - 1e-9)) + 1, 1, 15);
+  const int digits = std::clamp(static_cast<int>(std::ceil(std::log10(most / step) - 1e-9)) + 1, 4, 15);
   std::vector<Tick> ticks;
   for (int k = 0; k <= 2 * count; ++k) {
     const double value = (first + k) * step;
@@ -38,7 +38,7 @@ std::vector<Tick> linear_ticks(const Scale& scale, int count) {
 }
 
 std::vector<Tick> logarithmic_ticks(const Scale& scale, int count) {
-  const double decades = std::log10(scale.high / scale.low);
+  const double decades = std::log10(scale.high) - std::log10(scale.low);
   const int every = std::max(1, static_cast<int>(std::ceil(decades / count)));
   std::vector<Tick> ticks;
   for (int power = static_cast<int>(std::floor(std::log10(scale.low))); power <= 308; ++power) {
@@ -50,7 +50,7 @@ std::vector<Tick> logarithmic_ticks(const Scale& scale, int count) {
       if (factor != 1 && decades > 2) continue;
       const double value = factor * unit;
       if (value >= scale.low * (1 - 1e-9) && value <= scale.high * (1 + 1e-9))
-        ticks.push_back({scale.position(value), number_text(value, 3)});
+        ticks.push_back({scale.position(value), number_text(value, 4)});
     }
   }
   return ticks;
@@ -59,7 +59,8 @@ std::vector<Tick> logarithmic_ticks(const Scale& scale, int count) {
 }  // namespace
 
 double Scale::position(double value) const {
-  if (logarithmic) return std::log(value / low) / std::log(high / low);
+  // The ratio of the largest numbers to the least ones is none.
+  if (logarithmic) return (std::log(value) - std::log(low)) / (std::log(high) - std::log(low));
   // Halved, so that the difference of the largest numbers is one.
   return (value / 2 - low / 2) / (high / 2 - low / 2);
 }
@@ -68,15 +69,17 @@ Scale scale_for(double low, double high, bool logarithmic, double margin) {
   constexpr double kMost = std::numeric_limits<double>::max() / 8;
   if (!(low <= high)) return {};
   if (logarithmic && low > 0) {
-    const double factor = std::max(std::pow(high / low, margin), 1.05);
-    return {std::max(low / factor, std::numeric_limits<double>::min()), std::min(high * factor, kMost), true};
+    const double room = std::max((std::log(high) - std::log(low)) * margin, 0.05);
+    return {std::max(std::exp(std::log(low) - room), std::numeric_limits<double>::min()),
+            std::min(std::exp(std::log(high) + room), kMost), true};
   }
   low = std::clamp(low, -kMost, kMost);
   high = std::clamp(high, -kMost, kMost);
   double room = (high - low) * margin;
-  // Numbers that differ by rounding only get a scale as equal ones do.
+  // Numbers that differ by rounding only get a scale as equal ones do, and those too small to be divided as zeros.
+  constexpr double kLeast = 1e-290;
   const double size = std::max(std::abs(low), std::abs(high));
-  if (high - low <= size * 1e-12) room = size == 0 ? 1 : size * 0.05;
+  if (high - low <= size * 1e-12 || size < kLeast) room = size < kLeast ? 1 : size * 0.05;
   return {low - room, high + room, false};
 }
 

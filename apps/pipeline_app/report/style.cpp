@@ -3,9 +3,9 @@
 #include "report/page.hpp"
 
 namespace mpipe::app {
+namespace {
 
-std::string_view report_style() {
-  return R"(:root {
+constexpr std::string_view kStyle = R"(:root {
   color-scheme: light dark;
   --page: #ffffff; --card: #f6f8fa; --text: #1f2328; --soft: #59636e; --line: #d1d9e0; --grid: #e8ecf0;
   --link: #0b5cad; --done: #2da05a; --failed: #d1242f; --blocked: #d4881c; --pending: #d7dee5; --gap: #c3cad1;
@@ -76,6 +76,9 @@ svg.hidden { position: absolute; width: 0; height: 0; }
   .state, .bar, svg { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 )";
-}
+
+}  // namespace
+
+std::string_view report_style() { return kStyle; }
 
 }  // namespace mpipe::app
