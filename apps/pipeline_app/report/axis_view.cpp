@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
 namespace mpipe::app {
 namespace {
@@ -19,6 +21,38 @@ int rank_of(const InputLayout& input, const std::string& axis, Index length) {
   if (!type.is_real() && type.kind != Kind::string) return 0;
   if (input.name == axis) return 3;
   return type.is_real() ? 2 : 1;
+}
+
+/// What the edges of an axis of cells stand for, where its coordinates are many and evenly spaced; the first may be the
+/// larger one.
+struct Edges {
+  double first = 0;
+  double last = 0;
+};
+
+std::optional<Edges> even_edges(const AxisView& axis, Index cells, Index step) {
+  constexpr Index kMany = 9;
+  if (!axis.has_numbers() || cells < kMany) return std::nullopt;
+  const Index length = axis.length();
+  const double distance = (axis.number(length - 1) - axis.number(0)) / static_cast<double>(length - 1);
+  if (distance == 0 || !std::isfinite(distance)) return std::nullopt;
+  for (Index cell = 0; cell < cells; ++cell) {
+    const Index position = std::min(cell * step, length - 1);
+    const double even = axis.number(0) + static_cast<double>(position) * distance;
+    if (!(std::abs(axis.number(position) - even) <= std::abs(distance) * 1e-3)) return std::nullopt;
+  }
+  return Edges{axis.number(0) - distance / 2,
+               axis.number(0) + (static_cast<double>(cells * step) - 0.5) * distance};
+}
+
+/// Round coordinates.
+std::vector<Tick> even_ticks(const Edges& edges, Index most) {
+  const bool is_descending = edges.last < edges.first;
+  const Scale scale{std::min(edges.first, edges.last), std::max(edges.first, edges.last), false};
+  std::vector<Tick> ticks = ticks_of(scale, static_cast<int>(most));
+  for (Tick& tick : ticks)
+    if (is_descending) tick.position = 1 - tick.position;
+  return ticks;
 }
 
 }  // namespace
@@ -59,6 +93,7 @@ std::string with_units(const std::string& name, const std::string& units) {
 }
 
 std::vector<Tick> cell_ticks(const AxisView& axis, Index cells, Index step, Index most) {
+  if (const auto edges = even_edges(axis, cells, step)) return even_ticks(*edges, most);
   std::vector<Tick> ticks;
   const Index every = (cells + most - 1) / most;
   for (Index cell = 0; cell < cells; cell += every) {

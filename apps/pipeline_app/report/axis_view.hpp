@@ -42,8 +42,8 @@ class AxisView {
 /// A name with its unit: `energy [J]`.
 std::string with_units(const std::string& name, const std::string& units);
 
-/// At most `most` ticks on an axis of `cells` of equal size, in the middle of some of them, each of which stands for `step`
-/// positions.
+/// Ticks on an axis of `cells` of equal size, each of which stands for `step` positions: round coordinates where these are
+/// evenly spaced, else those in the middle of some cells, at most `most`.
 std::vector<Tick> cell_ticks(const AxisView& axis, Index cells, Index step, Index most);
 
 }  // namespace mpipe::app

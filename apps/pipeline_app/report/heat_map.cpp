@@ -19,7 +19,7 @@ constexpr double kTop = 10;
 constexpr double kRight = 14;
 constexpr double kBottom = 48;
 constexpr double kLargeSide = 400;
-constexpr double kSmallSide = 230;
+constexpr double kSmallSide = 205;
 constexpr double kBarWidth = 16;
 /// No picture is flatter or narrower than this part of its larger side.
 constexpr double kLeastAspect = 0.35;
