@@ -66,7 +66,7 @@ mpipe_layer(document  USES core options base mapspec data pipeline
                       MAY_INCLUDE yaml_cpp nlohmann_json dlopen)
 
 # What stands on the layers: free to use all of them, checked for third parties all the same.
-mpipe_consumer(apps/pipeline_app MAY_INCLUDE cli11 spdlog nlohmann_json)
+mpipe_consumer(apps/pipeline_app MAY_INCLUDE cli11 spdlog nlohmann_json png)
 mpipe_consumer(apps/python_plugin MAY_INCLUDE pybind11 dlopen)
 mpipe_consumer(apps/examples     MAY_INCLUDE cli11 hdf5 lammps mpi)
 

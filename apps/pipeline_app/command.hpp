@@ -24,6 +24,7 @@ void add_describe_command(CLI::App& app, Program& program);
 void add_show_command(CLI::App& app, Program& program);
 void add_export_command(CLI::App& app, Program& program);
 void add_status_command(CLI::App& app, Program& program);
+void add_report_command(CLI::App& app, Program& program);
 void add_verify_command(CLI::App& app, Program& program);
 void add_watch_command(CLI::App& app, Program& program);
 void add_bench_command(CLI::App& app, Program& program);

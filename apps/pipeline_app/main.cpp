@@ -40,6 +40,7 @@ void build(CLI::App& app, Program& program) {
   add_show_command(app, program);
   add_export_command(app, program);
   add_status_command(app, program);
+  add_report_command(app, program);
   add_verify_command(app, program);
   add_watch_command(app, program);
   add_list_runs_command(app, program);
@@ -49,7 +50,6 @@ void build(CLI::App& app, Program& program) {
   add_slurm_command(app, program);
   add_init_command(app, program);
   add_import_pipefunc_command(app, program);
-  add_unsupported_commands(app, {"report"});
 }
 
 /// What could have been meant instead of the first argument that was not expected.

@@ -65,6 +65,25 @@ OutputStatus read_output(const std::string& name, const json& value) {
   return output;
 }
 
+json to_json_value(const std::vector<FunctionTimes>& functions) {
+  json object = json::object();
+  for (const FunctionTimes& function : functions)
+    object[function.name] = {{"calls", function.calls},
+                             {"seconds", function.seconds},
+                             {"mean_seconds", function.mean_seconds},
+                             {"max_seconds", function.max_seconds}};
+  return object;
+}
+
+std::vector<FunctionTimes> read_times(const json& object) {
+  std::vector<FunctionTimes> functions;
+  for (const auto& [name, value] : object.items())
+    functions.push_back({name, detail::json_integer<Index>(value.at("calls")),
+                         value.at("seconds").get<double>(), value.at("mean_seconds").get<double>(),
+                         value.at("max_seconds").get<double>()});
+  return functions;
+}
+
 RunState state_from(const std::string& text) {
   const auto found = std::find(kStates.begin(), kStates.end(), text);
   if (found == kStates.end()) throw std::invalid_argument("unknown state");
@@ -79,6 +98,7 @@ RunStatus read_fields(const json& root) {
   for (const json& name : root.at("order"))
     status.outputs.push_back(
         read_output(name.get<std::string>(), root.at("outputs").at(name.get<std::string>())));
+  status.functions = read_times(root.value("functions", json::object()));
   status.elements_per_second = root.at("elements_per_second").get<double>();
   if (!root.at("eta_seconds").is_null()) status.eta_seconds = root.at("eta_seconds").get<double>();
   status.ranks = detail::json_integer<int>(root.at("ranks"));
@@ -158,6 +178,7 @@ std::string to_json(const RunStatus& status) {
                      {"progress_fraction", status.progress_fraction()},
                      {"outputs", outputs},
                      {"order", order},
+                     {"functions", to_json_value(status.functions)},
                      {"elements_per_second", status.elements_per_second},
                      {"eta_seconds", value_or_null(status.eta_seconds)},
                      {"ranks", status.ranks},

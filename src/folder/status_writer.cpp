@@ -247,6 +247,11 @@ void StatusWriter::on_end(const std::string& state, const std::string& message) 
   finish(state == "cancelled" ? RunState::cancelled : RunState::failed, 1, message);
 }
 
+void StatusWriter::set_times(std::vector<FunctionTimes> functions) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->status.functions = std::move(functions);
+}
+
 /// The last word. The thread has to be gone before it is written, because a heartbeat that came later would
 /// overwrite it with a run that goes on. It may be said again with more detail; the time of the end stays the
 /// first one.

@@ -38,12 +38,17 @@ class KeptStatus {
     if (!writer_) return;
     tell_problem();
     const bool failed = results.failed_elements > 0;
+    keep_times(results);
     writer_->finish(RunState::completed, failed ? exit_code(Category::function_raised) : 0,
                     failed ? failures_text(results) : "");
   }
   void finish(const Error& error) {
     if (!writer_) return;
     tell_problem();
+    // What was computed before a run ended early took time as well.
+    if (const auto* failed = dynamic_cast<const FunctionError*>(&error)) keep_times(failed->partial());
+    if (const auto* stopped = dynamic_cast<const RunStopped*>(&error); stopped && stopped->partial())
+      keep_times(*stopped->partial());
     writer_->finish(end_state(error.category()), exit_code(error.category()), error.what());
   }
 
@@ -51,6 +56,13 @@ class KeptStatus {
   void tell_problem() {
     if (!failures_->problem().empty())
       observer_->on_note("not all failures are noted in the run folder: " + failures_->problem());
+  }
+
+  void keep_times(const Results& results) {
+    std::vector<FunctionTimes> functions;
+    for (const auto& [name, times] : results.functions)
+      functions.push_back({name, times.calls, times.seconds, times.mean_seconds, times.max_seconds});
+    writer_->set_times(std::move(functions));
   }
 
   const StatusHook& hook_;

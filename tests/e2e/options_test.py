@@ -133,9 +133,6 @@ class Options(AppTest):
         for arguments in [[flag] for flag in flags] + [[option, "1"] for option in valued]:
             with self.subTest(arguments=arguments):
                 self.refused("map", "grid.yaml", *arguments, words=["not supported by this version"])
-        for command in ("report",):
-            with self.subTest(command=command):
-                self.refused(command, "run", "--json", words=["not supported by this version", command])
 
     def test_refused_once_on_several_ranks(self):
         self.refused("map", "grid.yaml", "--survive", ranks=3, words=["not supported by this version"])

@@ -84,12 +84,22 @@ struct OutputStatus {
   double fraction() const;
 };
 
+/// How long the calls of a function took in the start that has ended last, on all ranks together.
+struct FunctionTimes {
+  std::string name;         ///< its first output
+  Index calls = 0;          ///< those that failed included
+  double seconds = 0;       ///< summed over the calls
+  double mean_seconds = 0;  ///< of a call
+  double max_seconds = 0;   ///< of the longest one, as far as it is known (see `FunctionStatistics`)
+};
+
 struct RunStatus {
   RunState state = RunState::pending;
   std::optional<int> exit_code;  ///< when it has ended; the truth also where mpirun tells another
   std::string message;           ///< why it failed
   std::vector<OutputStatus> outputs;
-  double elements_per_second = 0;  ///< function calls, lately
+  std::vector<FunctionTimes> functions;  ///< empty until the start has ended, and where it was killed
+  double elements_per_second = 0;        ///< function calls, lately
   std::optional<double> eta_seconds;
   int ranks = 1;
   FolderOwner owner;                 ///< rank 0 of the run
@@ -130,6 +140,8 @@ class StatusWriter final : public RunObserver {
   void on_resolved(const Plan& plan) override;
   void on_end(const std::string& state, const std::string& message) override;
 
+  /// How long functions took, to be written with the last word. Any thread.
+  void set_times(std::vector<FunctionTimes> functions);
   /// The last word, synced to the disk; for those who know the exit code. May be called by another thread
   /// than the rest, and more than once; what ended by a signal stays so. Writes nothing before `on_start`, or when
   /// another job has the folder by now.

@@ -314,6 +314,27 @@ TEST(ReadStatus, without_a_status_tells_what_the_run_is) {
   }
 }
 
+TEST(StatusJson, keeps_the_times_of_functions) {
+  const TemporaryFolder folder;
+  {
+    const Sweep sweep;
+    const RunFolder run = RunFolder::create(folder.path(), false);
+    StatusWriter writer(folder.path());
+    writer.on_start(sweep.plan, machine(), {});
+    EXPECT_TRUE(read_status(folder.path()).functions.empty());
+    writer.set_times({{"y", 4, 2.0, 0.5, 0.75}});
+    writer.finish(RunState::completed, 0, "");
+  }
+  const RunStatus status = read_status(folder.path());
+  ASSERT_EQ(status.functions.size(), 1U);
+  const FunctionTimes& times = status.functions.front();
+  EXPECT_EQ(times.name, "y");
+  EXPECT_EQ(times.calls, 4);
+  EXPECT_EQ(times.seconds, 2.0);
+  EXPECT_EQ(times.mean_seconds, 0.5);
+  EXPECT_EQ(times.max_seconds, 0.75);
+}
+
 TEST(StatusJson, has_what_scripts_ask_for) {
   RunStatus status;
   status.state = RunState::failed;
