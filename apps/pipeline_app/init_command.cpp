@@ -152,8 +152,11 @@ int init(const std::string& kind) {
 
 void add_init_command(CLI::App& app, Program& program) {
   const auto kind = std::make_shared<std::string>("expr");
-  CLI::App* command = app.add_subcommand("init", "Writes a commented document to begin with");
-  command->add_option("KIND", *kind, "expr (default), command, python or plugin")->type_name("");
+  CLI::App* command = add_command(
+      app,
+      {CommandGroup::start, "init", "Writes a commented document to begin with", "pipeline_app init expr"});
+  command->add_option("KIND", *kind, "Who computes: expr, command, python or plugin; expr unless given")
+      ->type_name("expr|command|python|plugin");
   command->callback([kind, &program] { program.action = [kind] { return init(*kind); }; });
 }
 

@@ -5,6 +5,7 @@
 
 #include "command.hpp"
 #include "core/api/suggest.hpp"
+#include "help/help_text.hpp"
 #include "launch.hpp"
 #include "not_supported.hpp"
 #include "output.hpp"
@@ -20,19 +21,17 @@ using namespace mpipe::app;
 constexpr int kUsage = 2;
 constexpr int kInternal = 5;
 
-constexpr const char* kFooter =
-    "Exit codes: 0 completed; 1 a function failed; 2 usage, document or input error (nothing ran); 3 the run "
-    "folder refuses;\n"
-    "4 storage error, or a broken promise found by verify; 5 a rank was lost; 75 not finished, resumable; "
-    "128+n signal n.\n"
-    "SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGXCPU and SIGXFSZ end a map with all finished blocks stored: go on "
-    "with --resume.\n"
-    "A second SIGINT ends it at once. SIGUSR1 lets what runs end, stores all and exits with 75.";
+constexpr const char* kExitCodes =
+    "Exit codes: 0 completed; 1 a function failed; 2 usage, document or input error (nothing ran);\n"
+    "3 the run folder refuses; 4 storage error, or a broken promise found by verify; 5 a rank was lost;\n"
+    "75 not finished, resumable; 128+n signal n. 'pipeline_app COMMAND --help' tells more of a command.\n";
 
 void build(CLI::App& app, Program& program) {
   app.require_subcommand(1);
-  app.set_version_flag("--version", fmt::format("pipeline_app {}", version()));
-  app.footer(kFooter);
+  app.set_version_flag("--version", fmt::format("pipeline_app {}", version()), "Print the version and end");
+  app.formatter_fn(
+      [](const CLI::App* shown, const std::string&, CLI::AppFormatMode) { return help_text(*shown); });
+  app.set_help_flag("-h,--help", "Print this and end");
   add_map_command(app, program);
   add_merge_command(app, program);
   add_run_command(app, program);
@@ -46,6 +45,7 @@ void build(CLI::App& app, Program& program) {
   add_init_command(app, program);
   add_import_pipefunc_command(app, program);
   add_unsupported_commands(app, {"export", "report", "errors", "replay", "bench"});
+  app.footer(kExitCodes);  // the last step: commands would take it for their own
 }
 
 /// What could have been meant instead of the first argument that was not expected.

@@ -97,13 +97,16 @@ int print_script(SlurmFlags flags) {
 
 void add_slurm_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<SlurmFlags>();
-  CLI::App* command = app.add_subcommand("slurm", "Prints a batch script for Slurm; submits nothing");
+  CLI::App* command =
+      add_command(app, {CommandGroup::batch, "slurm", "Prints a batch script for Slurm; submits nothing",
+                        "pipeline_app slurm sweep.yaml --nodes 2 --ntasks-per-node 16 --time 2h --requeue"});
   command->add_option("DOC", flags->document, "The pipeline document")->required()->type_name("");
+  command->option_defaults()->group("The job");
   command->add_option("--nodes", flags->nodes, "Nodes of the job")
-      ->check(CLI::Range(1, 1000000))
+      ->check(CLI::Range(1, 1000000).description(""))
       ->type_name("N");
   command->add_option("--ntasks-per-node", flags->tasks, "Ranks on each node")
-      ->check(CLI::Range(1, 100000))
+      ->check(CLI::Range(1, 100000).description(""))
       ->type_name("N");
   command->add_option("--time", flags->time, "That the job may take: 04:00:00, 2h, 1-12:00:00")
       ->required()
@@ -114,15 +117,16 @@ void add_slurm_command(CLI::App& app, Program& program) {
                    "Where results go; else as the document says, or runs/NAME")
       ->type_name("DIR");
   command->add_option("--launcher", flags->launcher, "mpirun, or srun where Slurm has PMIx")
-      ->type_name("PROGRAM");
+      ->type_name("mpirun|srun");
+  command->option_defaults()->group("More than one job");
   command->add_flag("--requeue", flags->requeue, "Have Slurm start the job again until the run is complete");
   command->add_option("--chain", flags->chain, "Submit N jobs, each of which goes on after the one before")
-      ->check(CLI::Range(2, 1000))
+      ->check(CLI::Range(2, 1000).description(""))
       ->type_name("N");
   command
       ->add_option("--array", flags->array,
                    "Submit an array of N jobs, one for each shard of the sweep, and one that merges them")
-      ->check(CLI::Range(2, 100000))
+      ->check(CLI::Range(2, 100000).description(""))
       ->type_name("N");
   command->add_option("SBATCH", flags->options, "Other options of sbatch, after --")->type_name("");
   command->callback([flags, &program] { program.action = [flags] { return print_script(*flags); }; });
