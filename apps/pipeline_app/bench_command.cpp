@@ -233,8 +233,10 @@ int run_bench(const BenchFlags& flags, Program& program) {
 
 void add_bench_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<BenchFlags>();
-  CLI::App* command = app.add_subcommand(
-      "bench", "Measures messages, blocks and storing on this machine; under mpirun on all ranks");
+  CLI::App* command =
+      add_command(app, {CommandGroup::batch, "bench",
+                        "Measures messages, blocks and storing on this machine; under mpirun on all ranks",
+                        "mpirun -n 2 pipeline_app bench --folder ."});
   command->add_option("--folder", flags->folder, "Also measure storing, in a run folder in this one")
       ->type_name("DIR");
   command->add_option("--size", flags->megabytes, "What to store, in megabytes; 256")->type_name("MB");

@@ -5,7 +5,9 @@
 
 #include <CLI/App.hpp>
 
+#include <cstdint>
 #include <functional>
+#include <string>
 
 namespace mpipe::app {
 
@@ -15,6 +17,20 @@ struct Program {
   /// Of the subcommand that was given; returns the exit code, or throws `Error`.
   std::function<int()> action = {};
 };
+
+/// Where a command stands in the help.
+enum class CommandGroup : std::uint8_t { run, look, batch, start };
+
+/// What the help says of a command; the manual and the completions are made from it, too.
+struct CommandIntro {
+  CommandGroup group;
+  std::string name;
+  std::string help;     ///< one line, without a full stop
+  std::string example;  ///< one command line that works, which ends the command's own help
+};
+
+/// Adds a command without arguments and options; `app` owns it.
+CLI::App* add_command(CLI::App& app, const CommandIntro& intro);
 
 // All of these: `program` must outlive `app`.
 void add_map_command(CLI::App& app, Program& program);
@@ -34,5 +50,7 @@ void add_list_runs_command(CLI::App& app, Program& program);
 void add_slurm_command(CLI::App& app, Program& program);
 void add_init_command(CLI::App& app, Program& program);
 void add_import_pipefunc_command(CLI::App& app, Program& program);
+/// It tells of all others, and comes last.
+void add_help_command(CLI::App& app, Program& program);
 
 }  // namespace mpipe::app

@@ -14,6 +14,7 @@
 #include "plan_text.hpp"
 #include "run/api/execute_request.hpp"
 #include "signals.hpp"
+#include "stall_watch.hpp"
 #include "table.hpp"
 
 #include <fmt/format.h>
@@ -288,6 +289,7 @@ void MapJob::observe(std::size_t k) {
   all->add(std::make_shared<LogObserver>(run.name, *logging_, run.folder,
                                          run.folder.empty() && !values_.has("json"), values_.has("explain")));
   all->add(std::make_shared<Progress>(style_, run.name, board_, k));
+  all->add(std::make_shared<StallWatch>(run.name, [](const std::string& text) { spdlog::warn("{}", text); }));
   if (trace_) all->add(std::make_shared<TraceObserver>(trace_, static_cast<int>(k) + 1, run.name));
   run.choice->options.observer = std::move(all);
 }

@@ -136,8 +136,9 @@ int list_runs(const ListFlags& flags) {
 
 void add_watch_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<WatchFlags>();
-  CLI::App* command =
-      app.add_subcommand("watch", "Waits until a run has ended: 0 completed, 1 not, 2 out of time");
+  CLI::App* command = add_command(
+      app, {CommandGroup::look, "watch", "Waits until a run has ended: 0 completed, 1 not, 2 out of time",
+            "pipeline_app watch runs/sweep --timeout 10min"});
   command->add_option("RUN", flags->run, "The run folder")->required()->type_name("");
   command->add_option("--interval", flags->interval, "Between two looks at it: 2s")->type_name("TIME");
   command->add_option("--timeout", flags->timeout, "Wait at most so long: 90, 10min")->type_name("TIME");
@@ -147,7 +148,9 @@ void add_watch_command(CLI::App& app, Program& program) {
 
 void add_list_runs_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<ListFlags>();
-  CLI::App* command = app.add_subcommand("list-runs", "Lists the runs in a folder and how they go");
+  CLI::App* command =
+      add_command(app, {CommandGroup::look, "list-runs", "Lists the runs in a folder and how they go",
+                        "pipeline_app list-runs runs"});
   command->add_option("DIR", flags->folder, "The folder above the run folders")->required()->type_name("");
   command->add_flag("--json", flags->json, "Print a JSON list of objects");
   command->callback([flags, &program] { program.action = [flags] { return list_runs(*flags); }; });

@@ -173,7 +173,8 @@ int run_export(const ExportFlags& flags) {
 
 void add_export_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<ExportFlags>();
-  CLI::App* command = app.add_subcommand("export", "Copies results for other tools");
+  CLI::App* command = add_command(app, {CommandGroup::look, "export", "Copies results for other tools",
+                                        "pipeline_app export runs/sweep --netcdf sweep.nc --coords"});
   command->add_option("RUN", flags->run, "The run folder")->required()->type_name("");
   command->add_option("OUTPUT", flags->outputs, "Outputs to copy; all unless said")->type_name("");
   CLI::Option* csv = command->add_option("--csv", flags->csv, "Write a table of comma-separated values");

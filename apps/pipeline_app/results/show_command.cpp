@@ -120,7 +120,9 @@ int run_show(const ShowFlags& flags) {
 
 void add_show_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<ShowFlags>();
-  CLI::App* command = app.add_subcommand("show", "Shows the results of a run, complete or not");
+  CLI::App* command =
+      add_command(app, {CommandGroup::look, "show", "Shows the results of a run, complete or not",
+                        "pipeline_app show runs/sweep mean_drag"});
   command->add_option("RUN", flags->run, "The run folder")->required()->type_name("");
   command->add_option("OUTPUT", flags->outputs, "Outputs to show; all unless said")->type_name("");
   CLI::Option* json = command->add_flag("--json", flags->json, "Print one JSON object");
