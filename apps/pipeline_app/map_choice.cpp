@@ -51,8 +51,8 @@ void check_outputs(const OptionValues& values, const Pipeline& pipeline) {
       if (!output.empty()) blame_option(of_output.second.by, row.name, [&] { pipeline.producer_of(output); });
     }
   for (const char* name : {"output", "redo"})
-    for (const std::string& output : values.list(name))
-      blame_option(option_row(name).flag(), name, [&] { pipeline.producer_of(output); });
+    for (const SaidValue& output : values.said(name))
+      blame_option(output.by, name, [&] { pipeline.producer_of(output.text); });
 }
 
 }  // namespace
@@ -79,9 +79,10 @@ MapChoice choose_map(const OptionValues& values, const Document& document, const
 
 Pipeline isolated_pipeline(const Document& document, const OptionValues& values) {
   Pipeline pipeline = document.pipeline();
-  const auto outputs = values.list("isolate");
+  const auto& outputs = values.said("isolate");
   // Runs share the pipeline of their document, where nothing is changed in it.
-  if (!outputs.empty()) blame_option("--isolate", "isolate", [&] { pipeline = pipeline.isolate(outputs); });
+  if (!outputs.empty())
+    blame_option(outputs.front().by, "isolate", [&] { pipeline = pipeline.isolate(values.list("isolate")); });
   return pipeline;
 }
 

@@ -86,7 +86,7 @@ void OptionFlags::say(const OptionRow& row, OptionValues& values) const {
     if (row.per_output)
       values.say_entries(row, text, row.flag());
     else
-      values.add(row, text);
+      values.add(row, {text, row.flag()});
   }
 }
 

@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 namespace mpipe {
-
 void OptionValues::say(const OptionRow& row, const std::string& output, SaidValue value) {
   try {
     // The value is checked before it is noted, while it is known who gave it: a message can then name the
@@ -39,8 +38,8 @@ void OptionValues::say_entries(const OptionRow& row, const std::string& entries,
   }
 }
 
-void OptionValues::add(const OptionRow& row, std::string text) {
-  lists_[row.name].push_back(std::move(text));
+void OptionValues::add(const OptionRow& row, SaidValue value) {
+  lists_[row.name].push_back(std::move(value));
 }
 
 void OptionValues::say_variable(const OptionRow& row, const char* text) {
@@ -51,7 +50,7 @@ void OptionValues::say_variable(const OptionRow& row, const char* text) {
   const std::string entries = text;
   for (std::size_t begin = 0; begin <= entries.size();) {
     const std::size_t end = std::min(entries.find(',', begin), entries.size());
-    add(row, entries.substr(begin, end - begin));
+    add(row, {entries.substr(begin, end - begin), row.variable()});
     begin = end + 1;
   }
 }
@@ -69,10 +68,16 @@ const OptionValues::ByOutput& OptionValues::by_output(std::string_view name) con
   return found == values_.end() ? none : found->second;
 }
 
-const std::vector<std::string>& OptionValues::list(std::string_view name) const {
-  static const std::vector<std::string> none;
+const std::vector<SaidValue>& OptionValues::said(std::string_view name) const {
+  static const std::vector<SaidValue> none;
   const auto found = lists_.find(name);
   return found == lists_.end() ? none : found->second;
+}
+
+std::vector<std::string> OptionValues::list(std::string_view name) const {
+  std::vector<std::string> texts;
+  for (const SaidValue& value : said(name)) texts.push_back(value.text);
+  return texts;
 }
 
 std::string OptionValues::text(std::string_view name) const {

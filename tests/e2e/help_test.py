@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the program says of itself: its help, page by page."""
+"""What the program says of itself, and to those who mistype: help, page by page, and suggestions."""
 import fcntl
 import os
 import re
@@ -117,6 +117,74 @@ class Help(AppTest):
         start = words.index("pipeline_app")
         self.assertEqual(start, 3 if ranks else 0, line)
         self.app(*words[start + 1:], ranks=ranks)
+
+    def test_help_is_a_command_too(self):
+        self.assertEqual(self.app("help").out, self.page())
+        self.assertEqual(self.app("help", "map").out, self.page("map"))
+        self.refused("help", "mpa", words=["Did you mean 'map'?"])
+
+
+WING = """
+functions:
+  - {output: drag, expr: "0.02 + alpha^2 / reynolds", mapspec: "reynolds[row], alpha[column] -> drag[row, column]"}
+  - {output: mean_drag, expr: "mean(drag)", mapspec: "drag[row, :] -> mean_drag[row]"}
+"""
+
+
+class Suggestions(AppTest):
+    def setUp(self):
+        super().setUp()
+        self.write("wing.yaml", WING + "inputs: {reynolds: [1, 2, 3], alpha: [1, 2]}\n")
+
+    def suggests(self, meant, *arguments, **options):
+        with self.subTest(arguments=arguments):
+            self.refused(*arguments, words=[f"Did you mean '{meant}'?"], **options)
+
+    def test_commands_and_flags(self):
+        for meant, *arguments in (("show", "shwo", "runs"), ("list-runs", "lst-runs", "runs"), ("--version", "--versoin"),
+                                  ("--json", "map", "wing.yaml", "--jsno"), ("--storage", "map", "wing.yaml", "--storag=memory"),
+                                  # What the misspelt one would have given is not what is missing.
+                                  ("--into", "merge", "--itno", "x", "a"), ("--nodes", "slurm", "wing.yaml", "--node", "3")):
+            self.suggests(meant, *arguments)
+
+    def test_names_of_the_document(self):
+        for option, value, meant in (("output", "drga", "drag"), ("set", "reynold=3", "reynolds"), ("fixed", "rwo=1", "row"),
+                                     ("executor", "drga=threads", "drag"), ("storage", "mean_drg=memory", "mean_drag"),
+                                     ("chunksizes", "drga=1", "drag"), ("isolate", "drga", "drag"), ("redo", "drga", "drag")):
+            self.suggests(meant, "map", "wing.yaml", f"--{option}", value)
+        self.suggests("drag", "run", "wing.yaml", "drga")
+        self.suggests("alpha", "run", "wing.yaml", "drag", "--set", "alhpa=1", "--set", "alpha=1")
+        self.app("map", "wing.yaml", "--run-folder", "run")
+        self.suggests("mean_drag", "show", "run", "mean_darg")
+
+    def test_choices(self):
+        for option, value, meant in (("executor", "thread", "threads"), ("executor", "drag=procesess:2", "processes"), ("storage", "memroy", "memory"),
+                                     ("error-handling", "contine", "continue"), ("rank0", "wrok", "work"), ("progress", "brr", "bar"),
+                                     ("log-level", "wran", "warn")):
+            self.suggests(meant, "map", "wing.yaml", f"--{option}", value)
+            if "=" not in value:
+                variable = "MPIPE_" + option.upper().replace("-", "_")
+                self.suggests(meant, "map", "wing.yaml", env={variable: value})
+        self.suggests("srun", "slurm", "wing.yaml", "--time", "1h", "--launcher", "srn")
+        self.suggests("python", "init", "pyhton")
+
+    def test_documents(self):
+        base = "functions: [{output: drag, expr: alpha}]\ninputs: {alpha: 1}\n"
+        for text, meant in (("function: []", "functions"), (base.replace("expr", "exrp"), "expr"), (base + "map: {storge: memory}", "storage"),
+                            (base + "map: {storage: memry}", "memory"), (base + "map: {storage: {drga: memory}}", "drag"),
+                            (base + "axes: {alhpa: i}", "alpha"), (base + "runs: [{nmae: a}]", "name"),
+                            (base.replace("expr: alpha", "expr: alpha, defaults: {alhpa: 1}"), "alpha"),
+                            (base.replace("expr: alpha", "expr: alpha, renames: {alhpa: b}"), "alpha"),
+                            (base.replace("expr: alpha", "expr: alpha, isolation: proces"), "process"),
+                            (base.replace("expr: alpha", "expr: alpha, mapspec: 'alhpa[i] -> drag[i]'"), "alpha"),
+                            (base.replace("expr: alpha", "command: [echo, '{alpha}'], returns: numbr"), "number")):
+            self.write("doc.yaml", text)
+            self.suggests(meant, "map", "doc.yaml")
+
+    def test_who_named_it_is_said(self):
+        self.write("doc.yaml", WING + "inputs: {reynolds: [1], alpha: [2]}\nmap: {redo: [drga]}\n")
+        self.refused("map", "doc.yaml", words=["error: doc.yaml:6:14: "])
+        self.refused("map", "wing.yaml", env={"MPIPE_REDO": "drga"}, words=["error: MPIPE_REDO: "])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 // `slurm DOC`: prints a batch script that drains before its time is over, and goes on where it stopped.
 #include <mpipe/core/error.hpp>
 #include <mpipe/document/document.hpp>
+#include <mpipe/options/choices.hpp>
 
 #include "batch/batch_script.hpp"
 #include "command.hpp"
@@ -12,6 +13,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
 
@@ -64,9 +67,9 @@ void check(SlurmFlags& flags, std::int64_t limit) {
             "--time {}: Slurm warns a job {} s before its end, up to {} s late, so that a shorter job than "
             "{} s would get no warning in time. Give it more.",
             flags.time, kWarningSeconds, kWarningSlack, kWarningSeconds + kWarningSlack));
-  if (flags.launcher != "mpirun" && flags.launcher != "srun")
-    throw Error(Category::bad_option,
-                fmt::format("--launcher {}: there are mpirun and srun.", flags.launcher));
+  constexpr std::array<std::string_view, 2> kLaunchers{"mpirun", "srun"};
+  if (std::find(kLaunchers.begin(), kLaunchers.end(), flags.launcher) == kLaunchers.end())
+    refuse_name("--launcher", Category::bad_option, flags.launcher, kLaunchers);
   // What is wrong with the document shows now, and not when the job has waited for a week.
   const Document document = Document::load(flags.document);
   static_cast<void>(document.pipeline());
@@ -111,7 +114,7 @@ void add_slurm_command(CLI::App& app, Program& program) {
   command->add_option("--time", flags->time, "That the job may take: 04:00:00, 2h, 1-12:00:00")
       ->required()
       ->type_name("TIME");
-  command->add_option("--partition", flags->partition, "The partition")->type_name("NAME");
+  command->add_option("--partition", flags->partition, "The partition")->type_name("PARTITION");
   command
       ->add_option("--run-folder", flags->run_folder,
                    "Where results go; else as the document says, or runs/NAME")

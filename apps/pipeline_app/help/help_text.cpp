@@ -3,6 +3,8 @@
 #include "help_text.hpp"
 
 #include "command_tree.hpp"
+#include "core/api/suggest.hpp"
+#include "core/api/text.hpp"
 #include "table.hpp"
 
 #include <fmt/format.h>
@@ -94,6 +96,12 @@ std::string help_text(const CLI::App& app) {
   const std::size_t columns = std::clamp(room, kLeastColumns, kMostColumns);
   return app.get_parent() == nullptr ? page_of_program(program_text(app), columns)
                                      : page_of_command(command_text(app), columns);
+}
+
+std::string no_such_command(const CLI::App& app, const std::string& name) {
+  std::vector<std::string> known;
+  for (const CommandText& command : program_text(app).commands) known.push_back(command.name);
+  return fmt::format("there is no command '{}'.{}", printable(name), did_you_mean(name, known));
 }
 
 }  // namespace mpipe::app

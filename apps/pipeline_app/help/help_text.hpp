@@ -13,4 +13,7 @@ namespace mpipe::app {
 /// terminal.
 std::string help_text(const CLI::App& app);
 
+/// `there is no command 'mpa'. Did you mean 'map'?`
+std::string no_such_command(const CLI::App& app, const std::string& name);
+
 }  // namespace mpipe::app
