@@ -38,7 +38,7 @@ constexpr OptionRow kTable[] = {
     {.name = "run_folder", .type = Type::text, .reach = Reach::document, .group = kFolder, .value = "DIR",
      .fallback = "nothing is written",
      .help = "Where results go, relative to the working directory"},
-    {.name = "resume", .type = Type::presence, .group = kFolder,
+    {.name = "resume", .type = Type::presence, .reach = Reach::variable, .group = kFolder,
      .help = "Go on with the run in the run folder: compute what is missing. With no run there: begin one"},
     {.name = "overwrite", .type = Type::presence, .group = kFolder,
      .help = "Replace the run in the run folder. Only files that a run makes are removed; anything else in the "
@@ -48,14 +48,14 @@ constexpr OptionRow kTable[] = {
              "sign of life: one that was lost with its node, say"},
     {.name = "set", .type = Type::list, .group = kSelection, .value = "NAME=VALUE",
      .help = "An input, in the syntax of the document; over `--inputs`. May be repeated"},
-    {.name = "inputs", .type = Type::list, .group = kSelection, .value = "FILE",
+    {.name = "inputs", .type = Type::list, .reach = Reach::variable, .group = kSelection, .value = "FILE",
      .help = "A file of inputs, `name: value`; over the document. May be repeated"},
-    {.name = "output", .type = Type::names, .group = kSelection, .value = "NAME",
+    {.name = "output", .type = Type::names, .group = kSelection, .value = "OUTPUT",
      .help = "Compute these outputs and what they need"},
     {.name = "fixed", .type = Type::list, .group = kSelection, .value = "AXIS=I|AXIS=A:B:STEP",
      .help = "Compute these positions of an axis; negative ones count from the end. May be repeated, or several "
              "by commas"},
-    {.name = "shard", .type = Type::part, .group = kSelection, .value = "K/N",
+    {.name = "shard", .type = Type::part, .reach = Reach::variable, .group = kSelection, .value = "K/N",
      .help = "Compute part K of N of the sweep, in a run folder of its own; [`merge`](howto/selection.md#shards) "
              "joins the parts"},
     {.name = "executor", .type = Type::executor, .reach = Reach::document, .per_output = true, .group = kComputing,
@@ -63,7 +63,7 @@ constexpr OptionRow kTable[] = {
      .help = "Who calls functions: `mpi`, `threads`, `threads:N`, `processes`, `processes:N` or "
              "`sequential`",
      .words = kExecutors},
-    {.name = "isolate", .type = Type::list, .group = kComputing, .value = "OUTPUT",
+    {.name = "isolate", .type = Type::list, .reach = Reach::variable, .group = kComputing, .value = "OUTPUT",
      .help = "Call the function of this output in [processes of its own](howto/isolation.md): a crash costs one "
              "element. May be repeated"},
     {.name = "storage", .type = Type::word, .reach = Reach::document, .per_output = true, .group = kComputing, .value = "KIND",
@@ -93,7 +93,7 @@ constexpr OptionRow kTable[] = {
     {.name = "retries", .type = Type::number, .reach = Reach::document, .group = kFailures, .value = "N", .fallback = "0",
      .help = "Try an element that fails again, at most N times, before it counts as failed",
      .most = 1'000'000},
-    {.name = "retry_failed", .type = Type::presence, .group = kFailures,
+    {.name = "retry_failed", .type = Type::presence, .reach = Reach::variable, .group = kFailures,
      .help = "With `--resume`: compute again what failed under `continue`, and what that blocked"},
     {.name = "redo", .type = Type::list, .reach = Reach::document, .group = kFailures, .value = "OUTPUT",
      .help = "With `--resume`: compute this output and all that needs it anew, [say with other "
@@ -106,9 +106,9 @@ constexpr OptionRow kTable[] = {
      .fallback = "half of what the node, or its control group, has",
      .help = "What the arrays of a run may take on each node: `4GB`, `512MiB`. Values that are in the results file are "
              "[looked at there](howto/large-arrays.md); what must be in memory and is larger is refused"},
-    {.name = "dry_run", .type = Type::presence, .group = kReport,
+    {.name = "dry_run", .type = Type::presence, .reach = Reach::variable, .group = kReport,
      .help = "Check everything, print the plan, run nothing. With `--json` as JSON"},
-    {.name = "json", .type = Type::presence, .group = kReport,
+    {.name = "json", .type = Type::presence, .reach = Reach::variable, .group = kReport,
      .help = "Print the results as [one JSON object](#map---json)"},
     {.name = "progress", .type = Type::word, .reach = Reach::variable, .group = kReport, .fallback = "auto",
      .help = "How progress is shown. `auto`: a bar on a terminal, else `plain`: a line every 5 % (at most one a "

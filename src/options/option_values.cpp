@@ -9,6 +9,22 @@
 #include <fmt/format.h>
 
 namespace mpipe {
+namespace {
+
+/// What the variable of a flag without a value says. Scripts turn such a flag off as well as on.
+bool is_on(const OptionRow& row, std::string_view text) {
+  for (const std::string_view on : {"1", "true", "yes", "on"})
+    if (text == on) return true;
+  for (const std::string_view off : {"0", "false", "no", "off"})
+    if (text == off) return false;
+  throw Error(Category::bad_option,
+              fmt::format("{}: '{}' is neither 1 nor 0. Set it to 1, as {} would, or to 0.", row.variable(),
+                          printable(text), row.flag()),
+              {Subject::Kind::option, std::string(row.name)});
+}
+
+}  // namespace
+
 void OptionValues::say(const OptionRow& row, const std::string& output, SaidValue value) {
   try {
     // The value is checked before it is noted, while it is known who gave it: a message can then name the
@@ -46,6 +62,10 @@ void OptionValues::say_variable(const OptionRow& row, const char* text) {
   // An empty variable says as little as a missing one: scripts clear variables in this way.
   if (text == nullptr || *text == '\0') return;
   if (row.per_output) return say_entries(row, text, row.variable());
+  if (row.type == OptionType::presence) {
+    if (is_on(row, text)) say(row, "", {"true", row.variable()});
+    return;
+  }
   if (row.type != OptionType::list) return say(row, "", {text, row.variable()});
   const std::string entries = text;
   for (std::size_t begin = 0; begin <= entries.size();) {
