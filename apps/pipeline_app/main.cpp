@@ -49,6 +49,7 @@ void build(CLI::App& app, Program& program) {
   add_init_command(app, program);
   add_import_pipefunc_command(app, program);
   add_help_command(app, program);
+  add_page_commands(app, program);
   add_unsupported_commands(app, {"export", "report", "errors", "replay", "bench"});
   app.footer(kExitCodes);  // the last step: commands would take it for their own
 }

@@ -66,9 +66,8 @@ TEST(OptionValues, VariablesOfFlagsAreSwitches) {
     EXPECT_FALSE(values.has("resume")) << off;
   }
   OptionValues values;
-  EXPECT_EQ(
-      error_message(Category::bad_option, [&] { values.say_variable(option_row("resume"), "maybe"); }),
-      "MPIPE_RESUME: 'maybe' is neither 1 nor 0. Set it to 1, as --resume would, or to 0.");
+  EXPECT_EQ(error_message(Category::bad_option, [&] { values.say_variable(option_row("resume"), "maybe"); }),
+            "MPIPE_RESUME: 'maybe' is neither 1 nor 0. Set it to 1, as --resume would, or to 0.");
 }
 
 TEST(OptionValues, ListsKnowWhoNamedTheirEntries) {
