@@ -50,7 +50,8 @@ void add_list_runs_command(CLI::App& app, Program& program);
 void add_slurm_command(CLI::App& app, Program& program);
 void add_init_command(CLI::App& app, Program& program);
 void add_import_pipefunc_command(CLI::App& app, Program& program);
-/// It tells of all others, and comes last.
+/// These tell of all others, and come last.
 void add_help_command(CLI::App& app, Program& program);
+void add_page_commands(CLI::App& app, Program& program);
 
 }  // namespace mpipe::app

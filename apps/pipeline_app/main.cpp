@@ -53,6 +53,7 @@ void build(CLI::App& app, Program& program) {
   add_init_command(app, program);
   add_import_pipefunc_command(app, program);
   add_help_command(app, program);
+  add_page_commands(app, program);
   app.footer(kExitCodes);  // the last step: commands would take it for their own
 }
 

@@ -65,8 +65,7 @@ std::string StallWatch::text_of(const Outstanding& outstanding, TimePoint now) c
   return fmt::format(
       "rank {} has {}{}{} since {}", outstanding.worker.rank, stage.functions,
       has_index ? " at " + index_to_string(multi_index(block.range.begin, *stage.external)) : "",
-      block.range.size() > 1 ? fmt::format(" and {} more", count_text(block.range.size() - 1, "element"))
-                             : "",
+      block.range.size() > 1 ? " and " + count_text(block.range.size() - 1, "more element") : "",
       duration_text(seconds(now - outstanding.since)));
 }
 

@@ -291,7 +291,7 @@ class Init(AppTest):
         self.assertEqual(self.app("map", "sweep.yaml", "--json").json["outputs"]["drag"]["done"], 303)
 
     def test_other_kinds_are_refused(self):
-        self.refused("init", "fortran", words=["fortran", "expr, command, python and plugin"])
+        self.refused("init", "fortran", words=["fortran", "expr, command, python or plugin"])
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ class Help(AppTest):
 
     def test_a_page_says_what_an_option_takes(self):
         page = self.page("map")
-        for text in ("--storage [OUT=]memory|hdf5|file\n", "--output NAME.. ", "[MPIPE_MEMORY]"):
+        for text in ("--storage [OUT=]memory|hdf5|file\n", "--output OUTPUT.. ", "[MPIPE_MEMORY]"):
             self.assertIn(text, page)
         self.assertIn("Usage: pipeline_app merge RUN.. --into DIR [OPTION..]\n", self.page("merge"))
         self.assertIn("Not with --csv, --npy", self.page("show"))

@@ -35,9 +35,9 @@ class Commands(AppTest):
         os.chmod(Path(self.folder, name), 0o755)
         return path
 
-    def values(self, text, *options, code=0, ranks=0):
+    def values(self, text, *options, code=0, ranks=0, env=None):
         self.write("doc.yaml", text)
-        result = self.app("map", "doc.yaml", "--json", *options, ranks=ranks, expect=code).json
+        result = self.app("map", "doc.yaml", "--json", *options, ranks=ranks, env=env, expect=code).json
         return {name: output["data"] for name, output in result["outputs"].items()}, result
 
     def test_a_script_beside_the_document_gives_several_outputs(self):
@@ -147,8 +147,9 @@ class Commands(AppTest):
         self.assertIn("exit code 9", result["errors"][0]["message"])
 
     def test_environment_without_the_launchers_variables(self):
-        self.script("env.sh", "#!/bin/sh\nenv | grep -c '^OMPI_\\|^PMIX_\\|^PRTE_'\necho $MPIPE_OUTPUT $MPIPE_INDEX $GREETING $OMP_NUM_THREADS\n")
-        data, _ = self.values(document(["./env.sh"], "returns: text\nparameters: [x]\nenv: {GREETING: \"hello {x}\"}\nresources: {threads: 2}"), ranks=2)
+        self.script("env.sh", "#!/bin/sh\nenv | grep -c '^OMPI_\\|^PMIX_\\|^PRTE_\\|^MPIPE_SEED'\necho $MPIPE_OUTPUT $MPIPE_INDEX $GREETING $OMP_NUM_THREADS\n")
+        data, _ = self.values(document(["./env.sh"], "returns: text\nparameters: [x]\nenv: {GREETING: \"hello {x}\"}\nresources: {threads: 2}"), ranks=2,
+                              env={"MPIPE_SEED": "7"})
         self.assertEqual(data["y"], [f"0\ny {k} hello {k + 1} 2" for k in range(3)])
 
     def test_a_killed_rank_leaves_no_program_behind(self):
