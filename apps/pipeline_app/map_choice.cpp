@@ -65,10 +65,7 @@ MapChoice choose_map(const OptionValues& values, const Document& document, const
   MapChoice choice;
   MapOptions& options = choice.options;
   options = bind_options(values);
-  // Who says something of one output leaves the others as they would be.
-  if (!options.storage.empty())
-    options.storage.try_emplace("", options.run_folder.empty() ? "memory" : "hdf5");
-  if (!options.executor.empty()) options.executor.try_emplace("", ranks > 1 ? "mpi" : "sequential");
+  fill_defaults(options, ranks);
   choice.inputs = document.inputs_for_map(pipeline, options.outputs);
   options.command_line = command_line;
   if (!options.deadline) options.deadline = end_of_job();

@@ -60,6 +60,12 @@ function(mpipe_write_pkg_config file)
   _mpipe_link_flags(flags ${libraries})
   list(REMOVE_DUPLICATES flags)
   list(JOIN flags " " mpipe_LINK_FLAGS)
+  # What compilers of C and Fortran do not link by themselves.
+  set(language ${CMAKE_CXX_IMPLICIT_LINK_LIBRARIES})
+  list(FILTER language INCLUDE REGEX "^(stdc[+][+]|c[+][+]|c[+][+]abi|m)$")
+  list(REMOVE_DUPLICATES language)
+  list(TRANSFORM language PREPEND "-l")
+  list(JOIN language " " mpipe_LANGUAGE_FLAGS)
 
   _mpipe_wanted_by(directories INTERFACE_INCLUDE_DIRECTORIES ${public})
   list(REMOVE_ITEM directories ${CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES})

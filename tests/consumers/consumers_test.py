@@ -117,6 +117,25 @@ class Installed(unittest.TestCase):
         self.assertTrue((Path(plugins) / "libsquares.so").samefile(PREFIX / "lib/mpipe/plugins/libsquares.so"))
 
 
+    def test_the_example_in_fortran(self):
+        if not shutil.which("mpif90"):
+            self.skipTest("there is no mpif90")
+        environment = {**os.environ, "PKG_CONFIG_PATH": str(PREFIX / "lib" / "pkgconfig")}
+        flags = run("pkg-config", "--libs", "mpipe", env=environment).split()
+        (WORK / "fortran").mkdir()
+        sources = [PREFIX / "share/mpipe/examples/fortran" / name for name in ("mpipe.f90", "drag.f90")]
+        run("mpif90", "-std=f2008", "-Wall", *sources, "-o", "drag", *flags, cwd=WORK / "fortran")
+        self.assertEqual(mpirun(3, WORK / "fortran" / "drag"), "mean of cd: 0.134829 0.133492 0.132667\n")
+
+    def test_the_manual_of_c(self):
+        manual = (ROOT / "docs" / "howto" / "c.md").read_text()
+        (WORK / "manual.c").write_text(re.search(r"```c\n(.*?)```", manual, re.S)[1])
+        environment = {**os.environ, "PKG_CONFIG_PATH": str(PREFIX / "lib" / "pkgconfig")}
+        flags = run("pkg-config", "--cflags", "--libs", "mpipe", env=environment).split()
+        run("mpicc", "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", WORK / "manual.c", "-o", WORK / "manual", *flags)
+        self.assertEqual(mpirun(3, WORK / "manual", cwd=WORK), "cd at 1e6 and 10: 0.354333\n")
+
+
 @unittest.skipUnless(shutil.which("dpkg-shlibdeps"), "packages are made by Debian's dpkg-dev, which is not here")
 class Packages(unittest.TestCase):
     @classmethod
