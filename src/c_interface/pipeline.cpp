@@ -56,7 +56,7 @@ void set_option(OptionValues& options, const std::string& name, const std::strin
   const OptionRow& row = row_of(name);
   const std::string by = fmt::format("mpipe_set_option, {}", name);
   if (row.per_output) return options.say_entries(row, value, by);
-  if (row.type == OptionType::list || row.type == OptionType::names) return options.add(row, value);
+  if (row.type == OptionType::list || row.type == OptionType::names) return options.add(row, {value, by});
   if (row.type == OptionType::presence && value != "true")
     throw Error(
         Category::bad_option,
