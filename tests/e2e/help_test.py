@@ -122,6 +122,7 @@ class Help(AppTest):
         self.assertEqual(self.app("help").out, self.page())
         self.assertEqual(self.app("help", "map").out, self.page("map"))
         self.refused("help", "mpa", words=["Did you mean 'map'?"])
+        self.refused("help", "print-page", words=["no command"])  # nobody types it
 
 
 WING = """

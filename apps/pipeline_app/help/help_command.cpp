@@ -24,8 +24,8 @@ int print_help(const CLI::App& app, const std::string& name) {
     print_result(help_text(app));
     return 0;
   }
-  const auto found =
-      app.get_subcommands([&](const CLI::App* command) { return command->get_name() == name; });
+  const auto found = app.get_subcommands(
+      [&](const CLI::App* command) { return command->get_name() == name && !command->get_group().empty(); });
   if (found.empty())
     throw Error(Category::bad_option, fmt::format("{} See pipeline_app --help.", no_such_command(app, name)));
   print_result(help_text(*found.front()));

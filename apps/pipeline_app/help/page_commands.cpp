@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <filesystem>
 #include <memory>
 #include <string_view>
@@ -51,8 +52,11 @@ DocumentNames names_at(const std::string& place) {
 }
 
 int complete_names(const std::string& kind, const std::string& place) {
-  // Somebody waits at a prompt: a file that cannot be read by then has no names.
+  // Somebody waits at a prompt: a file that cannot be read by then has no names. The handler ends the process, so
+  // that no shell tells of a signal in the middle of a line.
   constexpr unsigned kMostSeconds = 2;
+  constexpr int kTooLate = 2;
+  std::signal(SIGALRM, [](int) { ::_exit(kTooLate); });
   ::alarm(kMostSeconds);
   const DocumentNames names = names_at(place);
   if (kind != "outputs" && kind != "inputs" && kind != "axes")
