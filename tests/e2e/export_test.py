@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+import signal
 import subprocess
 import sys
 import unittest
@@ -440,6 +441,20 @@ class Refusals(Export):
         self.write("there.csv", "mine")
         self.refused(*base, "real", "--csv", "there.csv", "--tidy", code=3, words=["there.csv", "--overwrite"])
         self.assertEqual((self.folder / "there.csv").read_text(), "mine")
+
+    def test_what_a_process_left_in_the_middle_has_no_name(self):
+        self.write("long.yaml", 'functions: [{output: y, expr: "x", mapspec: "x[i] -> y[i]"}]\ninputs: {x: {arange: [0, 30000, 1]}}\n')
+        self.app("map", "long.yaml", "--run-folder", "run")
+        for form in (("--csv", "copy", "--tidy"), ("--netcdf", "copy"), ("--zarr", "copy")):
+            # The system ends it at the first byte behind 64 KiB of a file.
+            self.app("export", "run", *form, before=("sh", "-c", 'ulimit -f 128; exec "$@"', "sh"), expect=-signal.SIGXFSZ)
+            self.assertFalse((self.folder / "copy").exists())
+            left = [name for name in self.tree() if name.startswith("copy.")]
+            self.assertRegex(left[0], r"^copy\.[0-9a-f]{16}\.tmp$")
+            self.assertEqual([name for name in left if name.endswith(".zmetadata")], [])
+            for name in reversed(left):
+                path = self.folder / name
+                path.rmdir() if path.is_dir() else path.unlink()
 
     def test_a_folder_of_several_runs(self):
         self.write("runs.yaml", GRID + "runs: [{name: a}, {name: b, inputs: {x: [4]}}]\n")

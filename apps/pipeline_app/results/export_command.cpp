@@ -114,8 +114,10 @@ ExportChoice choice_of(const RunReader& reader, const std::vector<std::size_t>& 
                        const ExportFlags& flags) {
   ExportChoice choice{outputs, flags.coords};
   for (const std::string& axis : axes_without_coordinate(reader, choice))
-    print_note(
-        fmt::format("none of the inputs on the axis {} becomes its coordinate, as there are several", axis));
+    print_note(fmt::format(
+        "none of the inputs on the axis {} becomes its dimension, as there are several (in xarray, "
+        "swap_dims chooses one)",
+        axis));
   return choice;
 }
 

@@ -98,8 +98,8 @@ class RunReader {
   /// known or the file is damaged.
   Value read(std::size_t output, IndexRange elements);
   /// The values of a box of the axes, which are as the mapspec has them: of shape `box.shape()`; elements that are
-  /// not done as above. Of outputs in results.h5 it asks for no more memory than the box takes; of others an
-  /// element, or a frame of a journal, is read as a whole. Throws `Error` (storage_failed) when the shape is not
+  /// not done as above. Of numbers and texts in results.h5 it asks for no more memory than the box takes; of others
+  /// an element, a frame of a journal, or all arrays are read. Throws `Error` (storage_failed) when the shape is not
   /// known or the file is damaged, (index_out_of_bounds) when the box does not lie within the shape.
   Value read_box(std::size_t output, const IndexBox& box);
   /// What is known of the element of each value of such a box, in C order. Throws as above.

@@ -22,7 +22,7 @@ struct ExportChoice {
 std::vector<std::string> axes_without_coordinate(const RunReader& reader, const ExportChoice& choice);
 
 /// Both functions are local, and take memory for parts of some MB, for 1-D inputs, for a number per element of arrays of
-/// unequal lengths, and for all of those outputs whose values vary in size. What is not done has the fill value of its
+/// unequal lengths, and for all of those outputs whose values vary in size (but texts of a complete run). What is not done has the fill value of its
 /// variable (text: is empty), and there is `NAME__status` beside such an output.
 ///
 /// Both throw `Error`: bad_option for outputs that the format cannot hold (objects, texts that are none, arrays of

@@ -104,6 +104,7 @@ class Planner {
       };
     }
     describe(layout, made[0]);
+    for (ExportVariable& variable : made) add_coordinates(variable);
     const bool is_missing_some =
         reader_.progress(output).done().count() < reader_.element_total(output).value();
     // Arrays behind one another have no place for what is not done.
@@ -149,14 +150,15 @@ class Planner {
     if (!layout.mapspec.empty()) variable.attributes.emplace_back("mapspec", layout.mapspec);
     if (!layout.units.empty()) variable.attributes.emplace_back("units", layout.units);
     if (!layout.long_name.empty()) variable.attributes.emplace_back("long_name", layout.long_name);
+  }
+
+  /// The inputs on its axes that are no dimensions themselves.
+  void add_coordinates(ExportVariable& variable) const {
     std::vector<std::string> names;
     for (const InputLayout& input : reader_.inputs()) {
-      if (input.dims.size() != 1 || !is_stored(input.value) || is_complex(input.value.type()) ||
-          is_coordinate(input))
-        continue;
-      for (std::size_t axis = 0; axis < layout.axes.size(); ++axis)
-        if (axis_of(input) == Axis(layout.axes[axis], layout.shape[axis].value()))
-          names.push_back(input.name);
+      if (!can_be_coordinate(input) || is_coordinate(input)) continue;
+      for (std::size_t axis = 0; axis < variable.axes.size(); ++axis)
+        if (axis_of(input) == Axis(variable.axes[axis], variable.shape[axis])) names.push_back(input.name);
     }
     if (!names.empty())
       variable.attributes.emplace_back("coordinates", fmt::format("{}", fmt::join(names, " ")));

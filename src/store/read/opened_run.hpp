@@ -7,6 +7,13 @@
 
 namespace mpipe {
 
+/// An element of an output with a file per element, as it was read last.
+struct KeptElement {
+  std::optional<std::size_t> output;
+  Index element = 0;
+  std::vector<std::byte> bytes;
+};
+
 /// As it was when this was made. Not movable: parts refer to one another.
 class OpenedRun {
  public:
@@ -40,6 +47,7 @@ class OpenedRun {
   void add_journals();
   void read_inputs();
   Value read_fixed_box(std::size_t output, const IndexBox& box);
+  void read_own_files(std::size_t output, RangeSet elements, ElementSink& sink);
   void read_elements(std::size_t output, const RangeSet& elements, ElementSink& sink);
 
   fs::path folder_;
@@ -49,6 +57,7 @@ class OpenedRun {
   RunOutputs outputs_;
   std::vector<ElementStates> marked_;
   std::vector<ElementStates> progress_;
+  KeptElement kept_;
 };
 
 }  // namespace mpipe

@@ -2,6 +2,7 @@
 // Reads a box of an output, from the results file as it lies there, and from journals and files of elements.
 #include <mpipe/core/error.hpp>
 
+#include "store/output/variable_values.hpp"
 #include "store/read/box_places.hpp"
 #include "store/read/opened_run.hpp"
 
@@ -60,6 +61,33 @@ class FixedBoxSink final : public ElementSink {
   const BoxPlaces& places_;
   std::byte* box_;
   std::vector<std::byte> buffer_;
+};
+
+/// Hands on what it gets, which are single elements, and keeps the last one.
+class KeepingSink final : public ElementSink {
+ public:
+  KeepingSink(KeptElement& kept, std::size_t output, std::size_t element_bytes, ElementSink& sink)
+      : kept_(kept), output_(output), element_bytes_(element_bytes), sink_(sink) {}
+
+  std::byte* room(IndexRange) override {
+    kept_.output.reset();  // until all of it is there
+    kept_.bytes.resize(element_bytes_);
+    return kept_.bytes.data();
+  }
+  void filled(IndexRange element) override {
+    kept_.output = output_;
+    kept_.element = element.begin;
+    sink_.take(element, kept_.bytes, {});
+  }
+  void put(IndexRange, std::span<const std::byte>, std::span<const std::uint64_t>) override {
+    throw Bug("values that vary in size among those of fixed size");
+  }
+
+ private:
+  KeptElement& kept_;
+  std::size_t output_;
+  std::size_t element_bytes_;
+  ElementSink& sink_;
 };
 
 /// Values that vary in size, gathered in the order in which they come.
@@ -133,11 +161,18 @@ Value OpenedRun::read_box(std::size_t output, const IndexBox& box, std::uint64_t
   // Before memory is asked for, as the shape comes from a file.
   if (static_cast<std::uint64_t>(count) > max_bytes / each) throw_too_large(layout, max_bytes);
   if (layout.type->fixed_size()) return read_fixed_box(output, box);
-  const BoxPlaces places(layout, box);
-  VariableBoxSink sink(count, element_order(layout).values_per_element(), places, [&](std::uint64_t bytes) {
+  const auto check = [&](std::uint64_t bytes) {
     if (bytes + static_cast<std::uint64_t>(count) * each > max_bytes) throw_too_large(layout, max_bytes);
-  });
-  read_elements(output, progress_[output].done().intersection(places.elements()), sink);
+  };
+  const BoxPlaces places(layout, box);
+  const RangeSet elements = places.elements();
+  if (elements.difference(marked_[output].done()).empty())
+    if (const std::optional<EncodedValues> texts = outputs_[output].read_texts(box)) {
+      check(texts->bytes.size());
+      return Value::copy_of(*layout.type, shape, texts->bytes, texts->offsets);
+    }
+  VariableBoxSink sink(count, element_order(layout).values_per_element(), places, check);
+  read_elements(output, progress_[output].done().intersection(elements), sink);
   return sink.finish(*layout.type, shape);
 }
 
@@ -165,9 +200,25 @@ Value OpenedRun::read_fixed_box(std::size_t output, const IndexBox& box) {
   }
   if (in_file != elements) {
     sink.clear(elements.difference(done), pending_value(type));
-    read_elements(output, done.difference(in_file), sink);
+    if (layout.in_own_files())
+      read_own_files(output, done, sink);
+    else
+      read_elements(output, done.difference(in_file), sink);
   }
   return Value::from_bytes(type, {count}, bytes).reshaped(shape);
+}
+
+/// A file is read as a whole, and boxes behind one another often begin with the element that the last one ended with.
+void OpenedRun::read_own_files(std::size_t output, RangeSet elements, ElementSink& sink) {
+  if (kept_.output == output && elements.contains(kept_.element)) {
+    const IndexRange element{kept_.element, kept_.element + 1};
+    sink.take(element, kept_.bytes, {});
+    elements.erase(element);
+  }
+  const OutputLayout& layout = layout_.outputs[output];
+  const auto values = static_cast<std::size_t>(element_order(layout).values_per_element());
+  KeepingSink keeping(kept_, output, values * layout.type->size, sink);
+  read_elements(output, elements, keeping);
 }
 
 void OpenedRun::read_elements(std::size_t output, const RangeSet& elements, ElementSink& sink) {

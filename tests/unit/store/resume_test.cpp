@@ -4,7 +4,7 @@
 #include <mpipe/store/run_reader.hpp>
 
 #include "base/api/file.hpp"
-#include "store/output/result_file.hpp"
+#include "store/output/element_order.hpp"
 #include "unit/store/store_fixture.hpp"
 
 #include <cmath>
@@ -483,7 +483,7 @@ std::vector<IndexBox> some_boxes(const Shape& shape) {
 /// What a box shows is what the elements have that it is of, one by one.
 void expect_box(RunReader& reader, std::size_t k, const IndexBox& box) {
   const OutputLayout& layout = reader.outputs()[k];
-  const ElementOrder order = element_order(layout);
+  const ElementOrder order(known_shape(layout.shape), layout.external);
   const Value found = reader.read_box(k, box);
   const std::vector<ElementStatus> states = reader.states(k, box);
   ASSERT_EQ(found.shape(), box.shape()) << layout.name;
