@@ -26,6 +26,8 @@ void add_status_command(CLI::App& app, Program& program);
 void add_report_command(CLI::App& app, Program& program);
 void add_verify_command(CLI::App& app, Program& program);
 void add_watch_command(CLI::App& app, Program& program);
+void add_errors_command(CLI::App& app, Program& program);
+void add_replay_command(CLI::App& app, Program& program);
 void add_list_runs_command(CLI::App& app, Program& program);
 void add_slurm_command(CLI::App& app, Program& program);
 void add_init_command(CLI::App& app, Program& program);

@@ -43,10 +43,12 @@ void build(CLI::App& app, Program& program) {
   add_verify_command(app, program);
   add_watch_command(app, program);
   add_list_runs_command(app, program);
+  add_errors_command(app, program);
+  add_replay_command(app, program);
   add_slurm_command(app, program);
   add_init_command(app, program);
   add_import_pipefunc_command(app, program);
-  add_unsupported_commands(app, {"export", "errors", "replay", "bench"});
+  add_unsupported_commands(app, {"export", "bench"});
 }
 
 /// What could have been meant instead of the first argument that was not expected.

@@ -154,6 +154,7 @@ void MapJob::add_run(const std::string& name, const Document& document, SharedTe
     run.reads_back = run.choice->reads_back;
     MapOptions& options = run.choice->options;
     options.document = std::move(record);
+    options.document_file = document_path_;
     if (!options.run_folder.empty()) {
       // From here on nobody asks for the working directory, which a function may change.
       const std::filesystem::path folder = options.run_folder;

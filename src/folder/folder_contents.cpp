@@ -32,7 +32,7 @@ constexpr std::array kSubfolders{
     RunSubfolder{"segments", "", ""},
     RunSubfolder{"elements", "", ".npy", 2},
     RunSubfolder{"elements", "", ".tmp", 2},
-    RunSubfolder{"errors", "", ".json"},
+    RunSubfolder{"errors", "failures", ".jsonl"},
     RunSubfolder{"logs", "rank-", ".log"},
     RunSubfolder{"work", "element-", "", 1, true},
 };

@@ -138,6 +138,7 @@ RunDescription describe_run(const RunSetup& setup) {
   RunDescription run;
   run.run_id = new_run_id();
   run.document = setup.options.document;
+  run.document_file = setup.options.document_file;
   run.seed = setup.options.seed;
   if (const auto& shard = setup.options.shard) run.shard = fmt::format("{}/{}", shard->number, shard->of);
   run.command_line = setup.options.command_line;

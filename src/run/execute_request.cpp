@@ -2,7 +2,9 @@
 // Plans a request on all ranks of a communicator, and runs it.
 #include "run/api/execute_request.hpp"
 
+#include "base/api/file.hpp"
 #include "comm/api/collective.hpp"
+#include "folder/api/failure_log.hpp"
 #include "run/api/check_resources.hpp"
 #include "run/map_run.hpp"
 #include "run/run_setup.hpp"
@@ -10,16 +12,18 @@
 namespace mpipe {
 namespace {
 
-/// The state of rank 0's run in status.json.
+/// What rank 0 notes of its run while that goes on: status.json, and elements that failed.
 class KeptStatus {
  public:
   KeptStatus(MapOptions& options, const StatusHook& hook) : hook_(hook) {
     if (options.run_folder.empty() || !options.keep_status) return;
     writer_ = std::make_shared<StatusWriter>(options.run_folder);
+    failures_ = std::make_shared<FailureLog>(resolve_path(options.run_folder), options.seed);
     const auto all = std::make_shared<ObserverList>();
     all->add(writer_);
+    all->add(failures_);
     if (options.observer) all->add(options.observer);
-    options.observer = all;
+    options.observer = observer_ = all;
     if (hook_) hook_(writer_);
   }
   /// The hook forgets the writer before it goes: whoever got it could otherwise write to a folder that the
@@ -32,6 +36,7 @@ class KeptStatus {
 
   void finish(const Results& results) {
     if (!writer_) return;
+    tell_problem();
     const bool failed = results.failed_elements > 0;
     keep_times(results);
     writer_->finish(RunState::completed, failed ? exit_code(Category::function_raised) : 0,
@@ -39,6 +44,7 @@ class KeptStatus {
   }
   void finish(const Error& error) {
     if (!writer_) return;
+    tell_problem();
     // What was computed before a run ended early took time as well.
     if (const auto* failed = dynamic_cast<const FunctionError*>(&error)) keep_times(failed->partial());
     if (const auto* stopped = dynamic_cast<const RunStopped*>(&error); stopped && stopped->partial())
@@ -53,9 +59,15 @@ class KeptStatus {
       functions.push_back({name, times.calls, times.seconds, times.mean_seconds, times.max_seconds});
     writer_->set_times(std::move(functions));
   }
+  void tell_problem() {
+    if (!failures_->problem().empty())
+      observer_->on_note("not all failures are noted in the run folder: " + failures_->problem());
+  }
 
   const StatusHook& hook_;
   std::shared_ptr<StatusWriter> writer_;
+  std::shared_ptr<FailureLog> failures_;
+  std::shared_ptr<RunObserver> observer_;
 };
 
 }  // namespace

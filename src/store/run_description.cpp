@@ -198,6 +198,8 @@ RunDescription read_fields(const json& root) {
     parse_part(run.shard);
   }
   run.document = root.at("document").get<std::string>();
+  run.document_file =
+      root.value("document_file", std::string());  // runs that were begun earlier do not have it
   run.command_line = root.at("command_line").get<std::string>();
   run.created = root.at("created").get<std::string>();
   run.versions = root.at("versions").get<std::map<std::string, std::string>>();
@@ -302,7 +304,8 @@ std::string to_json(const RunDescription& run) {
                      {"functions", list_of(run.functions)},
                      {"inputs", list_of(run.given)},
                      {"variables", list_of(variables)},
-                     {"document", run.document}};
+                     {"document", run.document},
+                     {"document_file", run.document_file}};
   return with_checksum(root.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
 }
 

@@ -340,6 +340,7 @@ RunDescription merge_descriptions(const std::vector<std::pair<fs::path, RunDescr
     merged = join(comparison, merged, run, {});
   }
   merged.document = first.document;
+  merged.document_file = first.document_file;
   merged.versions = first.versions;
   merged.shard.clear();
   for (OutputLayout& output : merged.outputs) output.selected.reset();

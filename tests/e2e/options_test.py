@@ -133,7 +133,7 @@ class Options(AppTest):
         for arguments in [[flag] for flag in flags] + [[option, "1"] for option in valued]:
             with self.subTest(arguments=arguments):
                 self.refused("map", "grid.yaml", *arguments, words=["not supported by this version"])
-        for command in ("export", "errors", "replay", "bench"):
+        for command in ("export", "bench"):
             with self.subTest(command=command):
                 self.refused(command, "run", "--json", words=["not supported by this version", command])
 

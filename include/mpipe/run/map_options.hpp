@@ -135,7 +135,9 @@ struct MapOptions {
   std::shared_ptr<RunObserver> observer = {};  ///< rank 0
   /// Write status.json into the run folder; false: the observer does it (see StatusWriter).
   bool keep_status = true;
-  SharedText document = {};       ///< kept in run.json as what the run is made from
+  SharedText document = {};  ///< kept in run.json as what the run is made from
+  /// Likewise: the absolute path of the document, whose folder paths in it are relative to.
+  std::string document_file = {};
   std::string command_line = {};  ///< likewise
 };
 
@@ -173,6 +175,7 @@ void visit_options(Options& options, Visit&& visit) {
   visit("return_results", options.return_results);
   visit("keep_status", options.keep_status);
   visit("document", options.document);
+  visit("document_file", options.document_file);
   visit("command_line", options.command_line);
 }
 

@@ -40,6 +40,7 @@ struct RunDescription : RunLayout {
   std::string command_line;
   std::string created;                          ///< ISO 8601, UTC
   std::map<std::string, std::string> versions;  ///< of mpipe
+  std::string document_file = {};               ///< absolute path of the document, or empty
 };
 
 /// An id that no other run has: random.

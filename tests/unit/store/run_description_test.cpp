@@ -33,6 +33,7 @@ RunDescription wing() {
   RunDescription run;
   run.run_id = "0123456789abcdef";
   run.document = "mpipe: 1\nname: w\xc3\xadng\n";
+  run.document_file = "/home/wing.yaml";
   run.seed = 0xffffffffffffffffu;
   run.shard = "2/4";
   run.outputs = {output("cd", Kind::float64, "alpha[j] -> cd[j]", {101}),
@@ -61,6 +62,7 @@ TEST(RunDescription, IsReadAsItWasWritten) {
   EXPECT_EQ(read.seed, wing().seed);
   EXPECT_EQ(read.shard, "2/4");
   EXPECT_EQ(read.document, wing().document);
+  EXPECT_EQ(read.document_file, wing().document_file);
   EXPECT_EQ(read.outputs[1].shape, (PartialShape{101, std::nullopt}));
   EXPECT_EQ(read.outputs[1].external, (std::vector<bool>{true, false}));
   EXPECT_EQ(*read.outputs[2].type, *wing().outputs[2].type);
