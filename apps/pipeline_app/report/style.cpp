@@ -38,7 +38,7 @@ table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { text-align: left; vertical-align: top; padding: .35rem 1rem .35rem 0; border-bottom: 1px solid var(--grid); }
 th { color: var(--soft); font-weight: 500; white-space: nowrap; }
 caption { text-align: left; color: var(--soft); padding: .3rem 0; }
-.number { text-align: right; padding-right: 1.2rem; font-variant-numeric: tabular-nums; }
+.number { text-align: right; padding-right: 1.2rem; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .text { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: .85em; white-space: pre-wrap;
   overflow-wrap: anywhere; min-width: 14rem; }
 pre { font: .85rem/1.45 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; background: var(--card); border: 1px solid
