@@ -408,6 +408,20 @@ class Command(ReportTest):
         (self.folder / "empty").mkdir()
         self.refused("report", "empty", "-o", "report.html", code=3, words=["empty"])
 
+    def test_a_run_that_cannot_be_opened_gets_no_page(self):
+        self.map(GRID)
+        (self.folder / "run/results.h5").unlink()
+        self.refused("report", "run", "-o", "report.html", code=4, words=["results.h5"])
+
+    def test_an_output_that_is_damaged_does_not_hide_the_others(self):
+        self.map(GRID, "--storage", "z=file")
+        element = self.folder / "run/elements/z/0000/7.npy"
+        element.write_bytes(element.read_bytes()[:-3])
+        page = self.page("run", expect=4)
+        self.assertEqual(len(page.texts("pre", "message")), 1)
+        self.assertIn("z", page.texts("pre", "message")[0])
+        self.assertIn("3: 152.5", page.markers())
+
     def test_a_file_that_cannot_be_written_is_an_error_and_leaves_nothing(self):
         self.map(GRID)
         self.refused("report", "run", "-o", "absent/report.html", code=4, words=["absent"])
