@@ -248,7 +248,9 @@ inputs: {x: [1, 2, 3, 4, 5]}
         self.assertEqual(page.texts("span", "state"), ["completed, with failures"])
         self.assertEqual(page.row("y")[4:9], ["5", "4", "1", "0", "0"])
         self.assertEqual(page.row("s")[4:9], ["1", "0", "0", "1", "0"])
-        self.assertIn(["y[2]", "x = 3"], page.rows())
+        self.assertEqual(page.row("y[2]")[1], "x = 3")
+        self.assertIn("<script>alert(1)</script> &", page.row("y[2]")[2])
+        self.assertIn("called with x=3", page.row("y[2]")[2])
         self.assertIn("s: 1 element blocked", "".join(page.texts("li")))
         self.assertIn("Not done: 1 value", "".join(page.texts("figcaption")))
         lines = [each[1]["d"] for each in page.all("path") if re.match(r"M[0-9.]+ [0-9.]+L", each[1].get("d", ""))]
@@ -260,7 +262,18 @@ inputs: {x: [1, 2, 3, 4, 5]}
         self.assertEqual(page.texts("span", "state"), ["failed"])
         told = json.loads((self.folder / "run/status.json").read_text())["message"]
         self.assertEqual(page.texts("pre", "message"), [told])
-        self.assertIn("s", [row[0] for row in page.rows()])
+        self.assertIn("<script>alert(1)</script> &", page.row("y[2]")[2])
+
+    def test_an_element_that_is_done_since_has_not_failed(self):
+        self.map(self.FAILING.replace("{x} = 3", "{x} = 3 -a ! -e ../../../../fine"), "--error-handling", "continue",
+                 expect=1)
+        self.assertIn("y[2]", [row[0] for row in self.page("run").rows()])
+        self.write("fine", "")
+        self.app("map", "pipeline.yaml", "--run-folder", "run", "--progress", "none", "--resume", "--retry-failed",
+                 "--error-handling", "continue")
+        page = self.page("run")
+        self.assertEqual(page.texts("span", "state"), ["completed"])
+        self.assertNotIn("y[2]", [row[0] for row in page.rows()])
 
     def test_a_part_of_a_sweep_says_that_it_is_one(self):
         self.map(GRID, "--output", "z", "--fixed", "i=1")
@@ -394,6 +407,20 @@ class Command(ReportTest):
         self.refused("report", "nothing", "-o", "report.html", code=3, words=["nothing"])
         (self.folder / "empty").mkdir()
         self.refused("report", "empty", "-o", "report.html", code=3, words=["empty"])
+
+    def test_a_run_that_cannot_be_opened_gets_no_page(self):
+        self.map(GRID)
+        (self.folder / "run/results.h5").unlink()
+        self.refused("report", "run", "-o", "report.html", code=4, words=["results.h5"])
+
+    def test_an_output_that_is_damaged_does_not_hide_the_others(self):
+        self.map(GRID, "--storage", "z=file")
+        element = self.folder / "run/elements/z/0000/7.npy"
+        element.write_bytes(element.read_bytes()[:-3])
+        page = self.page("run", expect=4)
+        self.assertEqual(len(page.texts("pre", "message")), 1)
+        self.assertIn("z", page.texts("pre", "message")[0])
+        self.assertIn("3: 152.5", page.markers())
 
     def test_a_file_that_cannot_be_written_is_an_error_and_leaves_nothing(self):
         self.map(GRID)

@@ -2,6 +2,8 @@
 // Chooses how an output is drawn: a single number, lines over one axis, pictures of planes over two.
 #include "report/figures.hpp"
 
+#include <mpipe/core/error.hpp>
+
 #include "report/axis_view.hpp"
 #include "report/heat_map.hpp"
 #include "report/line_chart.hpp"
@@ -272,7 +274,13 @@ std::string texts_html(RunReader& reader, std::size_t output) {
   const OutputLayout& layout = reader.outputs()[output];
   const Shape shape = known_shape(layout.shape);
   if (element_count(shape) > kMostElements) return {};
-  const Value value = reader.read_all(output, kMostBytes);
+  Value value;
+  try {
+    value = reader.read_all(output, kMostBytes);
+  } catch (const Error& error) {
+    if (error.category() != Category::too_large) throw;
+    return {};  // a page is no place for texts of that size
+  }
   std::string rows;
   Index shown = 0;
   for (Index k = 0; k < value.count() && shown < kMostShown; ++k) {

@@ -66,10 +66,11 @@ double width_of_labels(const std::vector<Tick>& ticks) {
   return most;
 }
 
-std::string begin_svg(double width, double height, const std::string& words) {
-  return fmt::format(R"(<svg class="chart" viewBox="0 0 {0:.0f} {1:.0f}" width="{0:.0f}" height="{1:.0f}" )"
-                     R"(role="img" aria-label="{2}">)",
-                     width, height, escaped(words));
+std::string begin_svg(double width, double height, const std::string& words, bool shrinks) {
+  return fmt::format(
+      R"(<svg class="chart{0}" viewBox="0 0 {1:.0f} {2:.0f}" width="{1:.0f}" height="{2:.0f}" )"
+      R"(role="img" aria-label="{3}">)",
+      shrinks ? "" : " natural", width, height, escaped(words));
 }
 
 std::string frame_svg(const Frame& frame, const std::vector<Tick>& x, const std::vector<Tick>& y,

@@ -29,7 +29,8 @@ std::string frame_svg(const Frame& frame, const std::vector<Tick>& x, const std:
 /// The room that labels of these ticks take beside an axis, in pixels.
 double width_of_labels(const std::vector<Tick>& ticks);
 
-/// `<svg ..>` of this size, with what screen readers say of it; `</svg>` is left to the caller.
-std::string begin_svg(double width, double height, const std::string& words);
+/// `<svg ..>` of this size, with what screen readers say of it; `</svg>` is left to the caller. One that `shrinks` is made
+/// smaller where the page is narrow; the page scrolls to the rest of another one.
+std::string begin_svg(double width, double height, const std::string& words, bool shrinks = true);
 
 }  // namespace mpipe::app

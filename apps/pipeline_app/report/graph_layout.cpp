@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 
 namespace mpipe::app {
 namespace {
@@ -162,14 +163,26 @@ class Columns {
     }
   }
 
+  /// Parts that are not joined may have moved away from each other: what lies below an empty stripe moves up, and all
+  /// of it to the upper margin. Returns the height of the whole.
+  double close_gaps() {
+    std::vector<std::size_t> order(items_.size());
+    std::iota(order.begin(), order.end(), 0);
+    const auto top = [&](std::size_t k) { return items_[k].y - items_[k].height / 2; };
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return top(a) < top(b); });
+    double up = order.empty() ? 0 : top(order.front()) - kMargin;
+    double bottom = kMargin;  // of what has its place
+    for (const std::size_t k : order) {
+      up += std::max(0.0, top(k) - up - bottom - 2 * kRowGap);
+      items_[k].y -= up;
+      bottom = std::max(bottom, items_[k].y + items_[k].height / 2);
+    }
+    return bottom + kMargin;
+  }
+
   GraphLayout result() {
     GraphLayout layout;
-    double top = 1e9;
-    for (const Item& item : items_) top = std::min(top, item.y - item.height / 2);
-    for (Item& item : items_) {
-      item.y += kMargin - top;
-      layout.height = std::max(layout.height, item.y + item.height / 2 + kMargin);
-    }
+    layout.height = close_gaps();
     std::vector<double> left;
     std::vector<double> width(columns_.size(), 0);
     for (std::size_t box = 0; box < boxes_.size(); ++box)

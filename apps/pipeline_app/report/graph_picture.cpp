@@ -20,7 +20,10 @@ constexpr double kDetailLetter = 6.5;
 constexpr std::size_t kMostLetters = 30;
 constexpr std::size_t kMostDetailLetters = 40;
 constexpr double kPadding = 12;
+constexpr double kLeastWidth = 48;
 constexpr double kBarHeight = 3;
+/// Wider drawings could not be read when they were made as narrow as a page.
+constexpr double kWidestShrinking = 1500;
 
 double letters(const std::string& text) {
   return static_cast<double>(
@@ -39,7 +42,7 @@ Label label_of(const DrawnNode& node) {
 GraphBox box_of(const DrawnNode& node) {
   const Label label = label_of(node);
   const double width = std::max(letters(label.name) * kNameLetter, letters(label.detail) * kDetailLetter);
-  return {width + 2 * kPadding, label.detail.empty() ? 30.0 : 46.0};
+  return {std::max(width, kLeastWidth) + 2 * kPadding, label.detail.empty() ? 30.0 : 46.0};
 }
 
 std::vector<GraphEdge> edges_of(const std::vector<DrawnNode>& nodes) {
@@ -113,7 +116,8 @@ std::string graph_svg(const std::vector<DrawnNode>& nodes) {
   std::vector<GraphBox> boxes;
   for (const DrawnNode& node : nodes) boxes.push_back(box_of(node));
   const GraphLayout layout = lay_out(boxes, edges_of(nodes));
-  std::string svg = begin_svg(layout.width, layout.height, "functions, and what each of them needs");
+  std::string svg = begin_svg(layout.width, layout.height, "functions, and what each of them needs",
+                              layout.width < kWidestShrinking);
   for (const auto& edge : layout.edges) svg += edge_svg(edge);
   for (std::size_t k = 0; k < nodes.size(); ++k) svg += node_svg(nodes[k], layout.corners[k], boxes[k]);
   return svg + "</svg>\n";

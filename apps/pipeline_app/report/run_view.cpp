@@ -109,7 +109,8 @@ RunView::RunView(std::string name_, std::string id_, const std::filesystem::path
       folder(folder_),
       description(read_description(folder_)),
       status(read_status(folder_.string())),
-      reader(folder_) {}
+      reader(folder_),
+      failures(read_failures(folder_)) {}
 
 std::optional<Index> RunView::wanted(std::size_t output) const {
   const std::string& wanted_name = reader.outputs()[output].name;

@@ -6,10 +6,12 @@
 #include <mpipe/folder/status.hpp>
 #include <mpipe/store/run_reader.hpp>
 
+#include "folder/api/failure_log.hpp"
 #include "store/api/run_description.hpp"
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace mpipe::app {
 
@@ -20,6 +22,8 @@ struct RunView {
   RunDescription description;
   RunStatus status;
   RunReader reader;
+  std::vector<LoggedFailure>
+      failures;  ///< what is noted of elements that failed, some of which may be done since
 
   /// Throws `Error` (folder_refused, storage_failed) when there is no run, or it cannot be read.
   RunView(std::string name, std::string id, const std::filesystem::path& folder);
@@ -36,7 +40,7 @@ std::string overview_html(const RunView& run);
 std::string outputs_html(const RunView& run);
 /// HTML: a drawing of the functions and their inputs, and a table of them.
 std::string functions_html(const RunView& run);
-/// HTML: which elements failed or are blocked; empty when there are none and the run did not fail.
+/// HTML: which elements failed, and why where that is noted, and how many are blocked; empty when there are none.
 std::string failures_html(const RunView& run);
 /// HTML: a table of the values that went in.
 std::string inputs_html(const RunView& run);

@@ -257,9 +257,9 @@ double number_of(const ElementType& type, const std::byte* bytes, NumberPart par
 std::string undrawable_because(const RunReader& reader, std::size_t output) {
   const OutputLayout& layout = reader.outputs()[output];
   if (!layout.shape_known()) return "Its shape is not known before more of it is computed.";
-  if (!layout.type->is_numeric()) return fmt::format("Values of type {} are not drawn.", layout.type->name);
   if (element_count(known_shape(layout.shape)) == 0) return "It has no values: an axis has length 0.";
   if (reader.progress(output).done().empty()) return "No element of it is done.";
+  if (!layout.type->is_numeric()) return fmt::format("Values of type {} are not drawn.", layout.type->name);
   if (const Index bytes = bytes_of_element(layout); bytes > kLargestElement)
     return fmt::format(
         "Its elements have {} each, and must be read as a whole: more than the {} that are read.",

@@ -35,10 +35,10 @@ footer { margin-top: 2.5rem; font-size: .85rem; }
 .facts dt { color: var(--soft); font-size: .8rem; } .facts dd { margin: 0; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
-th, td { text-align: left; vertical-align: top; padding: .35rem .7rem .35rem 0; border-bottom: 1px solid var(--grid); }
+th, td { text-align: left; vertical-align: top; padding: .35rem 1rem .35rem 0; border-bottom: 1px solid var(--grid); }
 th { color: var(--soft); font-weight: 500; white-space: nowrap; }
 caption { text-align: left; color: var(--soft); padding: .3rem 0; }
-.number { text-align: right; padding-right: 1.2rem; font-variant-numeric: tabular-nums; }
+.number { text-align: right; padding-right: 1.2rem; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .text { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: .85em; white-space: pre-wrap;
   overflow-wrap: anywhere; min-width: 14rem; }
 pre { font: .85rem/1.45 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; background: var(--card); border: 1px solid
@@ -52,7 +52,7 @@ figcaption { font-size: .85rem; }
 .slice { margin: 0; font-size: .85rem; color: var(--soft); }
 svg { display: block; }
 svg.chart { max-width: 100%; height: auto; }
-.graph svg.chart { max-width: none; }
+svg.natural { max-width: none; }
 svg.bar { width: 7rem; height: .5rem; border-radius: 3px; margin-top: .45rem; }
 svg text { fill: var(--text); font: 12px system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif; }
 svg .tick { fill: var(--soft); font-size: 11.5px; } svg .label { font-size: 12.5px; }
@@ -72,7 +72,7 @@ svg.hidden { position: absolute; width: 0; height: 0; }
 @media print {
   body { max-width: none; padding: 0; font-size: 11px; }
   h2, h3 { break-after: avoid; } tr { break-inside: avoid; } article { break-before: page; }
-  .wide { overflow: visible; } .graph svg.chart { max-width: 100%; }
+  .wide { overflow: visible; } svg.natural { max-width: 100%; }
   .state, .bar, svg { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 )";

@@ -69,6 +69,15 @@ TEST(GraphLayout, random_graphs_are_placed_without_overlaps) {
   EXPECT_GT(drawn, 500);
 }
 
+TEST(GraphLayout, parts_that_are_not_joined_lie_close_to_each_other) {
+  // Two stars, the boxes of which pull their centres apart, and a box alone.
+  std::vector<GraphBox> boxes(23, {50, 40});
+  std::vector<GraphEdge> edges;
+  for (std::size_t k = 0; k < 10; ++k) edges.insert(edges.end(), {{0, 3 + k}, {1, 13 + k}});
+  expect_well_placed(boxes, edges);
+  EXPECT_LT(lay_out(boxes, edges).height, 21 * 60.0);
+}
+
 TEST(GraphLayout, circles_and_empty_graphs_come_to_an_end) {
   expect_well_placed({}, {});
   expect_well_placed({{10, 10}}, {{0, 0}});
