@@ -30,6 +30,7 @@ foreach(file IN LISTS files)
   endif()
   list(APPEND directories "${directory}")
 endforeach()
+list(APPEND directories ${CMAKE_INSTALL_RPATH})  # what who builds asks for
 list(REMOVE_DUPLICATES directories)
 if(TARGET pipeline_app)
   set_target_properties(pipeline_app PROPERTIES INSTALL_RPATH "${directories}")

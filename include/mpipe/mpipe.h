@@ -12,6 +12,7 @@
 #ifndef MPIPE_MPIPE_H
 #define MPIPE_MPIPE_H
 
+// NOLINTBEGIN(modernize-deprecated-headers,modernize-redundant-void-arg,modernize-use-using,readability-identifier-naming): C
 #include <mpi.h>
 #include <stdint.h>
 
@@ -113,5 +114,6 @@ int mpipe_partial_result(mpipe_results* results, const char* output, mpipe_array
 #ifdef __cplusplus
 }
 #endif
+// NOLINTEND(modernize-deprecated-headers,modernize-redundant-void-arg,modernize-use-using,readability-identifier-naming)
 
 #endif
