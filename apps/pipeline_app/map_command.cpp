@@ -54,8 +54,8 @@ void add_map_command(CLI::App& app, Program& program) {
       ->required()
       ->type_name("");
   flags->options.add_all_to(*command);
-  add_unsupported_flags(*command, {"--survive"});
-  add_unsupported_options(*command, {"--pilot", "--for-ranks"});
+  add_unsupported_flags(*command, {"--survive", "--compress"});
+  add_unsupported_options(*command, {"--pilot", "--for-ranks", "--reuse"});
   command->callback(
       [flags, &program] { program.action = [flags, &program] { return run_map(*flags, program); }; });
 }

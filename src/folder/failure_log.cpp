@@ -56,6 +56,15 @@ LoggedFailure failure_from(const std::string& line) {
   return failure;
 }
 
+/// A folder that somebody else has made must not lead what is appended to another file.
+void require_no_link(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (std::filesystem::symlink_status(path, ignored).type() == std::filesystem::file_type::symlink)
+    throw Error(Category::storage_failed,
+                fmt::format("'{}' is a symbolic link, and a run does not write through one. Remove it.",
+                            path.string()));
+}
+
 }  // namespace
 
 FailureLog::FailureLog(std::filesystem::path run_folder, std::uint64_t seed)
@@ -72,6 +81,8 @@ void FailureLog::on_failure(const Failure& failure) {
 
 void FailureLog::append(const std::string& line) {
   const std::filesystem::path path = log_path(folder_);
+  require_no_link(path.parent_path());
+  require_no_link(path);
   auto file = File::open_existing(path, File::Mode::update);
   if (!file) {
     make_folder(path.parent_path());

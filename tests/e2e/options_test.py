@@ -144,8 +144,8 @@ class Options(AppTest):
                     self.assertIn(f"error: --{flag}: ", outcome.err)
 
     def test_not_there_yet_is_refused(self):
-        flags = ["--survive"]
-        valued = ["--pilot", "--for-ranks"]
+        flags = ["--survive", "--compress"]
+        valued = ["--pilot", "--for-ranks", "--reuse"]
         for arguments in [[flag] for flag in flags] + [[option, "1"] for option in valued]:
             with self.subTest(arguments=arguments):
                 self.refused("map", "grid.yaml", *arguments, words=["not supported by this version"])

@@ -79,6 +79,23 @@ TEST(FailureLog, DoesNotGrowForEver) {
   EXPECT_THROW(read_failures(place.path()), Error);
 }
 
+TEST(FailureLog, IsNotWrittenThroughLinks) {
+  for (const char* link : {"errors", "errors/failures.jsonl"}) {
+    const TemporaryFolder place;
+    std::filesystem::create_directory(place / "elsewhere");
+    std::ofstream(place / "elsewhere/failures.jsonl") << "kept";
+    if (std::string(link) == "errors")
+      std::filesystem::create_directory_symlink(place / "elsewhere", place / link);
+    else
+      std::filesystem::create_directory(place / "errors"),
+          std::filesystem::create_symlink(place / "elsewhere/failures.jsonl", place / link);
+    FailureLog log(place.path(), 0);
+    log.on_failure(failure_at(1, "first"));
+    EXPECT_NE(log.problem().find("symbolic link"), std::string::npos) << log.problem();
+    EXPECT_EQ(std::filesystem::file_size(place / "elsewhere/failures.jsonl"), 4u);
+  }
+}
+
 TEST(FailureLog, ARunGoesOnWithoutIt) {
   const TemporaryFolder place;
   std::ofstream(place / "errors") << "a file where the folder is to be";
