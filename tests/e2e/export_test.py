@@ -437,10 +437,22 @@ class Refusals(Export):
         self.refused(*base, "real", words=["--csv FILE --tidy"])
         self.refused("export", "none", "--csv", "t.csv", "--tidy", code=3, words=["none"])
         self.refused(*base, "real", "--csv", "no/t.csv", "--tidy", code=4, words=["no/t.csv"])
-        self.refused(*base, "real", "--csv", "run", "--tidy", "--overwrite", code=3, words=["is a folder"])
+        (self.folder / "folder").mkdir()
+        self.refused(*base, "real", "--csv", "folder", "--tidy", "--overwrite", code=3, words=["is a folder"])
         self.write("there.csv", "mine")
         self.refused(*base, "real", "--csv", "there.csv", "--tidy", code=3, words=["there.csv", "--overwrite"])
         self.assertEqual((self.folder / "there.csv").read_text(), "mine")
+
+    def test_files_of_the_run_stay(self):
+        self.write("grid.yaml", GRID)
+        self.app("map", "grid.yaml", "--run-folder", "run")
+        os.symlink("run", self.folder / "link")
+        for path in ("run/results.h5", "run/new", "link/new", "run/../run/new", "run"):
+            for command in (("export", "run", "--netcdf", path, "--overwrite"), ("export", "run", "--zarr", path),
+                            ("export", "run", "top", "--csv", path, "--tidy", "--overwrite"), ("show", "run", "top", "--npy", path)):
+                self.refused(*command, words=["is in the run folder"])
+        self.app("verify", "run")
+        self.app("export", "run", "--netcdf", "run.nc")
 
     def test_what_a_process_left_in_the_middle_has_no_name(self):
         self.write("long.yaml", 'functions: [{output: y, expr: "x", mapspec: "x[i] -> y[i]"}]\ninputs: {x: {arange: [0, 30000, 1]}}\n')

@@ -156,9 +156,11 @@ void require_form(const ExportFlags& flags) {
 int run_export(const ExportFlags& flags) {
   if (launched_rank() != 0) return 0;
   require_form(flags);
+  RunReader reader = open_results(flags.run);
+  for (const std::string& path : {flags.csv, flags.netcdf, flags.zarr})
+    if (!path.empty()) require_outside(flags.run, path);
   for (const std::string& file : {flags.csv, flags.netcdf})
     if (!file.empty()) require_free(file, flags.overwrite);
-  RunReader reader = open_results(flags.run);
   const std::vector<std::size_t> outputs = chosen_outputs(reader, flags.outputs);
   require_shapes(reader, outputs);
   if (!flags.csv.empty())

@@ -33,6 +33,20 @@ RunReader open_results(const std::string& run) {
   return RunReader(run);
 }
 
+void require_outside(const std::string& run, const std::filesystem::path& path) {
+  std::error_code ignored;
+  const auto folder = std::filesystem::weakly_canonical(run, ignored);
+  const auto target = std::filesystem::weakly_canonical(path, ignored);
+  const auto [own, other] = std::mismatch(folder.begin(), folder.end(), target.begin(), target.end());
+  if (own != folder.end()) return;
+  throw Error(
+      Category::bad_option,
+      fmt::format(
+          "'{}' is in the run folder, which is for the files of the run (one of them would be replaced, "
+          "or stand in the way of a later run). Name a file elsewhere.",
+          path.string()));
+}
+
 std::vector<std::size_t> chosen_outputs(const RunReader& reader, const std::vector<std::string>& names) {
   std::vector<std::size_t> chosen;
   for (std::size_t k = 0; names.empty() && k < reader.outputs().size(); ++k) chosen.push_back(k);

@@ -5,6 +5,7 @@
 
 #include <mpipe/store/run_reader.hpp>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,9 @@ namespace mpipe::app {
 
 /// Opens the run in a folder. Throws `Error` as `RunReader`; of a folder above several runs it names theirs.
 RunReader open_results(const std::string& run);
+
+/// What is to be written lies outside of the run folder, whose files it could replace. Throws `Error` (bad_option).
+void require_outside(const std::string& run, const std::filesystem::path& path);
 
 /// Positions of the named outputs, or of all. Throws `Error` (unknown_output).
 std::vector<std::size_t> chosen_outputs(const RunReader& reader, const std::vector<std::string>& names);

@@ -72,12 +72,13 @@ std::string as_json(RunReader& reader, const std::vector<std::size_t>& chosen, c
   return root.take() + "\n";
 }
 
-void save_npy(RunReader& reader, const std::vector<std::size_t>& chosen, const std::string& file) {
+void save_npy(RunReader& reader, const std::vector<std::size_t>& chosen, const ShowFlags& flags) {
+  require_outside(flags.run, flags.npy);
   if (chosen.size() != 1)
     throw Error(Category::bad_option,
                 fmt::format("--npy takes one output, and {} are chosen. Name one after the run folder.",
                             chosen.size()));
-  write_npy(file, reader, chosen.front());
+  write_npy(flags.npy, reader, chosen.front());
 }
 
 void print_tables(RunReader& reader, const std::vector<std::size_t>& chosen, const ShowFlags& flags,
@@ -108,7 +109,7 @@ int run_show(const ShowFlags& flags) {
   RunReader reader = open_results(flags.run);
   const std::vector<std::size_t> chosen = chosen_outputs(reader, flags.outputs);
   if (!flags.npy.empty())
-    save_npy(reader, chosen, flags.npy);
+    save_npy(reader, chosen, flags);
   else if (flags.json)
     print_result(as_json(reader, chosen, flags, most));
   else

@@ -20,11 +20,11 @@ namespace {
 constexpr hsize_t kAlignFrom = 65536;
 constexpr hsize_t kPage = 4096;
 
-H5Handle create_file(const std::filesystem::path& path) {
+H5Handle create_file(const std::filesystem::path& path, H5Handle& driver) {
   // Made here first: where that is not possible, the reason is told better than by HDF5.
   File(path, File::Mode::create);
   const H5Handle access = h5_file_access();
-  h5_use_lenient_driver(access.get());
+  driver = h5_use_lenient_driver(access.get());
   h5_check(H5Pset_alignment(access.get(), kAlignFrom, kPage), "set the alignment of datasets");
   const H5Handle creation = h5_property_list(H5P_FILE_CREATE);
   constexpr unsigned kOrder = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
@@ -46,7 +46,7 @@ void write_scale_text(hid_t object, const char* name, const std::string& text) {
 
 LabelledFile::LabelledFile(const std::filesystem::path& path, std::set<std::string> variables)
     : path_(path.string()),
-      file_(create_file(path)),
+      file_(create_file(path, driver_)),
       error_(h5_write_error(file_.get())),
       names_(std::move(variables)) {}
 

@@ -65,6 +65,7 @@ class LabelledFile {
   hobj_ref_t reference_to(const std::string& name) const;
 
   std::string path_;
+  H5Handle driver_;  ///< of the file, which is closed before
   H5Handle file_;
   std::shared_ptr<const int> error_;  ///< see `h5_write_error`
   DimensionNames names_;

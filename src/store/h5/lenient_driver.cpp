@@ -158,11 +158,12 @@ H5FD_class_t lenient_class() {
 
 }  // namespace
 
-/// Registered anew each time, since HDF5 forgets its drivers when MPI ends. The property list and the file keep it.
-void h5_use_lenient_driver(hid_t access) {
+/// Registered anew each time, since HDF5 forgets its drivers when MPI ends.
+H5Handle h5_use_lenient_driver(hid_t access) {
   const H5FD_class_t driver = lenient_class();
-  const H5Handle id{H5FDregister(&driver), &H5FDunregister, "register a driver"};
+  H5Handle id{H5FDregister(&driver), &H5FDunregister, "register a driver"};
   h5_check(H5Pset_driver(access, id.get(), nullptr), "choose a driver");
+  return id;
 }
 
 std::shared_ptr<const int> h5_write_error(hid_t file) {
