@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # What every target of this project is compiled with. Nothing here reaches those who link mpipe.
 
-if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+# Within another project, its build type counts, and so do its flags: only its -Werror does not, as it was meant for
+# warnings that we may never have seen.
+if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Debug, Release, RelWithDebInfo" FORCE)
 endif()
 set(CMAKE_CXX_EXTENSIONS OFF)
@@ -13,6 +15,7 @@ if(MPIPE_BUILD_TESTS AND NOT MPIPE_SANITIZE)
   set(CMAKE_VERIFY_INTERFACE_HEADER_SETS ON)
 endif()
 
+set(MPIPE_OWN_OPTIONS mpipe_build_options)
 set(MPIPE_PROGRAM_DIR ${PROJECT_BINARY_DIR}/bin)
 set(MPIPE_PLUGIN_DIR ${PROJECT_BINARY_DIR}/lib/mpipe/plugins)
 
@@ -32,6 +35,9 @@ target_compile_options(mpipe_build_options INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>
   $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overread> $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds>
   $<$<BOOL:${MPIPE_WARNINGS_AS_ERRORS}>:-Werror>)
+if(NOT PROJECT_IS_TOP_LEVEL AND NOT MPIPE_WARNINGS_AS_ERRORS)
+  target_compile_options(mpipe_build_options INTERFACE -Wno-error)
+endif()
 target_link_libraries(mpipe_build_options INTERFACE Threads::Threads)
 
 if(MPIPE_SANITIZE)

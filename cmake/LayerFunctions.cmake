@@ -47,26 +47,41 @@ function(mpipe_write_layers file)
   file(WRITE ${file} "# Written from cmake/Layers.cmake.\n${table}\n")
 endfunction()
 
-# Adds src/<layer> for each layer of the table that exists, then the target mpipe::mpipe that links them all.
+# Adds src/<layer> for each layer of the table that exists, then the target mpipe::mpipe that holds them all.
 macro(mpipe_add_layers)
   get_property(_mpipe_layers GLOBAL PROPERTY MPIPE_LAYERS)
   foreach(_mpipe_layer IN LISTS _mpipe_layers)
     mpipe_add_subdirectory(src/${_mpipe_layer})
   endforeach()
-  _mpipe_add_umbrella()
+  _mpipe_add_library()
 endmacro()
 
-function(_mpipe_add_umbrella)
-  add_library(mpipe INTERFACE)
-  add_library(mpipe::mpipe ALIAS mpipe)
-  file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/mpipe/*.hpp)
-  target_sources(mpipe INTERFACE FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${headers})
+# The library that users link: one archive with the objects of all layers. What it asks of those who link it is written
+# out here, as the targets of third parties that Dependencies.cmake finds again where mpipe is installed; how this tree
+# itself is compiled does not reach them.
+function(_mpipe_add_library)
   get_property(layers GLOBAL PROPERTY MPIPE_LAYERS)
+  set(objects "")
   foreach(layer IN LISTS layers)
-    if(TARGET mpipe_${layer})
-      target_link_libraries(mpipe INTERFACE mpipe::${layer})
+    get_target_property(type mpipe_${layer} TYPE)
+    if(type STREQUAL STATIC_LIBRARY)
+      list(APPEND objects $<TARGET_OBJECTS:mpipe_${layer}>)
     endif()
   endforeach()
+  add_library(mpipe STATIC ${objects})
+  add_library(mpipe::mpipe ALIAS mpipe)
+  set_target_properties(mpipe PROPERTIES LINKER_LANGUAGE CXX)
+  target_compile_features(mpipe PUBLIC cxx_std_20)
+  file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/mpipe/*.hpp)
+  target_sources(mpipe PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${headers})
+  target_link_libraries(mpipe
+    PUBLIC fmt::fmt Boost::mpi Boost::serialization MPI::MPI_C
+    PRIVATE hdf5::hdf5 mpipe::xxhash spdlog::spdlog yaml-cpp Threads::Threads ${CMAKE_DL_LIBS})
+  if(PROJECT_IS_TOP_LEVEL)  # our own programs see mpi.h as the layers do
+    target_link_libraries(mpipe INTERFACE $<BUILD_INTERFACE:mpipe_mpi>)
+  else()  # warnings that only the project around this one asks for stay out of our headers
+    set_target_properties(mpipe PROPERTIES SYSTEM ON)
+  endif()
 endfunction()
 
 # mpipe_add_layer(<name> [SOURCES <file>..])

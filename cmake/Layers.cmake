@@ -18,7 +18,7 @@ set(MPIPE_EVERYWHERE fmt)
 set(_threads thread mutex shared_mutex condition_variable future stop_token latch barrier semaphore pthread.h)
 set(_files fstream filesystem fcntl.h unistd.h sys/stat.h sys/mman.h dirent.h)
 
-include(LayerFunctions)
+include(${CMAKE_CURRENT_LIST_DIR}/LayerFunctions.cmake)
 
 mpipe_layer(core)
 mpipe_layer(options   USES core
@@ -64,6 +64,9 @@ mpipe_layer(launch    USES core options base mapspec data pipeline plan schedule
                       MAY_INCLUDE spdlog)
 mpipe_layer(document  USES core options base mapspec data pipeline
                       MAY_INCLUDE yaml_cpp nlohmann_json dlopen)
+# The functions of <mpipe/mpipe.h>.
+mpipe_layer(c_interface USES core options base mapspec data pipeline comm run document
+                      MAY_EXPOSE mpi)
 
 # What stands on the layers: free to use all of them, checked for third parties all the same.
 mpipe_consumer(apps/pipeline_app MAY_INCLUDE cli11 spdlog nlohmann_json png)

@@ -217,8 +217,9 @@ void add_describe_command(CLI::App& app, Program& program) {
   // The parser keeps pointers into the flags, and the action reads them after this function has returned: the
   // callback owns them.
   const auto flags = std::make_shared<DescribeFlags>();
-  CLI::App* command =
-      app.add_subcommand("describe", "Shows functions, inputs, axes and stages of a document");
+  CLI::App* command = add_command(
+      app, {CommandGroup::look, "describe", "Shows functions, inputs, axes and stages of a document",
+            "pipeline_app describe sweep.yaml"});
   command->add_option("DOC", flags->document, "The pipeline document (YAML or JSON)")
       ->required()
       ->type_name("");

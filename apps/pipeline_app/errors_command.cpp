@@ -111,7 +111,9 @@ int run_errors(const ErrorsFlags& flags) {
 
 void add_errors_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<ErrorsFlags>();
-  CLI::App* command = app.add_subcommand("errors", "Tells which elements of a run failed, and why");
+  CLI::App* command =
+      add_command(app, {CommandGroup::look, "errors", "Tells which elements of a run failed, and why",
+                        "pipeline_app errors runs/sweep"});
   command->add_option("RUN", flags->run, "The run folder")->required()->type_name("");
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->callback([flags, &program] { program.action = [flags] { return run_errors(*flags); }; });

@@ -42,8 +42,9 @@ int import_pipefunc(const ImportFlags& flags) {
 
 void add_import_pipefunc_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<ImportFlags>();
-  CLI::App* command =
-      app.add_subcommand("import-pipefunc", "Writes a document with the functions of a Pipeline of pipefunc");
+  CLI::App* command = add_command(app, {CommandGroup::start, "import-pipefunc",
+                                        "Writes a document with the functions of a Pipeline of pipefunc",
+                                        "pipeline_app import-pipefunc model.py:pipeline -o wing.yaml"});
   command->add_option("PIPELINE", flags->place, "FILE.py:NAME or PACKAGE.MODULE:NAME")
       ->required()
       ->type_name("");

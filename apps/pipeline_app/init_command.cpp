@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `init KIND`: writes a commented document to begin with, and what belongs to it.
 #include <mpipe/core/error.hpp>
+#include <mpipe/options/choices.hpp>
 
 #include "base/api/file.hpp"
 #include "command.hpp"
 #include "launch.hpp"
-#include "not_supported.hpp"
 #include "output.hpp"
 
 #include <fmt/format.h>
 
+#include <array>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -125,8 +127,8 @@ std::vector<NewFile> files_of(const std::string& kind) {
   if (kind == "command") return {{"sweep.yaml", kCommand}, {"solver.py", kSolver, true}};
   if (kind == "python") return {{"sweep.yaml", kPython}, {"model.py", kForces}};
   if (kind == "plugin") return {{"sweep.yaml", kPlugin}, {"model.cpp", kModel}};
-  refuse_unsupported(fmt::format("a document of the kind '{}'", kind),
-                     "There are expr, command, python and plugin.");
+  constexpr std::array<std::string_view, 4> kKinds{"expr", "command", "python", "plugin"};
+  refuse_name("the kind", Category::bad_option, kind, kKinds);
 }
 
 /// Into the working directory. Nothing that is there is touched, so either all files are written or none.
@@ -152,8 +154,11 @@ int init(const std::string& kind) {
 
 void add_init_command(CLI::App& app, Program& program) {
   const auto kind = std::make_shared<std::string>("expr");
-  CLI::App* command = app.add_subcommand("init", "Writes a commented document to begin with");
-  command->add_option("KIND", *kind, "expr (default), command, python or plugin")->type_name("");
+  CLI::App* command = add_command(
+      app,
+      {CommandGroup::start, "init", "Writes a commented document to begin with", "pipeline_app init expr"});
+  command->add_option("KIND", *kind, "Who computes: expr, command, python or plugin; expr unless given")
+      ->type_name("expr|command|python|plugin");
   command->callback([kind, &program] { program.action = [kind] { return init(*kind); }; });
 }
 

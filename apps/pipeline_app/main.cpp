@@ -5,12 +5,16 @@
 
 #include "command.hpp"
 #include "core/api/suggest.hpp"
+#include "core/api/text.hpp"
+#include "help/command_tree.hpp"
+#include "help/help_text.hpp"
 #include "launch.hpp"
-#include "not_supported.hpp"
 #include "output.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace {
 
@@ -20,59 +24,68 @@ using namespace mpipe::app;
 constexpr int kUsage = 2;
 constexpr int kInternal = 5;
 
-constexpr const char* kFooter =
-    "Exit codes: 0 completed; 1 a function failed; 2 usage, document or input error (nothing ran); 3 the run "
-    "folder refuses;\n"
-    "4 storage error, or a broken promise found by verify; 5 a rank was lost; 75 not finished, resumable; "
-    "128+n signal n.\n"
-    "SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGXCPU and SIGXFSZ end a map with all finished blocks stored: go on "
-    "with --resume.\n"
-    "A second SIGINT ends it at once. SIGUSR1 lets what runs end, stores all and exits with 75.";
+constexpr const char* kExitCodes =
+    "Exit codes: 0 completed; 1 a function failed; 2 usage, document or input error (nothing ran);\n"
+    "3 the run folder refuses; 4 storage error, or a broken promise found by verify; 5 a rank was lost;\n"
+    "75 not finished, resumable; 128+n signal n. 'pipeline_app COMMAND --help' tells more of a command.\n";
 
 void build(CLI::App& app, Program& program) {
   app.require_subcommand(1);
-  app.set_version_flag("--version", fmt::format("pipeline_app {}", version()));
-  app.footer(kFooter);
+  app.set_version_flag("--version", fmt::format("pipeline_app {}", version()), "Print the version and end");
+  app.formatter_fn(
+      [](const CLI::App* shown, const std::string&, CLI::AppFormatMode) { return help_text(*shown); });
+  app.set_help_flag("-h,--help", "Print this and end");
   add_map_command(app, program);
   add_merge_command(app, program);
   add_run_command(app, program);
   add_describe_command(app, program);
   add_show_command(app, program);
+  add_export_command(app, program);
   add_status_command(app, program);
   add_report_command(app, program);
   add_verify_command(app, program);
   add_watch_command(app, program);
   add_list_runs_command(app, program);
+  add_bench_command(app, program);
   add_errors_command(app, program);
   add_replay_command(app, program);
   add_slurm_command(app, program);
   add_init_command(app, program);
   add_import_pipefunc_command(app, program);
-  add_unsupported_commands(app, {"export", "bench"});
+  add_help_command(app, program);
+  add_page_commands(app, program);
+  app.footer(kExitCodes);  // the last step: commands would take it for their own
 }
 
-/// What could have been meant instead of the first argument that was not expected.
-std::string suggestion(CLI::App& app) {
+/// What of the command line was not expected, and what could have been meant; empty where all was.
+std::string unexpected_text(CLI::App& app) {
   const std::vector<std::string> unexpected = app.remaining(true);
   if (unexpected.empty()) return {};
-  std::vector<std::string> known;
+  // The option is the mistake, where there is one: the parser took what follows it for something else.
+  const auto option = std::find_if(unexpected.begin(), unexpected.end(),
+                                   [](const std::string& text) { return text.starts_with('-'); });
   const auto given = app.get_subcommands();
-  if (given.empty())
-    for (const CLI::App* command : app.get_subcommands({})) known.push_back(command->get_name());
-  for (const CLI::App* command : given)
-    for (const CLI::Option* option : command->get_options())
-      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-  return did_you_mean(unexpected.front(), known);
+  if (option == unexpected.end())
+    return given.empty() ? no_such_command(app, unexpected.front())
+                         : fmt::format("'{}' is one argument too many.", printable(unexpected.front()));
+  const std::string name = option->substr(0, option->find('='));
+  std::vector<std::string> known;
+  for (const OptionGroupText& group : command_text(given.empty() ? app : *given.front()).groups)
+    for (const OptionText& each : group.options)
+      known.insert(known.end(), each.names.begin(), each.names.end());
+  return fmt::format("there is no option '{}'.{}", printable(name), did_you_mean(name, known));
 }
 
 int usage_error(CLI::App& app, const CLI::ParseError& problem) {
   if (launched_rank() != 0) return 0;
   // The parser throws for these, too.
   if (problem.get_exit_code() == 0) return app.exit(problem);  // --help, --version
-  std::string text = problem.what();
-  if (!text.ends_with('.')) text += '.';
+  // The parser may miss what a misspelt option would have given: the misspelt name says more.
+  std::string text = unexpected_text(app);
+  if (text.empty()) text = problem.what();
+  if (!text.ends_with('.') && !text.ends_with('?')) text += '.';
   const auto given = app.get_subcommands();
-  print_error(fmt::format("{}{} See pipeline_app {}--help.", text, suggestion(app),
+  print_error(fmt::format("{} See pipeline_app {}--help.", text,
                           given.empty() ? "" : given.front()->get_name() + " "));
   return kUsage;
 }

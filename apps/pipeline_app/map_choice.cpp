@@ -51,8 +51,8 @@ void check_outputs(const OptionValues& values, const Pipeline& pipeline) {
       if (!output.empty()) blame_option(of_output.second.by, row.name, [&] { pipeline.producer_of(output); });
     }
   for (const char* name : {"output", "redo"})
-    for (const std::string& output : values.list(name))
-      blame_option(option_row(name).flag(), name, [&] { pipeline.producer_of(output); });
+    for (const SaidValue& output : values.said(name))
+      blame_option(output.by, name, [&] { pipeline.producer_of(output.text); });
 }
 
 }  // namespace
@@ -65,10 +65,7 @@ MapChoice choose_map(const OptionValues& values, const Document& document, const
   MapChoice choice;
   MapOptions& options = choice.options;
   options = bind_options(values);
-  // Who says something of one output leaves the others as they would be.
-  if (!options.storage.empty())
-    options.storage.try_emplace("", options.run_folder.empty() ? "memory" : "hdf5");
-  if (!options.executor.empty()) options.executor.try_emplace("", ranks > 1 ? "mpi" : "sequential");
+  fill_defaults(options, ranks);
   choice.inputs = document.inputs_for_map(pipeline, options.outputs);
   options.command_line = command_line;
   if (!options.deadline) options.deadline = end_of_job();
@@ -79,9 +76,10 @@ MapChoice choose_map(const OptionValues& values, const Document& document, const
 
 Pipeline isolated_pipeline(const Document& document, const OptionValues& values) {
   Pipeline pipeline = document.pipeline();
-  const auto outputs = values.list("isolate");
+  const auto& outputs = values.said("isolate");
   // Runs share the pipeline of their document, where nothing is changed in it.
-  if (!outputs.empty()) blame_option("--isolate", "isolate", [&] { pipeline = pipeline.isolate(outputs); });
+  if (!outputs.empty())
+    blame_option(outputs.front().by, "isolate", [&] { pipeline = pipeline.isolate(values.list("isolate")); });
   return pipeline;
 }
 

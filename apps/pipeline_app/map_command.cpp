@@ -47,13 +47,15 @@ int run_map(const MapFlags& flags, Program& program) {
 
 void add_map_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<MapFlags>();
-  CLI::App* command = app.add_subcommand("map", "Runs a pipeline over its inputs; under mpirun on all ranks");
+  CLI::App* command = add_command(
+      app, {CommandGroup::run, "map", "Runs a pipeline over its inputs; under mpirun on all ranks",
+            "mpirun -n 2 pipeline_app map sweep.yaml --run-folder runs/sweep"});
   command->add_option("DOC", flags->document, "The pipeline document (YAML or JSON)")
       ->required()
       ->type_name("");
   flags->options.add_all_to(*command);
-  add_unsupported_flags(*command, {"--explain", "--survive"});
-  add_unsupported_options(*command, {"--trace", "--pilot", "--for-ranks"});
+  add_unsupported_flags(*command, {"--survive"});
+  add_unsupported_options(*command, {"--pilot", "--for-ranks"});
   command->callback(
       [flags, &program] { program.action = [flags, &program] { return run_map(*flags, program); }; });
 }

@@ -14,6 +14,7 @@
 #include "plan_text.hpp"
 #include "run/api/execute_request.hpp"
 #include "signals.hpp"
+#include "stall_watch.hpp"
 #include "table.hpp"
 
 #include <fmt/format.h>
@@ -44,8 +45,12 @@ Pipeline pipeline_of_document(std::span<const std::byte> bytes) {
 /// soon as the folder has the run.
 class LogObserver final : public RunObserver {
  public:
-  LogObserver(std::string run, Logging& logging, std::filesystem::path run_folder, bool warns)
-      : run_(std::move(run)), logging_(logging), run_folder_(std::move(run_folder)), warns_(warns) {}
+  LogObserver(std::string run, Logging& logging, std::filesystem::path run_folder, bool warns, bool explains)
+      : run_(std::move(run)),
+        logging_(logging),
+        run_folder_(std::move(run_folder)),
+        warns_(warns),
+        explains_(explains) {}
 
   void on_start(const Plan&, const MachineInfo& machine, const std::vector<ElementCounts>&) override {
     if (!run_.empty()) return;
@@ -56,10 +61,9 @@ class LogObserver final : public RunObserver {
           "the results will be lost at the end: there is neither a run folder (--run-folder) nor --json");
   }
   void on_note(const std::string& text) override {
-    if (run_.empty())
-      spdlog::info("{}", text);
-    else
-      spdlog::info("the run '{}': {}", run_, text);
+    const std::string whole = run_.empty() ? text : fmt::format("the run '{}': {}", run_, text);
+    if (explains_) print_note(whole);
+    spdlog::info("{}", whole);
   }
 
  private:
@@ -67,6 +71,7 @@ class LogObserver final : public RunObserver {
   Logging& logging_;
   std::filesystem::path run_folder_;
   bool warns_;
+  bool explains_;  ///< notes are for the user, too, and not for the log alone
 };
 
 }  // namespace
@@ -216,6 +221,7 @@ int MapJob::show_plans() {
 
 int MapJob::compute() {
   spdlog::info("rank {} of {} is process {} on {}", world_.rank(), world_.size(), ::getpid(), host_name());
+  together(world_, [&] { begin_trace(); });
   if (world_.is_root())
     // Observers are a part of the options of a map, so they are there before the maps are made.
     for (std::size_t k = 0; k < runs_.size(); ++k) observe(k);
@@ -230,7 +236,8 @@ int MapJob::compute() {
   ending_.claim_or_end();
   // The bars go before anything else is written, which would otherwise land among them.
   if (board_) board_->clear();
-  const int code = world_.is_root() ? tell(outcomes) : exit_code_of(outcomes);
+  int code = world_.is_root() ? tell(outcomes) : exit_code_of(outcomes);
+  code = std::max(code, write_trace());
   // All ranks come here, as the folder is told by a broadcast.
   write_logs(code);
   return code;
@@ -248,6 +255,26 @@ std::vector<AsyncMap> MapJob::make_maps() {
   return maps;
 }
 
+/// Rank 0 hears of all blocks, so it writes the timeline.
+void MapJob::begin_trace() {
+  if (!world_.is_root() || !values_.has("trace")) return;
+  const std::filesystem::path file = values_.text("trace");
+  trace_ = std::make_shared<Trace>(
+      resolve_path(file.has_parent_path() ? file.parent_path() : ".") / file.filename(), began_);
+}
+
+/// Returns the exit code. A timeline that cannot be written costs no result.
+int MapJob::write_trace() {
+  if (!trace_) return 0;
+  try {
+    trace_->write();
+  } catch (const Error& error) {
+    print_error(error.what());
+    return exit_code(error.category());
+  }
+  return 0;
+}
+
 bool MapJob::on_subgroups() const {
   return std::min({values_.number("max_concurrent"), static_cast<std::uint64_t>(runs_.size()),
                    static_cast<std::uint64_t>(world_.size() - 1)}) > 1;
@@ -260,8 +287,10 @@ void MapJob::observe(std::size_t k) {
   run.status = std::make_shared<StatusWriter>(std::filesystem::path());
   all->add(run.status);
   all->add(std::make_shared<LogObserver>(run.name, *logging_, run.folder,
-                                         run.folder.empty() && !values_.has("json")));
+                                         run.folder.empty() && !values_.has("json"), values_.has("explain")));
   all->add(std::make_shared<Progress>(style_, run.name, board_, k));
+  all->add(std::make_shared<StallWatch>(run.name, [](const std::string& text) { spdlog::warn("{}", text); }));
+  if (trace_) all->add(std::make_shared<TraceObserver>(trace_, static_cast<int>(k) + 1, run.name));
   run.choice->options.observer = std::move(all);
 }
 
@@ -302,6 +331,7 @@ void MapJob::end_by_signal(int number) {
     logging_->error_to_file(text);
     print_error(text + (begun() ? kept_text() : ""));
     if (begun()) print_unfinished("cancelled", text);
+    write_trace();
     if (on_subgroups()) std::this_thread::sleep_for(kTimeForLeaders);
   } else {
     std::this_thread::sleep_for(kTimeForRank0);

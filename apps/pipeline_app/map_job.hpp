@@ -13,6 +13,7 @@
 #include "map_report.hpp"
 #include "option_flags.hpp"
 #include "progress.hpp"
+#include "trace.hpp"
 
 #include <functional>
 #include <memory>
@@ -74,6 +75,8 @@ class MapJob {
 
   // Rank 0.
   void observe(std::size_t run);
+  void begin_trace();
+  int write_trace();
   int tell(const std::vector<MapOutcome>& outcomes);
   void tell_run(const Run& run, const MapOutcome& outcome);
   void log_end(const Run& run, const MapOutcome& outcome, const std::string& text);
@@ -95,6 +98,7 @@ class MapJob {
   ProgressStyle style_ = ProgressStyle::none;
   std::vector<Run> runs_;
   std::shared_ptr<ProgressBoard> board_;  ///< of the bars of several runs
+  std::shared_ptr<Trace> trace_;          ///< rank 0, where it is wanted
   Ending ending_;
   TimePoint began_;
   std::mutex leading_mutex_;

@@ -129,7 +129,9 @@ int run_merge(const MergeFlags& flags, const Program& program) {
 
 void add_merge_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<MergeFlags>();
-  CLI::App* command = app.add_subcommand("merge", "Joins parts of one sweep (map --shard) into one run");
+  CLI::App* command =
+      add_command(app, {CommandGroup::run, "merge", "Joins parts of one sweep (map --shard) into one run",
+                        "pipeline_app merge runs/part1 runs/part2 --into runs/all"});
   command->add_option("RUN", flags->runs, "The run folders of the parts; they stay as they are")
       ->required()
       ->type_name("");

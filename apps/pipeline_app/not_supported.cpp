@@ -35,15 +35,4 @@ void add_unsupported_options(CLI::App& command, const std::vector<std::string>& 
         ->group(kNotInHelp);
 }
 
-void add_unsupported_commands(CLI::App& program, const std::vector<std::string>& names) {
-  for (const std::string& name : names) {
-    // Anything may follow the name: a complaint about an unknown flag would hide that there is no such
-    // command yet.
-    CLI::App* command = program.add_subcommand(name)->group(kNotInHelp)->allow_extras();
-    // Without a flag for help, `--help` is one of the extras, and is refused like the command itself.
-    command->set_help_flag();  // what would it say?
-    command->callback([name] { refuse_unsupported("the command '" + name + "'"); });
-  }
-}
-
 }  // namespace mpipe::app

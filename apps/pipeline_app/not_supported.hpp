@@ -16,7 +16,5 @@ namespace mpipe::app {
 void add_unsupported_flags(CLI::App& command, const std::vector<std::string>& names);
 /// The same for options with a value.
 void add_unsupported_options(CLI::App& command, const std::vector<std::string>& names);
-/// Subcommands, likewise, whatever their arguments.
-void add_unsupported_commands(CLI::App& program, const std::vector<std::string>& names);
 
 }  // namespace mpipe::app

@@ -26,7 +26,7 @@ std::string plain_help(const OptionRow& row, std::string help) {
 
 std::string type_name(const OptionRow& row) {
   const std::string value =
-      row.value.empty() ? fmt::format("{}", fmt::join(row.words, "|")) : std::string(row.value);
+      row.words.empty() ? std::string(row.value) : fmt::format("{}", fmt::join(row.words, "|"));
   return row.per_output ? "[OUT=]" + value : value;
 }
 
@@ -41,24 +41,22 @@ void refuse_flag_as_value(const OptionRow& row, const std::string& value) {
 
 }  // namespace
 
-void OptionFlags::add_to(CLI::App& command, std::string_view option, const std::string& help) {
+CLI::Option* OptionFlags::add_to(CLI::App& command, std::string_view option, const std::string& help) {
   const OptionRow& row = option_row(option);
   const std::string text = plain_help(row, help.empty() ? row.flag_help() : help);
-  if (row.type == OptionType::presence)
-    command.add_flag(row.flag(), given_[row.name], text);
-  else if (row.type == OptionType::names)
-    command.add_option(row.flag(), several_[row.name], text)->type_name(type_name(row));
-  else if (row.type == OptionType::list || row.per_output)
+  if (row.type == OptionType::presence) return command.add_flag(row.flag(), given_[row.name], text);
+  if (row.type == OptionType::names)
+    return command.add_option(row.flag(), several_[row.name], text)->type_name(type_name(row));
+  if (row.type == OptionType::list || row.per_output)
     // One value after each flag, so that what follows it is not taken for another one.
-    command.add_option(row.flag(), several_[row.name], text)
+    return command.add_option(row.flag(), several_[row.name], text)
         ->type_name(type_name(row))
         ->allow_extra_args(false);
-  else
-    command.add_option(row.flag(), single_[row.name], text)->type_name(type_name(row));
+  return command.add_option(row.flag(), single_[row.name], text)->type_name(type_name(row));
 }
 
 void OptionFlags::add_all_to(CLI::App& command) {
-  for (const OptionRow& row : option_table()) add_to(command, row.name);
+  for (const OptionRow& row : option_table()) add_to(command, row.name)->group(std::string(row.group));
 }
 
 OptionValues OptionFlags::values() const {
@@ -88,7 +86,7 @@ void OptionFlags::say(const OptionRow& row, OptionValues& values) const {
     if (row.per_output)
       values.say_entries(row, text, row.flag());
     else
-      values.add(row, text);
+      values.add(row, {text, row.flag()});
   }
 }
 

@@ -18,8 +18,8 @@ namespace mpipe::app {
 class OptionFlags {
  public:
   /// Adds the flag of one option to the command; this must outlive it. `help` goes before that of the table.
-  void add_to(CLI::App& command, std::string_view option, const std::string& help = {});
-  /// The flags of all options of the table.
+  CLI::Option* add_to(CLI::App& command, std::string_view option, const std::string& help = {});
+  /// The flags of all options of the table, each in its group.
   void add_all_to(CLI::App& command);
 
   /// What the flags say, over what the MPIPE_* variables of the same options say. Throws `Error` (bad_option,

@@ -89,7 +89,7 @@ FixedIndices fixed_of(const RunReader& reader, std::size_t output, const std::ve
     throw Error(Category::bad_option,
                 fmt::format("'{}' has elements over [{}], and --index has {} of {} positions. Give {}.",
                             layout.name, fmt::join(axes, ", "), index.size(), axes.size(),
-                            axes.empty() ? "none" : "one for each axis, as in --index 3,7"));
+                            axes.empty() ? "none" : "one for each axis, as in --index 2,7"));
   FixedIndices fixed;
   for (std::size_t k = 0; k < axes.size(); ++k) {
     if (index[k] < 0 || index[k] >= extents[k])
@@ -258,8 +258,9 @@ int run_replay(const ReplayFlags& flags, const Program& program) {
 
 void add_replay_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<ReplayFlags>();
-  CLI::App* command =
-      app.add_subcommand("replay", "Calls the function of one element of a run again, in this process");
+  CLI::App* command = add_command(
+      app, {CommandGroup::run, "replay", "Calls the function of one element of a run again, in this process",
+            "pipeline_app replay runs/sweep --output drag --index 2,7"});
   command->add_option("RUN", flags->run, "The run folder")->required()->type_name("");
   command->add_option("--output", flags->output, "An output of the function")->required()->type_name("NAME");
   command->add_option("--index", flags->index, "The element: a position for each axis")

@@ -64,7 +64,9 @@ int run_run(const RunFlags& flags) {
 
 void add_run_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<RunFlags>();
-  CLI::App* command = app.add_subcommand("run", "Computes outputs from inputs, once, in this process");
+  CLI::App* command =
+      add_command(app, {CommandGroup::run, "run", "Computes outputs from inputs, once, in this process",
+                        "pipeline_app run sweep.yaml drag --set reynolds=1e5 --set alpha=2"});
   command->add_option("DOC", flags->document, "The pipeline document (YAML or JSON)")
       ->required()
       ->type_name("");

@@ -71,7 +71,8 @@ int run_status(const StatusFlags& flags) {
 
 void add_status_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<StatusFlags>();
-  CLI::App* command = app.add_subcommand("status", "Tells how a run goes, or how it ended");
+  CLI::App* command = add_command(app, {CommandGroup::look, "status", "Tells how a run goes, or how it ended",
+                                        "pipeline_app status runs/sweep"});
   command->add_option("RUN", flags->run, "The run folder")->required()->type_name("");
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->add_flag(

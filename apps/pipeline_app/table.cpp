@@ -14,6 +14,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
+#include <optional>
 #include <string_view>
 
 namespace mpipe::app {
@@ -127,6 +129,12 @@ const std::string& terminal() {
   return path;
 }
 
+std::optional<int> terminal_width(int file) {
+  winsize size{};
+  if (ioctl(file, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return std::nullopt;
+  return size.ws_col;
+}
+
 }  // namespace
 
 bool stderr_has_colours() {
@@ -138,17 +146,18 @@ bool stderr_has_colours() {
 bool stderr_is_terminal() { return !terminal().empty(); }
 
 int stderr_width() {
-  winsize size{};
   const bool is_own = isatty(STDERR_FILENO) != 0;
   const int file = is_own ? ::dup(STDERR_FILENO)
                           : ::open(terminal().c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-  const bool known = file >= 0 && ioctl(file, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  const std::optional<int> width = terminal_width(file);
   if (file >= 0) ::close(file);
-  if (known) return size.ws_col;
+  if (width) return *width;
   constexpr int kUsual = 80;
   const char* const columns = std::getenv("COLUMNS");
   const int said = columns != nullptr ? std::atoi(columns) : 0;
   return said > 0 ? said : kUsual;
 }
+
+int stdout_width() { return terminal_width(STDOUT_FILENO).value_or(std::numeric_limits<int>::max()); }
 
 }  // namespace mpipe::app

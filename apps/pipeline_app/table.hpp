@@ -35,5 +35,7 @@ bool stderr_has_colours();
 bool stderr_is_terminal();
 /// Characters per line of that terminal, else `COLUMNS`, else 80.
 int stderr_width();
+/// The same of standard output; no bound where that is no terminal.
+int stdout_width();
 
 }  // namespace mpipe::app

@@ -60,7 +60,9 @@ int run_verify(const std::string& run) {
 
 void add_verify_command(CLI::App& app, Program& program) {
   const auto run = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("verify", "Checks every promise about a run folder, byte for byte");
+  CLI::App* command = add_command(
+      app, {CommandGroup::look, "verify", "Checks every promise about a run folder, byte for byte",
+            "pipeline_app verify runs/sweep"});
   command->add_option("RUN", *run, "The run folder")->required()->type_name("");
   command->callback([run, &program] { program.action = [run] { return run_verify(*run); }; });
 }

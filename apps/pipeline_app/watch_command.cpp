@@ -8,6 +8,7 @@
 #include "document/api/json_text.hpp"
 #include "launch.hpp"
 #include "output.hpp"
+#include "run_folders.hpp"
 #include "table.hpp"
 
 #include <fmt/format.h>
@@ -96,19 +97,6 @@ struct ListFlags {
   bool json = false;
 };
 
-/// The folders below, to a depth at which runs of a document with `runs:` lie, that have a run. Symbolic links are
-/// not followed: they may lead in circles.
-void find_runs(const fs::path& folder, int depth, std::vector<fs::path>& runs) {
-  std::error_code error;
-  if (fs::exists(folder / "run.json", error) || fs::exists(folder / "status.json", error)) {
-    runs.push_back(folder);
-    return;
-  }
-  if (depth == 0) return;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error))
-    if (entry.is_directory(error) && !entry.is_symlink(error)) find_runs(entry.path(), depth - 1, runs);
-}
-
 /// The object of `status --json`, with the name of the run before its other members.
 std::string with_name(const std::string& name, const RunStatus& status) {
   std::string text = to_json(status);
@@ -118,15 +106,12 @@ std::string with_name(const std::string& name, const RunStatus& status) {
 
 int list_runs(const ListFlags& flags) {
   if (launched_rank() != 0) return 0;
-  constexpr int kDeepest = 3;
   std::error_code error;
   if (!fs::is_directory(flags.folder, error))
     throw Error(Category::folder_refused,
                 fmt::format("'{}' is no folder, so there are no runs in it. Give the folder above them.",
                             flags.folder));
-  std::vector<fs::path> runs;
-  find_runs(flags.folder, kDeepest, runs);
-  std::sort(runs.begin(), runs.end());
+  const std::vector<fs::path> runs = find_runs(flags.folder);
   Table table({"run", "state", "done", "exit code", "started"});
   std::vector<std::string> objects;
   for (const fs::path& run : runs) {
@@ -151,8 +136,9 @@ int list_runs(const ListFlags& flags) {
 
 void add_watch_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<WatchFlags>();
-  CLI::App* command =
-      app.add_subcommand("watch", "Waits until a run has ended: 0 completed, 1 not, 2 out of time");
+  CLI::App* command = add_command(
+      app, {CommandGroup::look, "watch", "Waits until a run has ended: 0 completed, 1 not, 2 out of time",
+            "pipeline_app watch runs/sweep --timeout 10min"});
   command->add_option("RUN", flags->run, "The run folder")->required()->type_name("");
   command->add_option("--interval", flags->interval, "Between two looks at it: 2s")->type_name("TIME");
   command->add_option("--timeout", flags->timeout, "Wait at most so long: 90, 10min")->type_name("TIME");
@@ -162,7 +148,9 @@ void add_watch_command(CLI::App& app, Program& program) {
 
 void add_list_runs_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<ListFlags>();
-  CLI::App* command = app.add_subcommand("list-runs", "Lists the runs in a folder and how they go");
+  CLI::App* command =
+      add_command(app, {CommandGroup::look, "list-runs", "Lists the runs in a folder and how they go",
+                        "pipeline_app list-runs runs"});
   command->add_option("DIR", flags->folder, "The folder above the run folders")->required()->type_name("");
   command->add_flag("--json", flags->json, "Print a JSON list of objects");
   command->callback([flags, &program] { program.action = [flags] { return list_runs(*flags); }; });

@@ -14,8 +14,9 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "the types below say that the least byte comes first");
 
-/// numpy's code of a type: `<f8`.
-std::string type_code(const ElementType& type) {
+}  // namespace
+
+std::string numpy_type(const ElementType& type) {
   if (type.kind == Kind::boolean) return "|b1";
   if (type.is_integer()) {
     const char sign = type.kind >= Kind::uint8 ? 'u' : 'i';
@@ -26,13 +27,11 @@ std::string type_code(const ElementType& type) {
   throw Bug("an .npy file of values of type " + type.name);
 }
 
-}  // namespace
-
 /// The header is padded so that the values behind it begin at a multiple of 64 bytes and can be mapped into
 /// memory as they are. Its length has 16 bits, which a header of any rank that mpipe has fits into.
-std::string npy_header(const ElementType& type, const Shape& shape) {
-  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}",
-                                   type_code(type), to_string(shape));
+std::string npy_header(const std::string& type, const Shape& shape) {
+  std::string header =
+      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}", type, to_string(shape));
   constexpr std::size_t kBefore = 10;     // magic, version, length
   constexpr std::size_t kAlignment = 64;  // of the values
   header.append((kAlignment - (kBefore + header.size() + 1) % kAlignment) % kAlignment, ' ');

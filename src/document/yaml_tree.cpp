@@ -2,6 +2,7 @@
 // Turns the events of the YAML parser into a tree whose nodes know their places.
 #include "document/yaml_tree.hpp"
 
+#include "core/api/suggest.hpp"
 #include "document/text.hpp"
 
 #include <fmt/format.h>
@@ -258,6 +259,14 @@ void Yaml::refuse_type(std::string_view expected) const {
 std::string read_text(const Yaml& value, std::string_view expected) {
   if (!value.is_scalar()) value.refuse_type(expected);
   return value.text();
+}
+
+std::string read_word(const Yaml& value, const std::vector<std::string>& words, std::string_view expected) {
+  const std::string word = read_text(value, expected);
+  if (std::find(words.begin(), words.end(), word) == words.end())
+    value.refuse(
+        fmt::format("expected {} but found {}.{}", expected, value.described(), did_you_mean(word, words)));
+  return word;
 }
 
 std::int64_t read_integer(const Yaml& value, std::int64_t least, std::string_view expected) {

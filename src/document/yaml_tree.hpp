@@ -107,6 +107,8 @@ auto at_place(const Yaml& where, Action&& action) {
 
 /// A text; numbers and the like are taken as they are written.
 std::string read_text(const Yaml& value, std::string_view expected);
+/// One of `words`; `expected` names them and what else the value may be.
+std::string read_word(const Yaml& value, const std::vector<std::string>& words, std::string_view expected);
 /// A whole number of at least `least`; also written as `1e6`.
 std::int64_t read_integer(const Yaml& value, std::int64_t least, std::string_view expected);
 bool read_boolean(const Yaml& value);

@@ -214,10 +214,18 @@ bool may_take(const fs::path& lock, const LockContent& content, double first_bea
               "If you know that it is gone, take the folder by --take-over; else choose another one.");
 }
 
+/// For `flock`: a lock that excludes others needs a file that is open for writing on NFS, where it is one of fcntl(2).
+/// Where it may not be written, reading has to do. Returns nullopt when there is no such file.
+std::optional<File> open_to_lock(const fs::path& lock) {
+  const int descriptor = file_system().open(lock, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+  if (descriptor >= 0) return File(descriptor, lock);
+  return File::open_existing(lock, File::Mode::inspect);
+}
+
 /// Whether the lock was taken over; false when it changed since it was read, or somebody else is at it. The
 /// lock on the old file makes one process out of many: the others then find another file in its place.
 bool take_over(const fs::path& lock, const LockContent& seen, Candidate& candidate) {
-  const std::optional<File> old = File::open_existing(lock, File::Mode::inspect);
+  const std::optional<File> old = open_to_lock(lock);
   if (!old) return false;
   const bool locks = ::flock(old->descriptor(), LOCK_EX | LOCK_NB) == 0;
   if (!locks && (errno == EWOULDBLOCK || errno == EINTR)) return false;
@@ -344,7 +352,7 @@ void FolderLock::release() noexcept {
 void release_lock(const fs::path& folder) noexcept {
   try {
     const fs::path lock = folder / kLockName;
-    const std::optional<File> file = File::open_existing(lock, File::Mode::inspect);
+    const std::optional<File> file = open_to_lock(lock);
     if (!file || (::flock(file->descriptor(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)) return;
     const LockContent content = read_lock(lock);
     if (content.owner && content.owner->same_process(this_process()) &&

@@ -131,6 +131,8 @@ RunFolder RunFolder::claim(const fs::path& given, bool run_is_welcome, bool keep
                  keep_run);  // before anything is created in it
   state->made = make_folders(path);
   try {
+    // A run that has stored something is to be found after a power failure, too.
+    for (const fs::path& folder : state->made) sync_folder(folder.parent_path());
     state->held = hold_folder(path);
     state->lock = FolderLock::acquire(path, take_over);
     const FolderKind kind = detail::classify_folder(path);  // another job may have been here meanwhile

@@ -23,90 +23,109 @@ constexpr std::array<std::string_view, 4> kProgress{"auto", "bar", "plain", "non
 constexpr std::array<std::string_view, 7> kLogLevels{"trace", "debug",    "info", "warn",
                                                      "error", "critical", "off"};
 
+constexpr std::array<std::string_view, 4> kExecutors{"mpi", "threads[:N]", "processes[:N]", "sequential"};
+
+// The headings of help.
+constexpr std::string_view kFolder = "Run folder";
+constexpr std::string_view kSelection = "Inputs and selection";
+constexpr std::string_view kComputing = "Computing";
+constexpr std::string_view kFailures = "Failures";
+constexpr std::string_view kLimits = "Limits";
+constexpr std::string_view kReport = "What is printed";
+
 // clang-format off
 constexpr OptionRow kTable[] = {
-    {.name = "run_folder", .type = Type::text, .reach = Reach::document, .value = "DIR",
+    {.name = "run_folder", .type = Type::text, .reach = Reach::document, .group = kFolder, .value = "DIR",
      .fallback = "nothing is written",
      .help = "Where results go, relative to the working directory"},
-    {.name = "resume", .type = Type::presence,
+    {.name = "resume", .type = Type::presence, .reach = Reach::variable, .group = kFolder,
      .help = "Go on with the run in the run folder: compute what is missing. With no run there: begin one"},
-    {.name = "overwrite", .type = Type::presence,
+    {.name = "overwrite", .type = Type::presence, .group = kFolder,
      .help = "Replace the run in the run folder. Only files that a run makes are removed; anything else in the "
              "way is refused"},
-    {.name = "take_over", .type = Type::presence,
+    {.name = "take_over", .type = Type::presence, .group = kFolder,
      .help = "Use the run folder also when a run has it whose host or container cannot be asked and that shows no "
              "sign of life: one that was lost with its node, say"},
-    {.name = "dry_run", .type = Type::presence,
-     .help = "Check everything, print the plan, run nothing. With `--json` as JSON"},
-    {.name = "json", .type = Type::presence,
-     .help = "Print the results as [one JSON object](#map---json)"},
-    {.name = "set", .type = Type::list, .value = "NAME=VALUE",
+    {.name = "set", .type = Type::list, .group = kSelection, .value = "NAME=VALUE",
      .help = "An input, in the syntax of the document; over `--inputs`. May be repeated"},
-    {.name = "inputs", .type = Type::list, .value = "FILE",
+    {.name = "inputs", .type = Type::list, .reach = Reach::variable, .group = kSelection, .value = "FILE",
      .help = "A file of inputs, `name: value`; over the document. May be repeated"},
-    {.name = "output", .type = Type::names, .value = "NAME",
+    {.name = "output", .type = Type::names, .group = kSelection, .value = "OUTPUT",
      .help = "Compute these outputs and what they need"},
-    {.name = "fixed", .type = Type::list, .value = "AXIS=I|AXIS=A:B:STEP",
+    {.name = "fixed", .type = Type::list, .group = kSelection, .value = "AXIS=I|AXIS=A:B:STEP",
      .help = "Compute these positions of an axis; negative ones count from the end. May be repeated, or several "
              "by commas"},
-    {.name = "shard", .type = Type::part, .value = "K/N",
+    {.name = "shard", .type = Type::part, .reach = Reach::variable, .group = kSelection, .value = "K/N",
      .help = "Compute part K of N of the sweep, in a run folder of its own; [`merge`](howto/selection.md#shards) "
              "joins the parts"},
-    {.name = "executor", .type = Type::executor, .reach = Reach::document, .per_output = true,
+    {.name = "executor", .type = Type::executor, .reach = Reach::document, .per_output = true, .group = kComputing,
      .value = "KIND", .fallback = "`mpi` on several ranks, else `sequential`",
      .help = "Who calls functions: `mpi`, `threads`, `threads:N`, `processes`, `processes:N` or "
-             "`sequential`"},
-    {.name = "isolate", .type = Type::list, .value = "OUTPUT",
+             "`sequential`",
+     .words = kExecutors},
+    {.name = "isolate", .type = Type::list, .reach = Reach::variable, .group = kComputing, .value = "OUTPUT",
      .help = "Call the function of this output in [processes of its own](howto/isolation.md): a crash costs one "
              "element. May be repeated"},
-    {.name = "storage", .type = Type::word, .reach = Reach::document, .per_output = true, .value = "KIND",
+    {.name = "storage", .type = Type::word, .reach = Reach::document, .per_output = true, .group = kComputing, .value = "KIND",
      .fallback = "`hdf5` with a run folder, else `memory`",
      .help = "Where values are kept: `memory`, `hdf5` or `file` (an .npy file per element)",
      .words = NamesOf<StorageKind>::kNames},
-    {.name = "chunksizes", .type = Type::block_size, .reach = Reach::document, .per_output = true, .value = "N",
+    {.name = "chunksizes", .type = Type::block_size, .reach = Reach::document, .per_output = true, .group = kComputing, .value = "N",
      .fallback = "auto",
      .help = "Elements per block, or `auto`"},
-    {.name = "error_handling", .type = Type::word, .reach = Reach::document, .fallback = "raise",
-     .help = "`raise`: the first failed element ends the run. `continue`: it [costs itself and what needs "
-             "it](howto/resume.md#going-on-after-failures)",
-     .words = NamesOf<ErrorHandling>::kNames},
-    {.name = "max_failures", .type = Type::number, .reach = Reach::document, .value = "N",
-     .fallback = "no bound",
-     .help = "With `continue`: stop, as under `raise`, when more than N elements have failed in this start"},
-    {.name = "retries", .type = Type::number, .reach = Reach::document, .value = "N", .fallback = "0",
-     .help = "Try an element that fails again, at most N times, before it counts as failed",
-     .most = 1'000'000},
-    {.name = "deadline", .type = Type::moment, .reach = Reach::document, .value = "TIME",
-     .fallback = "the end of the Slurm job, if there is one",
-     .help = "Stop in order, with all stored, before this time: from now on (`90`, `30min`, `1-12:00:00`), or a "
-             "moment (`2026-12-01T08:00`, `@1764576000`); exit code 75, and `--resume` goes on"},
-    {.name = "memory", .type = Type::memory, .reach = Reach::document, .value = "SIZE",
-     .fallback = "half of what the node, or its control group, has",
-     .help = "What the arrays of a run may take on each node: `4GB`, `512MiB`. Values that are in the results file are "
-             "[looked at there](howto/large-arrays.md); what must be in memory and is larger is refused"},
-    {.name = "retry_failed", .type = Type::presence,
-     .help = "With `--resume`: compute again what failed under `continue`, and what that blocked"},
-    {.name = "redo", .type = Type::list, .reach = Reach::document, .value = "OUTPUT",
-     .help = "With `--resume`: compute this output and all that needs it anew, [say with other "
-             "code](howto/resume.md#other-code). May be repeated"},
-    {.name = "rank0", .type = Type::word, .reach = Reach::variable, .fallback = "auto",
+    {.name = "rank0", .type = Type::word, .reach = Reach::variable, .group = kComputing, .fallback = "auto",
      .help = "Whether rank 0 computes too. `auto`: it does where that delays nobody; `work`: elements of any "
              "length",
      .words = NamesOf<Rank0>::kNames},
-    {.name = "seed", .type = Type::number, .reach = Reach::document, .value = "N", .fallback = "0",
+    {.name = "seed", .type = Type::number, .reach = Reach::document, .group = kComputing, .value = "N", .fallback = "0",
      .help = "Of all random numbers but those of inputs",
      .most = std::numeric_limits<std::uint64_t>::max()},
-    {.name = "progress", .type = Type::word, .reach = Reach::variable, .fallback = "auto",
+    {.name = "max_concurrent", .type = Type::number, .reach = Reach::document, .group = kComputing, .value = "N", .fallback = "1",
+     .help = "At most N of the document's [runs](document.md#runs) at a time",
+     .least = 1, .most = 1'000'000},
+    {.name = "error_handling", .type = Type::word, .reach = Reach::document, .group = kFailures, .fallback = "raise",
+     .help = "`raise`: the first failed element ends the run. `continue`: it [costs itself and what needs "
+             "it](howto/resume.md#going-on-after-failures)",
+     .words = NamesOf<ErrorHandling>::kNames},
+    {.name = "max_failures", .type = Type::number, .reach = Reach::document, .group = kFailures, .value = "N",
+     .fallback = "no bound",
+     .help = "With `continue`: stop, as under `raise`, when more than N elements have failed in this start"},
+    {.name = "retries", .type = Type::number, .reach = Reach::document, .group = kFailures, .value = "N", .fallback = "0",
+     .help = "Try an element that fails again, at most N times, before it counts as failed",
+     .most = 1'000'000},
+    {.name = "retry_failed", .type = Type::presence, .reach = Reach::variable, .group = kFailures,
+     .help = "With `--resume`: compute again what failed under `continue`, and what that blocked"},
+    {.name = "redo", .type = Type::list, .reach = Reach::document, .group = kFailures, .value = "OUTPUT",
+     .help = "With `--resume`: compute this output and all that needs it anew, [say with other "
+             "code](howto/resume.md#other-code). May be repeated"},
+    {.name = "explain", .type = Type::presence, .reach = Reach::variable, .group = kFailures,
+     .help = "With `--resume`: tell of each output which elements are kept, and which are computed, and why"},
+    {.name = "deadline", .type = Type::moment, .reach = Reach::document, .group = kLimits, .value = "TIME",
+     .fallback = "the end of the Slurm job, if there is one",
+     .help = "Stop in order, with all stored, before this time: from now on (`90`, `30min`, `1-12:00:00`), or a "
+             "moment (`2026-12-01T08:00`, `@1764576000`); exit code 75, and `--resume` goes on"},
+    {.name = "memory", .type = Type::memory, .reach = Reach::document, .group = kLimits, .value = "SIZE",
+     .fallback = "half of what the node, or its control group, has",
+     .help = "What the arrays of a run may take on each node: `4GB`, `512MiB`. Values that are in the results file are "
+             "[looked at there](howto/large-arrays.md); what must be in memory and is larger is refused"},
+    {.name = "scratch", .type = Type::text, .reach = Reach::document, .group = kLimits, .value = "DIR",
+     .fallback = "the run folder, without one `TMPDIR`",
+     .help = "Where [programs](howto/programs.md) run, say on a local disk of each node; folders of those that failed stay "
+             "there"},
+    {.name = "dry_run", .type = Type::presence, .reach = Reach::variable, .group = kReport,
+     .help = "Check everything, print the plan, run nothing. With `--json` as JSON"},
+    {.name = "json", .type = Type::presence, .reach = Reach::variable, .group = kReport,
+     .help = "Print the results as [one JSON object](#map---json)"},
+    {.name = "progress", .type = Type::word, .reach = Reach::variable, .group = kReport, .fallback = "auto",
      .help = "How progress is shown. `auto`: a bar on a terminal, else `plain`: a line every 5 % (at most one a "
              "second), and at least every 30 s",
      .words = kProgress},
-    {.name = "log_level", .type = Type::word, .reach = Reach::variable, .value = "LEVEL", .fallback = "warn",
+    {.name = "log_level", .type = Type::word, .reach = Reach::variable, .group = kReport, .value = "LEVEL", .fallback = "warn",
      .help = "Of standard error: `trace`, `debug`, `info`, `warn`, `error`, `critical` or `off`",
      .words = kLogLevels},
-    {.name = "max_concurrent", .type = Type::number, .reach = Reach::document, .value = "N", .fallback = "1",
-     .help = "At most N of the document's [runs](document.md#runs) at a time",
-     .least = 1, .most = 1'000'000},
-    {.name = "max_print", .type = Type::number, .reach = Reach::variable, .value = "N", .fallback = "10000",
+    {.name = "trace", .type = Type::text, .reach = Reach::variable, .group = kReport, .value = "FILE",
+     .help = "Write a [timeline of all workers](howto/tune.md#a-timeline) for Perfetto or chrome://tracing"},
+    {.name = "max_print", .type = Type::number, .reach = Reach::variable, .group = kReport, .value = "N", .fallback = "10000",
      .help = "With `--json`: no data of outputs with more values; 0: never any"},
 };
 // clang-format on

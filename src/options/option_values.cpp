@@ -9,6 +9,21 @@
 #include <fmt/format.h>
 
 namespace mpipe {
+namespace {
+
+/// What the variable of a flag without a value says. Scripts turn such a flag off as well as on.
+bool is_on(const OptionRow& row, std::string_view text) {
+  for (const std::string_view on : {"1", "true", "yes", "on"})
+    if (text == on) return true;
+  for (const std::string_view off : {"0", "false", "no", "off"})
+    if (text == off) return false;
+  throw Error(Category::bad_option,
+              fmt::format("{}: '{}' is neither 1 nor 0. Set it to 1, as {} would, or to 0.", row.variable(),
+                          printable(text), row.flag()),
+              {Subject::Kind::option, std::string(row.name)});
+}
+
+}  // namespace
 
 void OptionValues::say(const OptionRow& row, const std::string& output, SaidValue value) {
   try {
@@ -39,19 +54,23 @@ void OptionValues::say_entries(const OptionRow& row, const std::string& entries,
   }
 }
 
-void OptionValues::add(const OptionRow& row, std::string text) {
-  lists_[row.name].push_back(std::move(text));
+void OptionValues::add(const OptionRow& row, SaidValue value) {
+  lists_[row.name].push_back(std::move(value));
 }
 
 void OptionValues::say_variable(const OptionRow& row, const char* text) {
   // An empty variable says as little as a missing one: scripts clear variables in this way.
   if (text == nullptr || *text == '\0') return;
   if (row.per_output) return say_entries(row, text, row.variable());
+  if (row.type == OptionType::presence) {
+    if (is_on(row, text)) say(row, "", {"true", row.variable()});
+    return;
+  }
   if (row.type != OptionType::list) return say(row, "", {text, row.variable()});
   const std::string entries = text;
   for (std::size_t begin = 0; begin <= entries.size();) {
     const std::size_t end = std::min(entries.find(',', begin), entries.size());
-    add(row, entries.substr(begin, end - begin));
+    add(row, {entries.substr(begin, end - begin), row.variable()});
     begin = end + 1;
   }
 }
@@ -69,10 +88,16 @@ const OptionValues::ByOutput& OptionValues::by_output(std::string_view name) con
   return found == values_.end() ? none : found->second;
 }
 
-const std::vector<std::string>& OptionValues::list(std::string_view name) const {
-  static const std::vector<std::string> none;
+const std::vector<SaidValue>& OptionValues::said(std::string_view name) const {
+  static const std::vector<SaidValue> none;
   const auto found = lists_.find(name);
   return found == lists_.end() ? none : found->second;
+}
+
+std::vector<std::string> OptionValues::list(std::string_view name) const {
+  std::vector<std::string> texts;
+  for (const SaidValue& value : said(name)) texts.push_back(value.text);
+  return texts;
 }
 
 std::string OptionValues::text(std::string_view name) const {

@@ -3,6 +3,7 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/pipeline/function.hpp>
 
+#include "core/api/suggest.hpp"
 #include "pipeline/hooked_body.hpp"
 
 #include <fmt/format.h>
@@ -25,9 +26,9 @@ void check_known(const Inputs& values, const std::vector<std::string>& parameter
       throw Error(
           Category::unknown_name,
           fmt::format(
-              "{} of function '{}' name '{}', which is not one of its parameters ({}). Correct the name "
+              "{} of function '{}' name '{}', which is not one of its parameters ({}).{} Correct the name "
               "(after renames) or remove it.",
-              what, function, name, fmt::join(parameters, ", ")));
+              what, function, name, fmt::join(parameters, ", "), did_you_mean(name, parameters)));
 }
 
 }  // namespace
@@ -182,13 +183,16 @@ void Function::check_names() const {
 }
 
 void Function::check_renames() const {
+  std::vector<std::string> known = parameters_;
+  known.insert(known.end(), outputs_.begin(), outputs_.end());
   for (const auto& [own, unused] : renames_)
     if (!contains(parameters_, own) && !contains(outputs_, own))
       throw Error(
           Category::unknown_name,
           fmt::format(
-              "renames of function '{}' name '{}', which is neither a parameter ({}) nor an output ({}).",
-              outputs_.front(), own, fmt::join(parameters_, ", "), fmt::join(outputs_, ", ")));
+              "renames of function '{}' name '{}', which is neither a parameter ({}) nor an output ({}).{}",
+              outputs_.front(), own, fmt::join(parameters_, ", "), fmt::join(outputs_, ", "),
+              did_you_mean(own, known)));
 }
 
 void Function::check_parameters() const {
@@ -251,12 +255,12 @@ void Function::check_mapspec() const {
   const auto outputs = output_names();
   for (const ArraySpec& input : mapspec_->inputs()) {
     if (!contains(parameters, input.name))
-      throw Error(
-          Category::mapspec_name_mismatch,
-          fmt::format(
-              "the mapspec '{}' has the input '{}', which is not a parameter of function '{}' ({}). Mapspecs "
-              "use the names after renames.",
-              mapspec_->to_string(), input.name, outputs.front(), fmt::join(parameters, ", ")));
+      throw Error(Category::mapspec_name_mismatch,
+                  fmt::format("the mapspec '{}' has the input '{}', which is not a parameter of function "
+                              "'{}' ({}).{} Mapspecs "
+                              "use the names after renames.",
+                              mapspec_->to_string(), input.name, outputs.front(), fmt::join(parameters, ", "),
+                              did_you_mean(input.name, parameters)));
     // A bound value is handed over whole in every call, so an index of it could not be obeyed.
     if (bound_.contains(input.name))
       throw Error(

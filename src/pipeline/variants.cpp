@@ -39,11 +39,17 @@ void VariantPipeline::check_known(const Variants& chosen) const {
   const auto groups = variants();
   for (const auto& [group, variant] : chosen) {
     const auto found = groups.find(group);
-    if (found == groups.end())
-      throw Error(Category::unknown_name, fmt::format("no function has variants of a group '{}'.", group));
+    if (found == groups.end()) {
+      std::vector<std::string> known;
+      for (const auto& [name, unused] : groups) known.push_back(name);
+      throw Error(Category::unknown_name, fmt::format("no function has variants of a group '{}'.{}", group,
+                                                      did_you_mean(group, known)));
+    }
     if (!found->second.contains(variant))
-      throw Error(Category::unknown_name, fmt::format("'{}' is not among {}: {}.", variant, described(group),
-                                                      fmt::join(found->second, ", ")));
+      throw Error(Category::unknown_name,
+                  fmt::format("'{}' is not among {}: {}.{}", variant, described(group),
+                              fmt::join(found->second, ", "),
+                              did_you_mean(variant, {found->second.begin(), found->second.end()})));
   }
 }
 

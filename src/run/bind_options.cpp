@@ -129,4 +129,10 @@ MapOptions bind_options(const OptionValues& values) {
   return options;
 }
 
+void fill_defaults(MapOptions& options, int ranks) {
+  if (!options.storage.empty())
+    options.storage.try_emplace("", options.run_folder.empty() ? "memory" : "hdf5");
+  if (!options.executor.empty()) options.executor.try_emplace("", ranks > 1 ? "mpi" : "sequential");
+}
+
 }  // namespace mpipe

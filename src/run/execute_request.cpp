@@ -53,15 +53,16 @@ class KeptStatus {
   }
 
  private:
+  void tell_problem() {
+    if (!failures_->problem().empty())
+      observer_->on_note("not all failures are noted in the run folder: " + failures_->problem());
+  }
+
   void keep_times(const Results& results) {
     std::vector<FunctionTimes> functions;
     for (const auto& [name, times] : results.functions)
       functions.push_back({name, times.calls, times.seconds, times.mean_seconds, times.max_seconds});
     writer_->set_times(std::move(functions));
-  }
-  void tell_problem() {
-    if (!failures_->problem().empty())
-      observer_->on_note("not all failures are noted in the run folder: " + failures_->problem());
   }
 
   const StatusHook& hook_;

@@ -80,7 +80,7 @@ LocalWorkers::LocalWorkers(const Communicator& comm, const RunSetup& setup, cons
   runner_ = std::make_unique<BlockRunner>(
       setup.plan, arrays, appends_late_ ? nullptr : sink,
       BlockRunnerOptions{.seed = setup.options.seed,
-                         .place = {setup.options.run_folder, place_.rank},
+                         .place = {setup.options.run_folder, place_.rank, setup.options.scratch},
                          .host = place_.host,
                          .single_thread = !has_threads,
                          .keep_going = setup.goes_on(),

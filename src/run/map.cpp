@@ -242,6 +242,7 @@ Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& in
   const Bytes bytes = on_root(own, [&] {
     request = {inputs, options};
     if (!options.run_folder.empty()) request.options.run_folder = resolve_path(options.run_folder);
+    if (!options.scratch.empty()) request.options.scratch = resolve_path(options.scratch);
     return own.size() > 1 ? encode_request(request.inputs, request.options) : Bytes{};
   });
   return execute_request(

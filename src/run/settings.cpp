@@ -209,6 +209,11 @@ void check_error_handling(const MapOptions& options) {
                 "retry_failed computes again what failed in an earlier start, which only resume goes on "
                 "with. Give resume (--resume), too.",
                 {Subject::Kind::option, "retry_failed"});
+  if (options.explain && !options.resume)
+    throw Error(Category::bad_option,
+                "explain tells what of an earlier start is kept, which only resume goes on with. Give resume "
+                "(--resume), too.",
+                {Subject::Kind::option, "explain"});
 }
 
 void check_redo(const Pipeline& pipeline, const MapOptions& options) {

@@ -36,6 +36,42 @@ void require_same_folder(const std::string& path, const FolderOwner& owner) {
                   path, owner.host));
 }
 
+/// The first and the last element of each range.
+std::string ranges_text(const RangeSet& elements, const Shape& shape) {
+  constexpr std::size_t kMostShown = 5;
+  const auto place = [&](Index k) { return index_to_string(multi_index(k, shape)); };
+  std::string text;
+  for (const IndexRange& range : elements.ranges()) {
+    if (shape.empty()) return "the value";
+    if (text.size() > 0) text += ", ";
+    text += range.size() == 1 ? place(range.begin)
+                              : fmt::format("{} to {}", place(range.begin), place(range.end - 1));
+    if (&range - &elements.ranges().front() + 1 >= static_cast<std::ptrdiff_t>(kMostShown)) break;
+  }
+  const std::size_t more = elements.ranges().size() - std::min(elements.ranges().size(), kMostShown);
+  return more == 0 ? text : text + fmt::format(" and {} more ranges", more);
+}
+
+std::string explain_output(const std::string& name, const Shape& shape, const RangeSet& selected,
+                           const ElementStates& known, const NotKept& not_kept) {
+  const RangeSet kept = known.done().intersection(selected);
+  const RangeSet failed = known.failed().united(known.blocked()).intersection(selected);
+  const RangeSet damaged = not_kept.damaged.intersection(selected);
+  const RangeSet retried = not_kept.retried.intersection(selected).difference(kept).difference(damaged);
+  const RangeSet rest = selected.difference(kept).difference(failed).difference(damaged).difference(retried);
+  std::string text = fmt::format("'{}': {} of {} elements are kept", name, kept.count(), selected.count());
+  const auto add = [&](const RangeSet& elements, const char* what) {
+    if (!elements.empty())
+      text += fmt::format("; {} {} ({})", elements.count(), what, ranges_text(elements, shape));
+  };
+  add(failed, "failed or are blocked, and stay so without --retry-failed");
+  add(damaged, "are computed again, as their bytes do not match their checksums any more");
+  add(retried, "are tried again, as they failed or were blocked");
+  add(rest, not_kept.dropped ? "are computed anew, as --redo says, or as they need such an output"
+                             : "are computed, as they were not done");
+  return text;
+}
+
 }  // namespace
 
 std::string warn_of_size(const RunSetup& setup) {
@@ -99,8 +135,8 @@ void StoreSession::open(const Communicator& comm) {
   const bool goes_on = claim_folder(comm);
   try {
     find_folder(comm);
-    use(goes_on ? resume_run_store(comm, folder, description_, {.keep_failed = setup_.keeps_failed()},
-                                   setup_.options.redo)
+    const StoreOptions options{.keep_failed = setup_.keeps_failed(), .note_losses = setup_.options.explain};
+    use(goes_on ? resume_run_store(comm, folder, description_, options, setup_.options.redo, &not_kept_)
                 : create_run_store(comm, folder, description_, {}));
     if (goes_on && comm.is_root()) tell_kept_storage();
   } catch (...) {
@@ -130,6 +166,24 @@ void StoreSession::tell_kept_storage() const {
     if (const StorageKind kept = layout_of(k).storage; kept != setup_.settings.storage[k])
       spdlog::warn("the values of '{}' stay in the storage {}, in which the run keeps them",
                    layout_of(k).name, to_string(kept));
+}
+
+std::vector<std::string> StoreSession::explain() const {
+  std::vector<std::string> sentences;
+  if (not_kept_.empty()) return {"there is no run to go on with: all is computed"};
+  const Plan& plan = setup_.plan;
+  for (std::uint32_t k = 0; k < positions_.size(); ++k) {
+    const PartialShape external = plan.external_shape(plan.output({k}).stage);
+    if (!is_known(external)) {
+      sentences.push_back(
+          fmt::format("'{}': its shape is not known yet, so all of it is computed", layout_of(k).name));
+      continue;
+    }
+    sentences.push_back(explain_output(layout_of(k).name, known_shape(external),
+                                       plan.selected(plan.output({k}).stage),
+                                       store_->progress()[positions_[k]], not_kept_[positions_[k]]));
+  }
+  return sentences;
 }
 
 void StoreSession::leave(const RunArrays& arrays) noexcept {

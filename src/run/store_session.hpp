@@ -54,6 +54,8 @@ class StoreSession {
 
   /// Something is kept: there is a run folder.
   bool keeps() const { return store_ != nullptr; }
+  /// A sentence for each output of the plan: what is kept of it, and what is computed, and why. Rank 0, after `open`.
+  std::vector<std::string> explain() const;
   /// What earlier starts left, by output; empty without a run folder.
   std::vector<ElementStates> stored() const;
   /// Internal shapes that an earlier start found.
@@ -104,7 +106,8 @@ class StoreSession {
   std::vector<std::size_t> positions_;  ///< by output of the plan: where the store has it
   std::unique_ptr<RunStore> store_;
   std::optional<StoreSink> sink_;
-  std::vector<bool> resolved_;  ///< by output: the store knows the shape
+  std::vector<NotKept> not_kept_;  ///< rank 0, by output of the store, where the run goes on
+  std::vector<bool> resolved_;     ///< by output: the store knows the shape
   /// What went wrong in a local call, with the rank and its host. Other ranks than 0 tell rank 0, and all learn
   /// of it when they meet next.
   std::optional<Failure> trouble_;

@@ -21,6 +21,7 @@ struct StoreStart {
   FileTable table;
   std::vector<ElementStates> progress;
   std::vector<RangeSet> in_files;  ///< by output: elements that are in results.h5 or a segment
+  std::vector<NotKept> not_kept;   ///< by output; rank 0, after a resume
 };
 
 class FileStore final : public RunStore {

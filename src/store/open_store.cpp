@@ -95,7 +95,8 @@ std::unique_ptr<RunStore> create_run_store(const Communicator& comm, const std::
 
 std::unique_ptr<RunStore> resume_run_store(const Communicator& comm, const std::filesystem::path& folder,
                                            const RunDescription& run, const StoreOptions& options,
-                                           const std::vector<std::string>& redo) {
+                                           const std::vector<std::string>& redo,
+                                           std::vector<NotKept>* not_kept) {
   StoreStart start = begin_together(comm, [&] {
     StoreStart found = prepare_resume(folder, run, redo);
     found.progress.resize(found.layout.outputs.size());
@@ -105,6 +106,7 @@ std::unique_ptr<RunStore> resume_run_store(const Communicator& comm, const std::
   // All ranks recover before any of them opens its store, which begins the journal of the rank anew: what an
   // earlier start left there would be lost.
   recover(comm, folder, options, start);
+  if (not_kept != nullptr) *not_kept = std::move(start.not_kept);
   return std::make_unique<FileStore>(comm, folder, std::move(start), options);
 }
 

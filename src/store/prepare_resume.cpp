@@ -94,6 +94,8 @@ StoreStart prepare_resume(const fs::path& folder, const RunDescription& now,
   RunGrowth growth = grow(read_description(folder), now, redo);
   StoreStart start;
   start.layout = std::move(growth.run);
+  start.not_kept.resize(start.layout.outputs.size());
+  for (const std::size_t output : growth.dropped) start.not_kept[output].dropped = true;
   read_earlier_inputs(folder, start.layout);
   all_variable_names(start.layout);  // refuses names that collide
   // What a dead process left under temporary names goes first, as it takes room that the next steps may need.

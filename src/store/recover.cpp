@@ -33,6 +33,7 @@ class Recovery {
     check_files();
     move_journals();
     find_done();
+    tell_damage();
     correct_marks();
     CollectiveSteps agreement(comm_);
     agreement.attempt([&] {
@@ -66,6 +67,32 @@ class Recovery {
     start_.in_files = std::move(shared.in_files);
   }
 
+  /// What extents and journals say to be there. Rank 0.
+  void note_claims() {
+    const std::vector<ElementStates> claims = states_of(read_all_extents(folder_, key_), start_.layout);
+    std::vector<fs::path> journals = find_journals(folder_);
+    const std::vector<fs::path> kept = find_retained(folder_);
+    journals.insert(journals.end(), kept.begin(), kept.end());
+    const JournalIndex index(journals, key_, start_.layout);
+    for (std::size_t k = 0; k < claims.size(); ++k) {
+      NotKept& not_kept = start_.not_kept[k];
+      not_kept.damaged = claims[k].done().united(index.values(k));
+      if (!options_.keep_failed)
+        not_kept.retried =
+            claims[k].failed().united(claims[k].blocked()).united(index.failed(k)).united(index.blocked(k));
+    }
+  }
+
+  /// What of that turned out not to be. Rank 0.
+  void tell_damage() {
+    if (!options_.note_losses) return;
+    for (std::size_t k = 0; k < start_.not_kept.size(); ++k) {
+      NotKept& not_kept = start_.not_kept[k];
+      not_kept.damaged = not_kept.damaged.difference(known(k).done());
+      not_kept.retried = not_kept.retried.difference(known(k).done()).difference(not_kept.damaged);
+    }
+  }
+
   /// This rank's share. Values in preallocated datasets are checked by all ranks; others are read as a
   /// whole, by one rank.
   std::vector<Extent> extents_to_check() {
@@ -84,6 +111,9 @@ class Recovery {
   void check_files() {
     CollectiveSteps agreement(comm_);
     std::vector<Extent> mine;
+    agreement.attempt([&] {
+      if (comm_.is_root() && options_.note_losses) note_claims();
+    });
     agreement.attempt([&] { mine = matching_extents(extents_to_check(), outputs_); });
     agreement.agree();
     // Gathering is outside of `attempt`, so that no rank waits in it for one that failed.

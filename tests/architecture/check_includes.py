@@ -18,6 +18,7 @@ POSIX = {
     "netdb.h", "poll.h", "pthread.h", "pwd.h", "sched.h", "semaphore.h", "signal.h", "spawn.h", "stdint.h",
     "stdio.h", "stdlib.h", "string.h", "strings.h", "termios.h", "time.h", "ucontext.h", "unistd.h", "wordexp.h",
 }
+C_HEADER, C_LAYER = "mpipe/mpipe.h", "c_interface"  # the one public header of a layer that is in no folder of its own
 SOURCE_SUFFIXES = {".hpp", ".cpp", ".h", ".c", ".inc"}
 
 
@@ -71,6 +72,8 @@ class Checker:
     def check_tree(self):
         for path in sorted(self.root.glob("include/mpipe/*/**/*")):
             self.check_file(path, self.row_of_layer(path, 2), public=True)
+        if C_LAYER in self.rows:
+            self.check_file(self.root / "include" / C_HEADER, self.rows[C_LAYER], public=True)
         for path in sorted(self.root.glob("src/*/**/*")):
             self.check_file(path, self.row_of_layer(path, 1), public=False, api="api" in path.parts)
         for row in self.rows.values():
@@ -115,6 +118,8 @@ class Checker:
 
     def problem_own(self, row, header):
         parts = header.split("/")
+        if len(parts) == 2 and header == C_HEADER:
+            return None if row.name == C_LAYER or row.kind == "consumer" else f"layer {row.name} includes <{header}>, which is of {C_LAYER}"
         if len(parts) == 2:  # <mpipe/mpipe.hpp>
             return None if row.kind == "consumer" else f"layer {row.name} includes the umbrella <{header}>"
         other = parts[1]

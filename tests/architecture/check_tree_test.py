@@ -29,8 +29,8 @@ def wide_class(name, fields):
 
 # check, planted files, what the message begins with (None: nothing is wrong), a word of it
 PLANTED = [
-    ("headers", {f"include/mpipe/core/h{k}.hpp": "/// A header.\n" for k in range(44)}, None, ""),
-    ("headers", {f"include/mpipe/core/h{k}.hpp": "/// A header.\n" for k in range(45)}, "include:1:", "46 public headers"),
+    ("headers", {f"include/mpipe/core/h{k}.hpp": "/// A header.\n" for k in range(45)}, None, ""),
+    ("headers", {f"include/mpipe/core/h{k}.h": "/// A header.\n" for k in range(46)}, "include:1:", "47 public headers"),
     ("folders", {f"src/data/x/f{k}.cpp": OPENING for k in range(45)}, None, ""),
     ("folders", {f"src/data/x/f{k}.cpp": OPENING for k in range(46)}, "src/data/x:1:", "46 files"),
     ("functions", {"src/core/b.cpp": long_function("int long_one(int a)", 60)}, None, ""),

@@ -58,6 +58,22 @@ inputs: {x: 1, bad: 1}
 """)
         self.refused("run", "bad.yaml", "y", code=1, words=["y", "no solution for this x"])
 
+    def test_bench(self):
+        for ranks in (0, 2):
+            with self.subTest(ranks=ranks):
+                measured = self.app("bench", "--json", "--folder", ".", "--size", "8", ranks=ranks).json
+                self.assertEqual((measured["ranks"], measured["nodes"]), (max(ranks, 1), 1))
+                for key in ("element_seconds", "metg_seconds"):
+                    self.assertTrue(0 < measured[key] < 0.1, measured)
+                self.assertGreater(measured["stored_bytes_per_second"], 0)
+                self.assertEqual(measured["round_trip_seconds"] is None, ranks < 2)
+                self.assertEqual(self.tree(), ["grid.yaml"])
+        text = self.app("bench").out
+        for word in ("1 rank on 1 node", "an element", "METG"):
+            self.assertIn(word, text)
+        self.refused("bench", "--folder", "none", words=["'none'"], ranks=2)
+        self.refused("bench", "--size", "0", words=["--size"])
+
     def test_describe(self):
         described = self.app("describe", "grid.yaml", "--json").json
         self.assertEqual([f["name"] for f in described["functions"]], ["z", "total", "top"])
@@ -140,7 +156,6 @@ inputs: {k: [4, 5]}
         self.app("map", "words.yaml", "--run-folder", "run")
         rows = list(csv.DictReader(io.StringIO(self.app("show", "run", "--csv").out)))
         self.assertEqual([row["word"] for row in rows], ['word "4"', 'word "5"'])
-        self.refused("show", "run", "--npy", "w.npy", words=["not supported by this version"])
 
     def test_of_what_is_no_run(self):
         self.write("file", "text")
@@ -276,7 +291,7 @@ class Init(AppTest):
         self.assertEqual(self.app("map", "sweep.yaml", "--json").json["outputs"]["drag"]["done"], 303)
 
     def test_other_kinds_are_refused(self):
-        self.refused("init", "fortran", words=["fortran", "expr, command, python and plugin"])
+        self.refused("init", "fortran", words=["fortran", "expr, command, python or plugin"])
 
 
 if __name__ == "__main__":

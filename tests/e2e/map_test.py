@@ -236,10 +236,12 @@ functions: [{output: y, plugin: libe2e_functions.so, function: slow_square, maps
 inputs: {x: {arange: [0, 20, 1]}, seconds: 0.02}
 """)
         for variables, colour in (({}, True), ({"NO_COLOR": "1"}, False)):
-            seen = self.on_terminal("map", "slow.yaml", "--json", env=variables)
+            seen = self.on_terminal("map", "slow.yaml", "--json", "--log-level", "info", env=variables)
             self.assertIn("\r", seen)
             self.assertRegex(seen, r"\[#+\.*\]")
-            self.assertEqual("\033[32m" in seen, colour, seen)
+            self.assertEqual("\033[32m[#" in seen, colour, seen)
+            self.assertEqual("\033[32minfo" in seen, colour, seen)
+            self.assertTrue(colour or "\033[3" not in seen, seen)
         self.assertNotIn("[#", self.on_terminal("map", "slow.yaml", "--json", "--progress", "plain"))
         self.assertNotIn("[#", self.app("map", "slow.yaml", "--json").err)
 

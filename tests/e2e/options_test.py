@@ -107,6 +107,22 @@ class Options(AppTest):
         self.assertEqual(seed_and_folder("--seed", 5, "--run-folder", "from_flag", env=variables), (5, "from_flag"))
         self.assertEqual(seed_and_folder(env={"MPIPE_SEED": ""}), (3, "from_document"))
 
+    def test_variables_stand_for_flags(self):
+        self.write("more.yaml", "x: [5]\ny: [0.5, 0.25]\n")
+        variables = {"MPIPE_INPUTS": "more.yaml", "MPIPE_JSON": "1", "MPIPE_SHARD": "1/2", "MPIPE_ISOLATE": "top", "MPIPE_RUN_FOLDER": "run"}
+        first = self.app("map", "grid.yaml", env=variables).json
+        self.assertEqual((first["functions"]["z"]["calls"], first["outputs"]["z"]["shape"]), (1, [1, 2]))
+        second = self.app("map", "grid.yaml", "--shard", "1/2", env={**variables, "MPIPE_RESUME": "yes"}).json
+        self.assertEqual(second["functions"]["z"]["calls"], 0)
+        self.refused("map", "grid.yaml", env={**variables, "MPIPE_RESUME": "0"}, code=3, words=["run"])
+        plan = self.app("map", "grid.yaml", env={"MPIPE_JSON": "1", "MPIPE_DRY_RUN": "1"}).json
+        self.assertEqual(plan["outputs"]["z"]["shape"], [3, 5])
+        self.refused("map", "grid.yaml", env={"MPIPE_RETRY_FAILED": "1"}, words=["resume"])
+        self.refused("map", "grid.yaml", env={"MPIPE_JSON": "perhaps"}, words=["MPIPE_JSON", "'perhaps'"])
+        # What programs are told of their element is no option, and what replaces or takes a folder stands in the call.
+        outputs = self.map(env={"MPIPE_OUTPUT": "total", "MPIPE_OVERWRITE": "1", "MPIPE_FIXED": "i=0"})["outputs"]
+        self.assertEqual(outputs["z"]["done"], 15)
+
     def test_values_that_are_no_values(self):
         for option, value in (("seed", "-1"), ("seed", "x"), ("executor", "gpu"), ("rank0", "sleep"), ("progress", "loud"),
                               ("log-level", "much"), ("chunksizes", "0"), ("chunksizes", "many"), ("error-handling", "ignore"),
@@ -128,17 +144,14 @@ class Options(AppTest):
                     self.assertIn(f"error: --{flag}: ", outcome.err)
 
     def test_not_there_yet_is_refused(self):
-        flags = ["--explain", "--survive"]
-        valued = ["--trace", "--pilot", "--for-ranks"]
+        flags = ["--survive"]
+        valued = ["--pilot", "--for-ranks"]
         for arguments in [[flag] for flag in flags] + [[option, "1"] for option in valued]:
             with self.subTest(arguments=arguments):
                 self.refused("map", "grid.yaml", *arguments, words=["not supported by this version"])
-        for command in ("export", "bench"):
-            with self.subTest(command=command):
-                self.refused(command, "run", "--json", words=["not supported by this version", command])
 
     def test_refused_once_on_several_ranks(self):
-        self.refused("map", "grid.yaml", "--explain", ranks=3, words=["not supported by this version"])
+        self.refused("map", "grid.yaml", "--survive", ranks=3, words=["not supported by this version"])
         self.refused("map", "grid.yaml", "--jsno", ranks=3, words=["--jsno", "--json"])
         self.refused("map", ranks=3, words=["DOC"])
 

@@ -35,9 +35,9 @@ class Commands(AppTest):
         os.chmod(Path(self.folder, name), 0o755)
         return path
 
-    def values(self, text, *options, code=0, ranks=0):
+    def values(self, text, *options, code=0, ranks=0, env=None):
         self.write("doc.yaml", text)
-        result = self.app("map", "doc.yaml", "--json", *options, ranks=ranks, expect=code).json
+        result = self.app("map", "doc.yaml", "--json", *options, ranks=ranks, env=env, expect=code).json
         return {name: output["data"] for name, output in result["outputs"].items()}, result
 
     def test_a_script_beside_the_document_gives_several_outputs(self):
@@ -147,8 +147,9 @@ class Commands(AppTest):
         self.assertIn("exit code 9", result["errors"][0]["message"])
 
     def test_environment_without_the_launchers_variables(self):
-        self.script("env.sh", "#!/bin/sh\nenv | grep -c '^OMPI_\\|^PMIX_\\|^PRTE_'\necho $MPIPE_OUTPUT $MPIPE_INDEX $GREETING $OMP_NUM_THREADS\n")
-        data, _ = self.values(document(["./env.sh"], "returns: text\nparameters: [x]\nenv: {GREETING: \"hello {x}\"}\nresources: {threads: 2}"), ranks=2)
+        self.script("env.sh", "#!/bin/sh\nenv | grep -c '^OMPI_\\|^PMIX_\\|^PRTE_\\|^MPIPE_SEED'\necho $MPIPE_OUTPUT $MPIPE_INDEX $GREETING $OMP_NUM_THREADS\n")
+        data, _ = self.values(document(["./env.sh"], "returns: text\nparameters: [x]\nenv: {GREETING: \"hello {x}\"}\nresources: {threads: 2}"), ranks=2,
+                              env={"MPIPE_SEED": "7"})
         self.assertEqual(data["y"], [f"0\ny {k} hello {k + 1} 2" for k in range(3)])
 
     def test_a_killed_rank_leaves_no_program_behind(self):
@@ -170,6 +171,21 @@ class Commands(AppTest):
                               "--run-folder", "run", ranks=3)
         self.assertEqual(data["y"], list(range(500)))
         self.assertFalse(Path(self.folder, "run", "work").exists())
+
+    def test_scratch_is_where_programs_run(self):
+        self.script("where.sh", '#!/bin/sh\npwd\n[ "$1" = 2 ] && exit 3\nexit 0\n')
+        text = document(["./where.sh", "{x}"], "returns: text\nparameters: [x]")
+        for ranks in (0, 2):
+            data, result = self.values(text, "--run-folder", f"run-{ranks}", "--scratch", "disk/here",
+                                       "--error-handling", "continue", ranks=ranks, code=1)
+            scratch = str((self.folder / "disk/here").resolve())
+            for place, x in ((data["y"][0], 1), (data["y"][2], 3)):
+                self.assertTrue(place.startswith(scratch + "/mpipe-"), place)
+                self.assertFalse(Path(place.strip()).exists())
+            kept = result["errors"][0]["message"].rpartition("Its folder is kept: ")[2]
+            self.assertTrue(kept.startswith(scratch), kept)
+            self.assertTrue(Path(kept).is_dir())
+            self.assertFalse((self.folder / f"run-{ranks}/work").exists())
 
     def test_refusals_before_anything_runs(self):
         cases = ((document(["./nobody.sh"], "returns: json"), "is not there"),

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import struct
 import unittest
 from pathlib import Path
 
@@ -212,6 +213,48 @@ inputs: {x: [1.0, 2.0, 3.0]}
         for command in (("show", "run"), ("verify", "run"), ("map", "chain.yaml", "--run-folder", "run", "--resume")):
             outcome = self.app(*command, expect=4)
             self.assertIn("run.json", outcome.err)
+
+    # --- --explain
+
+    def explained(self, *arguments, **options):
+        outcome = self.app("map", "grid.yaml", "--run-folder", "run", "--resume", "--explain", *arguments, **options)
+        lines = [line.removeprefix("pipeline_app: ") for line in outcome.err.splitlines()]
+        return {line.split("'")[1]: line.partition(": ")[2] for line in lines if line.startswith("'")}
+
+    def test_explain_tells_what_is_kept_and_why_the_rest_is_not(self):
+        self.write("grid.yaml", GRID)
+        self.refused("map", "grid.yaml", "--run-folder", "run", "--explain", words=["--resume"])
+        for ranks in (0, 2):
+            with self.subTest(ranks=ranks):
+                self.app("map", "grid.yaml", "--run-folder", "run", "--overwrite", "--fixed", "i=0:2", "--output", "z")
+                told = self.explained(ranks=ranks)
+                self.assertEqual(told["z"], "10 of 15 elements are kept; 5 are computed, as they were not done "
+                                            "([2, 0] to [2, 4])")
+                self.assertEqual(told["total"], "0 of 3 elements are kept; 3 are computed, as they were not done "
+                                                "([0] to [2])")
+                told = self.explained("--redo", "total", ranks=ranks)
+                self.assertEqual(told["z"], "15 of 15 elements are kept")
+                self.assertIn("3 are computed anew, as --redo says", told["total"])
+                self.assertIn("1 are computed anew, as --redo says", told["top"])
+
+    def test_explain_tells_of_damage_and_of_failures(self):
+        self.write("grid.yaml", GRID)
+        self.app("map", "grid.yaml", "--run-folder", "run")
+        results = self.folder / "run/results.h5"
+        whole = results.read_bytes()
+        value = struct.pack("<d", 31.0)  # z[2, 4], which no other value equals
+        self.assertEqual(whole.count(value), 1)
+        results.write_bytes(whole.replace(value, struct.pack("<d", 31.5)))
+        self.assertRegex(self.explained()["z"], r"^\d+ of 15 elements are kept; \d+ are computed again, as their bytes do "
+                                                r"not match their checksums any more \(.*\[2, 4\]\)$")
+        self.app("verify", "run")
+        self.write("grid.yaml", GRID.replace("sum(z)", "fail_if(x == 2, sum(z))").replace("z[i, :]", "x[i], z[i, :]"))
+        self.app("map", "grid.yaml", "--run-folder", "run", "--overwrite", "--error-handling", "continue", expect=1)
+        told = self.explained("--error-handling", "continue", expect=1)
+        self.assertIn("1 failed or are blocked, and stay so without --retry-failed ([1])", told["total"])
+        told = self.explained("--error-handling", "continue", "--retry-failed", expect=1)
+        self.assertIn("1 are tried again, as they failed or were blocked ([1])", told["total"])
+        self.assertIn("1 are tried again, as they failed or were blocked (the value)", told["top"])
 
     def test_a_newer_format_is_refused(self):
         self.map("chain.yaml")

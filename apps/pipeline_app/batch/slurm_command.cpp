@@ -2,6 +2,7 @@
 // `slurm DOC`: prints a batch script that drains before its time is over, and goes on where it stopped.
 #include <mpipe/core/error.hpp>
 #include <mpipe/document/document.hpp>
+#include <mpipe/options/choices.hpp>
 
 #include "batch/batch_script.hpp"
 #include "command.hpp"
@@ -12,6 +13,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
 
@@ -64,9 +67,9 @@ void check(SlurmFlags& flags, std::int64_t limit) {
             "--time {}: Slurm warns a job {} s before its end, up to {} s late, so that a shorter job than "
             "{} s would get no warning in time. Give it more.",
             flags.time, kWarningSeconds, kWarningSlack, kWarningSeconds + kWarningSlack));
-  if (flags.launcher != "mpirun" && flags.launcher != "srun")
-    throw Error(Category::bad_option,
-                fmt::format("--launcher {}: there are mpirun and srun.", flags.launcher));
+  constexpr std::array<std::string_view, 2> kLaunchers{"mpirun", "srun"};
+  if (std::find(kLaunchers.begin(), kLaunchers.end(), flags.launcher) == kLaunchers.end())
+    refuse_name("--launcher", Category::bad_option, flags.launcher, kLaunchers);
   // What is wrong with the document shows now, and not when the job has waited for a week.
   const Document document = Document::load(flags.document);
   static_cast<void>(document.pipeline());
@@ -97,32 +100,36 @@ int print_script(SlurmFlags flags) {
 
 void add_slurm_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<SlurmFlags>();
-  CLI::App* command = app.add_subcommand("slurm", "Prints a batch script for Slurm; submits nothing");
+  CLI::App* command =
+      add_command(app, {CommandGroup::batch, "slurm", "Prints a batch script for Slurm; submits nothing",
+                        "pipeline_app slurm sweep.yaml --nodes 2 --ntasks-per-node 16 --time 2h --requeue"});
   command->add_option("DOC", flags->document, "The pipeline document")->required()->type_name("");
+  command->option_defaults()->group("The job");
   command->add_option("--nodes", flags->nodes, "Nodes of the job")
-      ->check(CLI::Range(1, 1000000))
+      ->check(CLI::Range(1, 1000000).description(""))
       ->type_name("N");
   command->add_option("--ntasks-per-node", flags->tasks, "Ranks on each node")
-      ->check(CLI::Range(1, 100000))
+      ->check(CLI::Range(1, 100000).description(""))
       ->type_name("N");
   command->add_option("--time", flags->time, "That the job may take: 04:00:00, 2h, 1-12:00:00")
       ->required()
       ->type_name("TIME");
-  command->add_option("--partition", flags->partition, "The partition")->type_name("NAME");
+  command->add_option("--partition", flags->partition, "The partition")->type_name("PARTITION");
   command
       ->add_option("--run-folder", flags->run_folder,
                    "Where results go; else as the document says, or runs/NAME")
       ->type_name("DIR");
   command->add_option("--launcher", flags->launcher, "mpirun, or srun where Slurm has PMIx")
-      ->type_name("PROGRAM");
+      ->type_name("mpirun|srun");
+  command->option_defaults()->group("More than one job");
   command->add_flag("--requeue", flags->requeue, "Have Slurm start the job again until the run is complete");
   command->add_option("--chain", flags->chain, "Submit N jobs, each of which goes on after the one before")
-      ->check(CLI::Range(2, 1000))
+      ->check(CLI::Range(2, 1000).description(""))
       ->type_name("N");
   command
       ->add_option("--array", flags->array,
                    "Submit an array of N jobs, one for each shard of the sweep, and one that merges them")
-      ->check(CLI::Range(2, 100000))
+      ->check(CLI::Range(2, 100000).description(""))
       ->type_name("N");
   command->add_option("SBATCH", flags->options, "Other options of sbatch, after --")->type_name("");
   command->callback([flags, &program] { program.action = [flags] { return print_script(*flags); }; });

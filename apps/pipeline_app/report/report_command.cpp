@@ -85,8 +85,9 @@ int run_report(const ReportFlags& flags) {
 
 void add_report_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<ReportFlags>();
-  CLI::App* command =
-      app.add_subcommand("report", "Writes a page about a run, complete or not, for a browser");
+  CLI::App* command = add_command(
+      app, {CommandGroup::look, "report", "Writes a page about a run, complete or not, for a browser",
+            "pipeline_app report runs/sweep -o sweep.html"});
   command
       ->add_option("RUN", flags->run, "The run folder, or the folder of the runs of a document with 'runs'")
       ->required()

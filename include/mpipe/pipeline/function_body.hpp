@@ -161,6 +161,7 @@ class OutputColumn {
 struct CallPlace {
   std::string run_folder;  ///< empty: the run has none
   int rank = 0;            ///< of the job
+  std::string scratch;     ///< where working folders go; empty: into the run folder
 };
 
 /// Holds the outputs of one call, whose axes the mapspec names once for all of them, to equal shapes: an axis

@@ -120,6 +120,11 @@ struct MapOptions {
   /// With `resume`: compute these outputs, and all that needs them, anew. Their functions may be others than
   /// those that the run began with.
   std::vector<std::string> redo = {};
+  /// With `resume`: notes (`RunObserver::on_note`) tell of each output what is kept of it, and what is computed, and why.
+  bool explain = false;
+  /// A folder on disks of the nodes, absolute or relative to the working directory, in which programs (`command`) run;
+  /// empty: they run in the run folder.
+  std::string scratch = {};
   std::vector<std::string> outputs = {};  ///< compute only what these need; empty: everything
   /// Outputs may be among the inputs, and only what lies behind the inputs is computed (see
   /// `Pipeline::subpipeline`).
@@ -165,6 +170,8 @@ void visit_options(Options& options, Visit&& visit) {
   visit("memory", options.memory);
   visit("retry_failed", options.retry_failed);
   visit("redo", options.redo);
+  visit("explain", options.explain);
+  visit("scratch", options.scratch);
   visit("output", options.outputs);
   visit("auto_subpipeline", options.auto_subpipeline);
   visit("fixed", options.fixed);

@@ -97,11 +97,22 @@ class RunReader {
   /// checksum, which is compared). Throws `Error` (storage_failed) when the shape of the elements is not
   /// known or the file is damaged.
   Value read(std::size_t output, IndexRange elements);
+  /// The values of a box of the axes, which are as the mapspec has them: of shape `box.shape()`; elements that are
+  /// not done as above. Of numbers and texts in results.h5 it asks for no more memory than the box takes; of others
+  /// an element, a frame of a journal, or all arrays are read. Throws `Error` (storage_failed) when the shape is not
+  /// known or the file is damaged, (index_out_of_bounds) when the box does not lie within the shape.
+  Value read_box(std::size_t output, const IndexBox& box);
+  /// What is known of the element of each value of such a box, in C order. Throws as above.
+  std::vector<ElementStatus> states(std::size_t output, const IndexBox& box) const;
   /// All elements, with the axes as the mapspec has them: of shape `outputs()[output].shape`. Throws `Error`
   /// (too_large) when that takes more than `max_bytes`.
   Value read_all(std::size_t output, std::uint64_t max_bytes = std::uint64_t{1} << 32);
 
  private:
+  /// Throws `Error` (storage_failed) when its shape is not known.
+  const OutputLayout& with_shape(std::size_t output) const;
+  void check_box(std::size_t output, const IndexBox& box) const;
+
   class Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -10,8 +10,10 @@
 
 namespace mpipe {
 
-/// The bytes before the values: magic, version, type, shape; a multiple of 64. Throws `Bug` for types that
-/// are not numeric.
-std::string npy_header(const ElementType& type, const Shape& shape);
+/// numpy's code of a type: `<f8`. Throws `Bug` for types that are not numeric.
+std::string numpy_type(const ElementType& type);
+
+/// The bytes before the values: magic, version, type (numpy's code of it), shape; a multiple of 64.
+std::string npy_header(const std::string& type, const Shape& shape);
 
 }  // namespace mpipe

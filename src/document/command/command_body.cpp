@@ -10,6 +10,7 @@
 #include "document/api/program.hpp"
 #include "document/command/command_output.hpp"
 #include "document/command/element_folder.hpp"
+#include "options/api/option_table.hpp"
 #include "pipeline/api/element_call.hpp"
 
 #include <fmt/format.h>
@@ -19,6 +20,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 #include <thread>
 
 namespace mpipe::detail {
@@ -26,6 +28,21 @@ namespace {
 
 constexpr std::size_t kErrorLines = 1000;                    // bytes of standard error in messages
 constexpr Duration kLongestPause = std::chrono::minutes(1);  // between two attempts
+
+/// Variables that are meant for this run and not for programs that it starts: those of the launcher of MPI, as a
+/// program may be such a launcher, and the options of `map`, which would change a map inside of the program
+/// (to a shard, say) without a word.
+bool is_of_this_run(std::string_view variable) {
+  static constexpr std::string_view kLaunchers[] = {"OMPI_", "PMIX_", "PRTE_", "PMI_"};
+  static const std::set<std::string, std::less<>> options = [] {
+    std::set<std::string, std::less<>> names;
+    for (const OptionRow& row : option_table()) names.insert(row.variable());
+    return names;
+  }();
+  return options.contains(variable) ||
+         std::any_of(std::begin(kLaunchers), std::end(kLaunchers),
+                     [&](std::string_view prefix) { return variable.starts_with(prefix); });
+}
 
 /// One element of a call, from its arguments to the values of its outputs.
 class CommandElement {
@@ -73,16 +90,21 @@ class CommandElement {
 
   // ---- before ----
 
-  bool has_run_folder() const { return call_.place != nullptr && !call_.place->run_folder.empty(); }
+  bool has_scratch() const { return call_.place != nullptr && !call_.place->scratch.empty(); }
+  bool in_run_folder() const {
+    return call_.place != nullptr && !call_.place->run_folder.empty() && !has_scratch();
+  }
 
-  /// In the run folder, so that all of a run is in one place; without one, where temporary files go.
+  /// In the run folder, so that all of a run is in one place, unless the user has named a faster one; without either,
+  /// where temporary files go.
   fs::path base_folder() const {
-    if (has_run_folder()) return call_.place->run_folder;
+    if (has_scratch()) return call_.place->scratch;
+    if (in_run_folder()) return call_.place->run_folder;
     const char* const temporary = std::getenv("TMPDIR");
     return temporary != nullptr && *temporary != '\0' ? temporary : "/tmp";
   }
   fs::path folder_name() const {
-    const fs::path above = has_run_folder() ? "work" : fmt::format("mpipe-{}-{}", ::getuid(), ::getpid());
+    const fs::path above = in_run_folder() ? "work" : fmt::format("mpipe-{}-{}", ::getuid(), ::getpid());
     std::string name = "element";
     for (const Index k : index_) name += fmt::format("-{}", k);
     return above / spec_.outputs.front().name / name;
@@ -143,23 +165,19 @@ class CommandElement {
     if (!value.type().is_numeric())
       throw Error(Category::type_mismatch, fmt::format("{} cannot be an npy file. Take {{file:{}:json}}.",
                                                        describe(value), place.name));
-    const std::string header = npy_header(value.type(), value.shape());
+    const std::string header = npy_header(numpy_type(value.type()), value.shape());
     file.write_at(0, bytes_of(header), std::span(value.data(), value.byte_size()));
     return path.string();
   }
 
-  /// All that this process has but what its launcher of MPI gave it, so that the command may be such a launcher.
+  /// All that this process has but what is meant for this run alone.
   std::vector<std::string> environment(int attempt,
                                        const std::function<std::string(const Placeholder&)>& word) const {
     std::map<std::string, std::string> variables;
     for (char** entry = environ; *entry != nullptr; ++entry) {
       const std::string_view text = *entry;
-      const auto is_launchers = [&](std::string_view prefix) { return text.starts_with(prefix); };
-      static constexpr std::string_view kLaunchers[] = {"OMPI_", "PMIX_", "PRTE_", "PMI_"};
       const std::size_t end = text.find('=');
-      if (end == std::string_view::npos ||
-          std::any_of(std::begin(kLaunchers), std::end(kLaunchers), is_launchers))
-        continue;
+      if (end == std::string_view::npos || is_of_this_run(text.substr(0, end))) continue;
       variables[std::string(text.substr(0, end))] = text.substr(end + 1);
     }
     if (const CallPlace* const place = call_.place) {
@@ -223,7 +241,7 @@ class CommandElement {
     if (!end.errors.empty())
       text =
           fmt::format(". The end of its standard error: {}", printable(end.errors.substr(cut), kErrorLines));
-    if (!has_run_folder()) return text;
+    if (!(in_run_folder() || has_scratch())) return text;
     write_file_atomically(folder.path() / "stdout", end.output, false);
     write_file_atomically(folder.path() / "stderr", end.errors, false);
     std::string words;

@@ -104,9 +104,8 @@ class CommandReader {
   }
 
   void read_form(const Yaml& returns) {
-    const std::string form = read_text(returns, "json, number, text, or a mapping from outputs to files");
-    if (form != "json" && form != "number" && form != "text")
-      returns.refuse_type("json, number, text, or a mapping from outputs to files");
+    const std::string form = read_word(returns, {"json", "number", "text"},
+                                       "json, number, text, or a mapping from outputs to files");
     command_.returns = form == "json" ? Returns::json : form == "number" ? Returns::number : Returns::text;
     if (form != "json" && outputs_.size() > 1)
       returns.refuse(
@@ -209,8 +208,9 @@ class CommandReader {
       if (std::find(command_.parameters.begin(), command_.parameters.end(), name) ==
           command_.parameters.end())
         spec_.find("parameters")
-            ->refuse(fmt::format("the command takes '{}', which is not among the parameters. Add it.",
-                                 printable(name)),
+            ->refuse(fmt::format("the command takes '{}', which is not among the parameters.{} Correct the "
+                                 "name, or add it.",
+                                 printable(name), suggestion(name, command_.parameters)),
                      Category::unknown_name);
   }
 

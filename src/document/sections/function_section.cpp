@@ -207,8 +207,7 @@ class FunctionReader {
   void read_isolation(Function& function) const {
     const auto spec = find("isolation");
     if (!spec) return;
-    const std::string kind = read_text(*spec, "none or process");
-    if (kind != "none" && kind != "process") spec->refuse_type("none or process");
+    const std::string kind = read_word(*spec, {"none", "process"}, "none or process");
     function.isolation(kind == "process" ? Isolation::process : Isolation::none);
   }
 

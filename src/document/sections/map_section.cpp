@@ -31,8 +31,11 @@ void read_option(const OptionRow& row, const Yaml& spec, const std::vector<std::
     values.say(row, output, {option_text(row, value), value.place().to_string()});
   };
   if (row.type == OptionType::list) {
-    if (!spec.is_sequence()) return values.add(row, option_text(row, spec));
-    for (std::size_t k = 0; k < spec.size(); ++k) values.add(row, option_text(row, spec.item(k)));
+    const auto add = [&](const Yaml& value) {
+      values.add(row, {option_text(row, value), value.place().to_string()});
+    };
+    if (!spec.is_sequence()) return add(spec);
+    for (std::size_t k = 0; k < spec.size(); ++k) add(spec.item(k));
     return;
   }
   if (!row.per_output || !spec.is_map()) return say("", spec);

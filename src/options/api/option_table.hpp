@@ -42,11 +42,12 @@ struct OptionRow {
   OptionReach reach = OptionReach::flag;
   /// One value for all outputs, or values by output: `--storage mean=memory`.
   bool per_output = false;
+  std::string_view group = {};  ///< the heading under which help lists it
   std::string_view value = {};  ///< how help shows a value: `N`, `AXIS=I`
   /// The value where nobody gives one; in words (which no value is) where it depends.
   std::string_view fallback = {};
   std::string_view help = {};                    ///< of one line, in Markdown
-  std::span<const std::string_view> words = {};  ///< of `word`
+  std::span<const std::string_view> words = {};  ///< of `word` and `executor`: what a value may be
   std::uint64_t least = 0;                       ///< of `number`
   std::uint64_t most = static_cast<std::uint64_t>(std::numeric_limits<Index>::max());
 

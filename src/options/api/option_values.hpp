@@ -29,7 +29,7 @@ class OptionValues {
   /// The same from `[OUTPUT=]VALUE` entries, several by commas, of an option that is per output.
   void say_entries(const OptionRow& row, const std::string& entries, const std::string& by);
   /// One more value of an option that may be repeated.
-  void add(const OptionRow& row, std::string text);
+  void add(const OptionRow& row, SaidValue value);
   /// Notes what the MPIPE_* variable of an option says; an empty or missing one (null) says nothing.
   void say_variable(const OptionRow& row, const char* text);
   /// Takes what `other` says over what is there, output by output.
@@ -37,15 +37,16 @@ class OptionValues {
 
   /// Empty for options that nobody gave.
   const ByOutput& by_output(std::string_view name) const;
-  const std::vector<std::string>& list(std::string_view name) const;
-  bool has(std::string_view name) const { return !by_output(name).empty() || !list(name).empty(); }
+  const std::vector<SaidValue>& said(std::string_view name) const;  ///< of an option that may be repeated
+  std::vector<std::string> list(std::string_view name) const;       ///< the texts of `said`
+  bool has(std::string_view name) const { return !by_output(name).empty() || !said(name).empty(); }
   /// The value that was given, else the one of the table.
   std::string text(std::string_view name) const;
   std::uint64_t number(std::string_view name) const { return option_number(option_row(name), text(name)); }
 
  private:
   std::map<std::string_view, ByOutput> values_;  ///< by the name in the table
-  std::map<std::string_view, std::vector<std::string>> lists_;
+  std::map<std::string_view, std::vector<SaidValue>> lists_;
 };
 
 }  // namespace mpipe

@@ -43,6 +43,15 @@ struct StoreOptions {
   bool sync = true;  ///< commits wait for the disk before journals are emptied; without: safe from kill -9,
                      ///< not from power loss
   bool keep_failed = true;  ///< resume: failed and blocked elements stay so; otherwise they are pending again
+  bool note_losses =
+      false;  ///< resume: find out what of earlier starts is not kept, which reads all journals once more
+};
+
+/// What a resume found of one output that it does not keep.
+struct NotKept {
+  RangeSet damaged;      ///< stored by an earlier start, with bytes that do not match their checksum by now
+  RangeSet retried;      ///< marked as failed or blocked, and pending again
+  bool dropped = false;  ///< all of it, to be computed anew
 };
 
 /// Where the values of an output lie behind one another, in the order and with the bytes of memory.
@@ -124,9 +133,10 @@ std::unique_ptr<RunStore> create_run_store(const Communicator& comm, const std::
 /// missing. Only what matches its checksum is trusted; journals are replayed; all else is pending again. The
 /// run goes on as `grow` says, and what is stored of the outputs `redo` and of all that needs them is
 /// forgotten. Throws `Error` (resume_mismatch) when the run is another one, with nothing changed, `Error`
-/// (storage_failed) when the files cannot be read.
+/// (storage_failed) when the files cannot be read. `not_kept`: on rank 0, by output of the store.
 std::unique_ptr<RunStore> resume_run_store(const Communicator& comm, const std::filesystem::path& folder,
                                            const RunDescription& run, const StoreOptions& options,
-                                           const std::vector<std::string>& redo = {});
+                                           const std::vector<std::string>& redo = {},
+                                           std::vector<NotKept>* not_kept = nullptr);
 
 }  // namespace mpipe

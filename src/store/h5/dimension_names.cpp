@@ -27,9 +27,9 @@ Dimension DimensionNames::dimension(const std::string& axis, Index length) {
   return dimensions_.emplace_back(Dimension{name, length});
 }
 
-Dimension DimensionNames::add_coordinate(const std::string& axis, Index length) {
+Dimension DimensionNames::add_coordinate(const std::string& axis, const std::string& variable, Index length) {
   by_axis_[{axis, length}] = dimensions_.size();
-  return dimensions_.emplace_back(Dimension{axis, length});
+  return dimensions_.emplace_back(Dimension{variable, length});
 }
 
 std::vector<std::string> variable_names(const OutputLayout& output) {

@@ -25,8 +25,8 @@ class DimensionNames {
 
   /// The dimension of an axis; the same again for the same axis and length.
   Dimension dimension(const std::string& axis, Index length);
-  /// A variable of the name of its axis becomes the coordinate of that: to be called before the axis is used.
-  Dimension add_coordinate(const std::string& axis, Index length);
+  /// A variable becomes the coordinate of its axis, which gets its name: to be called before the axis is used.
+  Dimension add_coordinate(const std::string& axis, const std::string& variable, Index length);
   /// All that were given, in the order of their first use.
   const std::vector<Dimension>& all() const { return dimensions_; }
 

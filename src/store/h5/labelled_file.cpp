@@ -90,6 +90,26 @@ H5Handle LabelledFile::add_variable(const VariableSpec& spec, hid_t type, hid_t 
   return variable;
 }
 
+void LabelledFile::add_attribute(const std::string& name, const std::string& text) {
+  h5_write_text_attribute(file_.get(), name, text);
+  check_written();
+}
+
+void LabelledFile::write_box(const VariableSpec& spec, hid_t variable, hid_t type, const IndexBox& box,
+                             const void* data) {
+  if (spec.shape.empty()) return write_data(spec, variable, type, data);
+  const Shape extent = box.shape();
+  const std::vector<hsize_t> begin(box.begin.begin(), box.begin.end());
+  const std::vector<hsize_t> count(extent.begin(), extent.end());
+  const H5Handle space = h5_space_of(spec.shape);
+  h5_check(H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, begin.data(), nullptr, count.data(), nullptr),
+           "select a part of '" + spec.name + "'");
+  const H5Handle memory = h5_space_of(extent);
+  h5_check(H5Dwrite(variable, type, memory.get(), space.get(), H5P_DEFAULT, data),
+           "write the dataset '" + spec.name + "' to '" + path_ + "'");
+  check_written();
+}
+
 H5Handle LabelledFile::add_values(const VariableSpec& spec, hid_t type, const void* data) {
   const H5Handle creation = variable_creation();
   H5Handle variable = add_variable(spec, type, creation.get());
@@ -102,7 +122,7 @@ H5Handle LabelledFile::add_coordinate(const VariableSpec& spec, hid_t type, cons
   H5Handle variable = add_dataset(spec, type, creation.get());
   write_scale_text(variable.get(), "CLASS", "DIMENSION_SCALE");
   write_scale_text(variable.get(), "NAME", spec.name);
-  scales_.push_back({names_.add_coordinate(spec.name, spec.shape.front()).name, {}});
+  scales_.push_back({names_.add_coordinate(spec.axes.front(), spec.name, spec.shape.front()).name, {}});
   write_data(spec, variable.get(), type, data);
   return variable;
 }

@@ -32,9 +32,13 @@ class LabelledFile {
   H5Handle add_variable(const VariableSpec& spec, hid_t type, hid_t creation);
   /// As above, writing `data` (of type `type`) at once.
   H5Handle add_values(const VariableSpec& spec, hid_t type, const void* data);
-  /// The same of a variable of the name of its one axis, before anything else is on that: its values are where the
-  /// positions of the axis lie.
+  /// The same of a variable whose values are where the positions of its one axis lie, before anything else is on that:
+  /// the axis gets its name.
   H5Handle add_coordinate(const VariableSpec& spec, hid_t type, const void* data);
+  /// Writes a part, not empty, of a variable that `add_variable` made.
+  void write_box(const VariableSpec& spec, hid_t variable, hid_t type, const IndexBox& box, const void* data);
+  /// Gives the whole file an attribute.
+  void add_attribute(const std::string& name, const std::string& text);
   /// The name that an axis of this length has in the file.
   std::string dimension_name(const std::string& axis, Index length) {
     return names_.dimension(axis, length).name;

@@ -7,6 +7,8 @@
 #include "store/journal/journal.hpp"
 #include "store/run_paths.hpp"
 
+#include <utility>
+
 namespace mpipe {
 
 /// Two journals, and the extents of what this rank wrote into datasets. The first journal holds what a commit
@@ -24,11 +26,17 @@ class RankLogs {
 
   JournalWriter& journal() { return journal_; }
   JournalWriter& retained() {
-    if (!retained_) retained_.emplace(retained_path(folder_, rank_, start_), key_, rank_);
+    if (!retained_) {
+      retained_.emplace(retained_path(folder_, rank_, start_), key_, rank_);
+      has_new_names_ = true;
+    }
     return *retained_;
   }
   ExtentWriter& extents() {
-    if (!extents_) extents_.emplace(writer_extents_path(folder_, rank_), key_);
+    if (!extents_) {
+      extents_.emplace(writer_extents_path(folder_, rank_), key_);
+      has_new_names_ = true;
+    }
     return *extents_;
   }
   /// Where both journals of this rank are, whether the second was made or not.
@@ -37,18 +45,29 @@ class RankLogs {
   }
   std::uint64_t journal_bytes() const { return journal_.bytes(); }
 
+  // Each of these also has the names of files reach the disk: POSIX does not promise that a file which was synced is
+  // found in its folder after a power failure.
   void sync_retained() {
-    if (retained_) retained_->sync();
+    if (!retained_) return;
+    retained_->sync();
+    sync_names();
   }
   void sync_extents() {
-    if (extents_) extents_->sync();
+    if (!extents_) return;
+    extents_->sync();
+    sync_names();
   }
   void sync_journals() {
     journal_.sync();
     sync_retained();
+    sync_names();
   }
 
  private:
+  void sync_names() {
+    if (std::exchange(has_new_names_, false)) sync_folder(journal_folder(folder_));
+  }
+
   fs::path folder_;
   RunKey key_;
   int rank_;
@@ -56,6 +75,7 @@ class RankLogs {
   JournalWriter journal_;
   std::optional<JournalWriter> retained_;
   std::optional<ExtentWriter> extents_;
+  bool has_new_names_ = true;  ///< files were made since their names were last synced
 };
 
 }  // namespace mpipe

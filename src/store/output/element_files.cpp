@@ -192,7 +192,7 @@ void ElementFiles::write_one(std::size_t output, Index element, const PartialArr
     bytes = piece.bytes;
   }
   const NumpyForm form = numpy_form(array.type(), array.internal(), bytes);
-  const std::string text = npy_header(*form.type, form.shape);
+  const std::string text = npy_header(numpy_type(*form.type), form.shape);
   const auto header = std::as_bytes(std::span(text));
   const auto data = bytes.subspan(form.prefix);
 

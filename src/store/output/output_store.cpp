@@ -2,6 +2,7 @@
 // What the storages of outputs have in common, and which storage an output has.
 #include "store/output/output_store.hpp"
 
+#include "store/output/variable_values.hpp"
 #include "store/verify_extents.hpp"
 
 #include <fmt/format.h>
@@ -39,6 +40,8 @@ void ElementSink::take(IndexRange elements, std::span<const std::byte> bytes,
   if (!bytes.empty()) std::memcpy(room(elements), bytes.data(), bytes.size());
   filled(elements);
 }
+
+std::optional<EncodedValues> OutputStore::read_texts(const IndexBox&) { return std::nullopt; }
 
 ElementStates OutputStore::read_marks() {
   ElementStates all;

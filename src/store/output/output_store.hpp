@@ -16,6 +16,8 @@
 
 namespace mpipe {
 
+struct EncodedValues;
+
 /// What the outputs of a run share in one process. Not movable: parts refer to one another.
 struct SharedFiles {
   /// `layout` must outlive this, and may learn shapes meanwhile. `results` stands for results.h5.
@@ -112,6 +114,9 @@ class OutputStore {
   /// segment; the values of others are in retained journals, where the storage has any use for journals.
   virtual void read(const RangeSet& elements, const RangeSet& in_files, const JournalSource& journals,
                     ElementSink& sink) = 0;
+  /// The texts of a box of the axes, in C order, where they can be read from results.h5 without all others. They
+  /// must all be done, and there.
+  virtual std::optional<EncodedValues> read_texts(const IndexBox& /*box*/);
   /// Forgets what `read` keeps in memory for its next call.
   virtual void forget() {}
   /// What the marks in results.h5 or a segment say.

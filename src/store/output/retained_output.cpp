@@ -109,6 +109,13 @@ class RetainedOutput final : public OutputStore {
     if (!elements.empty()) read_before(elements.ranges().back().end);
   }
 
+  std::optional<EncodedValues> read_texts(const IndexBox& box) override {
+    const H5Turn turn;
+    const std::optional<OpenResults> open = open_results();
+    if (!open) return std::nullopt;
+    return read_text_box(open->file.get(), layout(), box, open->size);
+  }
+
   void forget() override { results_.reset(); }
 
   ElementStates read_marks() override {

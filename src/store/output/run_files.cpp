@@ -238,6 +238,13 @@ void RunFiles::read(std::size_t output, IndexRange values, std::byte* data) {
   access_.read(file(output), at.values, at.order, values, data, pending.data());
 }
 
+void RunFiles::read_places(std::size_t output, IndexRange places, std::byte* data) {
+  const DataMap& map = entry(output).location.values;
+  const ElementOrder in_file(map.shape, std::vector<bool>(map.shape.size(), true));
+  const std::vector<std::byte> pending = pending_value(*layout_.outputs[output].type);
+  access_.read(file(output), map, in_file, places, data, pending.data());
+}
+
 std::uint64_t RunFiles::hash(std::size_t output, IndexRange values) {
   const std::size_t bytes =
       static_cast<std::size_t>(values.size()) * entry(output).location.values.value_bytes;

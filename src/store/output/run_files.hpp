@@ -56,6 +56,8 @@ class RunFiles {
   void write_between(std::size_t output, IndexRange values, const RangeSet& covered, const std::byte* data,
                      bool read_back, std::vector<Extent>& extents);
   void read(std::size_t output, IndexRange values, std::byte* data);
+  /// The same of values that are numbered in file order.
+  void read_places(std::size_t output, IndexRange places, std::byte* data);
   /// Checksum of the values as they are in the file now.
   std::uint64_t hash(std::size_t output, IndexRange values);
 

@@ -12,6 +12,56 @@
 namespace mpipe {
 namespace {
 
+[[noreturn]] void throw_bad(const std::string& output, const char* what) {
+  throw Error(
+      Category::storage_failed,
+      fmt::format("the results of '{}' {} (the file is damaged, or was not made by mpipe).", output, what));
+}
+
+void append_some_texts(hid_t dataset, const std::string& output, const OrderedBox& box,
+                       std::uint64_t file_size, EncodedValues& values) {
+  const H5Handle space{H5Dget_space(dataset), &H5Sclose, "read a shape"};
+  if (!box.extent.empty()) {
+    const std::vector<hsize_t> begin(box.begin.begin(), box.begin.end());
+    const std::vector<hsize_t> extent(box.extent.begin(), box.extent.end());
+    h5_check(H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, begin.data(), nullptr, extent.data(), nullptr),
+             "select texts");
+  }
+  const H5Handle memory = h5_space({box.count});
+  const H5Handle type = h5_text_type();
+  std::vector<char*> texts(static_cast<std::size_t>(box.count), nullptr);
+  h5_check(H5Dread(dataset, type.get(), memory.get(), space.get(), H5P_DEFAULT, texts.data()),
+           "read the texts of '" + output + "'");
+  for (const char* text : texts) {
+    const std::size_t length = text == nullptr ? 0 : std::strlen(text);
+    // Texts may share their bytes in a file that somebody made with that intention.
+    if (values.bytes.size() + length <= 2 * file_size) detail::append(values.bytes, text, length);
+    values.offsets.push_back(values.bytes.size());
+  }
+  // HDF5 allocated the texts and has to free them; so that happens before anything is thrown about them.
+  H5Dvlen_reclaim(type.get(), memory.get(), H5P_DEFAULT, texts.data());
+  if (values.bytes.size() > file_size) throw_bad(output, "have more text than the file has bytes");
+}
+
+/// Texts of a box of a dataset, in C order. HDF5 gives each of them memory of its own: only some at a time.
+EncodedValues texts_of_box(hid_t dataset, const std::string& output, const IndexBox& box,
+                           std::uint64_t file_size) {
+  const Shape shape = box.shape();
+  const ElementOrder in_box(shape, std::vector<bool>(shape.size(), true));
+  // A text has a reference in the file at least.
+  if (in_box.values() > static_cast<Index>(file_size))
+    throw_bad(output, "has more values than the file has bytes");
+  EncodedValues values;
+  values.offsets.push_back(0);
+  constexpr Index kAtATime = 1024;
+  for (const IndexRange& part : in_box.cut({0, in_box.values()}, kAtATime)) {
+    OrderedBox some = in_box.box_of(part);
+    for (std::size_t axis = 0; axis < some.begin.size(); ++axis) some.begin[axis] += box.begin[axis];
+    append_some_texts(dataset, output, some, file_size, values);
+  }
+  return values;
+}
+
 class Reader {
  public:
   Reader(hid_t file, const OutputLayout& output, const RangeSet& done, std::uint64_t file_size)
@@ -39,11 +89,7 @@ class Reader {
            (output_.type->item->fixed_size() || output_.type->item->kind == Kind::string);
   }
 
-  [[noreturn]] void bad(const char* what) const {
-    throw Error(Category::storage_failed,
-                fmt::format("the results of '{}' {} (the file is damaged, or was not made by mpipe).",
-                            output_.name, what));
-  }
+  [[noreturn]] void bad(const char* what) const { throw_bad(output_.name, what); }
 
   /// Opens a dataset whose values take no more room than the file has.
   H5Handle open(const std::string& name, const ElementType& type) const {
@@ -192,40 +238,7 @@ class Reader {
   EncodedValues read_texts(const std::string& name, const Shape& shape) const {
     const H5Handle dataset = open(name, element_type(Kind::string));
     if (h5_shape_of(dataset.get()) != shape) bad("have an unexpected shape");
-    const ElementOrder in_file(shape, std::vector<bool>(shape.size(), true));
-    // A text has a reference in the file at least.
-    if (in_file.values() > static_cast<Index>(file_size_)) bad("have more values than the file has bytes");
-    EncodedValues values;
-    values.offsets.push_back(0);
-    constexpr Index kAtATime = 1024;
-    for (const IndexRange& part : in_file.cut({0, in_file.values()}, kAtATime))
-      read_some_texts(dataset.get(), in_file.box_of(part), part.size(), values);
-    return values;
-  }
-
-  void read_some_texts(hid_t dataset, const OrderedBox& box, Index count, EncodedValues& values) const {
-    const H5Handle space{H5Dget_space(dataset), &H5Sclose, "read a shape"};
-    if (!box.extent.empty()) {
-      const std::vector<hsize_t> begin(box.begin.begin(), box.begin.end());
-      const std::vector<hsize_t> extent(box.extent.begin(), box.extent.end());
-      h5_check(
-          H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, begin.data(), nullptr, extent.data(), nullptr),
-          "select texts");
-    }
-    const H5Handle memory = h5_space({count});
-    const H5Handle type = h5_text_type();
-    std::vector<char*> texts(static_cast<std::size_t>(count), nullptr);
-    h5_check(H5Dread(dataset, type.get(), memory.get(), space.get(), H5P_DEFAULT, texts.data()),
-             "read the texts of '" + output_.name + "'");
-    for (const char* text : texts) {
-      const std::size_t length = text == nullptr ? 0 : std::strlen(text);
-      // Texts may share their bytes in a file that somebody made with that intention.
-      if (values.bytes.size() + length <= 2 * file_size_) detail::append(values.bytes, text, length);
-      values.offsets.push_back(values.bytes.size());
-    }
-    // HDF5 allocated the texts and has to free them; so that happens before anything is thrown about them.
-    H5Dvlen_reclaim(type.get(), memory.get(), H5P_DEFAULT, texts.data());
-    if (values.bytes.size() > file_size_) bad("have more text than the file has bytes");
+    return texts_of_box(dataset.get(), output_.name, {MultiIndex(shape.size(), 0), shape}, file_size_);
   }
 
   hid_t file_;
@@ -245,6 +258,15 @@ bool has_variable_output(hid_t file, const OutputLayout& output) {
 EncodedValues read_variable_output(hid_t file, const OutputLayout& output, const RangeSet& done,
                                    std::uint64_t file_size) {
   return Reader(file, output, done, file_size).read();
+}
+
+std::optional<EncodedValues> read_text_box(hid_t file, const OutputLayout& output, const IndexBox& box,
+                                           std::uint64_t file_size) {
+  if (output.type->kind != Kind::string || !h5_has_link(file, output.name)) return std::nullopt;
+  const H5Handle dataset = h5_open_dataset(file, output.name);
+  if (!h5_has_type(dataset.get(), *output.type) || h5_shape_of(dataset.get()) != known_shape(output.shape))
+    throw_bad(output.name, "have an unexpected type or shape");
+  return texts_of_box(dataset.get(), output.name, box, file_size);
 }
 
 std::vector<std::uint8_t> read_variable_status(hid_t file, const OutputLayout& output,

@@ -51,6 +51,11 @@ bool has_variable_output(hid_t file, const OutputLayout& output);
 EncodedValues read_variable_output(hid_t file, const OutputLayout& output, const RangeSet& done,
                                    std::uint64_t file_size);
 
+/// Reads the texts of a box of the axes, in C order, also of elements that are not done; nothing where the output has no
+/// texts, or ones that are not stored as such. Throws as above.
+std::optional<EncodedValues> read_text_box(hid_t file, const OutputLayout& output, const IndexBox& box,
+                                           std::uint64_t file_size);
+
 /// The marks of an output, an element each.
 std::vector<std::uint8_t> read_variable_status(hid_t file, const OutputLayout& output,
                                                std::uint64_t file_size);

@@ -30,12 +30,6 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-void throw_too_large(const OutputLayout& output, std::uint64_t max_bytes) {
-  throw Error(Category::too_large,
-              fmt::format("'{}' takes more than {} (the limit that was asked for). Read a part of it.",
-                          output.name, readable_size(max_bytes)));
-}
-
 }  // namespace
 
 OpenedRun::OpenedRun(const fs::path& folder)
@@ -135,13 +129,8 @@ class FixedSink final : public ElementSink {
 /// Values that vary in size; those that do not come are without bytes.
 class VariableSink final : public ElementSink {
  public:
-  VariableSink(const OutputLayout& output, IndexRange elements, Index values_per_element,
-               std::uint64_t max_bytes)
-      : output_(output),
-        end_(elements.end),
-        at_(elements.begin),
-        per_element_(values_per_element),
-        max_bytes_(max_bytes) {
+  VariableSink(const OutputLayout& output, IndexRange elements, Index values_per_element)
+      : output_(output), end_(elements.end), at_(elements.begin), per_element_(values_per_element) {
     all_.offsets.push_back(0);
     all_.offsets.reserve(static_cast<std::size_t>(elements.size() * values_per_element) + 1);
   }
@@ -152,8 +141,6 @@ class VariableSink final : public ElementSink {
     append_nothing(all_, (elements.begin - at_) * per_element_);
     append_values(all_, bytes, offsets);
     at_ = elements.end;
-    if (all_.bytes.size() + all_.offsets.capacity() * sizeof(std::uint64_t) > max_bytes_)
-      throw_too_large(output_, max_bytes_);
   }
   Value finish(const Shape& shape) {
     append_nothing(all_, (end_ - at_) * per_element_);
@@ -165,13 +152,12 @@ class VariableSink final : public ElementSink {
   Index end_;
   Index at_;
   Index per_element_;
-  std::uint64_t max_bytes_;
   EncodedValues all_;
 };
 
 }  // namespace
 
-Value OpenedRun::read(std::size_t output, IndexRange elements, std::uint64_t max_bytes) {
+Value OpenedRun::read(std::size_t output, IndexRange elements) {
   const OutputLayout& layout = layout_.outputs[output];
   const std::optional<Shape> internal = internal_shape(layout);
   if (!internal)
@@ -180,19 +166,14 @@ Value OpenedRun::read(std::size_t output, IndexRange elements, std::uint64_t max
         fmt::format("the shape of the elements of '{}' is not known: none was computed.", layout.name));
   Shape shape{elements.size()};
   shape.insert(shape.end(), internal->begin(), internal->end());
-  const Index values = element_count(shape);
-  // The size is checked before memory is asked for, as the shape comes from a file.
-  const std::uint64_t each = layout.type->fixed_size() ? layout.type->size : sizeof(std::uint64_t);
-  if (static_cast<std::uint64_t>(values) > max_bytes / each) throw_too_large(layout, max_bytes);
   const Index per_element = element_count(*internal);
   const RangeSet done = progress_[output].done().intersection(elements);
   const auto read_into = [&](auto sink) {
-    outputs_[output].read(
-        done, marked_[output].done(), [&]() -> JournalIndex& { return *journals_; }, sink);
+    read_elements(output, done, sink);
     return sink.finish(shape);
   };
   if (layout.type->fixed_size()) return read_into(FixedSink(*layout.type, elements, per_element));
-  return read_into(VariableSink(layout, elements, per_element, max_bytes));
+  return read_into(VariableSink(layout, elements, per_element));
 }
 
 void OpenedRun::load(std::size_t output, const RangeSet& elements, PartialArray& array) {

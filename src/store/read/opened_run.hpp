@@ -7,6 +7,13 @@
 
 namespace mpipe {
 
+/// An element of an output with a file per element, as it was read last.
+struct KeptElement {
+  std::optional<std::size_t> output;
+  Index element = 0;
+  std::vector<std::byte> bytes;
+};
+
 /// As it was when this was made. Not movable: parts refer to one another.
 class OpenedRun {
  public:
@@ -28,13 +35,20 @@ class OpenedRun {
   const std::vector<ElementStates>& marked() const { return marked_; }
   bool complete() const;
 
-  Value read(std::size_t output, IndexRange elements, std::uint64_t max_bytes);
+  Value read(std::size_t output, IndexRange elements);
+  /// The values of a box, and the states of their elements, as `RunReader` gives them. Precondition: the shape is
+  /// known, and the box lies within it. Throws `Error` (too_large).
+  Value read_box(std::size_t output, const IndexBox& box, std::uint64_t max_bytes);
+  std::vector<ElementStatus> states(std::size_t output, const IndexBox& box) const;
   /// Brings elements that are done into `array`; throws as `load_elements`.
   void load(std::size_t output, const RangeSet& elements, PartialArray& array);
 
  private:
   void add_journals();
   void read_inputs();
+  Value read_fixed_box(std::size_t output, const IndexBox& box);
+  void read_own_files(std::size_t output, RangeSet elements, ElementSink& sink);
+  void read_elements(std::size_t output, const RangeSet& elements, ElementSink& sink);
 
   fs::path folder_;
   std::string damage_;
@@ -43,6 +57,7 @@ class OpenedRun {
   RunOutputs outputs_;
   std::vector<ElementStates> marked_;
   std::vector<ElementStates> progress_;
+  KeptElement kept_;
 };
 
 }  // namespace mpipe

@@ -6,7 +6,6 @@
 #include "store/read/opened_run.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
 namespace mpipe {
@@ -50,35 +49,42 @@ Value RunReader::read(std::size_t output, IndexRange elements) {
     throw Error(Category::index_out_of_bounds,
                 "elements " + std::to_string(elements.begin) + " to " + std::to_string(elements.end) +
                     " are not all elements of '" + outputs()[output].name + "'.");
-  return impl_->read(output, elements, std::numeric_limits<std::uint64_t>::max() / 2);
+  return impl_->read(output, elements);
 }
 
-namespace {
-
-/// Brings values from element order to the order of the axes.
-Value in_file_order(const Value& value, const ElementOrder& order) {
-  if (order.in_file_order()) return value.reshaped(order.shape());
-  Bytes bytes;
-  bytes.reserve(value.byte_size());
-  std::vector<std::uint64_t> offsets;
-  if (!value.type().fixed_size()) offsets.push_back(0);
-  for (Index place = 0; place < order.values(); ++place) {
-    const auto from = value.element(order.number_at(place));
-    bytes.insert(bytes.end(), from.begin(), from.end());
-    if (!value.type().fixed_size()) offsets.push_back(bytes.size());
-  }
-  return Value::copy_of(value.type(), order.shape(), bytes, offsets);
-}
-
-}  // namespace
-
-Value RunReader::read_all(std::size_t output, std::uint64_t max_bytes) {
+const OutputLayout& RunReader::with_shape(std::size_t output) const {
   const OutputLayout& layout = outputs()[output];
   if (!layout.shape_known())
     throw Error(Category::storage_failed,
                 "the shape of '" + layout.name + "' is not known yet: " + to_string(layout.shape) + ".");
-  const ElementOrder order = element_order(layout);
-  return in_file_order(impl_->read(output, {0, order.elements()}, max_bytes), order);
+  return layout;
+}
+
+void RunReader::check_box(std::size_t output, const IndexBox& box) const {
+  const Shape shape = known_shape(with_shape(output).shape);
+  bool is_within = box.begin.size() == shape.size() && box.end.size() == shape.size();
+  for (std::size_t axis = 0; is_within && axis < shape.size(); ++axis)
+    is_within = 0 <= box.begin[axis] && box.begin[axis] <= box.end[axis] && box.end[axis] <= shape[axis];
+  if (!is_within)
+    throw Error(Category::index_out_of_bounds, "the box from " + index_to_string(box.begin) + " to " +
+                                                   index_to_string(box.end) + " does not lie within '" +
+                                                   outputs()[output].name + "' of shape " + to_string(shape) +
+                                                   ".");
+}
+
+Value RunReader::read_box(std::size_t output, const IndexBox& box) {
+  check_box(output, box);
+  return impl_->read_box(output, box, std::numeric_limits<std::uint64_t>::max() / 2);
+}
+
+std::vector<ElementStatus> RunReader::states(std::size_t output, const IndexBox& box) const {
+  check_box(output, box);
+  return impl_->states(output, box);
+}
+
+Value RunReader::read_all(std::size_t output, std::uint64_t max_bytes) {
+  const Shape shape = known_shape(with_shape(output).shape);
+  return impl_->read_box(output, {MultiIndex(shape.size(), 0), shape}, max_bytes);
 }
 
 }  // namespace mpipe

@@ -41,6 +41,23 @@ std::complex<double> complex_number(std::int64_t k) { return {static_cast<double
 bool is_even(std::int64_t k) { return k % 2 == 0; }
 std::int64_t cube(std::int64_t k) { return k * k * k; }
 
+// One of each kind of number that files have.
+std::int8_t as_int8(std::int64_t k) { return static_cast<std::int8_t>(k); }
+std::uint64_t as_uint64(std::int64_t k) { return static_cast<std::uint64_t>(k); }
+float as_float32(double x) { return static_cast<float>(x); }
+std::string same_text(const std::string& text) { return text; }
+
+/// What has a meaning in this program only.
+struct Pair {
+  std::int64_t first = 0;
+  double second = 0;
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& first& second;
+  }
+};
+Pair make_pair(std::int64_t k) { return {k, 0.5}; }
+
 /// The first bits of the element's own stream, without one that int64 does not have.
 std::int64_t raw(std::int64_t, mpipe::Random random) { return static_cast<std::int64_t>(random() >> 1); }
 
@@ -74,6 +91,11 @@ MPIPE_PLUGIN(registry) {
   registry.add("complex_number",
                mpipe::function("complex_number", complex_number).parameters("k").thread_safe());
   registry.add("raw", mpipe::function("y", raw).parameters("x").thread_safe());
+  registry.add("as_int8", mpipe::function("y", as_int8).parameters("k").thread_safe());
+  registry.add("as_uint64", mpipe::function("y", as_uint64).parameters("k").thread_safe());
+  registry.add("as_float32", mpipe::function("y", as_float32).parameters("x").thread_safe());
+  registry.add("same_text", mpipe::function("y", same_text).parameters("text").thread_safe());
+  registry.add("make_pair", mpipe::function("y", make_pair).parameters("k").thread_safe());
   registry.add("is_even", mpipe::function("is_even", is_even).parameters("k").thread_safe());
   registry.add("cube", mpipe::function("cube", cube).parameters("k").thread_safe());
 }

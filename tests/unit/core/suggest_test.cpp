@@ -21,6 +21,13 @@ TEST(DidYouMean, finds_a_wrong_a_missing_and_a_surplus_letter) {
   EXPECT_EQ(did_you_mean("reinoldes", kNames), " Did you mean 'reynolds'?") << "two of nine letters";
 }
 
+TEST(DidYouMean, takes_two_letters_in_the_wrong_order_as_one_error) {
+  EXPECT_EQ(did_you_mean("alhpa", kNames), " Did you mean 'alpha'?");
+  EXPECT_EQ(did_you_mean("drga", {"drag"}), " Did you mean 'drag'?");
+  EXPECT_EQ(did_you_mean("shwo", {"slurm", "show"}), " Did you mean 'show'?");
+  EXPECT_EQ(did_you_mean("dgra", {"drag"}), "") << "two exchanges of four letters";
+}
+
 TEST(DidYouMean, says_nothing_of_names_without_a_letter_in_common) {
   EXPECT_EQ(did_you_mean("a", {"b", "c"}), "");
   EXPECT_EQ(did_you_mean("a", {"b", "ab"}), " Did you mean 'ab'?");

@@ -49,7 +49,7 @@ TEST(BlockRunnerFailure, is_described) {
   LocalRun run(
       {function("z", body).parameters("x", "name", "row", "y").mapspec("x[i], row[i, :], y[j] -> z[i, j]")},
       {{"x", {0.5, 1.5}}, {"name", "abc"}, {"row", numbered<int>({2, 4})}, {"y", {10, 20, 30}}}, nullptr,
-      {.seed = 0, .place = CallPlace{"", 7}, .host = "node7"});
+      {.seed = 0, .place = CallPlace{"", 7, ""}, .host = "node7"});
   run.runner.prepare_wave(0, {});
   run.compute("z", 0, 2);
   const BlockReport report = run.compute("z", 3, 6);

@@ -54,6 +54,31 @@ TEST(OptionValues, FlagsGoOverVariablesOutputByOutput) {
   EXPECT_EQ(document.text("retries"), "0");
 }
 
+TEST(OptionValues, VariablesOfFlagsAreSwitches) {
+  for (const char* on : {"1", "true", "yes", "on"}) {
+    OptionValues values;
+    values.say_variable(option_row("resume"), on);
+    EXPECT_TRUE(values.has("resume")) << on;
+  }
+  for (const char* off : {"0", "false", "no", "off", ""}) {
+    OptionValues values;
+    values.say_variable(option_row("resume"), off);
+    EXPECT_FALSE(values.has("resume")) << off;
+  }
+  OptionValues values;
+  EXPECT_EQ(error_message(Category::bad_option, [&] { values.say_variable(option_row("resume"), "maybe"); }),
+            "MPIPE_RESUME: 'maybe' is neither 1 nor 0. Set it to 1, as --resume would, or to 0.");
+}
+
+TEST(OptionValues, ListsKnowWhoNamedTheirEntries) {
+  OptionValues values;
+  values.say_variable(option_row("redo"), "a,b");
+  values.add(option_row("redo"), {"c", "--redo"});
+  EXPECT_EQ(values.list("redo"), (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(values.said("redo")[1].by, "MPIPE_REDO");
+  EXPECT_EQ(values.said("redo")[2].by, "--redo");
+}
+
 TEST(OptionValues, WhoSaysNonsenseIsNamed) {
   OptionValues values;
   const auto refusal = [&](std::string_view option, const std::string& text, Category category) {

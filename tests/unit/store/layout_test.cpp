@@ -156,7 +156,7 @@ TEST(DimensionNames, NoTwoThingsHaveTheSameName) {
 
 TEST(DimensionNames, AnInputMayBeTheCoordinateOfItsAxis) {
   DimensionNames names({"t", "t__status"});
-  EXPECT_EQ(names.add_coordinate("t", 3).name, "t");
+  EXPECT_EQ(names.add_coordinate("t", "t", 3).name, "t");
   EXPECT_EQ(names.dimension("t", 3).name, "t");
   EXPECT_EQ(names.dimension("t", 4).name, "t_dim");
 }

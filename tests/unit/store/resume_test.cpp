@@ -4,6 +4,7 @@
 #include <mpipe/store/run_reader.hpp>
 
 #include "base/api/file.hpp"
+#include "store/output/element_order.hpp"
 #include "unit/store/store_fixture.hpp"
 
 #include <cmath>
@@ -457,6 +458,77 @@ TEST(Resume, TheReaderSeesWhatIsInJournals) {
     expect_error(Category::too_large, [&] { reader.read_all(0, 100); });
     expect_error(Category::too_large, [&] { reader.read_all(8, 700); });
     expect_error(Category::index_out_of_bounds, [&] { reader.read(0, {70, 78}); });
+  }
+  comm().barrier();
+}
+
+/// Boxes of a shape: along each axis all of it, its end, one position, and nothing.
+std::vector<IndexBox> some_boxes(const Shape& shape) {
+  std::vector<IndexBox> boxes{{}};
+  for (const Index extent : shape) {
+    std::vector<IndexBox> longer;
+    for (const IndexRange& range :
+         {IndexRange{0, extent}, IndexRange{std::min<Index>(1, extent), extent},
+          IndexRange{extent / 2, std::min(extent / 2 + 1, extent)}, IndexRange{0, 0}})
+      for (IndexBox box : boxes) {
+        box.begin.push_back(range.begin);
+        box.end.push_back(range.end);
+        longer.push_back(std::move(box));
+      }
+    boxes = std::move(longer);
+  }
+  return boxes;
+}
+
+/// What a box shows is what the elements have that it is of, one by one.
+void expect_box(RunReader& reader, std::size_t k, const IndexBox& box) {
+  const OutputLayout& layout = reader.outputs()[k];
+  const ElementOrder order(known_shape(layout.shape), layout.external);
+  const Value found = reader.read_box(k, box);
+  const std::vector<ElementStatus> states = reader.states(k, box);
+  ASSERT_EQ(found.shape(), box.shape()) << layout.name;
+  ASSERT_EQ(states.size(), static_cast<std::size_t>(found.count())) << layout.name;
+  for (Index place = 0; place < found.count(); ++place) {
+    MultiIndex at = multi_index(place, found.shape());
+    for (std::size_t axis = 0; axis < at.size(); ++axis) at[axis] += box.begin[axis];
+    const Index number = order.number_at(linear_index(at, order.shape()));
+    const Index element = number / order.values_per_element();
+    const Value of_element = reader.read(k, {element, element + 1});
+    const auto bytes = found.element(place);
+    const auto expected = of_element.element(number % order.values_per_element());
+    ASSERT_EQ(Bytes(bytes.begin(), bytes.end()), Bytes(expected.begin(), expected.end()))
+        << layout.name << " at " << index_to_string(at);
+    ASSERT_EQ(states[static_cast<std::size_t>(place)], reader.progress(k).status(element)) << layout.name;
+  }
+}
+
+TEST(Resume, BoxesShowWhatIsInFilesAndInJournals) {
+  const SharedFolder folder(comm());
+  TestRun run(every_kind());
+  run.create(folder.path());
+  run.set_late_shapes({7, 4});
+  const auto compute = [&](IndexRange sevenths) {
+    for (std::size_t k = 0; k < run.layout().outputs.size(); ++k) {
+      const Index count = elements_of(run.layout().outputs[k]);
+      run.compute_all(k, {count * sevenths.begin / 7, count * sevenths.end / 7}, 2);
+    }
+  };
+  compute({0, 3});
+  run.commit();
+  compute({4, 6});
+  if (comm().is_root()) run.store().mark(5, {6, 7}, ElementStatus::failed);
+  run.drop();
+  comm().barrier();
+  if (comm().is_root()) {
+    RunReader reader(folder.path());
+    for (std::size_t k = 0; k < reader.outputs().size(); ++k) {
+      const OutputLayout& layout = reader.outputs()[k];
+      if (!layout.shape_known()) continue;
+      for (const IndexBox& box : some_boxes(known_shape(layout.shape))) expect_box(reader, k, box);
+    }
+    EXPECT_EQ(reader.states(5, {{0, 6, 0}, {1, 7, 1}})[0], ElementStatus::failed);
+    expect_error(Category::index_out_of_bounds, [&] { reader.read_box(0, {{0, 0}, {7, 12}}); });
+    expect_error(Category::index_out_of_bounds, [&] { reader.states(0, {{0}, {7}}); });
   }
   comm().barrier();
 }

@@ -3,15 +3,14 @@
 #include <mpipe/store/run_reader.hpp>
 
 #include "command.hpp"
-#include "core/api/suggest.hpp"
 #include "json_text.hpp"
 #include "launch.hpp"
 #include "map_report.hpp"
-#include "npy.hpp"
 #include "option_flags.hpp"
 #include "output.hpp"
-#include "result_table.hpp"
-#include "store/api/run_description.hpp"
+#include "results/npy.hpp"
+#include "results/open_results.hpp"
+#include "results/result_table.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -30,24 +29,18 @@ struct ShowFlags {
   OptionFlags options;
 };
 
-/// Positions of the named outputs, or of all.
-std::vector<std::size_t> chosen_outputs(const RunReader& reader, const std::vector<std::string>& names) {
-  std::vector<std::size_t> chosen;
-  for (std::size_t k = 0; names.empty() && k < reader.outputs().size(); ++k) chosen.push_back(k);
-  for (const std::string& name : names) {
-    const auto found = reader.find(name);
-    if (!found) {
-      std::vector<std::string> known;
-      for (const OutputLayout& output : reader.outputs()) known.push_back(output.name);
-      throw Error(Category::unknown_output,
-                  fmt::format("this run has no output '{}'.{}", name, did_you_mean(name, known)));
-    }
-    chosen.push_back(*found);
-  }
-  return chosen;
-}
-
 bool has_shape(const RunReader& reader, std::size_t output) { return reader.outputs()[output].shape_known(); }
+
+/// Which of its values are done; empty: all. Precondition: `has_shape`.
+std::vector<bool> mask_of(const RunReader& reader, std::size_t output) {
+  const Index total = reader.element_total(output).value();
+  if (reader.progress(output).done().contains(IndexRange{0, total})) return {};
+  const Shape shape = known_shape(reader.outputs()[output].shape);
+  std::vector<bool> mask;
+  for (const ElementStatus status : reader.states(output, {MultiIndex(shape.size(), 0), shape}))
+    mask.push_back(status == ElementStatus::done);
+  return mask;
+}
 
 std::string one_json(RunReader& reader, std::size_t output, Index max_print) {
   const OutputLayout& layout = reader.outputs()[output];
@@ -64,8 +57,7 @@ std::string one_json(RunReader& reader, std::size_t output, Index max_print) {
   // The size is looked at before the values are read, which may not fit into the memory.
   if (!has_shape(reader, output) || element_count(known_shape(layout.shape)) > max_print)
     return output_json(report, "null");
-  const ShownOutput shown = read_output(reader, output);
-  return output_json(report, data_json(shown.value, shown.mask, max_print));
+  return output_json(report, data_json(reader.read_all(output), mask_of(reader, output), max_print));
 }
 
 std::string as_json(RunReader& reader, const std::vector<std::size_t>& chosen, const ShowFlags& flags,
@@ -85,34 +77,22 @@ void save_npy(RunReader& reader, const std::vector<std::size_t>& chosen, const s
     throw Error(Category::bad_option,
                 fmt::format("--npy takes one output, and {} are chosen. Name one after the run folder.",
                             chosen.size()));
-  const std::string& name = reader.outputs()[chosen.front()].name;
-  if (!has_shape(reader, chosen.front()))
-    throw Error(Category::missing_input,
-                fmt::format("the shape of '{}' is not known before it is computed. Complete the run.", name));
-  const ShownOutput shown = read_output(reader, chosen.front());
-  const ElementType& type = shown.value.type();
-  const bool shows_gaps = !type.is_integer() && type.kind != Kind::boolean;  // by NaN
-  // A file without a mask would give missing elements a value that looks like a result.
-  if (!shown.mask.empty() && !shows_gaps)
-    throw Error(Category::missing_input, fmt::format("'{}' is not complete, and an .npy file of type {} "
-                                                     "cannot tell which elements are missing. Complete the "
-                                                     "run, or use --json or --csv.",
-                                                     name, type.dtype()));
-  write_npy(file, shown.value);
+  write_npy(file, reader, chosen.front());
 }
 
 void print_tables(RunReader& reader, const std::vector<std::size_t>& chosen, const ShowFlags& flags,
                   Index max_print) {
-  std::vector<ShownOutput> outputs;
+  std::vector<std::size_t> outputs;
   for (const std::size_t output : chosen) {
     if (has_shape(reader, output))
-      outputs.push_back(read_output(reader, output));
+      outputs.push_back(output);
     else
       print_note(fmt::format("the shape of '{}' is not known before it is computed: it is left out",
                              reader.outputs()[output].name));
   }
   bool first = true;
-  for (const ResultTable& table : tables_of(std::move(outputs), reader.inputs())) {
+  for (std::vector<std::size_t>& group : outputs_by_axes(reader, outputs)) {
+    const ResultTable table(reader, std::move(group));
     if (!first) print_result("\n");
     first = false;
     if (flags.csv)
@@ -125,8 +105,7 @@ void print_tables(RunReader& reader, const std::vector<std::size_t>& chosen, con
 int run_show(const ShowFlags& flags) {
   if (launched_rank() != 0) return 0;
   const auto most = static_cast<Index>(flags.options.values().number("max_print"));
-  read_description(flags.run);  // says what is wrong when this is no run folder
-  RunReader reader(flags.run);
+  RunReader reader = open_results(flags.run);
   const std::vector<std::size_t> chosen = chosen_outputs(reader, flags.outputs);
   if (!flags.npy.empty())
     save_npy(reader, chosen, flags.npy);
@@ -141,7 +120,9 @@ int run_show(const ShowFlags& flags) {
 
 void add_show_command(CLI::App& app, Program& program) {
   const auto flags = std::make_shared<ShowFlags>();
-  CLI::App* command = app.add_subcommand("show", "Shows the results of a run, complete or not");
+  CLI::App* command =
+      add_command(app, {CommandGroup::look, "show", "Shows the results of a run, complete or not",
+                        "pipeline_app show runs/sweep mean_drag"});
   command->add_option("RUN", flags->run, "The run folder")->required()->type_name("");
   command->add_option("OUTPUT", flags->outputs, "Outputs to show; all unless said")->type_name("");
   CLI::Option* json = command->add_flag("--json", flags->json, "Print one JSON object");
