@@ -60,7 +60,8 @@ class Page {
  private:
   void add_single(RunView run) {
     side_ = plane_side(planes_of(run));
-    text_ += fmt::format("<header><h1>{}</h1>{}</header>\n<main>\n", escaped(title_), state_html(run.status));
+    text_ +=
+        fmt::format("<header><h1>{}</h1>{}</header>\n<main>\n", escaped(run.name), state_html(run.status));
     add_run(run);
     text_ += "</main>\n";
   }

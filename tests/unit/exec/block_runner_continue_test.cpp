@@ -13,7 +13,8 @@ namespace {
 using test::LocalRun;
 using test::numbered;
 
-const BlockRunnerOptions goes_on{.seed = 3, .place = CallPlace{"", 2, ""}, .host = "node2", .keep_going = true};
+const BlockRunnerOptions goes_on{
+    .seed = 3, .place = CallPlace{"", 2, ""}, .host = "node2", .keep_going = true};
 
 /// Ten times the number, but for those that `fails` accepts; counts its calls.
 Function mapped(const char* output, const char* input, std::function<bool(int)> fails, int* calls = nullptr) {
