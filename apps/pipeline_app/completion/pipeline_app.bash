@@ -1,19 +1,24 @@
 # Completion of pipeline_app for bash 4.4 or newer.
 # Made by `pipeline_app print-page bash`; see docs/contributing.md.
 
-_pipeline_app_commands() { echo 'map merge run describe show status verify watch list-runs slurm init import-pipefunc help'; }
+_pipeline_app_commands() { echo 'map merge run replay describe show export status report verify watch list-runs errors bench slurm init import-pipefunc help'; }
 
 _pipeline_app_options() {
   case $1 in
-    map) echo '--run-folder --resume --overwrite --take-over --set --inputs --output --fixed --shard --executor --isolate --storage --chunksizes --rank0 --seed --max-concurrent --error-handling --max-failures --retries --retry-failed --redo --deadline --memory --dry-run --json --progress --log-level --max-print --help' ;;
+    map) echo '--run-folder --resume --overwrite --take-over --set --inputs --output --fixed --shard --executor --isolate --storage --chunksizes --rank0 --seed --max-concurrent --error-handling --max-failures --retries --retry-failed --redo --explain --deadline --memory --scratch --dry-run --json --progress --log-level --trace --max-print --help' ;;
     merge) echo '--into --resume --overwrite --help' ;;
     run) echo '--set --inputs --json --help' ;;
+    replay) echo '--output --index --set --inputs --gdb --json --help' ;;
     describe) echo '--json --dot --mermaid --help' ;;
     show) echo '--json --csv --npy --max-print --help' ;;
+    export) echo '--csv --netcdf --zarr --tidy --status --coords --overwrite --help' ;;
     status) echo '--json --exit-code --help' ;;
+    report) echo '-o --overwrite --help' ;;
     verify) echo '--help' ;;
     watch) echo '--interval --timeout --json --help' ;;
     list-runs) echo '--json --help' ;;
+    errors) echo '--json --help' ;;
+    bench) echo '--folder --size --json --help' ;;
     slurm) echo '--nodes --ntasks-per-node --time --partition --run-folder --launcher --requeue --chain --array --help' ;;
     init) echo '--help' ;;
     import-pipefunc) echo '--output --help' ;;
@@ -43,8 +48,10 @@ _pipeline_app_kind() {
     'map --redo') echo 'outputs' ;;
     'map --deadline') echo 'anything' ;;
     'map --memory') echo 'anything' ;;
+    'map --scratch') echo 'folders' ;;
     'map --progress') echo 'words auto bar plain none' ;;
     'map --log-level') echo 'words trace debug info warn error critical off' ;;
+    'map --trace') echo 'files' ;;
     'map --max-print') echo 'anything' ;;
     'map 1') echo 'documents' ;;
     'merge --into') echo 'folders' ;;
@@ -53,17 +60,32 @@ _pipeline_app_kind() {
     'run --inputs') echo 'files' ;;
     'run 1') echo 'documents' ;;
     'run 2' | 'run ..') echo 'outputs' ;;
+    'replay --output') echo 'anything' ;;
+    'replay --index') echo 'anything' ;;
+    'replay --set') echo 'inputs' ;;
+    'replay --inputs') echo 'files' ;;
+    'replay 1') echo 'folders' ;;
     'describe 1') echo 'documents' ;;
     'show --npy') echo 'files' ;;
     'show --max-print') echo 'anything' ;;
     'show 1') echo 'folders' ;;
     'show 2' | 'show ..') echo 'outputs' ;;
+    'export --csv') echo 'files' ;;
+    'export --netcdf') echo 'files' ;;
+    'export --zarr') echo 'folders' ;;
+    'export 1') echo 'folders' ;;
+    'export 2' | 'export ..') echo 'outputs' ;;
     'status 1') echo 'folders' ;;
+    'report -o') echo 'files' ;;
+    'report 1') echo 'folders' ;;
     'verify 1') echo 'folders' ;;
     'watch --interval') echo 'anything' ;;
     'watch --timeout') echo 'anything' ;;
     'watch 1') echo 'folders' ;;
     'list-runs 1') echo 'folders' ;;
+    'errors 1') echo 'folders' ;;
+    'bench --folder') echo 'folders' ;;
+    'bench --size') echo 'anything' ;;
     'slurm --nodes') echo 'anything' ;;
     'slurm --ntasks-per-node') echo 'anything' ;;
     'slurm --time') echo 'anything' ;;
@@ -78,12 +100,12 @@ _pipeline_app_kind() {
     'import-pipefunc -o') echo 'files' ;;
     'import-pipefunc --output') echo 'files' ;;
     'import-pipefunc 1') echo 'anything' ;;
-    'help 1') echo 'words map merge run describe show status verify watch list-runs slurm init import-pipefunc help' ;;
+    'help 1') echo 'words map merge run replay describe show export status report verify watch list-runs errors bench slurm init import-pipefunc help' ;;
   esac
 }
 
 # Options that take all values that follow them.
-_pipeline_app_lists() { echo ' map --output '; }
+_pipeline_app_lists() { echo ' map --output  replay --index '; }
 
 # Candidates, one a line, for a value of this kind.
 _pipeline_app_values() {
