@@ -17,9 +17,6 @@
 namespace mpipe::app {
 namespace {
 
-/// A page that is larger than this gets no more figures: a browser, and who reads it, have to cope with it.
-constexpr std::size_t kMostBytes = std::size_t{8} << 20;
-
 /// What the page may do is said in the page: nothing but show itself.
 constexpr const char* kHead = R"html(<html lang="en">
 <head>
@@ -43,7 +40,8 @@ Index plane_side(int planes) {
 
 class Page {
  public:
-  Page(std::string title, const std::vector<ReportedRun>& runs) : title_(std::move(title)), runs_(runs) {}
+  Page(std::string title, const std::vector<ReportedRun>& runs, std::size_t most_bytes)
+      : title_(std::move(title)), runs_(runs), most_bytes_(most_bytes) {}
 
   Report make() {
     text_ = std::string(kReportBeginning) + fmt::format(kHead, escaped(title_), report_style());
@@ -60,7 +58,8 @@ class Page {
  private:
   void add_single(RunView run) {
     side_ = plane_side(planes_of(run));
-    text_ += fmt::format("<header><h1>{}</h1>{}</header>\n<main>\n", escaped(title_), state_html(run.status));
+    text_ +=
+        fmt::format("<header><h1>{}</h1>{}</header>\n<main>\n", escaped(run.name), state_html(run.status));
     add_run(run);
     text_ += "</main>\n";
   }
@@ -91,6 +90,12 @@ class Page {
   void add_one_of_several(std::size_t k) {
     const std::string id = fmt::format("r{}", k);
     text_ += fmt::format("<article id=\"{}\">\n<header><h1>{}</h1>", id, escaped(runs_[k].name));
+    if (is_large()) {
+      text_ +=
+          "</header>\n<p class=\"note\">Left out, as the page is large already. Make a page of this run "
+          "alone.</p>\n</article>\n";
+      return;
+    }
     try {
       RunView run(runs_[k].name, id, runs_[k].folder);
       text_ += state_html(run.status) + "</header>\n";
@@ -148,7 +153,7 @@ class Page {
 
   /// An output that is damaged does not hide the others.
   std::string figures_of(RunView& run, std::size_t output) {
-    if (text_.size() > kMostBytes)
+    if (is_large())
       return "<p class=\"note\">Not drawn, as the page is large already. pipeline_app show prints it.</p>\n";
     try {
       return figures_html(run.reader, output, side_);
@@ -157,6 +162,8 @@ class Page {
     }
   }
 
+  bool is_large() const { return text_.size() > most_bytes_; }
+
   std::string tell_problem(const Error& error) {
     problems_.emplace_back(error.what());
     return fmt::format("<pre class=\"message\">{}</pre>\n", escaped(shortened(error.what(), 10'000)));
@@ -164,6 +171,7 @@ class Page {
 
   std::string title_;
   const std::vector<ReportedRun>& runs_;
+  std::size_t most_bytes_;
   std::string text_;
   std::vector<std::string> problems_;
   Index side_ = 0;
@@ -171,8 +179,8 @@ class Page {
 
 }  // namespace
 
-Report make_report(const std::string& title, const std::vector<ReportedRun>& runs) {
-  return Page(title, runs).make();
+Report make_report(const std::string& title, const std::vector<ReportedRun>& runs, std::size_t most_bytes) {
+  return Page(title, runs, most_bytes).make();
 }
 
 }  // namespace mpipe::app

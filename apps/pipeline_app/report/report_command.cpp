@@ -7,12 +7,11 @@
 #include "launch.hpp"
 #include "output.hpp"
 #include "report/page.hpp"
+#include "run_folders.hpp"
 #include "store/api/run_description.hpp"
 #include "table.hpp"
 
 #include <fmt/format.h>
-
-#include <algorithm>
 
 namespace mpipe::app {
 namespace {
@@ -23,28 +22,15 @@ struct ReportFlags {
   bool overwrite = false;
 };
 
-/// The folders right below that have a run, as those of a document with `runs:` do. Symbolic links are not followed.
-std::vector<ReportedRun> runs_below(const fs::path& folder) {
+/// The run in the folder, or else those below it, by their ways from there.
+std::vector<ReportedRun> reported_runs(const fs::path& folder, const std::string& name) {
   std::vector<ReportedRun> runs;
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error))
-    if (entry.is_directory(error) && !entry.is_symlink(error) &&
-        fs::exists(entry.path() / kDescriptionName, error))
-      runs.push_back({entry.path().filename().string(), entry.path()});
-  std::sort(runs.begin(), runs.end(),
-            [](const ReportedRun& a, const ReportedRun& b) { return a.name < b.name; });
-  return runs;
-}
-
-/// The run in the folder, or else those right below it.
-std::vector<ReportedRun> find_runs(const fs::path& folder, const std::string& title) {
-  std::error_code error;
-  const bool has_run =
-      fs::exists(folder / kDescriptionName, error) || fs::exists(folder / kDescriptionCopyName, error);
-  if (!has_run)
-    if (std::vector<ReportedRun> runs = runs_below(folder); !runs.empty()) return runs;
-  read_description(folder);  // says what is wrong when this is no run folder
-  return {{title, folder}};
+  for (const fs::path& run : find_runs(folder))
+    runs.push_back({run == folder ? name : run.lexically_relative(folder).string(), run});
+  if (!runs.empty()) return runs;
+  // This says what is wrong when it is no run folder, and lets one pass that has but the copy of its description.
+  read_description(folder);
+  return {{name, folder}};
 }
 
 /// Nothing is there, or a report, which a newer one may replace. What a link leads to is looked at, and replaced.
@@ -74,7 +60,7 @@ int run_report(const ReportFlags& flags) {
   const fs::path folder = resolve_path(flags.run);
   check_target(file, flags.overwrite);
   const std::string title = folder.filename().string();
-  const Report report = make_report(title, find_runs(flags.run, title));
+  const Report report = make_report(title, reported_runs(flags.run, title));
   write_file_atomically(file, report.html, false);
   for (const std::string& problem : report.problems) print_error(problem);
   print_note(fmt::format("{}: {}", flags.file, bytes_text(report.html.size())));

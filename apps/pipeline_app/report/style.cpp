@@ -71,7 +71,7 @@ svg.hidden { position: absolute; width: 0; height: 0; }
 .c4 path { stroke: var(--c4); } .c4 circle { fill: var(--c4); } .c5 path { stroke: var(--c5); } .c5 circle { fill: var(--c5); }
 @media print {
   body { max-width: none; padding: 0; font-size: 11px; }
-  h2, h3 { break-after: avoid; } tr { break-inside: avoid; } article { break-before: page; }
+  h2, h3, .mapspec { break-after: avoid; } tr { break-inside: avoid; } article { break-before: page; }
   .wide { overflow: visible; } svg.natural { max-width: 100%; }
   .state, .bar, svg { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
