@@ -16,6 +16,7 @@
 #include "signals.hpp"
 #include "stall_watch.hpp"
 #include "table.hpp"
+#include "utilisation.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -376,6 +377,8 @@ void MapJob::tell_run(const Run& run, const MapOutcome& outcome) {
     spdlog::info("{}", text);
     if (style_ != ProgressStyle::none)
       print_note(text + (run.folder.empty() ? "" : fmt::format("; results in {}", run.shown_folder)));
+    if (const std::string advice = utilisation_advice(*outcome.results); !advice.empty())
+      spdlog::warn("{}{}", run.prefix(), advice);
   }
   std::string text;
   if (outcome.error) text = document_->located(*outcome.error).what();
