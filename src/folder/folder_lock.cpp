@@ -222,6 +222,17 @@ std::optional<File> open_to_lock(const fs::path& lock) {
   return File::open_existing(lock, File::Mode::inspect);
 }
 
+/// Returns false when somebody else holds the file for a second, which takes it over, then. Who finds that it may not take
+/// it over has it for a moment only; but on a busy machine a process may be interrupted in that moment.
+bool lock_soon(const File& file) {
+  constexpr int kTries = 50;
+  for (int tries = 0; tries < kTries; ++tries) {
+    if (::flock(file.descriptor(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return true;
+    std::this_thread::sleep_for(kPause);
+  }
+  return false;
+}
+
 /// Whether the lock was taken over; false when it changed since it was read, or somebody else is at it. The
 /// lock on the old file makes one process out of many: the others then find another file in its place.
 bool take_over(const fs::path& lock, const LockContent& seen, Candidate& candidate) {
@@ -353,7 +364,7 @@ void release_lock(const fs::path& folder) noexcept {
   try {
     const fs::path lock = folder / kLockName;
     const std::optional<File> file = open_to_lock(lock);
-    if (!file || (::flock(file->descriptor(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)) return;
+    if (!file || !lock_soon(*file)) return;
     const LockContent content = read_lock(lock);
     if (content.owner && content.owner->same_process(this_process()) &&
         file_time(*file).inode == file_time(lock).inode)
