@@ -8,6 +8,8 @@
 #include "run/describe_run.hpp"
 #include "store/api/result_length.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -36,20 +38,20 @@ void require_same_folder(const std::string& path, const FolderOwner& owner) {
                   path, owner.host));
 }
 
-/// The first and the last element of each range.
+/// The first and the last element of each of the first ranges.
 std::string ranges_text(const RangeSet& elements, const Shape& shape) {
+  if (shape.empty()) return "the value";
   constexpr std::size_t kMostShown = 5;
   const auto place = [&](Index k) { return index_to_string(multi_index(k, shape)); };
-  std::string text;
+  std::vector<std::string> texts;
   for (const IndexRange& range : elements.ranges()) {
-    if (shape.empty()) return "the value";
-    if (text.size() > 0) text += ", ";
-    text += range.size() == 1 ? place(range.begin)
-                              : fmt::format("{} to {}", place(range.begin), place(range.end - 1));
-    if (&range - &elements.ranges().front() + 1 >= static_cast<std::ptrdiff_t>(kMostShown)) break;
+    if (texts.size() == kMostShown) break;
+    texts.push_back(range.size() == 1 ? place(range.begin)
+                                      : fmt::format("{} to {}", place(range.begin), place(range.end - 1)));
   }
-  const std::size_t more = elements.ranges().size() - std::min(elements.ranges().size(), kMostShown);
-  return more == 0 ? text : text + fmt::format(" and {} more ranges", more);
+  const std::size_t more = elements.ranges().size() - texts.size();
+  return fmt::format("{}{}", fmt::join(texts, ", "),
+                     more == 0 ? "" : fmt::format(" and {} more ranges", more));
 }
 
 std::string explain_output(const std::string& name, const Shape& shape, const RangeSet& selected,

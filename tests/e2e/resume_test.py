@@ -237,6 +237,14 @@ inputs: {x: [1.0, 2.0, 3.0]}
                 self.assertIn("3 are computed anew, as --redo says", told["total"])
                 self.assertIn("1 are computed anew, as --redo says", told["top"])
 
+    def test_explain_names_the_first_of_many_ranges(self):
+        self.write("grid.yaml", GRID.replace("x: [1, 2, 3]", "x: {arange: [2000]}"))
+        self.app("map", "grid.yaml", "--run-folder", "run", "--output", "z", "--fixed", "i=0::2")
+        told = self.explained("--output", "z")
+        self.assertEqual(told["z"], "5000 of 10000 elements are kept; 5000 are computed, as they were not done ("
+                                    "[1, 0] to [1, 4], [3, 0] to [3, 4], [5, 0] to [5, 4], [7, 0] to [7, 4], "
+                                    "[9, 0] to [9, 4] and 995 more ranges)")
+
     def test_explain_tells_of_damage_and_of_failures(self):
         self.write("grid.yaml", GRID)
         self.app("map", "grid.yaml", "--run-folder", "run")
