@@ -79,20 +79,25 @@ void FailureLog::on_failure(const Failure& failure) {
   }
 }
 
-void FailureLog::append(const std::string& line) {
+void FailureLog::open() {
   const std::filesystem::path path = log_path(folder_);
   require_no_link(path.parent_path());
   require_no_link(path);
-  auto file = File::open_existing(path, File::Mode::update);
-  if (!file) {
+  file_ = File::open_existing(path, File::Mode::update);
+  if (!file_) {
     make_folder(path.parent_path());
-    file.emplace(path, File::Mode::make);
+    file_.emplace(path, File::Mode::make);
   }
-  const std::uint64_t size = file->size();
-  if (size + line.size() >= kMostBytes) return;
+  size_ = file_->size();
+}
+
+void FailureLog::append(const std::string& line) {
+  if (!file_) open();
   // A line feed on both sides: what a process left there that died while it wrote is a line of its own.
-  const std::string text = (size == 0 ? "" : "\n") + line + "\n";
-  file->write_at(size, std::as_bytes(std::span(text)));
+  const std::string text = (size_ == 0 ? "" : "\n") + line + "\n";
+  if (size_ + text.size() > kMostBytes) return;
+  file_->write_at(size_, std::as_bytes(std::span(text)));
+  size_ += text.size();
 }
 
 std::vector<LoggedFailure> read_failures(const std::filesystem::path& run_folder) {

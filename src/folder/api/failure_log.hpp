@@ -6,8 +6,11 @@
 #include <mpipe/core/failure.hpp>
 #include <mpipe/exec/observer.hpp>
 
+#include "base/api/file.hpp"
+
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,10 +30,13 @@ class FailureLog final : public RunObserver {
   const std::string& problem() const { return problem_; }
 
  private:
+  void open();
   void append(const std::string& line);
 
   std::filesystem::path folder_;
   std::uint64_t seed_;
+  std::optional<File> file_;  ///< from the first failure on: each opening would cost a trip to a file server
+  std::uint64_t size_ = 0;
   std::string problem_;
 };
 

@@ -34,13 +34,17 @@ TEST(FailureLog, IsReadAsItWasWritten) {
   const TemporaryFolder place;
   EXPECT_TRUE(read_failures(place.path()).empty());
   FailureLog log(place.path(), 42);
+  log.on_failure(failure_at(36, "the first of two"));
   log.on_failure(failure_at(37, "two\nlines, and \xff no text"));
-  FailureLog(place.path(), 43).on_failure(failure_at(5, "later"));
-  log.on_failure(failure_at(5, "last"));
   EXPECT_EQ(log.problem(), "");
+  // Later starts, each of which has the folder alone.
+  FailureLog(place.path(), 43).on_failure(failure_at(5, "later"));
+  FailureLog(place.path(), 42).on_failure(failure_at(5, "last"));
 
-  const std::vector<LoggedFailure> read = read_failures(place.path());
-  ASSERT_EQ(read.size(), 2u);
+  const std::vector<LoggedFailure> all = read_failures(place.path());
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[0].message, "the first of two");
+  const std::vector<LoggedFailure> read(all.begin() + 1, all.end());
   EXPECT_EQ(read[0].output, "y");
   EXPECT_EQ(read[0].element, 37);
   EXPECT_EQ(read[0].index, (MultiIndex{3, 7}));
