@@ -259,9 +259,7 @@ std::vector<AsyncMap> MapJob::make_maps() {
 /// Rank 0 hears of all blocks, so it writes the timeline.
 void MapJob::begin_trace() {
   if (!world_.is_root() || !values_.has("trace")) return;
-  const std::filesystem::path file = values_.text("trace");
-  trace_ = std::make_shared<Trace>(
-      resolve_path(file.has_parent_path() ? file.parent_path() : ".") / file.filename(), began_);
+  trace_ = std::make_shared<Trace>(resolve_path(values_.text("trace")), began_);
 }
 
 /// Returns the exit code. A timeline that cannot be written costs no result.

@@ -6,6 +6,7 @@
 #include <mpipe/plan/plan.hpp>
 
 #include "base/api/file.hpp"
+#include "target_file.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -20,6 +21,8 @@
 namespace mpipe::app {
 namespace {
 
+/// By which a later trace knows an earlier one.
+constexpr std::string_view kBeginning = R"({"displayTimeUnit": "ms", "traceEvents": [)";
 constexpr std::size_t kMostOfEach = 20'000;  // events at the beginning, at the end, and of the sample between
 
 std::string quoted(const std::string& text) {
@@ -32,9 +35,8 @@ double microseconds(Duration time) { return 1e6 * seconds(time); }
 
 Trace::Trace(std::filesystem::path file, TimePoint began) : file_(std::move(file)), began_(began) {
   // Found out now: at the end of a long run it would be too late to name another file.
+  require_replaceable(file_, kBeginning, "timeline", "Name another file after --trace, or remove that one.");
   if (::access(file_.parent_path().c_str(), W_OK | X_OK) != 0) throw_file_error("write", file_, errno);
-  if (std::error_code ignored; std::filesystem::is_directory(file_, ignored))
-    throw_file_error("write", file_, EISDIR);
 }
 
 std::uint32_t Trace::number_of(const std::string& name) {
@@ -84,7 +86,7 @@ std::string Trace::text_of(const Event& event) const {
 }
 
 void Trace::write() {
-  std::string text = "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [";
+  std::string text(kBeginning);
   {
     const std::lock_guard lock(mutex_);
     std::sort(sample_.begin(), sample_.end(),

@@ -22,7 +22,8 @@ namespace mpipe::app {
 /// a random sample of those between: a trace is at most some megabytes. Any thread.
 class Trace {
  public:
-  /// `file` is absolute. Throws `Error` (storage_failed) where it cannot be made.
+  /// `file` is absolute. Throws `Error`: bad_option where something else than a trace is
+  /// there, storage_failed where it cannot be made.
   Trace(std::filesystem::path file, TimePoint began);
 
   struct Event {

@@ -401,6 +401,9 @@ class Command(ReportTest):
         outcome = self.refused("report", "run", "-o", "report.html", words=["report.html", "--overwrite"])
         self.assertEqual((self.folder / "report.html").read_text(), "my own page", outcome)
         self.page("run", "--overwrite")
+        results = (self.folder / "run/results.h5").read_bytes()
+        self.refused("report", "run", "-o", "run/results.h5", "--overwrite", words=["results.h5", "outside"])
+        self.assertEqual((self.folder / "run/results.h5").read_bytes(), results)
         self.refused("report", "run", "-o", ".", words=["no file"])
 
     def test_what_is_no_run_is_refused(self):

@@ -93,7 +93,14 @@ class Trace(AppTest):
 
     def test_where_it_cannot_be_written_nothing_runs(self):
         self.refused("map", "grid.yaml", "--trace", "none/trace.json", "--run-folder", "run", code=4, words=["none"])
-        self.refused("map", "grid.yaml", "--trace", ".", "--run-folder", "run", code=4, words=["irectory"], ranks=2)
+        self.refused("map", "grid.yaml", "--trace", ".", "--run-folder", "run", words=["is no file"], ranks=2)
+
+    def test_it_replaces_an_earlier_one_and_nothing_else(self):
+        self.trace()
+        self.trace()
+        before = (self.folder / "grid.yaml").read_bytes()
+        self.refused("map", "grid.yaml", "--trace", "grid.yaml", words=["'", "grid.yaml", "no timeline"])
+        self.assertEqual((self.folder / "grid.yaml").read_bytes(), before)
 
 
 if __name__ == "__main__":

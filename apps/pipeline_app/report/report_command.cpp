@@ -7,11 +7,15 @@
 #include "launch.hpp"
 #include "output.hpp"
 #include "report/page.hpp"
+#include "results/open_results.hpp"
 #include "run_folders.hpp"
 #include "store/api/run_description.hpp"
 #include "table.hpp"
+#include "target_file.hpp"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace mpipe::app {
 namespace {
@@ -33,34 +37,24 @@ std::vector<ReportedRun> reported_runs(const fs::path& folder, const std::string
   return {{name, folder}};
 }
 
-/// Nothing is there, or a report, which a newer one may replace. What a link leads to is looked at, and replaced.
-void check_target(const fs::path& file, bool overwrite) {
-  std::error_code error;
-  const fs::file_status status = fs::status(file, error);
-  if (!fs::exists(status)) return;
-  if (!fs::is_regular_file(status))
-    throw Error(Category::bad_option,
-                fmt::format("'{}' is no file, so a report cannot take its place. Name a file "
-                            "after -o, such as report.html.",
-                            file.string()));
-  if (overwrite) return;
-  const File there(file, File::Mode::read);
-  std::string beginning(kReportBeginning.size(), '\0');
-  beginning.resize(there.read_some_at(0, std::as_writable_bytes(std::span(beginning))));
-  if (beginning != kReportBeginning)
-    throw Error(Category::bad_option,
-                fmt::format("'{}' is there, and is no report of pipeline_app (it would be lost). "
-                            "Choose another name, or add --overwrite.",
-                            file.string()));
+/// A report may replace an earlier one, and with `overwrite` any other file, but for those of the runs.
+void check_target(const fs::path& file, const std::vector<ReportedRun>& runs, bool overwrite) {
+  const bool in_run = std::any_of(
+      runs.begin(), runs.end(), [&](const ReportedRun& run) { return is_within(run.folder.string(), file); });
+  if (std::error_code ignored; overwrite && !in_run && !fs::is_directory(file, ignored)) return;
+  require_replaceable(
+      file, kReportBeginning, "report",
+      in_run ? "Choose a name outside of the run folder." : "Choose another name, or add --overwrite.");
 }
 
 int run_report(const ReportFlags& flags) {
   if (launched_rank() != 0) return 0;
   const fs::path file = resolve_path(flags.file);
   const fs::path folder = resolve_path(flags.run);
-  check_target(file, flags.overwrite);
   const std::string title = folder.filename().string();
-  const Report report = make_report(title, reported_runs(flags.run, title));
+  const std::vector<ReportedRun> runs = reported_runs(flags.run, title);
+  check_target(file, runs, flags.overwrite);
+  const Report report = make_report(title, runs);
   write_file_atomically(file, report.html, false);
   for (const std::string& problem : report.problems) print_error(problem);
   print_note(fmt::format("{}: {}", flags.file, bytes_text(report.html.size())));

@@ -33,12 +33,16 @@ RunReader open_results(const std::string& run) {
   return RunReader(run);
 }
 
-void require_outside(const std::string& run, const std::filesystem::path& path) {
+bool is_within(const std::string& run, const std::filesystem::path& path) {
   std::error_code ignored;
   const auto folder = std::filesystem::weakly_canonical(run, ignored);
   const auto target = std::filesystem::weakly_canonical(path, ignored);
   const auto [own, other] = std::mismatch(folder.begin(), folder.end(), target.begin(), target.end());
-  if (own != folder.end()) return;
+  return own == folder.end();
+}
+
+void require_outside(const std::string& run, const std::filesystem::path& path) {
+  if (!is_within(run, path)) return;
   throw Error(
       Category::bad_option,
       fmt::format(
@@ -47,18 +51,20 @@ void require_outside(const std::string& run, const std::filesystem::path& path) 
           path.string()));
 }
 
+std::size_t output_named(const RunReader& reader, const std::string& name) {
+  if (const auto found = reader.find(name)) return *found;
+  std::vector<std::string> known;
+  for (const OutputLayout& output : reader.outputs()) known.push_back(output.name);
+  throw Error(Category::unknown_output,
+              fmt::format("this run has no output '{}'.{}", name, did_you_mean(name, known)));
+}
+
 std::vector<std::size_t> chosen_outputs(const RunReader& reader, const std::vector<std::string>& names) {
   std::vector<std::size_t> chosen;
   for (std::size_t k = 0; names.empty() && k < reader.outputs().size(); ++k) chosen.push_back(k);
   for (const std::string& name : names) {
-    const auto found = reader.find(name);
-    if (!found) {
-      std::vector<std::string> known;
-      for (const OutputLayout& output : reader.outputs()) known.push_back(output.name);
-      throw Error(Category::unknown_output,
-                  fmt::format("this run has no output '{}'.{}", name, did_you_mean(name, known)));
-    }
-    if (std::find(chosen.begin(), chosen.end(), *found) == chosen.end()) chosen.push_back(*found);
+    const std::size_t found = output_named(reader, name);
+    if (std::find(chosen.begin(), chosen.end(), found) == chosen.end()) chosen.push_back(found);
   }
   return chosen;
 }
