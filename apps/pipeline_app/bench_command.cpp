@@ -46,12 +46,14 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-/// `1.2 us`: shorter times than those of runs.
-std::string time_text(double seconds) {
-  for (const auto& [unit, name] : {std::pair(1e-3, "ms"), std::pair(1e-6, "us")})
-    if (seconds >= unit) return fmt::format("{:.3g} {}", seconds / unit, name);
-  return fmt::format("{:.3g} ns", 1e9 * seconds);
-}
+/// A folder that goes at the end, also where the disk was too small for it; empty: there is none.
+struct RemovedFolder {
+  std::filesystem::path path;
+  ~RemovedFolder() {
+    std::error_code ignored;
+    if (!path.empty()) std::filesystem::remove_all(path, ignored);
+  }
+};
 
 class Bench {
  public:
@@ -160,11 +162,10 @@ class Bench {
       folder = temporary_path(place / "mpipe-bench").string();
     });
     options.run_folder = world_.broadcast_text(folder);
+    const RemovedFolder stays_no_longer{folder};
     world_.barrier();
     const double stored = seconds_of([&] { map(pipeline, world_, inputs, options); });
     world_.barrier();
-    std::error_code ignored;
-    if (world_.is_root()) std::filesystem::remove_all(options.run_folder, ignored);
     bandwidth_ = flags_.megabytes * 1e6 / std::max(1e-3, stored - computed);
   }
 
@@ -188,17 +189,17 @@ class Bench {
                                    count_text(static_cast<Index>(nodes_), "node"));
     if (!trips_.empty())
       text += fmt::format("  a message to another rank and back   {} (slowest rank {})\n",
-                          time_text(median(trips_)), time_text(slowest_trip()));
-    text += fmt::format("  an element, automatic block sizes    {} of a worker\n", time_text(element_));
-    text +=
-        fmt::format("  a block of one element               {} of a worker (METG(50 %))\n", time_text(metg_));
+                          call_time_text(median(trips_)), call_time_text(slowest_trip()));
+    text += fmt::format("  an element, automatic block sizes    {} of a worker\n", call_time_text(element_));
+    text += fmt::format("  a block of one element               {} of a worker (METG(50 %))\n",
+                        call_time_text(metg_));
     if (bandwidth_ > 0)
       text += fmt::format("  storing into one file                {:.3g} MB/s, {:.3g} MB/s a node\n",
                           bandwidth_ / 1e6, bandwidth_ / 1e6 / static_cast<double>(nodes_));
     return text + fmt::format(
                       "Leave block sizes automatic, or let a block take {} or more: then less than a "
                       "twentieth of the time is lost.\n",
-                      time_text(kWell * metg_));
+                      call_time_text(kWell * metg_));
   }
 
   const Communicator& world_;

@@ -7,6 +7,7 @@
 #include "folder/api/failure_log.hpp"
 #include "launch.hpp"
 #include "output.hpp"
+#include "results/open_results.hpp"
 #include "store/api/run_description.hpp"
 #include "table.hpp"
 
@@ -41,8 +42,8 @@ Index count_failed(const RunReader& reader, const RunDescription& run) {
 }
 
 RunErrors find_errors(const std::string& folder) {
-  const RunDescription run = read_description(folder);  // says what is wrong when this is no run folder
-  const RunReader reader(folder);
+  const RunReader reader = open_results(folder);
+  const RunDescription run = read_description(folder);
   RunErrors errors{count_failed(reader, run), read_failures(folder), read_status(folder).message};
   std::erase_if(errors.known, [&](const LoggedFailure& failure) {
     const auto output = reader.find(failure.output);

@@ -5,11 +5,12 @@
 #include <mpipe/store/run_reader.hpp>
 
 #include "command.hpp"
-#include "core/api/suggest.hpp"
 #include "json_text.hpp"
 #include "launch.hpp"
 #include "option_flags.hpp"
 #include "output.hpp"
+#include "plan/api/carry.hpp"
+#include "results/open_results.hpp"
 #include "store/api/run_description.hpp"
 
 #include <fmt/format.h>
@@ -52,18 +53,10 @@ Document document_of(const RunDescription& run, const std::string& folder) {
   return Document::parse(run.document, run.document_file);
 }
 
-std::size_t find_output(const RunReader& reader, const std::string& name) {
-  if (const auto found = reader.find(name)) return *found;
-  std::vector<std::string> known;
-  for (const OutputLayout& output : reader.outputs()) known.push_back(output.name);
-  throw Error(Category::unknown_output,
-              fmt::format("this run has no output '{}'.{}", name, did_you_mean(name, known)));
-}
-
 Replayed open_replay(const ReplayFlags& flags) {
+  RunReader reader = open_results(flags.run);
   RunDescription run = read_description(flags.run);
-  RunReader reader(flags.run);
-  find_output(reader, flags.output);
+  output_named(reader, flags.output);
   Document document = document_of(run, flags.run);
   const OptionValues given = flags.inputs.values();
   for (const std::string& file : given.list("inputs")) document.add_inputs(file);
@@ -115,7 +108,7 @@ void check_given(const RunDescription& run, const std::string& name, const Value
 
 /// Values of another function, as the run has stored them.
 Value stored_value(RunReader& reader, const std::string& name) {
-  const std::size_t output = find_output(reader, name);
+  const std::size_t output = output_named(reader, name);
   const OutputLayout& layout = reader.outputs()[output];
   if (layout.type->kind == Kind::object)
     throw Error(
@@ -126,33 +119,27 @@ Value stored_value(RunReader& reader, const std::string& name) {
   return reader.read_all(output);
 }
 
-/// Whether the run has all values that the function reads for this element.
-void check_argument(const RunReader& reader, const PlannedArgument& argument, const MultiIndex& index) {
-  const std::size_t output = find_output(reader, argument.name);
+/// Throws `Error` (missing_input) where the run lacks a value that the function reads for this element.
+void check_argument(const RunReader& reader, const PlannedArgument& argument, Index element,
+                    const Shape& shape) {
+  const std::size_t output = output_named(reader, argument.name);
   const OutputLayout& layout = reader.outputs()[output];
-  const Shape extents = reader.external_shape(output);
-  const RangeSet& done = reader.progress(output).done();
-  Shape free(extents.size(), 1);
-  MultiIndex first(extents.size(), 0);
+  Ties ties;
   for (std::size_t axis = 0, outer = 0; axis < layout.axes.size(); ++axis) {
     if (!layout.external[axis]) continue;
-    if (const auto by = argument.indexed_by[axis])
-      first[outer] = index[*by];
-    else
-      free[outer] = extents[outer];
+    if (const auto by = argument.indexed_by[axis]) ties.emplace_back(*by, outer);
     ++outer;
   }
-  for (Index k = 0; k < element_count(free); ++k) {
-    MultiIndex element = multi_index(k, free);
-    for (std::size_t axis = 0; axis < element.size(); ++axis) element[axis] += first[axis];
-    const Index linear = linear_index(element, extents);
-    if (!done.contains(IndexRange{linear, linear + 1}))
-      throw Error(
-          Category::missing_input,
-          fmt::format("the element needs {}{}, which the run does not have: it failed, or was not reached. "
-                      "Replay that one, or go on with the run.",
-                      argument.name, element.empty() ? "" : index_to_string(element)));
-  }
+  const Shape extents = reader.external_shape(output);
+  const RangeSet missing =
+      carry({{element, element + 1}}, shape, extents, ties).difference(reader.progress(output).done());
+  if (missing.empty()) return;
+  const MultiIndex first = multi_index(missing.ranges().front().begin, extents);
+  throw Error(
+      Category::missing_input,
+      fmt::format("the element needs {}{}, which the run does not have: it failed, or was not reached. "
+                  "Replay that one, or go on with the run.",
+                  argument.name, first.empty() ? "" : index_to_string(first)));
 }
 
 Inputs inputs_of(Replayed& replayed) {
@@ -237,13 +224,17 @@ int run_replay(const ReplayFlags& flags, const Program& program) {
   Replayed replayed = open_replay(flags);
   try {
     MapOptions options;
-    options.fixed = fixed_of(replayed.reader, find_output(replayed.reader, flags.output), flags.index);
+    const std::size_t output = output_named(replayed.reader, flags.output);
+    options.fixed = fixed_of(replayed.reader, output, flags.index);
+    const Shape shape = replayed.reader.external_shape(output);
+    const Index element = linear_index(flags.index, shape);
     const Inputs inputs = inputs_of(replayed);
     const FunctionNode& function = replayed.pipeline.function(replayed.function);
     const Pipeline alone({function.function});
     const Plan plan(alone, {inputs, {}, options.fixed});
     for (const PlannedArgument& argument : plan.function(FunctionId{0})->arguments)
-      if (replayed.pipeline.has_output(argument.name)) check_argument(replayed.reader, argument, flags.index);
+      if (replayed.pipeline.has_output(argument.name))
+        check_argument(replayed.reader, argument, element, shape);
     options.seed = replayed.run.seed;
     options.parallel = false;
     print_values(replayed, map(alone, Communicator(), inputs, options), flags);

@@ -80,6 +80,12 @@ std::string duration_text(double seconds) {
   return fmt::format("{} days {} h", whole / 86400, whole % 86400 / 3600);
 }
 
+std::string call_time_text(double seconds) {
+  if (seconds < 1e-6) return fmt::format("{:.3g} ns", seconds * 1e9);
+  if (seconds < 1e-3) return fmt::format("{:.3g} \u00b5s", seconds * 1e6);
+  return duration_text(seconds);
+}
+
 std::string rate_text(double per_second) {
   constexpr double kLargeEnough = 999.5;  // for whole numbers
   return per_second < kLargeEnough ? fmt::format("{:.3g}/s", per_second)

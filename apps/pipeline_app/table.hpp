@@ -24,6 +24,7 @@ class Table {
 
 std::string bytes_text(std::uint64_t bytes);  ///< `1.5 MB`
 std::string duration_text(double seconds);    ///< `0.31 s`, `4 min 10 s`, `2 h 5 min`
+std::string call_time_text(double seconds);   ///< as `duration_text`, but also `3.2 µs`, `15 ns`
 std::string rate_text(double per_second);     ///< `12.5/s`, `43900/s`
 std::string count_text(std::int64_t count, const std::string& thing);  ///< `1 element`, `3 elements`
 /// The command as one would type it into a shell.

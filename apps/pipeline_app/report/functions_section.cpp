@@ -75,13 +75,6 @@ std::string drawing(const RunView& run) {
   return fmt::format("<div class=\"wide graph\">{}</div>\n{}", graph_svg(nodes), left_out);
 }
 
-/// Calls may be shorter than what is told of elsewhere.
-std::string time_text(double seconds) {
-  if (seconds < 1e-6) return fmt::format("{:.3g} ns", seconds * 1e9);
-  if (seconds < 1e-3) return fmt::format("{:.3g} \u00b5s", seconds * 1e6);
-  return duration_text(seconds);
-}
-
 /// Four cells: calls, and how long they took; empty ones where that is not kept.
 std::string time_cells(const RunView& run, const Function& function) {
   const auto& all = run.status.functions;
@@ -89,7 +82,7 @@ std::string time_cells(const RunView& run, const Function& function) {
                                   [&](const FunctionTimes& each) { return each.name == function.name; });
   // Without a call there is neither a mean nor a longest one.
   const bool called = found != all.end() && found->calls > 0;
-  const auto time = [&](double seconds) { return number_cell(called ? time_text(seconds) : ""); };
+  const auto time = [&](double seconds) { return number_cell(called ? call_time_text(seconds) : ""); };
   if (!called) return number_cell(found != all.end() ? "0" : "") + time(0) + time(0) + time(0);
   return number_cell(std::to_string(found->calls)) + time(found->seconds) + time(found->mean_seconds) +
          time(found->max_seconds);
