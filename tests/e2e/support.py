@@ -104,8 +104,9 @@ class AppTest(unittest.TestCase):
         own.update(changes or {})
         return own
 
-    def start(self, *arguments, ranks=0, env=None, before=()):
-        command = [*before, *launcher(ranks), APP, *map(str, arguments)]
+    def start(self, *arguments, ranks=0, env=None, before=(), each=()):
+        """Starts the program: `before` runs the launcher, `each` the program of each rank."""
+        command = [*before, *launcher(ranks), *each, APP, *map(str, arguments)]
         process = subprocess.Popen(command, cwd=self.folder, env=self.environment(env), text=True,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
         self.running.append(process)
@@ -119,8 +120,8 @@ class AppTest(unittest.TestCase):
             self.fail(f"no end within {LONGEST} s: {process.args}")
         return Outcome(process.returncode, out, err)
 
-    def app(self, *arguments, ranks=0, env=None, before=(), expect=0):
-        outcome = self.finish(self.start(*arguments, ranks=ranks, env=env, before=before))
+    def app(self, *arguments, ranks=0, env=None, before=(), each=(), expect=0):
+        outcome = self.finish(self.start(*arguments, ranks=ranks, env=env, before=before, each=each))
         if expect is not None:
             self.assertEqual(outcome.code, expect, outcome)
         return outcome
