@@ -146,6 +146,15 @@ bool Scheduler::on_block_retracted(BlockId block, IndexRange rest, TimePoint now
   return true;
 }
 
+std::vector<Block> Scheduler::take_from_lost(WorkerId worker, TimePoint now) {
+  std::vector<Block> had;
+  for (std::size_t i = 0; i < kDepth; ++i)
+    if (workers_.at(worker.value).flights[i].aboard)
+      had.push_back(settle(worker.value * kDepth + i, false, now));
+  on_worker_lost(worker, now);
+  return had;
+}
+
 void Scheduler::on_drain(TimePoint) { stop(Stopping::queued_and_running); }
 
 // Blocks in flight

@@ -158,6 +158,9 @@ class Scheduler {
   /// Nothing is sent to this worker any more, and what it had comes back to the pool. Repeated: ignored.
   void on_worker_lost(WorkerId worker, TimePoint now);
 
+  /// As `on_worker_lost`, but what the worker had is left undone by this scheduler: it is returned.
+  std::vector<Block> take_from_lost(WorkerId worker, TimePoint now);
+
   /// Stops: what is running is the last.
   void on_drain(TimePoint now);
 

@@ -258,6 +258,23 @@ TEST(Scheduler, HandsOutAgainWhatALostWorkerHad) {
   EXPECT_EQ(driver.scheduler.tally(WorkerId{0}).blocks, 0);
 }
 
+TEST(Scheduler, LeavesUndoneWhatIsTakenFromALostWorker) {
+  SchedulerDriver driver{{{}, workers(2)}};
+  driver.ready(0, elements(3));
+  const auto first = driver.assigned;
+  const std::vector<Block> had = driver.scheduler.take_from_lost({0}, driver.now);
+  ASSERT_EQ(had.size(), 1u);
+  EXPECT_EQ(had[0].range, first[0].block.range);
+  EXPECT_EQ(had[0].stage, first[0].block.stage);
+  driver.forget(first[0].block.id);
+  EXPECT_TRUE(driver.scheduler.take_from_lost({0}, driver.now).empty()) << "it has nothing any more";
+  EXPECT_FALSE(driver.scheduler.on_block_done(first[0].block.id, 1ms, driver.now)) << "too late";
+  driver.done(first[1].block, 1ms);
+  for (const Block& block : driver.run(1ms)) EXPECT_FALSE(block.range == first[0].block.range);
+  EXPECT_TRUE(driver.scheduler.finished()) << "there is nothing that it could hand out";
+  EXPECT_EQ(driver.stages_done, std::vector<StageId>{}) << "not all of the stage is done";
+}
+
 TEST(Scheduler, IsStuckWithoutWorkers) {
   SchedulerDriver driver{{{}, workers(2)}};
   driver.ready(0, elements(10));
