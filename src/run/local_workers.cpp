@@ -5,6 +5,7 @@
 #include <mpipe/core/error.hpp>
 
 #include "comm/api/collective.hpp"
+#include "run/surviving/loss_record.hpp"
 
 #include <fmt/format.h>
 
@@ -197,6 +198,8 @@ std::unique_ptr<WorkerGroup> LocalWorkers::make_group(const ExecutorChoice& exec
       if (any_length) scheduling.prefetch_below = Duration::max();
     }
   }
+  // A worker that dies had one element then.
+  if (setup_.losses != nullptr && setup_.losses->has_suspects()) scheduling.prefetch_below = Duration::zero();
   auto group = std::make_unique<WorkerGroup>(executor.to_string(), comm_, others, std::move(local),
                                              std::move(traits), scheduling);
   group->threads_of_user = executor.kind == ExecutorKind::user && executor.calls_from_threads;

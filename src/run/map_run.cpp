@@ -5,9 +5,11 @@
 #include <mpipe/core/error.hpp>
 
 #include "comm/api/collective.hpp"
+#include "comm/api/survival.hpp"
 #include "run/api/execute_request.hpp"
 #include "run/api/run_bytes.hpp"
 #include "run/run_results.hpp"
+#include "run/surviving/blamed_elements.hpp"
 #include "run/wave_director.hpp"
 
 #include <fmt/format.h>
@@ -218,6 +220,7 @@ void MapRun::begin_wave() {
   progress_.begin_wave();
   // Before anything is called blocked by it. All ranks have the same plan, so all of them come here or none.
   if (!plan_.misfits().empty()) together(comm_, [&] { note_misfits(); });
+  if (survives(comm_)) note_blamed();
   progress_.find_blocked(wave_);
   together(comm_, [&] {
     if (wave_ > 0) observer_.on_resolved(plan_);
@@ -264,6 +267,35 @@ void MapRun::note_misfits() {
   progress_.take_failed(found);
   const auto most = setup_->options.max_failures;
   if (most && progress_.new_failures() > *most) outcome_.too_many_failures = true;
+}
+
+/// Elements of which ranks have died fail without another call. Rank 0 knows them, and all take note alike.
+void MapRun::note_blamed() {
+  const Bytes bytes = on_root(comm_, [&] { return encode_blamed(*setup_, wave_); });
+  WaveOutcome found;
+  for (BlamedElement& each : decode_blamed(bytes)) {
+    // Of the functions of a stage, the first one that has no value is the one that was called.
+    const Stage& stage = plan_.stages()[plan_.function(each.function)->stage.value];
+    const auto called = std::find_if(stage.functions.begin(), stage.functions.end(), [&](FunctionId id) {
+      return !progress_.of(plan_.function(id)->outputs.front()).done().contains(each.failure.element);
+    });
+    if (called == stage.functions.end()) continue;
+    // An earlier meeting has taken note of it already.
+    const OutputId first = plan_.function(*called)->outputs.front();
+    if (progress_.without_value()[first.value].contains(each.failure.element)) continue;
+    each.failure.output = setup_->function_name(*called);
+    observer_.on_progress(*called, {0, 1, 0}, clock_.now());
+    observer_.on_failure(each.failure);
+    if (!setup_->goes_on()) {
+      outcome_.failures.push_back(std::move(each.failure));
+      continue;
+    }
+    const RangeSet element{{each.failure.element, each.failure.element + 1}};
+    if (comm_.is_root()) store_.mark(plan_.function(*called)->outputs, element, ElementStatus::failed);
+    found.failed.push_back({*called, element});
+    found.details.push_back(std::move(each.failure));
+  }
+  progress_.take_failed(found);
 }
 
 /// What an earlier start computed shows the shape of elements that the plan does not know yet. No block of this

@@ -4,6 +4,8 @@
 
 #include <mpipe/core/error.hpp>
 
+#include "run/surviving/loss_record.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -68,6 +70,7 @@ WaveOutcome WaveDirector::direct(std::size_t wave, WaveOutcome begun) {
     if (!outcome_.stopped()) hand_out(wave);
   } catch (const Error& error) {
     if (error.category() == Category::rank_lost) {
+      if (parts_.setup.losses != nullptr) parts_.setup.losses->keep(std::move(outcome_.details));
       // Whoever unwinds from here must not wait for the lost rank, neither in a destructor nor in
       // MPI_Finalize.
       parts_.comm.abandon();
@@ -101,6 +104,9 @@ void WaveDirector::hand_out(std::size_t wave) {
     dispatchers.emplace_back(group->scheduler, *group->pool, parts_.clock,
                              listeners.emplace_back(*this, *group));
   dispatch(dispatchers, parts_.comm.wait_options());
+  // What could be done without the lost ranks is done, and what follows is collective.
+  if (lost_some_)
+    throw Error(Category::rank_lost, "a rank was lost while blocks were computed. The others go on.");
   if (outcome_.drained) note_drained(wave);
 }
 
@@ -144,8 +150,34 @@ void WaveDirector::begin_stage(const Stage& stage) {
     const auto teams = parts_.workers.runner().teams_of(first, all, most);
     return scheduler.on_team_stage_ready(stage.id, teams, parts_.clock.now());
   }
-  const auto block = setup.settings.block_of(stage.id, all.count(), setup.function_name(first));
+  auto block = setup.settings.block_of(stage.id, all.count(), setup.function_name(first));
+  // One by one, so that it shows which of them a rank dies of.
+  if (setup.losses != nullptr && !setup.losses->suspects(first).intersection(all).empty()) block = 1;
   scheduler.on_stage_ready(stage.id, ready, parts_.clock.now(), block);
+}
+
+/// What a lost rank had is left to the next meeting: what of it is in the journal is done, and the rest is computed with
+/// care, as the rank may have died of it.
+void WaveDirector::note_losses(TimePoint now) {
+  const std::size_t known = lost_count(parts_.comm);
+  if (known == losses_seen_ || parts_.setup.losses == nullptr) return;
+  losses_seen_ = known;
+  for (const LostRank& lost : lost_ranks(parts_.comm)) {
+    if (parts_.setup.losses->knows(lost.job_rank)) continue;
+    lost_some_ = true;
+    parts_.setup.losses->on_lost(lost, take_from_lost(lost, now), parts_.setup);
+  }
+}
+
+std::vector<Block> WaveDirector::take_from_lost(const LostRank& lost, TimePoint now) {
+  std::vector<Block> had;
+  const WorkerId worker{static_cast<std::uint32_t>(lost.rank - 1)};
+  for (const auto& group : groups_) {
+    if (group->is_local(worker)) continue;
+    const std::vector<Block> of_group = group->scheduler.take_from_lost(worker, now);
+    had.insert(had.end(), of_group.begin(), of_group.end());
+  }
+  return had;
 }
 
 void WaveDirector::on_block_done(WorkerGroup& group, WorkerId worker, const Block& block, BlockReport& report,
@@ -179,6 +211,7 @@ void WaveDirector::on_block_failed(WorkerGroup& group, WorkerId worker, const Bl
 
 /// Observers may cancel from within a tick, so the question whether the run is cancelled follows it.
 void WaveDirector::on_turn(TimePoint now) {
+  note_losses(now);
   // A lost team comes first, because a commit waits for teams to end and this one never does.
   team_timeout_.check(now);
   // Asking costs a call of the system, which is little in some milliseconds.
@@ -186,6 +219,7 @@ void WaveDirector::on_turn(TimePoint now) {
     last_look_ = now;
     wants_commit_ = wants_room(parts_.values, room_until_) || wants_commit_;
   }
+  if (wants_commit_ && lost_some_) drain(now);  // the next meeting moves all that is in journals
   if (wants_commit_ && may_commit()) commit();
   parts_.store.maintain(now);
   parts_.store.check();
@@ -303,6 +337,7 @@ void WaveDirector::note_shape(const Block& block, LateShape late, TimePoint now)
 /// A commit is collective: nobody may be in a team, whose members wait for each other, and nobody may compute
 /// in a pool that cannot be made to pause.
 bool WaveDirector::may_commit() const {
+  if (lost_some_) return false;
   return std::none_of(groups_.begin(), groups_.end(), [](const auto& group) {
     return group->scheduler.has_running_teams() ||
            (group->threads_of_user && group->scheduler.blocks_in_flight() > 0);

@@ -3,6 +3,7 @@
 /// `WaveDirector`: rank 0 while the blocks of a wave are computed.
 #pragma once
 
+#include "comm/api/survival.hpp"
 #include "plan/api/readiness.hpp"
 #include "run/api/run_control.hpp"
 #include "run/drain_watch.hpp"
@@ -68,6 +69,8 @@ class WaveDirector {
   void mark_failed(FunctionId function, const RangeSet& elements);
   void note_shape(const Block& block, LateShape late, TimePoint now);
   void note_drained(std::size_t wave);
+  void note_losses(TimePoint now);
+  std::vector<Block> take_from_lost(const LostRank& lost, TimePoint now);
   bool may_commit() const;
   void commit();
   void drain(TimePoint now);
@@ -82,6 +85,8 @@ class WaveDirector {
   WaveOutcome outcome_;
   Index failures_ = 0;  ///< in this wave, that the run goes on after
   bool wants_commit_ = false;
+  std::size_t losses_seen_ = 0;   ///< ranks of the job that were known to be lost at the last look
+  bool lost_some_ = false;        ///< of the ranks of this run
   std::uint64_t room_until_ = 0;  ///< see `wants_room`
   std::optional<TimePoint> last_look_;
   std::optional<TimePoint> last_tick_;
