@@ -2,6 +2,7 @@
 // Reads a document on all ranks, launches its runs, and tells how they ended.
 #include "map_job.hpp"
 
+#include <mpipe/comm/environment.hpp>
 #include <mpipe/core/clock.hpp>
 #include <mpipe/exec/observer.hpp>
 
@@ -25,7 +26,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 #include <thread>
 
 namespace mpipe::app {
@@ -101,7 +104,7 @@ int MapJob::run() {
   // the run, so it gets the time to write that down.
   if (!world_.is_root()) std::this_thread::sleep_for(kTimeForRank0);
   const int code = exit_code(Category::rank_lost);
-  if (world_.uses_mpi()) world_.abort(code);
+  if (world_.uses_mpi() || survives_) world_.abort(code);
   return code;
 }
 
@@ -130,6 +133,30 @@ void MapJob::read() {
     style_ = progress_style(values_.text("progress"));
     read_runs();
   });
+  prepare_survival();
+}
+
+/// From here on all ranks use a group that some of them may be lost from. Without the option of the launcher nobody would
+/// be left to go on: it ends all others when one ends.
+void MapJob::prepare_survival() {
+  if (!values_.has("survive") || values_.has("dry_run") || world_.size() == 1) return;
+  together(world_, [&] {
+    const char* const recovery = std::getenv("OMPI_MCA_orte_enable_recovery");
+    const std::string_view said = recovery == nullptr ? "0" : recovery;
+    if (said == "0" || said == "false")
+      throw Error(
+          Category::bad_option,
+          "--survive: this launcher ends all ranks when one dies. Start them with 'mpirun --enable-recovery "
+          "..' of Open MPI (srun cannot do it).",
+          {Subject::Kind::option, "survive"});
+    if (several())
+      throw Error(
+          Category::not_supported,
+          "--survive: a document with several runs cannot go on yet when a rank dies. Start its runs one by "
+          "one, or leave --survive out.");
+  });
+  world_ = surviving(world_);
+  survives_ = true;
 }
 
 /// Inputs are rank 0's alone. They are set before the document is divided into its runs, over which they go.

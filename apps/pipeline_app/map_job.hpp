@@ -37,6 +37,10 @@ class MapJob {
   /// on every rank. Where the others can no longer be reached, the process ends here.
   int run();
 
+  /// After `run`: the ranks of the job, or those that are left of them.
+  const Communicator& world() const { return world_; }
+  bool survives() const { return survives_; }
+
  private:
   struct Run {
     std::string name;  ///< empty: the document is one run
@@ -55,6 +59,7 @@ class MapJob {
   // All ranks.
   void read();
   void read_runs();
+  void prepare_survival();
   /// `record`: what run.json is to keep of the document.
   void add_run(const std::string& name, const Document& document, SharedText record);
   SharedText record_of_run(std::size_t run) const;
@@ -90,6 +95,7 @@ class MapJob {
 
   const MapFlags& flags_;
   Communicator world_;
+  bool survives_ = false;  ///< the run goes on when ranks die
   std::string command_line_;
   OptionValues values_;        ///< what the document, variables and flags say; on every rank
   std::string document_path_;  ///< where rank 0 found it

@@ -93,6 +93,9 @@ constexpr OptionRow kTable[] = {
     {.name = "retries", .type = Type::number, .reach = Reach::document, .group = kFailures, .value = "N", .fallback = "0",
      .help = "Try an element that fails again, at most N times, before it counts as failed",
      .most = 1'000'000},
+    {.name = "survive", .type = Type::presence, .reach = Reach::variable, .group = kFailures,
+     .help = "Go on when a [rank dies](howto/survive.md), with those that are left; with "
+             "`mpirun --enable-recovery`. Needs a run folder"},
     {.name = "retry_failed", .type = Type::presence, .reach = Reach::variable, .group = kFailures,
      .help = "With `--resume`: compute again what failed under `continue`, and what that blocked"},
     {.name = "redo", .type = Type::list, .reach = Reach::document, .group = kFailures, .value = "OUTPUT",

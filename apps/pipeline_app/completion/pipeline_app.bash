@@ -5,7 +5,7 @@ _pipeline_app_commands() { echo 'map merge run replay describe show export statu
 
 _pipeline_app_options() {
   case $1 in
-    map) echo '--run-folder --resume --overwrite --take-over --set --inputs --output --fixed --shard --executor --isolate --storage --chunksizes --rank0 --seed --max-concurrent --error-handling --max-failures --retries --retry-failed --redo --explain --deadline --memory --scratch --dry-run --json --progress --log-level --trace --max-print --help' ;;
+    map) echo '--run-folder --resume --overwrite --take-over --set --inputs --output --fixed --shard --executor --isolate --storage --chunksizes --rank0 --seed --max-concurrent --error-handling --max-failures --retries --survive --retry-failed --redo --explain --deadline --memory --scratch --dry-run --json --progress --log-level --trace --max-print --help' ;;
     merge) echo '--into --resume --overwrite --help' ;;
     run) echo '--set --inputs --json --help' ;;
     replay) echo '--output --index --set --inputs --gdb --json --help' ;;

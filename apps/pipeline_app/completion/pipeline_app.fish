@@ -72,6 +72,7 @@ complete -c pipeline_app -n '__fish_seen_subcommand_from map' -l max-concurrent 
 complete -c pipeline_app -n '__fish_seen_subcommand_from map' -l error-handling -x -a 'raise continue' -d 'raise: the first failed element ends the run. continue: it costs itself and what needs it [MPIPE_ERROR_HANDLING]'
 complete -c pipeline_app -n '__fish_seen_subcommand_from map' -l max-failures -x -d 'With continue: stop, as under raise, when more than N elements have failed in this start [MPIPE_MAX_FAILURES]'
 complete -c pipeline_app -n '__fish_seen_subcommand_from map' -l retries -x -d 'Try an element that fails again, at most N times, before it counts as failed [MPIPE_RETRIES]'
+complete -c pipeline_app -n '__fish_seen_subcommand_from map' -l survive -d 'Go on when a rank dies, with those that are left; with mpirun --enable-recovery. Needs a run folder [MPIPE_SURVIVE]'
 complete -c pipeline_app -n '__fish_seen_subcommand_from map' -l retry-failed -d 'With --resume: compute again what failed under continue, and what that blocked [MPIPE_RETRY_FAILED]'
 complete -c pipeline_app -n '__fish_seen_subcommand_from map' -l redo -x -a '(__pipeline_app_names outputs)' -d 'With --resume: compute this output and all that needs it anew, say with other code. May be repeated [MPIPE_REDO]'
 complete -c pipeline_app -n '__fish_seen_subcommand_from map' -l explain -d 'With --resume: tell of each output which elements are kept, and which are computed, and why [MPIPE_EXPLAIN]'

@@ -19,6 +19,13 @@ double slow_square(double x, double seconds) {
   return x * x;
 }
 
+/// The square, for which elements from `first` on wait until there is a file of this name.
+double square_when(double x, double first, const std::string& file) {
+  while (x >= first && access(file.c_str(), F_OK) != 0)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  return x * x;
+}
+
 /// As slow_square, in a working directory of its own.
 double square_elsewhere(double x, double seconds) {
   if (chdir("/") != 0) throw std::runtime_error("no way to leave");
@@ -78,6 +85,7 @@ double leaves_others_waiting(double x, double bad, mpipe::Comm comm) {
 
 MPIPE_PLUGIN(registry) {
   registry.add("slow_square", mpipe::function("y", slow_square).parameters("x", "seconds").thread_safe());
+  registry.add("square_when", mpipe::function("y", square_when).parameters("x", "first", "file"));
   registry.add("square_elsewhere", mpipe::function("y", square_elsewhere).parameters("x", "seconds"));
   registry.add("throws_at", mpipe::function("y", throws_at).parameters("x", "bad").thread_safe());
   registry.add("crashes_at", mpipe::function("y", crashes_at).parameters("x", "bad"));
