@@ -11,6 +11,7 @@
 #include "results/result_table.hpp"
 #include "store/api/export_run.hpp"
 #include "table.hpp"
+#include "target_file.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -57,6 +58,7 @@ void require_free(const std::filesystem::path& path, bool overwrite) {
         Category::folder_refused,
         fmt::format("'{}' is there already, and stays as it is. Name another file, or give --overwrite.",
                     path.string()));
+  require_regular(path, "table or array");
 }
 
 /// `cd (i, j); mean (i)`.
