@@ -19,7 +19,8 @@ namespace {
 double slow_square(double x, double seconds) {
   using namespace std::chrono_literals;
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
-  while (std::chrono::steady_clock::now() < end && access("hurry", F_OK) != 0) std::this_thread::sleep_for(10ms);
+  while (std::chrono::steady_clock::now() < end && access("hurry", F_OK) != 0)
+    std::this_thread::sleep_for(10ms);
   return x * x;
 }
 
