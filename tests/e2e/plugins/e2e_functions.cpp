@@ -14,8 +14,13 @@
 
 namespace {
 
+/// Takes its time, unless there is a file `hurry` in the working directory: tests that have seen what they waited for let
+/// the rest of a run end at once.
 double slow_square(double x, double seconds) {
-  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  using namespace std::chrono_literals;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  while (std::chrono::steady_clock::now() < end && access("hurry", F_OK) != 0)
+    std::this_thread::sleep_for(10ms);
   return x * x;
 }
 
