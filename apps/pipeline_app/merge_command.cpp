@@ -79,7 +79,7 @@ RunStatus status_of(const std::vector<MergedOutput>& outputs) {
                      : failed > 0 ? exit_code(Category::function_raised)
                                   : 0;
   if (!is_complete)
-    status.message = "merged from other runs, and not all of it has been computed: go on by resume.";
+    status.message = "merged from other runs, and not all of it has been computed: go on by --resume.";
   return status;
 }
 

@@ -135,6 +135,14 @@ bool BlockRunner::takes_whole(StageId stage) const {
   });
 }
 
+Index BlockRunner::cheaper_together(StageId stage) const {
+  Index together = 1;
+  for (const FunctionId id : plan_.stages()[stage.value].functions)
+    if (functions_[id.value] && called_body(id) == nullptr)
+      together = std::max(together, SlicePanels::cheaper_together(functions_[id.value]->views));
+  return together;
+}
+
 BlockReport BlockRunner::compute(const Block& block) {
   BlockReport report;
   report.block = block;
@@ -266,7 +274,7 @@ BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, Inde
                  0,     &function.resources, &options_.alone, &options_.place};
   Attempt attempt;
   try {
-    call_body(function, call, attempt.calls);
+    call_body(function, call, scratch, attempt.calls);
     if (call.completed != range.size()) throw Bug("a function body left out elements without an error");
   } catch (...) {
     attempt.failure = failure_of(function, range.begin + call.completed, scratch);
@@ -287,7 +295,8 @@ BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, Inde
   return attempt;
 }
 
-void BlockRunner::call_body(const PreparedFunction& function, BlockCall& call, Index& calls) const {
+void BlockRunner::call_body(const PreparedFunction& function, BlockCall& call, Scratch& scratch,
+                            Index& calls) const {
   const FunctionBody& body = *function.body;
   std::optional<ResourceScope> scope;
   if (ResourceScope::changes_anything(function.resources))
@@ -296,7 +305,11 @@ void BlockRunner::call_body(const PreparedFunction& function, BlockCall& call, I
   // The cache counts by itself, as a result that is found there does not count as a call.
   if (function.cache) return function.cache->call(body, call, calls);
   try {
-    body.call(call);
+    // What is sent to another process is gathered for that.
+    if (called_body(function.planned->id) != nullptr)
+      body.call(call);
+    else
+      scratch.panels.call(body, call);
   } catch (...) {
     // The call that threw has cost time as well, so it counts.
     calls = call.completed + 1;

@@ -5,6 +5,7 @@
 
 #include "exec/api/block_runner.hpp"
 #include "exec/result_cache.hpp"
+#include "exec/slice_panels.hpp"
 
 #include <optional>
 
@@ -58,6 +59,7 @@ struct BlockRunner::Scratch {
   std::vector<ArgumentView> views;
   std::vector<PartialArray::Piece> pieces;
   std::vector<Value> converted;
+  SlicePanels panels;
   std::span<const ArgumentView> bound;
 };
 

@@ -41,7 +41,7 @@ std::optional<Failure> BlockRunner::try_element(const Block& block, const Comm& 
   std::optional<Failure> failure;
   try {
     Index calls = 0;
-    call_body(function, call, calls);
+    call_body(function, call, scratch, calls);
     if (const auto overlooked = overlooked_error(comm))
       throw Error(Category::function_raised,
                   fmt::format("MPI reported an error that the function went over (what it returned cannot be "

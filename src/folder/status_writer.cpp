@@ -5,6 +5,7 @@
 #include <mpipe/plan/plan.hpp>
 
 #include "base/api/file.hpp"
+#include "base/api/thread.hpp"
 #include "folder/api/run_folder.hpp"
 #include "folder/folder_contents.hpp"
 #include "folder/folder_lock.hpp"
@@ -172,7 +173,11 @@ StatusWriter::~StatusWriter() {
 
 void StatusWriter::on_start(const Plan& plan, const MachineInfo& machine,
                             const std::vector<ElementCounts>& kept) {
+  // A signal may say the last word at any time: before this, and then it stays, or behind it. Between, the text of
+  // the start could be written over it.
+  const std::lock_guard alone(impl_->finishing);
   std::unique_lock lock(impl_->mutex);
+  if (impl_->ended) return;
   if (!impl_->folder.empty()) {
     try {
       impl_->held = hold_folder(impl_->folder);
@@ -204,7 +209,8 @@ void StatusWriter::on_start(const Plan& plan, const MachineInfo& machine,
   // Written before the thread exists: who waits for the file sees the run as soon as it has started.
   impl_->write(lock, false);
   if (!impl_->folder.empty() && !impl_->thread.joinable())
-    impl_->thread = std::thread([impl = impl_.get()] { impl->keep_writing(); });
+    impl_->thread =
+        start_thread("to keep status.json up to date", [impl = impl_.get()] { impl->keep_writing(); });
 }
 
 void StatusWriter::on_progress(FunctionId function, const ElementCounts& counts, TimePoint) {
@@ -262,6 +268,7 @@ void StatusWriter::finish(RunState state, int exit_code, const std::string& mess
     impl_->status.state = state;
     impl_->status.exit_code = exit_code;
     impl_->status.message = message;
+    impl_->ended = true;
     return;
   }
   if (!impl_->folder.empty()) {

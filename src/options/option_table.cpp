@@ -109,7 +109,8 @@ constexpr OptionRow kTable[] = {
              "moment (`2026-12-01T08:00`, `@1764576000`); exit code 75, and `--resume` goes on"},
     {.name = "memory", .type = Type::memory, .reach = Reach::document, .group = kLimits, .value = "SIZE",
      .fallback = "half of what the node, or its control group, has",
-     .help = "What the arrays of a run may take on each node: `4GB`, `512MiB`. Values that are in the results file are "
+     .help = "What the arrays of a run may take on each node: `4GB`, `512MiB`, or `80%` of what it, or its control "
+             "group, has. Values that are in the results file are "
              "[looked at there](howto/large-arrays.md); what must be in memory and is larger is refused"},
     {.name = "scratch", .type = Type::text, .reach = Reach::document, .group = kLimits, .value = "DIR",
      .fallback = "the run folder, without one `TMPDIR`",
@@ -204,7 +205,7 @@ void check_option(const OptionRow& row, const std::string& text) {
       parse_moment(text, {});
       return;
     case OptionType::memory:
-      parse_memory(text);
+      if (!parse_share(text)) parse_memory(text);
       return;
     case OptionType::part:
       parse_part(text);

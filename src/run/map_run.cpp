@@ -511,7 +511,7 @@ void MapRun::throw_outcome(Results partial) {
     std::string text = drained ? "the run stopped in order, as its time ends or somebody asked for it."
                                : "the run was cancelled.";
     if (!folder.empty())
-      text += fmt::format(" What was done before is kept in '{}': go on by resume.", folder);
+      text += fmt::format(" What was done before is kept in '{}': go on by --resume.", folder);
     tell_end(drained ? "drained" : "cancelled", text);
     throw RunStopped(Error(drained ? Category::drained : Category::cancelled, text), results);
   }

@@ -11,7 +11,7 @@ _pipeline_app_options() {
     replay) echo '--output --index --set --inputs --gdb --json --help' ;;
     describe) echo '--json --dot --mermaid --help' ;;
     show) echo '--json --csv --npy --max-print --help' ;;
-    export) echo '--csv --netcdf --zarr --tidy --status --coords --overwrite --help' ;;
+    export) echo '--csv --netcdf --zarr --tidy --status --coords --compress --overwrite --help' ;;
     status) echo '--json --exit-code --help' ;;
     report) echo '-o --overwrite --help' ;;
     verify) echo '--help' ;;

@@ -80,6 +80,9 @@ class BlockHandler {
 
   /// Blocks of this stage come whole, however long they take, as each call costs much by itself.
   virtual bool takes_whole(StageId) const { return false; }
+  /// So many elements of this stage cost less together than one by one: slices have as many, as long as that takes
+  /// some milliseconds at most.
+  virtual Index cheaper_together(StageId) const { return 1; }
 };
 
 /// `handler.compute(block)`, with everything that it throws turned into a failure.

@@ -77,6 +77,21 @@ class SharedText {
   std::string rest_;
 };
 
+/// An amount of memory of a node: `MemoryLimit(bytes)`, or `MemoryLimit::share(0.8)` of what it has.
+struct MemoryLimit {
+  MemoryLimit() = default;
+  MemoryLimit(std::uint64_t amount) : bytes(amount) {}  // NOLINT(google-explicit-constructor)
+  /// `part` is above 0, and 1 at most.
+  static MemoryLimit share(double part) {
+    MemoryLimit limit(0);
+    limit.part = part;
+    return limit;
+  }
+
+  std::uint64_t bytes = 0;  ///< 0: `part` counts
+  double part = 0;
+};
+
 /// Options of one `map`. Only those of rank 0 count.
 struct MapOptions {
   /// Where the run lives; empty: nothing is written anywhere.
@@ -115,7 +130,7 @@ struct MapOptions {
   /// What the arrays of the run may take on each node, in bytes. Values of the results file are looked at there
   /// instead, when the run is on one node and they are not returned (`return_results`). Without: half of what the
   /// node, or its control group, has. `map` throws `Error` (too_large) where an array that must be in memory is larger.
-  std::optional<std::uint64_t> memory = {};
+  std::optional<MemoryLimit> memory = {};
   bool retry_failed = false;  ///< with `resume`: compute again what failed, and what it blocked
   /// With `resume`: compute these outputs, and all that needs them, anew. Their functions may be others than
   /// those that the run began with.

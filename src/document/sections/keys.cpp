@@ -25,7 +25,7 @@ constexpr std::string_view kFunction[] = {
 constexpr std::string_view kCommand[] = {"command"};
 constexpr std::string_view kPython[] = {"python"};
 constexpr std::string_view kPlugin[] = {"plugin"};
-constexpr std::string_view kTyped[] = {"command", "python"};
+constexpr std::string_view kTyped[] = {"expr", "command", "python"};
 constexpr std::string_view kNoCommand[] = {"expr", "python", "plugin"};
 constexpr KeyOfKinds kKeysOfKinds[] = {
     {"function", kPlugin}, {"returns", kCommand},  {"timeout", kCommand},    {"retries", kCommand},

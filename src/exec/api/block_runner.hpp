@@ -79,6 +79,7 @@ class BlockRunner final : public BlockHandler, public TeamHandler {
   /// says something else, or throws.
   std::vector<TeamElements> teams_of(FunctionId function, const RangeSet& elements, int most);
   bool takes_whole(StageId stage) const override;
+  Index cheaper_together(StageId stage) const override;
   /// Gives `sink` what was computed of a block that has ended, for runners without one: `compute` may run in
   /// threads that must not touch the sink.
   void append(const Block& block, BlockSink& sink) const;
@@ -102,7 +103,7 @@ class BlockRunner final : public BlockHandler, public TeamHandler {
                      BlockReport& report);
   Index call_function(const PreparedFunction& function, IndexRange range, BlockReport& report);
   Attempt attempt(const PreparedFunction& function, IndexRange range, Scratch& scratch, BlockReport& report);
-  void call_body(const PreparedFunction& function, BlockCall& call, Index& calls) const;
+  void call_body(const PreparedFunction& function, BlockCall& call, Scratch& scratch, Index& calls) const;
   void clear(const PreparedFunction& function, IndexRange range);
   void check_files() const;
   bool describes_failures() const;

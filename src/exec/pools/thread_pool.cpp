@@ -2,6 +2,7 @@
 // The pool of threads: each has its own queue of blocks, and the thread that polls gets the events of all.
 #include <mpipe/core/error.hpp>
 
+#include "base/api/thread.hpp"
 #include "exec/api/pools.hpp"
 #include "exec/pools/block_queue.hpp"
 
@@ -76,7 +77,10 @@ class EventQueue {
 class Lane {
  public:
   Lane(WorkerId worker, SlicedBlock current, EventQueue& events)
-      : worker_(worker), events_(events), current_(std::move(current)), thread_([this] { run(); }) {}
+      : worker_(worker),
+        events_(events),
+        current_(std::move(current)),
+        thread_(start_thread("for a worker of the executor", [this] { run(); })) {}
 
   ~Lane() {
     // The thread ends after the slice that it computes; what waits in its queue is dropped.

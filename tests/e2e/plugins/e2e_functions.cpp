@@ -14,8 +14,13 @@
 
 namespace {
 
+/// Takes its time, unless there is a file `hurry` in the working directory: tests that have seen what they waited for let
+/// the rest of a run end at once.
 double slow_square(double x, double seconds) {
-  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  using namespace std::chrono_literals;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  while (std::chrono::steady_clock::now() < end && access("hurry", F_OK) != 0)
+    std::this_thread::sleep_for(10ms);
   return x * x;
 }
 
@@ -64,6 +69,7 @@ struct Pair {
   }
 };
 Pair make_pair(std::int64_t k) { return {k, 0.5}; }
+double sum_of_pair(const Pair& pair) { return static_cast<double>(pair.first) + pair.second; }
 
 /// The first bits of the element's own stream, without one that int64 does not have.
 std::int64_t raw(std::int64_t, mpipe::Random random) { return static_cast<std::int64_t>(random() >> 1); }
@@ -104,6 +110,7 @@ MPIPE_PLUGIN(registry) {
   registry.add("as_float32", mpipe::function("y", as_float32).parameters("x").thread_safe());
   registry.add("same_text", mpipe::function("y", same_text).parameters("text").thread_safe());
   registry.add("make_pair", mpipe::function("y", make_pair).parameters("k").thread_safe());
+  registry.add("sum_of_pair", mpipe::function("sum", sum_of_pair).parameters("pair").thread_safe());
   registry.add("is_even", mpipe::function("is_even", is_even).parameters("k").thread_safe());
   registry.add("cube", mpipe::function("cube", cube).parameters("k").thread_safe());
 }

@@ -205,6 +205,19 @@ TEST(StatusWriter, of_a_start_that_a_signal_ends_leaves_a_folder_that_can_be_use
   EXPECT_EQ(test::names_in(folder / "run"), std::set<std::string>{"lock"});
 }
 
+TEST(StatusWriter, keeps_the_last_word_of_a_signal_during_the_start) {
+  const TemporaryFolder folder;
+  const Sweep sweep;
+  const RunFolder run = RunFolder::create(folder / "run", false);
+  StatusWriter writer(folder / "run");
+  writer.finish(RunState::cancelled, 143, "ended.");
+  writer.on_start(sweep.plan, machine(), {});
+  EXPECT_EQ(writer.status().state, RunState::cancelled);
+  EXPECT_FALSE(std::filesystem::exists(folder / "run/status.json"));
+  writer.release_folder();
+  EXPECT_EQ(read_status(folder / "run").script_exit_code(), 143);
+}
+
 TEST(StatusWriter, that_cannot_write_stops_nothing) {
   const TemporaryFolder folder;
   const Sweep sweep;
