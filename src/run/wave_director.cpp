@@ -159,8 +159,9 @@ void WaveDirector::begin_stage(const Stage& stage) {
 /// What a lost rank had is left to the next meeting: what of it is in the journal is done, and the rest is computed with
 /// care, as the rank may have died of it.
 void WaveDirector::note_losses(TimePoint now) {
+  if (parts_.setup.losses == nullptr) return;  // first, as this is asked after each event
   const std::size_t known = lost_count(parts_.comm);
-  if (known == losses_seen_ || parts_.setup.losses == nullptr) return;
+  if (known == losses_seen_) return;
   losses_seen_ = known;
   for (const LostRank& lost : lost_ranks(parts_.comm)) {
     if (parts_.setup.losses->knows(lost.job_rank)) continue;
