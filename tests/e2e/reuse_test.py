@@ -169,10 +169,11 @@ inputs: {x: [1, 2]}
         self.begin(GRID)
         self.write("new.yaml", GRID.replace("[1, 2, 3]", "[1, 5, 2, 3]"))
         base = ("map", "new.yaml", "--run-folder", "new", "--json")
-        calls = self.app(*base, "--reuse", "old", "--fixed", "i=0:2").json["functions"]
+        calls = self.app(*base, "--reuse", "old", "--fixed", "i=0:2", "--output", "z", "total").json["functions"]
         self.assertEqual(calls["z"]["calls"], 5)
         # A script that always says --reuse adds what is missing.
-        calls = self.app(*base, "--reuse", "old", "--fixed", "i=0:3", "--resume").json["functions"]
+        calls = self.app(*base, "--reuse", "old", "--fixed", "i=0:3", "--output", "z", "total",
+                         "--resume").json["functions"]
         self.assertEqual(calls["z"]["calls"], 0)
         shutil.rmtree(self.folder / "old")
         calls = self.app(*base, "--resume").json["functions"]

@@ -170,7 +170,7 @@ TEST(MatchRuns, SaysWhyThereIsNothing) {
 }
 
 TEST(MatchRuns, AnElementThatIsTakenTellsTheShapeOfAll) {
-  const auto run = [](const Values& x, const PartialShape& shape) {
+  const auto made_of = [](const Values& x, const PartialShape& shape) {
     RunDescription run;
     give(run, "x", x);
     run.outputs = {output("a", {"i", "k"}, shape, 1), output("b", {"i", "k"}, shape)};
@@ -178,8 +178,8 @@ TEST(MatchRuns, AnElementThatIsTakenTellsTheShapeOfAll) {
                      {"b", {"b"}, {"a"}, {{"expr", "2 * a"}, {"mapspec", "a[i, k] -> b[i, k]"}}, {}}};
     return run;
   };
-  const RunDescription old = run({1, 2}, {2, 3});
-  RunDescription now = run({2, 7}, {2, std::nullopt});
+  const RunDescription old = made_of({1, 2}, {2, 3});
+  RunDescription now = made_of({2, 7}, {2, std::nullopt});
   now.outputs[1].shape = {2, std::nullopt};
   const std::vector<OutputMatch> matches = match_runs(old, all_done(old), now);
   EXPECT_EQ(pairs(matches[0]), (Pairs{{0, 1}}));
