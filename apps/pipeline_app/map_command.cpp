@@ -61,7 +61,6 @@ void add_map_command(CLI::App& app, Program& program) {
       ->type_name("");
   flags->options.add_all_to(*command);
   add_unsupported_flags(*command, {"--compress"});
-  add_unsupported_options(*command, {"--pilot", "--for-ranks", "--reuse"});
   command->callback(
       [flags, &program] { program.action = [flags, &program] { return run_map(*flags, program); }; });
 }

@@ -116,6 +116,7 @@ void MapJob::read() {
     // The flags come first, because one of them is the level of the log.
     values_ = flags_.options.values();
     logging_.emplace(world_.rank(), values_.text("log_level"));
+    numbers_of_ranks(values_);  // refuses what makes no sense before anything is read
     if (!world_.is_root()) return;
     document_ = Document::load(flags_.document);
     // Others may have another working directory.
@@ -195,6 +196,7 @@ void MapJob::add_run(const std::string& name, const Document& document, SharedTe
       run.folder = resolve_path(run.shown_folder);
       options.run_folder = run.folder.string();
     }
+    for (std::string& folder : options.reuse) folder = resolve_path(folder).string();
   }
   runs_.push_back(std::move(run));
 }
@@ -209,7 +211,8 @@ void MapJob::prepare_isolation(const Pipeline& pipeline) {
   // Not every rank has such a process. One that is not needed is ended at once, so that it does not hold
   // memory for the length of a run.
   if (!world_.zygote()) return;
-  if (values_.has("dry_run") || !(isolates || mentions_processes())) return world_.zygote()->end();
+  const bool computes = !values_.has("dry_run") || values_.has("pilot");
+  if (!computes || !(isolates || mentions_processes())) return world_.zygote()->end();
   const std::string told = document_path_ + '\0' + document_->text();
   make_in_zygote(*world_.zygote(), pipeline, pipeline_of_document, std::as_bytes(std::span(told)));
 }
@@ -226,25 +229,52 @@ bool MapJob::mentions_processes() const {
 // ---- running
 
 int MapJob::show_plans() {
+  std::vector<std::string> plans;  // rank 0
+  for (const Run& run : runs_) {
+    std::vector<ReusedOutput> reused;
+    together(world_, [&] {
+      if (world_.is_root()) reused = check_plan(run);
+    });
+    std::optional<PilotReport> pilot;
+    if (values_.has("pilot")) pilot = run_pilot(world_, run.pipeline, pilot_request(run, reused));
+    together(world_, [&] {
+      if (world_.is_root()) plans.push_back(shown_plan(run, reused, pilot ? &*pilot : nullptr));
+    });
+  }
   together(world_, [&] {
-    if (!world_.is_root()) return;
-    const bool json = values_.has("json");
-    std::vector<std::string> plans;
-    for (const Run& run : runs_) {
-      const MapOptions& options = run.choice->options;
-      check_map(run.pipeline, run.choice->inputs, options, world_.size());
-      const std::string warning = warn_of_request(run.pipeline, {run.choice->inputs, options}, world_.size());
-      if (!warning.empty()) print_note("warning: " + warning);
-      const Plan plan(
-          run.pipeline,
-          {run.choice->inputs, options.outputs, options.fixed, options.internal_shapes, {}, options.shard});
-      const std::string title = run.name.empty() ? "" : fmt::format("run {}\n", run.name);
-      plans.push_back(json ? plan_json(plan, run.name) : title + plan_text(plan));
-    }
-    print_result(json && several() ? fmt::format("{{\"runs\": [{}]}}\n", fmt::join(plans, ", "))
-                                   : fmt::format("{}", fmt::join(plans, "\n")));
+    if (world_.is_root())
+      print_result(values_.has("json") && several()
+                       ? fmt::format("{{\"runs\": [{}]}}\n", fmt::join(plans, ", "))
+                       : fmt::format("{}", fmt::join(plans, "\n")));
   });
   return 0;
+}
+
+/// Everything that a run would refuse. Returns what it would take from earlier runs.
+std::vector<ReusedOutput> MapJob::check_plan(const Run& run) const {
+  const MapOptions& options = run.choice->options;
+  check_map(run.pipeline, run.choice->inputs, options, world_.size());
+  const std::string warning = warn_of_request(run.pipeline, {run.choice->inputs, options}, world_.size());
+  if (!warning.empty()) print_note("warning: " + warning);
+  return find_reused(run.pipeline, {run.choice->inputs, options}, world_.size());
+}
+
+std::string MapJob::shown_plan(const Run& run, const std::vector<ReusedOutput>& reused,
+                               const PilotReport* pilot) const {
+  const MapOptions& options = run.choice->options;
+  const Plan plan(
+      run.pipeline,
+      {run.choice->inputs, options.outputs, options.fixed, options.internal_shapes, {}, options.shard});
+  if (values_.has("json")) return plan_json(plan, reused, pilot, run.name);
+  const std::string title = run.name.empty() ? "" : fmt::format("run {}\n", run.name);
+  return title + plan_text(plan) + reused_text(reused) + (pilot != nullptr ? "\n" + pilot_text(*pilot) : "");
+}
+
+/// Of the other ranks: nothing, as only rank 0's counts.
+PilotRequest MapJob::pilot_request(const Run& run, const std::vector<ReusedOutput>& reused) const {
+  if (!world_.is_root()) return {};
+  return {run.choice->inputs, run.choice->options, static_cast<Index>(values_.number("pilot")),
+          numbers_of_ranks(values_), reused};
 }
 
 int MapJob::compute() {
@@ -313,7 +343,8 @@ void MapJob::observe(std::size_t k) {
   run.status = std::make_shared<StatusWriter>(std::filesystem::path());
   all->add(run.status);
   all->add(std::make_shared<LogObserver>(run.name, *logging_, run.folder,
-                                         run.folder.empty() && !values_.has("json"), values_.has("explain")));
+                                         run.folder.empty() && !values_.has("json"),
+                                         values_.has("explain") || values_.has("reuse")));
   all->add(std::make_shared<Progress>(style_, run.name, board_, k));
   all->add(std::make_shared<StallWatch>(run.name, [](const std::string& text) { spdlog::warn("{}", text); }));
   if (trace_) all->add(std::make_shared<TraceObserver>(trace_, static_cast<int>(k) + 1, run.name));

@@ -12,6 +12,7 @@
 #include "map_choice.hpp"
 #include "map_report.hpp"
 #include "option_flags.hpp"
+#include "pilot/pilot.hpp"
 #include "progress.hpp"
 #include "trace.hpp"
 
@@ -66,6 +67,10 @@ class MapJob {
   void prepare_isolation(const Pipeline& pipeline);
   bool mentions_processes() const;
   int show_plans();
+  std::vector<ReusedOutput> check_plan(const Run& run) const;
+  std::string shown_plan(const Run& run, const std::vector<ReusedOutput>& reused,
+                         const PilotReport* pilot) const;
+  PilotRequest pilot_request(const Run& run, const std::vector<ReusedOutput>& reused) const;
   int compute();
   std::vector<AsyncMap> make_maps();
   void write_logs(int code);

@@ -4,6 +4,7 @@
 #include <mpipe/folder/status.hpp>
 
 #include "base/api/file.hpp"
+#include "folder/api/run_folder.hpp"
 #include "folder/folder_contents.hpp"
 #include "folder/folder_lock.hpp"
 #include "folder/status_format.hpp"
@@ -98,6 +99,17 @@ RunStatus read_status(const std::string& folder) {
   if (owner) status.owner = *owner;
   status.state = detail::owner_liveness(run_folder) == Liveness::alive ? RunState::pending : RunState::stale;
   return status;
+}
+
+void require_ended(const fs::path& run) {
+  const RunStatus status = read_status(run.string());
+  if (status.state != RunState::running && status.state != RunState::pending) return;
+  throw Error(
+      Category::folder_refused,
+      fmt::format(
+          "the run '{0}' is {1}, by {2} (what it computes from now on would be missing). Wait for it: "
+          "pipeline_app watch {0}",
+          run.string(), to_string(status.state), describe(status.owner)));
 }
 
 }  // namespace mpipe

@@ -46,6 +46,9 @@ constexpr OptionRow kTable[] = {
     {.name = "take_over", .type = Type::presence, .group = kFolder,
      .help = "Use the run folder also when a run has it whose host or container cannot be asked and that shows no "
              "sign of life: one that was lost with its node, say"},
+    {.name = "reuse", .type = Type::list, .reach = Reach::document, .group = kFolder, .value = "DIR",
+     .help = "Take what [earlier runs](howto/grow.md) have computed with equal functions and arguments, wherever it is in "
+             "their sweeps. May be repeated"},
     {.name = "set", .type = Type::list, .group = kSelection, .value = "NAME=VALUE",
      .help = "An input, in the syntax of the document; over `--inputs`. May be repeated"},
     {.name = "inputs", .type = Type::list, .reach = Reach::variable, .group = kSelection, .value = "FILE",
@@ -118,6 +121,12 @@ constexpr OptionRow kTable[] = {
              "there"},
     {.name = "dry_run", .type = Type::presence, .reach = Reach::variable, .group = kReport,
      .help = "Check everything, print the plan, run nothing. With `--json` as JSON"},
+    {.name = "pilot", .type = Type::number, .reach = Reach::variable, .group = kReport, .value = "N",
+     .help = "With `--dry-run`: compute some N elements of each function, store nothing, and [predict the "
+             "run](howto/predict.md)",
+     .least = 1, .most = 1'000'000},
+    {.name = "for_ranks", .type = Type::list, .reach = Reach::variable, .group = kReport, .value = "RANKS",
+     .help = "With `--pilot`: predict runs on so many ranks as well, `64,256`. May be repeated"},
     {.name = "json", .type = Type::presence, .reach = Reach::variable, .group = kReport,
      .help = "Print the results as [one JSON object](#map---json)"},
     {.name = "progress", .type = Type::word, .reach = Reach::variable, .group = kReport, .fallback = "auto",

@@ -29,6 +29,10 @@ std::string warn_of_request(const Pipeline& pipeline, const Request& request, in
   return warn_of_size(RunSetup(pipeline, request, ranks));
 }
 
+std::vector<ReusedOutput> find_reused(const Pipeline& pipeline, const Request& request, int ranks) {
+  return find_reused(RunSetup(pipeline, request, ranks));
+}
+
 namespace {
 
 /// Collective. The plan of the request. Rank 0 checks everything first, so that nobody else fails in its own

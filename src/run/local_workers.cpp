@@ -5,6 +5,7 @@
 #include <mpipe/core/error.hpp>
 
 #include "comm/api/collective.hpp"
+#include "run/api/rank0_work.hpp"
 #include "run/surviving/loss_record.hpp"
 
 #include <fmt/format.h>
@@ -14,9 +15,6 @@
 
 namespace mpipe {
 namespace {
-
-/// How long rank 0 may leave the others without an answer while it computes itself.
-constexpr Duration kRank0Slice = std::chrono::microseconds(100);
 
 MachineInfo describe_machine(const RunSetup& setup, const NodeInventory& inventory, int ranks) {
   MachineInfo machine;
@@ -31,18 +29,6 @@ MachineInfo describe_machine(const RunSetup& setup, const NodeInventory& invento
   }
   machine.bound = inventory.bound;
   return machine;
-}
-
-/// All functions may be called by a thread beside the one that schedules. Calls with threads or gpus change
-/// the environment, which is left to the thread that reads it.
-bool may_have_thread(const RunSetup& setup) {
-  const auto may = [&](FunctionId id) {
-    const Function& function = setup.pipeline.function(id).function;
-    return runs_in_threads(function) && function.resources().threads == 0 && function.resources().gpus == 0;
-  };
-  return std::all_of(setup.plan.stages().begin(), setup.plan.stages().end(), [&](const Stage& stage) {
-    return std::all_of(stage.functions.begin(), stage.functions.end(), may);
-  });
 }
 
 /// A pool of the caller's. Whatever its factory throws is an `Error` that all ranks are told.
@@ -96,7 +82,8 @@ LocalWorkers::LocalWorkers(const Communicator& comm, const RunSetup& setup, cons
 void LocalWorkers::choose_rank0(bool computes) {
   const bool with_others = setup_.settings.uses(ExecutorKind::mpi) && comm_.size() > 1;
   rank0_computes_ = !with_others || (setup_.options.rank0 != Rank0::schedule && computes);
-  rank0_has_thread_ = with_others && rank0_computes_ && may_have_thread(setup_) && comm_.threads_allowed();
+  rank0_has_thread_ =
+      with_others && rank0_computes_ && may_have_thread(setup_.plan) && comm_.threads_allowed();
   machine_.rank0 = rank0_computes_ ? (with_others ? "schedules and works" : "works") : "schedules";
 }
 

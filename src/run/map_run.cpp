@@ -109,6 +109,7 @@ void MapRun::tell_start() {
   observer_.on_start(plan_, workers_->machine(), progress_.counts());
   if (!memory_.problem().empty())
     observer_.on_note("values are copied to ranks of one node: " + memory_.problem());
+  for (const std::string& sentence : store_.reuse_notes()) observer_.on_note(sentence);
   if (setup_->options.explain)
     for (const std::string& sentence : store_.explain()) observer_.on_note(sentence);
   if (workers_->forks_late())

@@ -139,19 +139,29 @@ Names all_to_redo(const std::vector<RunDescription::Function>& functions,
   return anew;
 }
 
-void Comparison::compare_meaning(const RunDescription::Function& stored,
-                                 const RunDescription::Function& now) const {
+/// The first key whose texts differ, but for those in `except`.
+std::optional<FunctionDifference> difference_of_meaning(const RunDescription::Function& stored,
+                                                        const RunDescription::Function& now,
+                                                        const Names& except) {
   Names keys;
   for (const auto* function : {&stored, &now})
-    for (const auto& [key, text] : function->meaning) keys.insert(key);
+    for (const auto& [key, text] : function->meaning)
+      if (!except.contains(key)) keys.insert(key);
   const auto text_of = [](const RunDescription::Function& function, const std::string& key) {
     const auto found = function.meaning.find(key);
     return found == function.meaning.end() ? std::string() : found->second;
   };
   for (const std::string& key : keys)
     if (text_of(stored, key) != text_of(now, key))
-      differs(fmt::format("the {} of function '{}' in the pipeline", key, stored.name), text_of(stored, key),
-              text_of(now, key), redo_advice(stored.name));
+      return FunctionDifference{key, text_of(stored, key), text_of(now, key)};
+  return std::nullopt;
+}
+
+void Comparison::compare_meaning(const RunDescription::Function& stored,
+                                 const RunDescription::Function& now) const {
+  if (const auto difference = difference_of_meaning(stored, now, {}))
+    differs(fmt::format("the {} of function '{}' in the pipeline", difference->key, stored.name),
+            difference->stored, difference->now, redo_advice(stored.name));
 }
 
 /// Modules are known by their build ids, or the digests of their texts, as they may have been moved or
@@ -162,18 +172,20 @@ std::set<std::string> build_ids(const RunDescription::Function& function) {
   return ids;
 }
 
+/// `libheat.so (4f..)`
+std::string code_text(const RunDescription::Function& function) {
+  std::vector<std::string> texts;
+  for (const auto& [module, id] : function.code) texts.push_back(fmt::format("{} ({})", module, id));
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
 /// Tells of all functions from code that was built anew at once: they have to be computed anew together.
 void Comparison::compare_code(const std::vector<Pair>& pairs) const {
   std::vector<std::string> changed;
   std::string modules;
   for (const auto& [stored, now] : pairs) {
     if (build_ids(*stored) == build_ids(*now)) continue;
-    const auto shown = [](const RunDescription::Function& function) {
-      std::vector<std::string> texts;
-      for (const auto& [module, id] : function.code) texts.push_back(fmt::format("{} ({})", module, id));
-      return fmt::format("{}", fmt::join(texts, ", "));
-    };
-    if (changed.empty()) modules = both(shown(*stored), shown(*now));
+    if (changed.empty()) modules = both(code_text(*stored), code_text(*now));
     changed.push_back(now->name);
   }
   if (changed.empty()) return;
@@ -318,6 +330,24 @@ RunDescription join(const Comparison& comparison, const RunDescription& stored, 
 
 }  // namespace
 
+std::optional<FunctionDifference> difference_of(const RunDescription::Function& stored,
+                                                const RunDescription::Function& now) {
+  std::optional<FunctionDifference> found;
+  const auto compare = [&](const char* key, const std::string& before, const std::string& after) {
+    if (!found && before != after) found = FunctionDifference{key, before, after};
+  };
+  compare("output list", fmt::format("{}", fmt::join(stored.outputs, ", ")),
+          fmt::format("{}", fmt::join(now.outputs, ", ")));
+  compare("parameter list", fmt::format("{}", fmt::join(stored.parameters, ", ")),
+          fmt::format("{}", fmt::join(now.parameters, ", ")));
+  if (!found) found = difference_of_meaning(stored, now, {"mapspec"});
+  if (!found && build_ids(stored) != build_ids(now))
+    found = FunctionDifference{"code", code_text(stored), code_text(now)};
+  compare("function in that code", stored.body, now.body);
+  if (found) found->stored = shortened(found->stored), found->now = shortened(found->now);
+  return found;
+}
+
 RunGrowth grow(const RunDescription& stored, RunDescription now, const std::vector<std::string>& redo) {
   const Names anew = all_to_redo(joined_functions(stored, now), redo);
   RunGrowth growth;
@@ -328,6 +358,7 @@ RunGrowth grow(const RunDescription& stored, RunDescription now, const std::vect
   growth.run = join(comparison, stored, now, anew);
   growth.run.run_id = stored.run_id;
   growth.run.created = stored.created;
+  growth.run.reused.insert(growth.run.reused.begin(), stored.reused.begin(), stored.reused.end());
   return growth;
 }
 

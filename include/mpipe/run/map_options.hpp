@@ -135,6 +135,9 @@ struct MapOptions {
   /// With `resume`: compute these outputs, and all that needs them, anew. Their functions may be others than
   /// those that the run began with.
   std::vector<std::string> redo = {};
+  /// Run folders of earlier runs, from which elements are taken that have equal functions and arguments, instead of being
+  /// computed. They stay as they are, and are not needed any more when the run has begun. Notes tell how many.
+  std::vector<std::string> reuse = {};
   /// With `resume`: notes (`RunObserver::on_note`) tell of each output what is kept of it, and what is computed, and why.
   bool explain = false;
   /// A folder on disks of the nodes, absolute or relative to the working directory, in which programs (`command`) run;
@@ -185,6 +188,7 @@ void visit_options(Options& options, Visit&& visit) {
   visit("memory", options.memory);
   visit("retry_failed", options.retry_failed);
   visit("redo", options.redo);
+  visit("reuse", options.reuse);
   visit("explain", options.explain);
   visit("scratch", options.scratch);
   visit("output", options.outputs);

@@ -4,6 +4,7 @@
 
 #include <mpipe/core/error.hpp>
 
+#include "core/api/hash.hpp"
 #include "core/api/text.hpp"
 #include "data/api/npy.hpp"
 #include "document/api/json_text.hpp"
@@ -279,6 +280,11 @@ class CommandBody final : public FunctionBody {
       text += fmt::format(" {}:{}{}", output.name, output.type->name,
                           output.file ? " " + output.file->text() : "");
     return text + fmt::format(" exit {}", fmt::join(spec_.exit_codes, ","));
+  }
+
+  /// What is written in the document is all that is known of the code of a program.
+  BodyCode code() const override {
+    return {{}, {}, {{"command", fmt::format("{:016x}", fnv1a(identity()))}}};
   }
 
   std::vector<ValueType> outputs(std::span<const ValueType> arguments) const override {

@@ -49,6 +49,10 @@ class RunFolder {
   std::unique_ptr<State> state_;
 };
 
+/// Throws `Error` (folder_refused) where a job has the run in this folder: what it computes from now on would be missing
+/// in what is made of it.
+void require_ended(const std::filesystem::path& run);
+
 /// Writes status.json of a folder that this process has claimed, as the last word on a run that was not computed
 /// here; the owner and all times are filled in. Throws `Error` (storage_failed).
 void write_last_status(const RunFolder& folder, RunStatus status);
