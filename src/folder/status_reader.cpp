@@ -4,12 +4,15 @@
 #include <mpipe/folder/status.hpp>
 
 #include "base/api/file.hpp"
+#include "folder/api/run_folder.hpp"
 #include "folder/folder_contents.hpp"
 #include "folder/folder_lock.hpp"
 #include "folder/status_format.hpp"
 #include "store/api/run_description.hpp"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace mpipe {
 namespace {
@@ -98,6 +101,20 @@ RunStatus read_status(const std::string& folder) {
   if (owner) status.owner = *owner;
   status.state = detail::owner_liveness(run_folder) == Liveness::alive ? RunState::pending : RunState::stale;
   return status;
+}
+
+/// The owner stays the one of the start that completed the run: while this one lives it is the other one that has the
+/// lock, by which readers see that it has begun.
+void RunFolder::withdraw_completion(const std::vector<std::string>& forgotten) const {
+  std::optional<RunStatus> status = read_file(path());
+  if (!status || status->state != RunState::completed) return;
+  status->state = RunState::failed;
+  status->exit_code = exit_code(Category::rank_lost);
+  status->message =
+      "a later start of this complete run has not told how it goes (it ended too early). Resume the run.";
+  for (OutputStatus& output : status->outputs)
+    if (std::find(forgotten.begin(), forgotten.end(), output.name) != forgotten.end()) output.done = 0;
+  write_file_atomically(path() / detail::kStatusName, to_json(*status));
 }
 
 }  // namespace mpipe
