@@ -12,6 +12,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace mpipe {
 namespace {
 
@@ -110,6 +112,20 @@ void require_ended(const fs::path& run) {
           "the run '{0}' is {1}, by {2} (what it computes from now on would be missing). Wait for it: "
           "pipeline_app watch {0}",
           run.string(), to_string(status.state), describe(status.owner)));
+}
+
+/// The owner stays the one of the start that completed the run: while this one lives it is the other one that has the
+/// lock, by which readers see that it has begun.
+void RunFolder::withdraw_completion(const std::vector<std::string>& forgotten) const {
+  std::optional<RunStatus> status = read_file(path());
+  if (!status || status->state != RunState::completed) return;
+  status->state = RunState::failed;
+  status->exit_code = exit_code(Category::rank_lost);
+  status->message =
+      "a later start of this complete run has not told how it goes (it ended too early). Resume the run.";
+  for (OutputStatus& output : status->outputs)
+    if (std::find(forgotten.begin(), forgotten.end(), output.name) != forgotten.end()) output.done = 0;
+  write_file_atomically(path() / detail::kStatusName, to_json(*status));
 }
 
 }  // namespace mpipe

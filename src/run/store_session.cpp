@@ -171,7 +171,10 @@ void StoreSession::open(const Communicator& comm) {
   const bool goes_on = had_run || !setup_.options.reuse.empty();
   try {
     find_folder(comm);
-    const StoreOptions options{.keep_failed = setup_.keeps_failed(), .note_losses = setup_.options.explain};
+    StoreOptions options{.keep_failed = setup_.keeps_failed(), .note_losses = setup_.options.explain};
+    options.before_change = [&](const std::vector<std::string>& forgotten) {
+      folder_->withdraw_completion(forgotten);
+    };
     use(goes_on ? resume_run_store(comm, folder, description_, options, setup_.options.redo, &not_kept_)
                 : create_run_store(comm, folder, description_, {}));
     if (goes_on && comm.is_root()) tell_kept_storage();

@@ -32,8 +32,9 @@ def require(holds, kind, text):
         raise Finding(kind, text)
 
 
-def flat(data):
-    return [each for part in data for each in flat(part)] if isinstance(data, list) else [data]
+def flat(data, axes):
+    """The values of an array with so many axes; a complex value is a list by itself."""
+    return [each for part in data for each in flat(part, axes - 1)] if axes else [data]
 
 
 class Stored:
@@ -128,7 +129,8 @@ class Trial:
         phase = watch.phase()
         number = signal.SIGTERM if life.is_term else signal.SIGKILL
         in_time = not run.ended()
-        run.wait_for_all(run.signal(life.victim, number) if in_time else [])
+        if not run.wait_for_all(run.signal(life.victim, number) if in_time else []):
+            self.counts[phase, "launchers that stayed"] += 1
         self.story.append(f"  killed while {phase}, exit code {run.process.returncode}" if in_time else "  ended by itself")
         if in_time:
             self.counts[phase, "kills"] += 1
@@ -181,7 +183,8 @@ class Trial:
     def check_values(name, output, expected):
         if output.get("data") is None or expected["data"] is None:
             return
-        pairs = list(zip(flat(output["data"]), flat(expected["data"])))
+        axes = len(expected["shape"])
+        pairs = list(zip(flat(output["data"], axes), flat(expected["data"], axes)))
         wrong = [pair for pair in pairs if pair[0] is not None and pair[0] != pair[1]]
         require(not wrong, "wrong", f"{name} has other values: {wrong[:3]}")
         require(output["dtype"] == expected["dtype"], "wrong", f"{name} has another type: {output['dtype']}")
@@ -267,6 +270,8 @@ class Torture:
         print(f"{cases} cases from seed {self.arguments.seed} on\n{'phase':12}" + "".join(f"{kind:>12}" for kind in kinds))
         for phase in (*PHASES, "last"):
             print(f"{phase:12}" + "".join(f"{self.counts[phase, kind]:12}" for kind in kinds))
+        stayed = sum(self.counts[phase, "launchers that stayed"] for phase in PHASES)
+        print(f"launchers that stayed when all ranks were gone, and were ended: {stayed}")
         for finding in self.findings:
             print(f"\n{finding}")
 
