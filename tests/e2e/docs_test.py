@@ -28,6 +28,8 @@ VOLATILE = [
     (r"utilisation \d+ % of the workers, \d+ % of all ranks", "utilisation"),
     (r"on 1 host \([^)]*\), \d+ cores, (not bound|bound to \w+)", "on 1 host"),
     (r"process \d+ on \S+, since \S+", "process"),
+    (r"on rank 0, \w+", "on rank 0"),
+    (r"at 20[\d-]+T[\d:]+Z", "at TIME"),
     (r"last sign of life .* ago", "last sign of life"),
     (r"'/[^']*/runs/", "'/path/to/sweeps/runs/"),
     (r"  +", " "),
@@ -57,8 +59,8 @@ def name_of(language, block, paragraph):
     first = re.match(r"(?:#|//|!) (\S+\.\w+)\n", block)
     if first:
         return first[1]
-    named = re.findall(r"`([\w./-]+\.(?:yaml|cpp|c|py|f90|txt))`", paragraph.strip().rpartition("\n\n")[2])
-    return named[-1] if named and paragraph.rstrip().endswith(":") and language != "sh" else None
+    named = re.findall(r"`([\w./-]+\.(?:yaml|cpp|c|py|f90|sh|txt))`", paragraph.strip().rpartition("\n\n")[2])
+    return named[-1] if named and paragraph.rstrip().endswith(":") else None
 
 
 def plain(text, patterns):
@@ -162,8 +164,11 @@ class Docs(Page):
         self.page("README.md", 4)
 
     def test_tutorial_until_something_is_killed(self):
-        self.page("docs/tutorial.md", 12, until="## 7.")
+        self.page("docs/tutorial.md", 17, until="## 9.")
         self.page("docs/howto/selection.md", 4)  # goes on with the oscillator of the tutorial
+
+    def test_errors(self):
+        self.page("docs/howto/errors.md", 4)
 
     def test_plugin(self):
         self.page("docs/howto/plugin.md", 3)
@@ -173,7 +178,7 @@ class Whole(Page):
     """With what takes minutes."""
 
     def test_tutorial(self):
-        self.page("docs/tutorial.md", 17)
+        self.page("docs/tutorial.md", 22)
 
 
 if __name__ == "__main__":
