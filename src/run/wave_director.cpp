@@ -202,11 +202,12 @@ void WaveDirector::on_block_failed(WorkerGroup& group, WorkerId worker, const Bl
   Failure& failure = *report.failure;
   // Noted before the observer hears of it, which may throw.
   outcome_.failures.push_back(failure);
-  const RangeSet element{{failure.element, failure.element + 1}};
-  if (is_of_function(failure)) mark_failed(parts_.setup.pipeline.producer_of(failure.output), element);
-  // A rank that cannot go on (its disk is full, say) is at no output.
-  if (!failure.output.empty())
-    parts_.observer.on_progress(parts_.setup.pipeline.producer_of(failure.output), {0, 1, 0}, now);
+  // What the job lacks, as processes or space on a disk, is no failure of the element at which it showed.
+  if (is_of_function(failure)) {
+    const FunctionId function = parts_.setup.pipeline.producer_of(failure.output);
+    mark_failed(function, {{failure.element, failure.element + 1}});
+    parts_.observer.on_progress(function, {0, 1, 0}, now);
+  }
   parts_.observer.on_failure(failure);
 }
 
