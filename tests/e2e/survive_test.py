@@ -91,10 +91,16 @@ class Survive(AppTest):
         self.assertFalse((self.folder / "run" / "journal").exists(), outcome)
         return status
 
+    def test_a_worker_is_killed(self):
+        self.kill_workers(((3, 20, [2], []),))
+
     def test_workers_are_killed_at_several_moments(self):
+        self.kill_workers(((3, 0, [1], []), (3, 20, [2], ["--storage", "file"]), (5, 30, [4, 2], []), (2, 10, [1], []), (3, ELEMENTS, [1], [])))
+
+    def kill_workers(self, cases):
+        """Ranks, the first element that waits, who is killed meanwhile, and options."""
         expected = self.undisturbed()
-        for ranks, first, lost, options in ((3, 0, [1], []), (3, 20, [2], ["--storage", "file"]), (5, 30, [4, 2], []), (2, 10, [1], []),
-                                            (3, ELEMENTS, [1], [])):
+        for ranks, first, lost, options in cases:
             with self.subTest(ranks=ranks, first=first, lost=lost):
                 process = self.start_run(ranks, "--set", f"first={first}", *options)
                 self.wait_for(first)
