@@ -24,8 +24,9 @@ class Row {
       return;
     }
   }
+  /// A thread that ends within a function has called `exit`, which comes here before any last words.
   ~Row() {
-    if (activity_ != nullptr) activity_->thread = 0;
+    if (activity_ != nullptr && activity_->function == nullptr) activity_->thread = 0;
   }
   Row(const Row&) = delete;
   Row& operator=(const Row&) = delete;
