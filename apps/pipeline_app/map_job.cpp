@@ -7,7 +7,9 @@
 #include <mpipe/exec/observer.hpp>
 
 #include "base/api/file.hpp"
+#include "base/api/stop_request.hpp"
 #include "comm/api/collective.hpp"
+#include "exec/api/crash_report.hpp"
 #include "isolation/api/isolated_bodies.hpp"
 #include "isolation/api/zygote.hpp"
 #include "launch.hpp"
@@ -15,7 +17,6 @@
 #include "plan_text.hpp"
 #include "run/api/execute_request.hpp"
 #include "signals.hpp"
-#include "stall_watch.hpp"
 #include "table.hpp"
 #include "utilisation.hpp"
 
@@ -26,6 +27,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
@@ -76,6 +78,32 @@ class LogObserver final : public RunObserver {
   std::filesystem::path run_folder_;
   bool warns_;
   bool explains_;  ///< notes are for the user, too, and not for the log alone
+};
+
+/// While it lives, does something every second on a thread of its own.
+class Watching {
+ public:
+  explicit Watching(std::function<void()> look)
+      : thread_([this, look = std::move(look)] {
+          std::unique_lock lock(mutex_);
+          while (!end_.wait_for(lock, std::chrono::seconds(1), [this] { return over_; })) look();
+        }) {}
+  ~Watching() {
+    {
+      const std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    end_.notify_all();
+    thread_.join();
+  }
+  Watching(const Watching&) = delete;
+  Watching& operator=(const Watching&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable end_;
+  bool over_ = false;
+  std::thread thread_;  // last: it uses the others
 };
 
 }  // namespace
@@ -288,6 +316,7 @@ int MapJob::compute() {
   const SignalWatch signals([this](int number) { end_by_signal(number); });
   LaunchOptions options{.max_concurrent = static_cast<int>(values_.number("max_concurrent"))};
   options.on_lead = [this](std::size_t, std::shared_ptr<StatusWriter> status) { lead(std::move(status)); };
+  const Watching watching([this] { watch_elements(); });
   const std::vector<MapOutcome> outcomes = gather_maps(world_, make_maps(), options);
   // The runs are over. If a signal came before this line its thread tells the ending and this one does not
   // return; a later signal finds it claimed and leaves the telling to this thread.
@@ -299,6 +328,17 @@ int MapJob::compute() {
   // All ranks come here, as the folder is told by a broadcast.
   write_logs(code);
   return code;
+}
+
+/// By a thread of its own, as the one that leads a run may be in a function. The status in the folder is that of the
+/// run that this rank leads: of several, the log alone tells.
+void MapJob::watch_elements() {
+  for (const auto& watch : stall_watches_) {
+    const std::vector<std::string> slow = watch->look(SteadyClock().now());
+    if (several()) continue;
+    const std::lock_guard lock(leading_mutex_);
+    if (leading_) leading_->set_slow(slow);
+  }
 }
 
 /// They are described and not begun: how many run at a time, and on which ranks, is for `gather_maps` to
@@ -346,7 +386,9 @@ void MapJob::observe(std::size_t k) {
                                          run.folder.empty() && !values_.has("json"),
                                          values_.has("explain") || values_.has("reuse")));
   all->add(std::make_shared<Progress>(style_, run.name, board_, k));
-  all->add(std::make_shared<StallWatch>(run.name, [](const std::string& text) { spdlog::warn("{}", text); }));
+  stall_watches_.push_back(
+      std::make_shared<StallWatch>(run.name, [](const std::string& text) { spdlog::warn("{}", text); }));
+  all->add(stall_watches_.back());
   if (trace_) all->add(std::make_shared<TraceObserver>(trace_, static_cast<int>(k) + 1, run.name));
   run.choice->options.observer = std::move(all);
 }
@@ -373,21 +415,33 @@ void MapJob::lead(std::shared_ptr<StatusWriter> status) {
 /// it sees the first of them gone: rank 0 is to be the first.
 void MapJob::end_by_signal(int number) {
   if (!ending_.claim()) return;
+  stop_request().stop = true;  // calls have as long as this takes
   std::string text = fmt::format("ended by signal {} ({}).", number, ::strsignal(number));
-  const int code = 128 + number;
+  int code = 128 + number;
+  RunState state = RunState::cancelled;
+  add_to_crash_report();
   {
     const std::lock_guard lock(leading_mutex_);
     // The status comes before any words: it is what remains of the run, and this process may be killed at any
     // moment from now on.
-    if (leading_) leading_->finish(RunState::cancelled, code, text);
+    if (leading_) {
+      leading_->finish(state, code, text);
+      const RunStatus told = leading_->status();
+      // A launcher ends all ranks where one has crashed: then that is how the run ended, and not the signal.
+      if (told.state == RunState::failed) {
+        state = told.state;
+        code = told.exit_code.value_or(code);
+        text = told.message;
+      }
+    }
   }
   if (world_.is_root()) {
     for (const Run& run : runs_)
       if (run.started() && run.status->status().state == RunState::running)
-        text = end_status(run, RunState::cancelled, code, text);
+        text = end_status(run, state, code, text);
     logging_->error_to_file(text);
     print_error(text + (begun() ? kept_text() : ""));
-    if (begun()) print_unfinished("cancelled", text);
+    if (begun()) print_unfinished(std::string(to_string(state)), text);
     write_trace();
     if (on_subgroups()) std::this_thread::sleep_for(kTimeForLeaders);
   } else {

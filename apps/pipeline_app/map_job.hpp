@@ -14,6 +14,7 @@
 #include "option_flags.hpp"
 #include "pilot/pilot.hpp"
 #include "progress.hpp"
+#include "stall_watch.hpp"
 #include "trace.hpp"
 
 #include <functional>
@@ -85,6 +86,7 @@ class MapJob {
 
   // Rank 0.
   void observe(std::size_t run);
+  void watch_elements();
   void begin_trace();
   int write_trace();
   int tell(const std::vector<MapOutcome>& outcomes);
@@ -108,8 +110,9 @@ class MapJob {
   std::optional<Logging> logging_;  ///< on every rank
   ProgressStyle style_ = ProgressStyle::none;
   std::vector<Run> runs_;
-  std::shared_ptr<ProgressBoard> board_;  ///< of the bars of several runs
-  std::shared_ptr<Trace> trace_;          ///< rank 0, where it is wanted
+  std::shared_ptr<ProgressBoard> board_;                    ///< of the bars of several runs
+  std::shared_ptr<Trace> trace_;                            ///< rank 0, where it is wanted
+  std::vector<std::shared_ptr<StallWatch>> stall_watches_;  ///< rank 0: of each run
   Ending ending_;
   TimePoint began_;
   std::mutex leading_mutex_;

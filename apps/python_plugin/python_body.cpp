@@ -40,6 +40,7 @@ class ElementCalls {
     while (row.next()) {
       for (std::size_t a = 0; a < readers_.size(); ++a) readers_[a].start_row(row.position(a), row.step(a));
       for (Index k = 0; k < row.length(); ++k) {
+        if (call_.at != nullptr) call_.at->store(row.first() + k, std::memory_order_relaxed);
         put(call_element(k, row.first() + k));
         ++call_.completed;
       }

@@ -18,6 +18,9 @@ inline bool is_of_shapes(const Error& error) {
          error.category() == Category::dimension_mismatch;
 }
 
+/// Whether a call that ended with `failure` did what its token had told it; changes the message where it did not.
+bool was_told_to_stop(Failure& failure, const StopToken& token);
+
 /// An argument of a function during a wave.
 struct BlockRunner::PreparedArgument {
   const PlannedArgument* planned = nullptr;
@@ -47,10 +50,11 @@ struct BlockRunner::PreparedFunction {
 };
 
 /// What came of calling a function for a range of elements.
-struct BlockRunner::Attempt {
+struct BlockRunner::Tried {
   Index completed = 0;
   Index calls = 0;
-  std::optional<Failure> failure;  ///< of the element behind the completed ones
+  std::optional<Failure> failure = {};  ///< of the element behind the completed ones
+  bool stopped = false;                 ///< that element was told to stop, which is no failure
 };
 
 /// Buffers of one call, used again by later ones.

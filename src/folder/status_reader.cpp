@@ -4,6 +4,7 @@
 #include <mpipe/folder/status.hpp>
 
 #include "base/api/file.hpp"
+#include "folder/api/crash_note.hpp"
 #include "folder/api/run_folder.hpp"
 #include "folder/folder_contents.hpp"
 #include "folder/folder_lock.hpp"
@@ -91,6 +92,12 @@ RunStatus read_status(const std::string& folder) {
                                                          status.heartbeat_age_seconds) == Liveness::dead) {
       status.state = RunState::stale;
       status.message = detail::forget_memory(status);
+      // A process that was ended by a function could not say so in its status.
+      if (const std::string crash = read_crash_note(run_folder); !crash.empty()) {
+        status.state = RunState::failed;
+        status.exit_code = exit_code(Category::rank_lost);
+        status.message = crash + (status.message.empty() ? "" : " ") + status.message;
+      }
       status.elements_per_second = 0;
       status.eta_seconds.reset();
     }

@@ -5,6 +5,7 @@
 #include <mpipe/core/error.hpp>
 
 #include "comm/api/collective.hpp"
+#include "folder/api/crash_note.hpp"
 #include "run/api/rank0_work.hpp"
 #include "run/surviving/loss_record.hpp"
 
@@ -54,6 +55,8 @@ LocalWorkers::LocalWorkers(const Communicator& comm, const RunSetup& setup, cons
       setup_(setup),
       clock_(clock),
       place_{comm.job_rank(), host_name()},
+      crash_report_(place_, setup.options.run_folder.empty() ? std::string()
+                                                             : setup.options.run_folder + "/" + kCrashName),
       machine_(describe_machine(setup, inventory, comm.size())) {
   DeviceShares devices = share_devices(setup.plan, setup.settings, inventory, setup.options.rank0);
   choose_rank0(devices.rank0_computes);

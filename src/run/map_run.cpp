@@ -91,7 +91,7 @@ MapRun::MapRun(const Communicator& comm, std::unique_ptr<RunSetup> setup, RunCon
       progress_(plan_),
       store_(*setup_),
       assumed_(plan_.outputs().size(), false),
-      drain_watch_(std::nullopt) {
+      drain_watch_(deadline_of(setup_->options, clock)) {
   attach_ranks(true);
 }
 
@@ -207,7 +207,10 @@ void MapRun::on_commit(std::uint32_t) {
   // Rank 0 meets the same error in its own commit, and tells all ranks with the outcome of the wave. Only the
   // loss of a rank is thrown on: there is nobody left to tell it.
   try {
+    const TimePoint began = clock_.now();
     commit_values(values());
+    drain_watch_.on_commit(clock_.now() - began);
+    tell_deadline(drain_watch_, workers_->runner());
   } catch (const Error& error) {
     if (error.category() == Category::rank_lost) throw;
   }
@@ -218,6 +221,7 @@ void MapRun::on_turn(TimePoint now) { store_.maintain(now); }
 void MapRun::begin_wave() {
   outcome_ = {};
   drain_watch_.on_wave();
+  tell_deadline(drain_watch_, workers_->runner());
   progress_.begin_wave();
   // Before anything is called blocked by it. All ranks have the same plan, so all of them come here or none.
   if (!plan_.misfits().empty()) together(comm_, [&] { note_misfits(); });

@@ -31,6 +31,12 @@ class GroupListener final : public DispatchObserver {
   void on_block_failed(WorkerId worker, const Block& block, BlockReport& report, TimePoint now) override {
     director_.on_block_failed(group_, worker, block, report, now);
   }
+  void on_block_given_back(WorkerId worker, const Block& block, TimePoint now) override {
+    director_.on_block_given_back(group_, worker, block, now);
+  }
+  void on_block_stopped(WorkerId worker, const Block& block, BlockReport& report, TimePoint now) override {
+    director_.on_block_stopped(group_, worker, block, report, now);
+  }
   void on_team_news(WorkerId, TeamNews& news, TimePoint now) override { director_.on_team_news(news, now); }
   void on_turn(TimePoint now) override { director_.on_turn(now); }
 
@@ -211,6 +217,17 @@ void WaveDirector::on_block_failed(WorkerGroup& group, WorkerId worker, const Bl
   parts_.observer.on_failure(failure);
 }
 
+/// A rank may know that the time is over before this one does, or alone: then the run ends in order for all.
+void WaveDirector::on_block_stopped(WorkerGroup& group, WorkerId worker, const Block& block,
+                                    BlockReport& report, TimePoint now) {
+  team_timeout_.on_over(block.id);
+  note(group, worker, block, report, report.completed, now);
+  release({block.id, block.stage, {block.range.begin, block.range.begin + report.completed}});
+  if (!report.failed.empty()) note_failed(report, now);
+  outcome_.drained = true;
+  drain(now);
+}
+
 /// Observers may cancel from within a tick, so the question whether the run is cancelled follows it.
 void WaveDirector::on_turn(TimePoint now) {
   note_losses(now);
@@ -357,6 +374,7 @@ void WaveDirector::commit() {
   commit_values(parts_.values);
   for (const auto& group : groups_) group->pool->resume();
   parts_.drain_watch.on_commit(parts_.clock.now() - began);
+  tell_deadline(parts_.drain_watch, parts_.workers.runner());
 }
 
 void WaveDirector::drain(TimePoint now) {

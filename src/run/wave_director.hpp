@@ -51,8 +51,13 @@ class WaveDirector {
                      TimePoint now);
   void on_block_failed(WorkerGroup& group, WorkerId worker, const Block& block, BlockReport& report,
                        TimePoint now);
+  void on_block_stopped(WorkerGroup& group, WorkerId worker, const Block& block, BlockReport& report,
+                        TimePoint now);
   void on_assigned(const WorkerGroup& group, WorkerId worker, const Block& block, TimePoint now) {
     parts_.observer.on_block_assigned(group.workers[worker.value], block, now);
+  }
+  void on_block_given_back(const WorkerGroup& group, WorkerId worker, const Block& block, TimePoint now) {
+    parts_.observer.on_block_done(group.workers[worker.value], block, 0, {}, now);
   }
   void on_team_news(TeamNews& news, TimePoint now) { team_timeout_.on_news(news, now); }
   void on_turn(TimePoint now);

@@ -160,6 +160,18 @@ class Commands(AppTest):
         _, result = self.values(document(["./third.sh", "{x}"], retries % "time", inputs="x: [5]"), "--run-folder", "run2", code=1)
         self.assertIn("exit code 9", result["errors"][0]["message"])
 
+    def test_limits_grow_with_each_try(self):
+        self.script("limits.sh", "#!/bin/sh\n[ $MPIPE_ATTEMPT -ge 2 ] || exit 9\nulimit -v\n")
+        retries = "returns: number\nparameters: [x]\nresources: {memory: 1GiB}\nretries: {times: 2, pause: 10ms, memory_factor: 1.5}"
+        data, _ = self.values(document(["./limits.sh"], retries, inputs="x: [1]"))
+        self.assertEqual(data["y"], [1024 * 1024 * 1.5 ** 2])  # KiB
+        self.script("patient.sh", "#!/bin/sh\nsleep 1\necho $MPIPE_ATTEMPT\n")
+        retries = "returns: number\nparameters: [x]\ntimeout: 0.2\nretries: {times: %d, pause: 10ms, time_factor: 30}"
+        data, _ = self.values(document(["./patient.sh"], retries % 2, inputs="x: [1]"))
+        self.assertEqual(data["y"], [1])
+        _, result = self.values(document(["./patient.sh"], retries % 0, inputs="x: [1]"), code=1)
+        self.assertIn("longer than its time of 0.2 s", result["errors"][0]["message"])
+
     def test_environment_without_the_launchers_variables(self):
         self.script("env.sh", "#!/bin/sh\nenv | grep -c '^OMPI_\\|^PMIX_\\|^PRTE_\\|^MPIPE_SEED'\necho $MPIPE_OUTPUT $MPIPE_INDEX $GREETING $OMP_NUM_THREADS\n")
         data, _ = self.values(document(["./env.sh"], "returns: text\nparameters: [x]\nenv: {GREETING: \"hello {x}\"}\nresources: {threads: 2}"), ranks=2,

@@ -44,7 +44,7 @@ bool SlicedBlock::step() {
   slice_elements_ = std::clamp<Index>(wanted, 1, std::max(slice_elements_, growth * slice.range.size()));
   next_ = slice.range.end;
   absorb(part, took);
-  active_ = next_ < report_.block.range.end && !report_.failure;
+  active_ = next_ < report_.block.range.end && !report_.failure && !report_.stopped;
   return !active_;
 }
 
@@ -54,6 +54,7 @@ void SlicedBlock::absorb(BlockReport& part, Duration took) {
   // This is the size of the journal after the slice and not a share of it, so it is not added up.
   report_.journal_bytes = part.journal_bytes;
   if (part.failure) report_.failure = std::move(part.failure);
+  report_.stopped = part.stopped;
   if (!part.failed.empty()) absorb_failed(part);
   for (LateShape& late : part.late_shapes) {
     // Every slice tells the shapes that it met: one of each is enough.

@@ -136,7 +136,7 @@ class Lane {
     computing_ = true;
     lock.unlock();
     const bool over = current_.step();
-    const bool failed = over && current_.report().failure.has_value();
+    const bool failed = over && (current_.report().failure || current_.report().stopped);
     // A report without a failure goes out at once, without the lock, so that the next block comes soon.
     if (over && !failed) events_.push({worker_, std::move(current_.report())});
     lock.lock();

@@ -3,12 +3,17 @@
 #include <mpipe/comm/native_comm.hpp>
 #include <mpipe/document/plugin.hpp>
 
+#include <fmt/format.h>
+
 #include <unistd.h>
 
 #include <chrono>
 #include <complex>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <thread>
 
@@ -46,6 +51,39 @@ double crashes_at(double x, double bad) {
   if (x == bad) std::abort();
   std::printf("computed %g\n", x);
   return 2 * x;
+}
+
+/// Ends its process in one of several ways.
+double dies_at(double x, double bad, const std::string& how) {
+  if (x != bad) return 2 * x;
+  if (how == "exit") std::exit(0);
+  if (how == "kill") std::raise(SIGKILL);
+  if (how == "memory") *reinterpret_cast<volatile int*>(8) = 1;
+  std::abort();
+}
+
+/// Done when there is a file of that name; tells by another one that it has begun, and what it saw at its end.
+double waits(double x, const std::string& name, mpipe::StopToken stop) {
+  const auto tell = [&](const char* what) {
+    std::ofstream(fmt::format("{}-{:g}.{}", name, x, what)) << what;
+  };
+  tell("begun");
+  while (!std::filesystem::exists(name)) {
+    if (stop.stop_requested()) {
+      tell("stopped");
+      throw mpipe::Stopped("at a good place");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return x * x;
+}
+
+/// Nobody has told it to.
+double stops_by_itself(double) { throw mpipe::Stopped(); }
+
+std::string third_try(double x, const mpipe::Attempt& attempt) {
+  if (attempt.number < 3) throw std::runtime_error(fmt::format("try {} of {:g}", attempt.number, x));
+  return attempt.type + ": " + attempt.message;
 }
 
 std::string word(std::int64_t k) { return "word \"" + std::to_string(k) + "\""; }
@@ -95,6 +133,10 @@ MPIPE_PLUGIN(registry) {
   registry.add("square_elsewhere", mpipe::function("y", square_elsewhere).parameters("x", "seconds"));
   registry.add("throws_at", mpipe::function("y", throws_at).parameters("x", "bad").thread_safe());
   registry.add("crashes_at", mpipe::function("y", crashes_at).parameters("x", "bad"));
+  registry.add("dies_at", mpipe::function("y", dies_at).parameters("x", "bad", "how"));
+  registry.add("waits", mpipe::function("y", waits).parameters("x", "name").thread_safe());
+  registry.add("stops_by_itself", mpipe::function("y", stops_by_itself).parameters("x"));
+  registry.add("third_try", mpipe::function("y", third_try).parameters("x").thread_safe());
   registry.add("count_ranks", mpipe::function("n", count_ranks).parameters("x").resources({.ranks = 2}));
   registry.add("ranks_by_x", mpipe::function("n", count_ranks).parameters("x").ranks({"x"}, [](double x) {
     return static_cast<int>(x);

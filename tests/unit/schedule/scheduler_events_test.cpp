@@ -63,6 +63,21 @@ TEST(Scheduler, TakesAQueuedBlockBackForAnIdleWorker) {
   EXPECT_TRUE(end.driver.scheduler.finished());
 }
 
+TEST(Scheduler, TakesBackWhatACallLeftThatWasToldToStop) {
+  SchedulerDriver driver{{{}, workers(1)}};
+  driver.ready(0, elements(10), 10);
+  const Block block = driver.assigned.at(0).block;
+  const auto whole = driver.scheduler.on_block_stopped(block.id, 4, 1ms, driver.now);
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->range, block.range);
+  EXPECT_EQ(driver.scheduler.tally(StageId{0}).done, 4);
+  EXPECT_FALSE(driver.scheduler.find_in_flight(block.id));
+  driver.scheduler.on_drain(driver.now);
+  EXPECT_EQ(driver.scheduler.unfinished(StageId{0}), RangeSet({{4, 10}}));
+  EXPECT_TRUE(driver.scheduler.finished());
+  EXPECT_FALSE(driver.scheduler.on_block_stopped(block.id, 4, 1ms, driver.now)) << "it is over";
+}
+
 TEST(Scheduler, AcceptsADoneThatCrossesARetract) {
   End end = end_of_work();
   end.driver.done(end.running, 3ms);
