@@ -2,6 +2,8 @@
 // Checks UTF-8, and makes text of others fit for messages.
 #include "core/api/text.hpp"
 
+#include "core/api/terminal_text.hpp"
+
 #include <cstdint>
 #include <cstring>
 
@@ -50,12 +52,19 @@ bool is_utf8(std::string_view text) {
 
 std::string printable(std::string_view text, std::size_t longest) {
   std::string shown;
-  for (const char c : text) {
-    // One character becomes one byte, so that columns of the original text are columns of the shown one.
-    if (continues_character(c)) continue;
-    if (shown.size() >= longest) return shown + "..";
-    const bool is_space = c == '\t' || c == '\n' || c == '\r';
-    shown += is_space ? ' ' : (' ' <= c && c <= '~') ? c : '?';
+  std::size_t characters = 0;
+  for (std::size_t at = 0; at < text.size(); ++characters) {
+    if (characters == longest) return shown + "..";
+    // A byte that belongs to no character is one, so that columns of the original text are columns of the shown one.
+    const std::size_t length = character_length(text, at);
+    const std::uint32_t code = length == 0 ? 0 : code_of_character(text, at, length);
+    if (code == '\t' || code == '\n' || code == '\r')
+      shown += ' ';
+    else if (is_control_character(code))
+      shown += '?';
+    else
+      shown += text.substr(at, length);
+    at += length == 0 ? 1 : length;
   }
   return shown;
 }

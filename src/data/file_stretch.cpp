@@ -3,6 +3,9 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/data/value.hpp>
 
+#include "data/input_state.hpp"
+#include "data/piece_digests.hpp"
+
 #include <fmt/format.h>
 
 #include <fcntl.h>
@@ -10,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -47,21 +51,27 @@ class OpenFile {
   int descriptor_;
 };
 
+std::int64_t nanoseconds(const timespec& time) {
+  constexpr std::int64_t kNanoseconds = 1'000'000'000;
+  return time.tv_sec * kNanoseconds + time.tv_nsec;
+}
+
 FileStretch stretch_of(const struct stat& status, const std::string& path, std::uint64_t offset,
                        std::uint64_t size) {
-  constexpr std::int64_t kNanoseconds = 1'000'000'000;
-  return {path, offset, size, static_cast<std::uint64_t>(status.st_size),
-          status.st_mtim.tv_sec * kNanoseconds + status.st_mtim.tv_nsec};
+  return {path, offset, size, static_cast<std::uint64_t>(status.st_size), nanoseconds(status.st_mtim)};
+}
+
+[[noreturn]] void refuse_changed(const std::string& path) {
+  refuse(path,
+         "was changed after this run began to read it, or is another one on this host (values of both would "
+         "be mixed). Leave inputs as they are while a run needs them, then start again.");
 }
 
 /// Compares the open file, not whatever its path leads to a moment later, so that the file that was checked
 /// is the one that is read.
 void check_same(const OpenFile& file, const FileStretch& stretch) {
   if (stretch_of(file.status(), stretch.path, stretch.offset, stretch.size) != stretch)
-    refuse(
-        stretch.path,
-        "was changed after this run began to read it, or is another one on this host (values of both would "
-        "be mixed). Leave inputs as they are while a run needs them, then start again.");
+    refuse_changed(stretch.path);
 }
 
 /// The values of a stretch. The bytes are copied and not mapped, since a mapping changes when somebody writes
@@ -69,7 +79,11 @@ void check_same(const OpenFile& file, const FileStretch& stretch) {
 class FileSource final : public ArraySource {
  public:
   FileSource(FileStretch stretch, std::size_t element_bytes)
-      : stretch_(std::move(stretch)), file_(stretch_.path), element_bytes_(element_bytes) {
+      : stretch_(std::move(stretch)),
+        file_(stretch_.path),
+        element_bytes_(element_bytes),
+        digests_(piece(), element_bytes),
+        state_changed_ns_(nanoseconds(file_.status().st_ctim)) {
     mpipe::check_same(file_, stretch_);
   }
 
@@ -79,24 +93,15 @@ class FileSource final : public ArraySource {
     return static_cast<Index>(std::max<std::size_t>(1, kPieceBytes / element_bytes_));
   }
   void read(IndexRange elements, std::byte* to) const override {
-    std::uint64_t at = stretch_.offset + static_cast<std::uint64_t>(elements.begin) * element_bytes_;
-    std::size_t left = static_cast<std::size_t>(elements.size()) * element_bytes_;
-    while (left > 0) {
-      const ssize_t count = ::pread(file_.descriptor(), to, left, static_cast<off_t>(at));
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) refuse(stretch_.path, fmt::format("cannot be read: {}.", std::strerror(errno)));
-      if (count == 0) refuse(stretch_.path, "was cut while this run read it. Restore it, then start again.");
-      to += count;
-      at += static_cast<std::uint64_t>(count);
-      left -= static_cast<std::size_t>(count);
-    }
+    copy(elements, to);
     // Only now: a file that has not changed until here had not changed when the bytes were copied either.
-    mpipe::check_same(file_, stretch_);
+    check_unchanged();
+    digests_.note(elements, {to, static_cast<std::size_t>(elements.size()) * element_bytes_});
   }
   /// A file that was removed stays as long as it is open, and so is still the same. Another one in its place
   /// is not.
   void check_same() const override {
-    mpipe::check_same(file_, stretch_);
+    check_unchanged();
     struct stat now {};
     if (::stat(stretch_.path.c_str(), &now) != 0) return;
     const struct stat read = file_.status();
@@ -109,9 +114,36 @@ class FileSource final : public ArraySource {
   }
 
  private:
+  void copy(IndexRange elements, std::byte* to) const {
+    std::uint64_t at = stretch_.offset + static_cast<std::uint64_t>(elements.begin) * element_bytes_;
+    std::size_t left = static_cast<std::size_t>(elements.size()) * element_bytes_;
+    while (left > 0) {
+      const ssize_t count = ::pread(file_.descriptor(), to, left, static_cast<off_t>(at));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) refuse(stretch_.path, fmt::format("cannot be read: {}.", std::strerror(errno)));
+      if (count == 0) refuse(stretch_.path, "was cut while this run read it. Restore it, then start again.");
+      to += count;
+      at += static_cast<std::uint64_t>(count);
+      left -= static_cast<std::size_t>(count);
+    }
+  }
+
+  /// Who rewrites a file may give it its old time of writing (rsync -t, touch -r), but not the time at which its
+  /// state changed. That also tells of other rights and names, which do no harm: what was read is compared.
+  void check_unchanged() const {
+    mpipe::check_same(file_, stretch_);
+    const std::int64_t now = nanoseconds(file_.status().st_ctim);
+    if (now == state_changed_ns_) return;
+    if (!digests_.same([&](IndexRange elements, std::byte* to) { copy(elements, to); }))
+      refuse_changed(stretch_.path);
+    state_changed_ns_ = now;
+  }
+
   FileStretch stretch_;
   OpenFile file_;
   std::size_t element_bytes_;
+  mutable detail::PieceDigests digests_;
+  mutable std::atomic<std::int64_t> state_changed_ns_;
 };
 
 }  // namespace
@@ -127,6 +159,12 @@ FileStretch FileStretch::of(const std::string& path, std::uint64_t offset, std::
                              stretch.file_bytes, size, offset));
   return stretch;
 }
+
+std::int64_t detail::state_changed_ns(const std::string& path) {
+  return nanoseconds(OpenFile(path).status().st_ctim);
+}
+
+void detail::refuse_changed_input(const std::string& path) { refuse_changed(path); }
 
 void FileStretch::check_same() const { mpipe::check_same(OpenFile(path), *this); }
 

@@ -7,6 +7,7 @@
 #include "core/api/text.hpp"
 #include "data/api/input_file.hpp"
 #include "data/hdf5_storage.hpp"
+#include "h5/api/h5_name.hpp"
 
 #include <fmt/format.h>
 
@@ -95,6 +96,7 @@ void Hdf5Dataset::naming_dataset(const Action& action) const {
 Hdf5Dataset::Hdf5Dataset(std::filesystem::path file, std::string name, bool raw, int depth)
     : path_(std::move(file)),
       name_(std::move(name)),
+      raw_(raw),
       file_(open_file(), H5Fclose),
       id_(open_dataset(H5P_DEFAULT), H5Dclose) {
   if (H5Pget_external_count(creation()) > 0) {
@@ -105,6 +107,7 @@ Hdf5Dataset::Hdf5Dataset(std::filesystem::path file, std::string name, bool raw,
   }
   check_storage(*this, depth);
   check_values(*this, raw);
+  check_written(*this);
   const ElementType* const stored = stored_type();
   if (stored != nullptr)
     naming_dataset([&] { decoding_ = raw ? Hdf5Decoding(*stored) : Hdf5Decoding(id_, *stored); });
@@ -118,26 +121,34 @@ hid_t Hdf5Dataset::open_file() const {
   if (std::string_view(begin.data(), begin.size()) == "CDF")
     refuse_file(path_,
                 "is in a classic format of netCDF, which is not HDF5. Convert it (nccopy -k nc4 OLD NEW).");
-  const H5Handle access(check(H5Pcreate(H5P_FILE_ACCESS)), H5Pclose);
-  // Readers never disturb a run that writes the file, nor are disturbed by it.
-  check(H5Pset_file_locking(access, false, true));
-  const hid_t file = H5Fopen(path_.c_str(), H5F_ACC_RDONLY, access);
+  const hid_t file = H5Fopen(path_.c_str(), H5F_ACC_RDONLY, file_access());
   if (file < 0) refuse_file(path_, fmt::format("cannot be opened as HDF5: {}.", reason()));
   return file;
 }
 
+/// Readers never disturb a run that writes the file, nor are disturbed by it.
+H5Handle Hdf5Dataset::file_access() const {
+  H5Handle access(check(H5Pcreate(H5P_FILE_ACCESS)), H5Pclose);
+  check(H5Pset_file_locking(access, false, true));
+  return access;
+}
+
 hid_t Hdf5Dataset::open_dataset(hid_t access) const {
-  const hid_t dataset = H5Dopen2(file_, name_.c_str(), access);
+  const H5Handle with_links(check(access == H5P_DEFAULT ? H5Pcreate(H5P_DATASET_ACCESS) : H5Pcopy(access)),
+                            H5Pclose);
+  // The files that external links lead to are no less others'.
+  check(H5Pset_elink_fapl(with_links, file_access()));
+  const hid_t dataset = H5Dopen2(file_, name_.c_str(), with_links);
   if (dataset >= 0) return dataset;
   const std::string why = reason();  // the next call of HDF5 would forget it
-  const std::string link = dangling_link();
+  const std::string link = dangling_link(why);
   if (!link.empty()) refuse_file(path_, link);
   refuse_file(path_, fmt::format("has no dataset '{}' that can be opened: {}. {}", printable(name_, 200), why,
                                  absent_output(file_, name_)));
 }
 
 /// Which link on the way to the dataset leads nowhere; empty when it is no link that is wrong.
-std::string Hdf5Dataset::dangling_link() const {
+std::string Hdf5Dataset::dangling_link(const std::string& why) const {
   for (std::size_t end = name_.find('/', 1);; end = name_.find('/', end + 1)) {
     const std::string part = name_.substr(0, end);
     H5L_info_t info;
@@ -150,30 +161,36 @@ std::string Hdf5Dataset::dangling_link() const {
       if (info.type == H5L_TYPE_EXTERNAL &&
           H5Lunpack_elink_val(target.data(), info.u.val_size, nullptr, &file, &object) < 0)
         return {};
+      // HDF5 follows so many links, and no more, which is how it notices a circle.
+      const bool is_circle = why.find("too many") != std::string::npos;
       return fmt::format(
-          "has the link '{}', which leads to '{}'{}, and that is not there. Restore it, or name another "
-          "dataset.",
+          "has the link '{}', which leads to '{}'{}, and {}. Restore it, or name another dataset.",
           printable(part, 200), printable(object, 200),
-          *file == '\0' ? "" : fmt::format(" in the file '{}'", printable(file, 200)));
+          *file == '\0' ? "" : fmt::format(" in the file '{}'", printable(file, 200)),
+          is_circle ? "from there back to itself" : "that is not there");
     }
     if (end == std::string::npos) return {};
   }
 }
 
+std::filesystem::path Hdf5Dataset::holder() const {
+  const std::string name =
+      h5_name([&](char* to, std::size_t size) { return id_ < 0 ? -1 : H5Fget_name(id_, to, size); });
+  return name.empty() ? path_ : std::filesystem::path(name);
+}
+
 void Hdf5Dataset::refuse(const std::string& problem) const {
-  refuse_file(path_, fmt::format("has the dataset '{}', which {}", printable(name_, 200), problem));
+  const std::filesystem::path file = holder();
+  refuse_file(path_,
+              fmt::format("has the dataset '{}'{}, which {}", printable(name_, 200),
+                          file == path_ ? "" : fmt::format(" (in the file '{}')", file.string()), problem));
 }
 
 void Hdf5Dataset::refuse_unread() const { refuse(fmt::format("cannot be read: {}.", reason())); }
 
 bool Hdf5Dataset::is_in_one_file() const {
   const H5Handle made = creation();
-  std::array<char, 4096> own{};
-  std::array<char, 4096> opened{};
-  // An external link leads to a dataset of another file.
-  return H5Pget_layout(made) != H5D_VIRTUAL && H5Pget_external_count(made) == 0 &&
-         H5Fget_name(id_, own.data(), own.size()) >= 0 &&
-         H5Fget_name(file_, opened.data(), opened.size()) >= 0 && own == opened;
+  return H5Pget_layout(made) != H5D_VIRTUAL && H5Pget_external_count(made) == 0 && holder() == path_;
 }
 
 Shape Hdf5Dataset::shape() const {
@@ -204,13 +221,40 @@ const ElementType* Hdf5Dataset::stored_type() const {
     case H5T_INTEGER:
       return integer_type(size, check(H5Tget_sign(type)) == H5T_SGN_2);
     case H5T_FLOAT:
-      return size == 8 ? &element_type<double>() : size == 4 ? &element_type<float>() : nullptr;
+      // HDF5 converts what has two bytes: float32 holds all of it.
+      return size == 8 ? &element_type<double>() : size == 4 || size == 2 ? &element_type<float>() : nullptr;
     case H5T_ENUM:
       return is_boolean(type) ? &element_type<bool>() : nullptr;
     case H5T_COMPOUND:
       return complex_type(type);
     default:
       return nullptr;
+  }
+}
+
+std::string Hdf5Dataset::unread_type() const {
+  const H5Handle type = this->type();
+  switch (check(H5Tget_class(type))) {
+    case H5T_INTEGER:
+      return fmt::format("integers of {} bytes", H5Tget_size(type));
+    case H5T_FLOAT:
+      return fmt::format("floating point numbers of {} bytes (long double?)", H5Tget_size(type));
+    case H5T_ENUM:
+      return "names of an enumeration";
+    case H5T_COMPOUND:
+      return "records of several fields (a compound type)";
+    case H5T_OPAQUE:
+      return "opaque bytes";
+    case H5T_VLEN:
+      return "lists of varying length (vlen)";
+    case H5T_ARRAY:
+      return "arrays in each element";
+    case H5T_REFERENCE:
+      return "references to other datasets";
+    case H5T_BITFIELD:
+      return "bit fields";
+    default:
+      return "of a type that is unknown here";
   }
 }
 
@@ -298,6 +342,8 @@ void Hdf5Dataset::read(hid_t memory, hid_t from, IndexRange elements, std::byte*
   const ElementType& stored = *stored_type();
   const bool decodes = decoding_->changes();
   std::vector<std::byte> bytes(decodes ? static_cast<std::size_t>(elements.size()) * stored.size : 0);
+  // HDF5 leaves alone what it has no number for.
+  if (!decodes) std::memset(to, 0, static_cast<std::size_t>(elements.size()) * stored.size);
   check(H5Dread(id_, memory_type(stored), memory, from, H5P_DEFAULT, decodes ? bytes.data() : to));
   if (decodes) naming_dataset([&] { decoding_->decode(bytes.data(), elements, to); });
 }

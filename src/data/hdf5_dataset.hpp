@@ -25,6 +25,10 @@ class Hdf5Dataset {
   Hdf5Dataset(std::filesystem::path file, std::string name, bool raw = false, int depth = 0);
 
   const std::filesystem::path& path() const { return path_; }
+  /// The file that has the numbers: another than `path()` where an external link leads to it.
+  std::filesystem::path holder() const;
+  /// They are taken as they are stored.
+  bool is_raw() const { return raw_; }
   hid_t id() const { return id_; }
   hid_t file_id() const { return file_; }
   const std::string& name() const { return name_; }
@@ -33,6 +37,8 @@ class Hdf5Dataset {
   Shape shape() const;
   /// The type of the numbers in it; nullptr when this program does not read values of their type.
   const ElementType* number_type() const;
+  /// What a type is that this program does not read, as in `has values that are ..`.
+  std::string unread_type() const;
   H5Handle type() const { return {check(H5Dget_type(id_)), H5Tclose}; }
   /// How it was made: layout, filters, other files.
   H5Handle creation() const { return {check(H5Dget_create_plist(id_)), H5Pclose}; }
@@ -67,8 +73,9 @@ class Hdf5Dataset {
   }
   [[noreturn]] void refuse_unread() const;
   hid_t open_file() const;
+  H5Handle file_access() const;
   hid_t open_dataset(hid_t access) const;
-  std::string dangling_link() const;
+  std::string dangling_link(const std::string& why) const;
   /// Runs `action`, which knows neither the file nor the dataset that its complaints are about.
   template <class Action>
   void naming_dataset(const Action& action) const;
@@ -81,6 +88,7 @@ class Hdf5Dataset {
 
   std::filesystem::path path_;
   std::string name_;
+  bool raw_ = false;
   H5Handle file_;
   H5Handle id_;
   std::optional<Hdf5Decoding> decoding_;  ///< of numbers

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -38,6 +39,16 @@ std::optional<long double> one_number(hid_t dataset, const char* name) {
   const NumberAttribute attribute = numbers_of(dataset, name, 1);
   if (attribute.numbers.empty()) return {};
   return attribute.numbers.front();
+}
+
+/// A truth value as a text in any case, which netCDF has for want of a type of its own; nothing: no such attribute.
+std::optional<bool> truth_of(hid_t dataset, const char* name) {
+  if (H5Aexists(dataset, name) <= 0) return {};
+  std::string word = h5_read_text_attribute(dataset, name);
+  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (word != "true" && word != "false")
+    refuse_attribute(name, "is neither the text true nor the text false");
+  return word == "true";
 }
 
 const ElementType& with_other_sign(const ElementType& integer) {
@@ -116,9 +127,8 @@ Hdf5Decoding::Hdf5Decoding(hid_t dataset, const ElementType& stored) : Hdf5Decod
     changes_ = true;
     return;
   }
-  const std::string sign = h5_read_text_attribute(dataset, "_Unsigned");
-  const bool is_unsigned = sign == "true" || sign == "True";
-  if (!sign.empty() && stored.is_integer() && (stored.kind >= Kind::uint8) != is_unsigned) {
+  const auto is_unsigned = truth_of(dataset, "_Unsigned");
+  if (is_unsigned && stored.is_integer() && (stored.kind >= Kind::uint8) != *is_unsigned) {
     stored_ = &with_other_sign(stored);
     type_ = stored_;
     changes_ = true;

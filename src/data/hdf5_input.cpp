@@ -5,6 +5,8 @@
 
 #include "data/api/input_file.hpp"
 #include "data/hdf5_dataset.hpp"
+#include "data/input_state.hpp"
+#include "data/piece_digests.hpp"
 
 #include <fmt/format.h>
 
@@ -55,7 +57,10 @@ Value read_hdf5(const std::string& file, const std::string& dataset, bool raw) {
   if (open.has_texts()) return read_texts(open, shape);
   const ElementType* const element = open.number_type();
   if (element == nullptr)
-    open.refuse("has values of a type that is not read. Use numbers, true and false, or texts.");
+    open.refuse(
+        fmt::format("has values that are {}, which are not read. Use numbers of at most 8 bytes, true and "
+                    "false, or texts.",
+                    open.unread_type()));
   const std::uint64_t bytes = detail::array_bytes(shape, element->size);
   // Booleans are read at once, however many there are: each byte has to be checked before it is used as one. So
   // are numbers of several files, of which nobody could tell later whether all of them are still the same.
@@ -79,13 +84,8 @@ Value read_hdf5(const std::string& file, const std::string& dataset, bool raw) {
 DatasetSource::DatasetSource(Place place, const ElementType& type, const Shape& shape)
     : place_(std::move(place)), type_(type), shape_(shape) {
   const H5Turn turn;
-  // This may be another host or a later moment than those of `read_hdf5`. A file that has changed is refused
-  // before HDF5 reads it, else the elements of one array would stem from two files.
-  place_.file.check_same();
-  dataset_ = std::make_unique<const Hdf5Dataset>(place_.file.path, place_.dataset, place_.raw);
-  if (shape_.empty() || dataset_->shape() != shape_ || dataset_->number_type() == nullptr ||
-      *dataset_->number_type() != type_)
-    dataset_->refuse(fmt::format("has another shape or type here than {}.", to_string(shape_)));
+  state_changed_ns_ = detail::state_changed_ns(place_.file.path);
+  open();
   constexpr Index kPieceBytes = Index{1} << 20;
   row_ = std::max<Index>(1, element_count({shape_.begin() + 1, shape_.end()}));
   // A piece has whole chunks, as HDF5 would unpack a chunk again for each piece that has a part of it, and
@@ -94,6 +94,38 @@ DatasetSource::DatasetSource(Place place, const ElementType& type, const Shape& 
       row_ * std::clamp<Index>(dataset_->chunk_rows(), 1, std::max<Index>(1, shape_.front()));
   piece_ = chunks * std::max<Index>(1, kPieceBytes / static_cast<Index>(type_.size) / chunks);
   detail::check_fits({std::min(piece_, element_count(shape_))}, type_.size);
+  digests_ = std::make_unique<detail::PieceDigests>(piece_, type_.size);
+}
+
+/// This may be another host or a later moment than those of `read_hdf5`. A file that has changed is refused before
+/// HDF5 reads it, else the elements of one array would stem from two files.
+void DatasetSource::open() const {
+  place_.file.check_same();
+  auto dataset = std::make_unique<const Hdf5Dataset>(place_.file.path, place_.dataset, place_.raw);
+  if (shape_.empty() || dataset->shape() != shape_ || dataset->number_type() == nullptr ||
+      *dataset->number_type() != type_)
+    dataset->refuse(fmt::format("has another shape or type here than {}.", to_string(shape_)));
+  dataset_ = std::move(dataset);
+}
+
+/// As of other files (`file_stretch.cpp`), what was read is compared when the time alone tells nothing. HDF5 looks
+/// at the file again only when nobody has it open.
+void DatasetSource::check_unchanged() const {
+  place_.file.check_same();
+  const std::int64_t now = detail::state_changed_ns(place_.file.path);
+  if (now == state_changed_ns_ && dataset_ != nullptr) return;
+  dataset_.reset();
+  open();
+  const bool same = digests_->same([&](IndexRange elements, std::byte* to) {
+    dataset_->read_rows({elements.begin / row_, elements.end / row_}, shape_, to);
+  });
+  if (!same) detail::refuse_changed_input(place_.file.path);
+  state_changed_ns_ = now;
+}
+
+void DatasetSource::check_same() const {
+  const H5Turn turn;
+  check_unchanged();
 }
 
 DatasetSource::~DatasetSource() {
@@ -107,6 +139,7 @@ void DatasetSource::read(IndexRange elements, std::byte* to) const {
   if (elements.begin % row_ != 0 || elements.end % row_ != 0)
     throw Bug("DatasetSource::read of a part of a row");
   const H5Turn turn;
+  if (dataset_ == nullptr) check_unchanged();  // it could not be opened when it was looked at again
   try {
     dataset_->read_rows({elements.begin / row_, elements.end / row_}, shape_, to);
   } catch (const Error&) {
@@ -114,7 +147,8 @@ void DatasetSource::read(IndexRange elements, std::byte* to) const {
     throw;
   }
   // Only now: a file that has not changed until here had not changed when it was read either.
-  place_.file.check_same();
+  check_unchanged();
+  digests_->note(elements, {to, static_cast<std::size_t>(elements.size()) * type_.size});
 }
 
 }  // namespace mpipe

@@ -5,6 +5,7 @@
 #include <mpipe/core/error.hpp>
 
 #include "data/api/input_file.hpp"
+#include "h5/api/h5_name.hpp"
 
 #include <fmt/format.h>
 
@@ -21,17 +22,6 @@ constexpr std::size_t kMostName = 4096;
 constexpr int kDeepest = 8;
 /// So many numbers behind a missing source are looked for: a source there tells of a gap.
 constexpr std::uint64_t kLongestGap = 1000;
-
-/// A name as HDF5 gives it: asked for its length first.
-template <class Get>
-std::string name_from(const Get& get) {
-  const ssize_t length = get(nullptr, std::size_t{0});
-  if (length < 0 || static_cast<std::size_t>(length) > kMostName) return {};
-  std::string name(static_cast<std::size_t>(length) + 1, '\0');
-  get(name.data(), name.size());
-  name.resize(static_cast<std::size_t>(length));
-  return name;
-}
 
 /// `%b` of a name of sources stands for their number, `%%` for a percent sign.
 std::string numbered(const std::string& pattern, std::uint64_t number) {
@@ -50,6 +40,9 @@ std::string numbered(const std::string& pattern, std::uint64_t number) {
 
 bool is_pattern(const std::string& name) { return numbered(name, 0) != numbered(name, 1); }
 
+/// The folder of the file that has the dataset, by the name that HDF5 opened it with.
+fs::path folder_of(const Hdf5Dataset& dataset) { return dataset.holder().parent_path(); }
+
 /// The folder that a variable of HDF5 names for files of datasets; `${ORIGIN}` is that of the dataset.
 std::optional<fs::path> folder_of_variable(const char* variable, const Hdf5Dataset& dataset) {
   const char* const value = std::getenv(variable);
@@ -57,7 +50,27 @@ std::optional<fs::path> folder_of_variable(const char* variable, const Hdf5Datas
   constexpr std::string_view kOrigin = "${ORIGIN}";
   const std::string_view text(value);
   if (!text.starts_with(kOrigin)) return fs::path(text);
-  return dataset.path().parent_path() / fs::path(text.substr(kOrigin.size())).relative_path();
+  return folder_of(dataset) / fs::path(text.substr(kOrigin.size())).relative_path();
+}
+
+/// Where HDF5 searches the sources of a virtual dataset, in its order: the folders of the variable of the
+/// environment, the folder of the file that has the dataset, the working directory, and the folder in which that
+/// file is when links of the file system have been followed.
+std::vector<fs::path> folders_of_sources(const Hdf5Dataset& dataset) {
+  constexpr const char* kVariable = "HDF5_VDS_PREFIX";
+  std::vector<fs::path> folders;
+  const char* const value = std::getenv(kVariable);
+  for (std::string_view left = value == nullptr ? "" : value; !left.empty();) {
+    const std::size_t end = std::min(left.find(':'), left.size());
+    if (end > 0) folders.emplace_back(left.substr(0, end));
+    left.remove_prefix(std::min(end + 1, left.size()));
+  }
+  if (const auto chosen = folder_of_variable(kVariable, dataset)) folders.push_back(*chosen);
+  folders.push_back(folder_of(dataset));
+  folders.emplace_back();
+  std::error_code ignored;
+  folders.push_back(fs::canonical(dataset.holder(), ignored).parent_path());
+  return folders;
 }
 
 /// What a virtual dataset takes from one source, or from one after the other.
@@ -65,9 +78,9 @@ class Mapping {
  public:
   Mapping(const Hdf5Dataset& dataset, hid_t creation, std::size_t which, int depth)
       : dataset_(dataset),
-        file_(name_from(
+        file_(h5_name(
             [&](char* to, std::size_t size) { return H5Pget_virtual_filename(creation, which, to, size); })),
-        name_(name_from(
+        name_(h5_name(
             [&](char* to, std::size_t size) { return H5Pget_virtual_dsetname(creation, which, to, size); })),
         virtual_(H5Pget_virtual_vspace(creation, which), H5Sclose, "read a mapping of a virtual dataset"),
         selected_(H5Pget_virtual_srcspace(creation, which), H5Sclose, "read a mapping of a virtual dataset"),
@@ -137,20 +150,14 @@ class Mapping {
     return points;
   }
 
-  /// Where HDF5 finds a source: by the variable of the environment, beside the virtual dataset, or in the working
-  /// directory; of a path that leads nowhere it takes the last part and searches again.
+  /// Where HDF5 finds a source: of a path that leads nowhere it takes the last part and searches that.
   std::optional<fs::path> find(const std::string& name) const {
-    if (name == ".") return dataset_.path();
-    const fs::path beside = dataset_.path().parent_path();
-    std::vector<fs::path> places;
-    if (const auto chosen = folder_of_variable("HDF5_VDS_PREFIX", dataset_)) places.push_back(*chosen);
-    places.push_back(beside);
-    places.emplace_back();
+    if (name == ".") return dataset_.holder();
     const fs::path path(name);
     std::error_code ignored;
     if (path.is_absolute() && fs::exists(path, ignored)) return path;
-    for (const fs::path& place : places) {
-      const fs::path found = place / (path.is_absolute() ? path.filename() : path);
+    for (const fs::path& folder : folders_of_sources(dataset_)) {
+      const fs::path found = folder / (path.is_absolute() ? path.filename() : path);
       if (fs::exists(found, ignored)) return found;
     }
     return {};
@@ -183,6 +190,8 @@ class Mapping {
       dataset_.refuse(fmt::format(
           "is put together of virtual datasets, more than {} deep. Copy it (h5repack).", kDeepest));
     const Hdf5Dataset source(*path, name, true, depth_ + 1);
+    // Its numbers are taken as they are stored, but places that a run has not computed are no numbers at all.
+    check_values(source, dataset_.is_raw());
     const Shape shape = source.shape();
     if (H5Sget_select_type(selected_) == H5S_SEL_ALL) {
       if (element_count(shape) < points_of_source()) refuse_short(file, name, shape);
@@ -271,13 +280,13 @@ std::optional<fs::path> chosen_folder(const Hdf5Dataset& dataset) {
 
 bool lies_beside(const Hdf5Dataset& dataset, const RawFile& file) {
   std::error_code ignored;
-  return fs::path(file.name).is_relative() && fs::exists(dataset.path().parent_path() / file.name, ignored);
+  return fs::path(file.name).is_relative() && fs::exists(folder_of(dataset) / file.name, ignored);
 }
 
 fs::path place_of(const Hdf5Dataset& dataset, const RawFile& file) {
   const fs::path path(file.name);
   if (const auto folder = chosen_folder(dataset); folder && path.is_relative()) return *folder / path;
-  return lies_beside(dataset, file) ? dataset.path().parent_path() / path : path;
+  return lies_beside(dataset, file) ? folder_of(dataset) / path : path;
 }
 
 void check_raw_files(const Hdf5Dataset& dataset, hid_t creation) {
@@ -337,6 +346,39 @@ H5Handle external_access(const Hdf5Dataset& dataset) {
                                              [&](const RawFile& file) { return lies_beside(dataset, file); }))
     H5Pset_efile_prefix(access, "${ORIGIN}");
   return access;
+}
+
+void check_written(const Hdf5Dataset& dataset) {
+  const H5Handle creation = dataset.creation();
+  H5D_fill_time_t time = H5D_FILL_TIME_IFSET;
+  H5D_fill_value_t fill = H5D_FILL_VALUE_DEFAULT;
+  H5Pget_fill_time(creation, &time);
+  H5Pfill_value_defined(creation, &fill);
+  const Shape shape = dataset.shape();
+  const bool has_fill = time != H5D_FILL_TIME_NEVER && fill != H5D_FILL_VALUE_UNDEFINED;
+  if (has_fill || element_count(shape) == 0 || H5Pget_external_count(creation) > 0) return;
+  std::string missing;
+  if (H5Pget_layout(creation) == H5D_CHUNKED) {
+    std::array<hsize_t, H5S_MAX_RANK> chunk{};
+    H5Pget_chunk(creation, static_cast<int>(shape.size()), chunk.data());
+    hsize_t wanted = 1;
+    for (std::size_t axis = 0; axis < shape.size(); ++axis)
+      wanted *= (static_cast<hsize_t>(shape[axis]) + chunk.at(axis) - 1) / chunk.at(axis);
+    const H5Handle space(H5Dget_space(dataset.id()), H5Sclose, "read the shape of a dataset");
+    hsize_t written = 0;
+    if (H5Dget_num_chunks(dataset.id(), space, &written) < 0) written = 0;
+    if (written < wanted) missing = fmt::format("has {} of its {} chunks only", written, wanted);
+  } else {
+    H5D_space_status_t status = H5D_SPACE_STATUS_NOT_ALLOCATED;
+    H5Dget_space_status(dataset.id(), &status);
+    const bool is_stored = H5Pget_layout(creation) != H5D_CONTIGUOUS || status == H5D_SPACE_STATUS_ALLOCATED;
+    if (!is_stored) missing = "was never written";
+  }
+  if (!missing.empty())
+    dataset.refuse(
+        missing +
+        ", and nothing stands for what is not there, as it was made without fill values (NC_NOFILL; HDF5 "
+        "would hand over whatever is in the memory). Write all of it.");
 }
 
 void check_storage(const Hdf5Dataset& dataset, int depth) {

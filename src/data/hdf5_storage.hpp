@@ -15,6 +15,11 @@ H5Handle external_access(const Hdf5Dataset& dataset);
 /// checked like this, down to a depth), files of raw numbers, and filters of packed ones.
 void check_storage(const Hdf5Dataset& dataset, int depth);
 
+/// Refuses a dataset in which nobody wrote somewhere, where nothing stands for what is not written: HDF5 would hand
+/// over whatever is in the memory. A part of a chunk, or of a dataset in one piece, that was left out cannot be
+/// told.
+void check_written(const Hdf5Dataset& dataset);
+
 /// Refuses a netCDF dimension, which has no values, and, unless numbers are wanted as they are stored, outputs of a
 /// run that lacks elements, and ragged ones.
 void check_values(const Hdf5Dataset& dataset, bool raw);

@@ -471,7 +471,12 @@ Error Document::located(const Error& error) const {
   if (subject.kind == Subject::Kind::file && state_->files.contains(subject.name)) return error;
   const auto place = state_->place_of_error(error);
   if (!place) return error;
-  return {error.category(), place->to_string() + ": " + error.what(), {Subject::Kind::file, place->file}};
+  std::string text = place->to_string() + ": " + error.what();
+  const auto input = state_->inputs.find(subject.name);
+  const bool is_of_input = subject.kind == Subject::Kind::parameter && input != state_->inputs.end();
+  if (is_of_input && error.category() == Category::type_mismatch)
+    text += detail::origin_of_texts(input->second.spec);
+  return {error.category(), text, {Subject::Kind::file, place->file}};
 }
 
 }  // namespace mpipe

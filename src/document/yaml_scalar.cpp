@@ -94,7 +94,12 @@ Scalar Yaml::scalar() const {
   if (is_based(text, "0o", "01234567")) return fitting(parsed<std::int64_t>(text.substr(2), 8), kInteger);
   if (is_based(text, "0x", "0123456789abcdefABCDEF"))
     return fitting(parsed<std::int64_t>(text.substr(2), 16), kInteger);
-  if (is_float(text)) return fitting(parsed<double>(text), "a double");
+  if (is_float(text)) {
+    // YAML allows the plus sign, numbers of C++ do not have it.
+    const Decimal decimal = read_decimal(text.starts_with('+') ? text.substr(1) : text);
+    const bool fits = decimal.form == Decimal::Form::number;
+    return fitting(fits ? std::optional(decimal.number) : std::nullopt, "a double");
+  }
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   if (is_one_of(text, {".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"})) return kInfinity;
   if (is_one_of(text, {"-.inf", "-.Inf", "-.INF"})) return -kInfinity;

@@ -25,6 +25,12 @@ namespace {
 constexpr std::size_t kDeepest = 64;
 constexpr std::uint64_t kMostNodes = 1U << 20U;
 
+bool is_indented_by_tab(const std::string& text, std::size_t offset) {
+  const std::size_t begin = offset == 0 ? 0 : text.rfind('\n', std::min(offset, text.size()) - 1) + 1;
+  const std::size_t first = text.find_first_not_of(" \t", begin);
+  return text.substr(begin, first - begin).find('\t') != std::string::npos;
+}
+
 }  // namespace
 
 /// Takes the parser's events and makes the tree of them. Limits are kept on the way, so that nothing grows
@@ -202,8 +208,12 @@ Yaml YamlTree::parse(SourceText source) {
     }
   } catch (const YAML::Exception& error) {
     const auto offset = static_cast<std::size_t>(std::max(0, error.mark.pos));
-    throw PlacedError(tree->source_.place(offset), Category::bad_document,
-                      "this is not valid YAML: " + error.msg + ".");
+    throw PlacedError(
+        tree->source_.place(offset), Category::bad_document,
+        is_indented_by_tab(tree->source_.text(), offset)
+            ? "a tab stands before what is here, and YAML has spaces only at the beginning of a line. "
+              "Replace the tab."
+            : "this is not valid YAML: " + error.msg + ".");
   }
   if (tree->nodes_.empty())
     throw PlacedError(tree->source_.place(0), Category::bad_document, "there is nothing in it.");

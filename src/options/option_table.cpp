@@ -195,6 +195,24 @@ std::uint64_t option_number(const OptionRow& row, std::string_view text) {
   return number;
 }
 
+/// Names that no shell has expanded, or that stand where a variable of a script was empty: whoever means them can
+/// say so by a path.
+static void check_path(const OptionRow& row, const std::string& text) {
+  std::string problem;
+  if (text.find_first_not_of(" \t\r\n") == std::string::npos)
+    problem = "has only spaces (a variable of a script may be empty)";
+  else if (text.starts_with("--"))
+    problem = "is a flag (a variable of a script may be empty)";
+  else if (text.starts_with('~'))
+    problem = "begins with ~, which a shell replaces by the home folder, and nobody does here";
+  else if (text.starts_with('$'))
+    problem = "begins with a variable, which a shell replaces by its value, and nobody does here";
+  if (problem.empty()) return;
+  throw Error(Category::bad_option,
+              fmt::format("'{}' {}. Write the {} out, or ./{} if that is its name.", printable(text), problem,
+                          row.value == "DIR" ? "path of the folder" : "path of the file", printable(text)));
+}
+
 void check_option(const OptionRow& row, const std::string& text) {
   switch (row.type) {
     case OptionType::presence:
@@ -206,6 +224,7 @@ void check_option(const OptionRow& row, const std::string& text) {
       if (text.empty())
         throw Error(Category::bad_option,
                     fmt::format("the {} is empty. Give it, or leave the option out.", row.name));
+      if (row.value == "DIR" || row.value == "FILE") check_path(row, text);
       return;
     case OptionType::number:
       option_number(row, text);

@@ -115,7 +115,15 @@ std::map<std::string, ValueType> Pipeline::infer_types(const std::map<std::strin
       if (parameter.source == Source::output) detail::check_argument(node, parameter.name, given, wanted[k]);
       arguments.push_back(given);
     }
-    const auto returned = node.function.body().outputs(arguments);
+    std::vector<ValueType> returned;
+    try {
+      returned = node.function.body().outputs(arguments);
+    } catch (const Error& error) {
+      // The body knows its parameters by their own names, and everybody else by those that `renames` gave them.
+      if (error.subject().kind != Subject::Kind::parameter) throw;
+      throw Error(error.category(), error.what(),
+                  {Subject::Kind::parameter, node.function.renamed(error.subject().name)});
+    }
     for (std::size_t k = 0; k < node.outputs.size(); ++k)
       types[node.outputs[k]] = whole_output(node, node.outputs[k], returned[k]);
   }

@@ -8,6 +8,7 @@
 
 #include <mpipe/data/value.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -23,7 +24,8 @@ Value read_hdf5(const std::string& file, const std::string& dataset, bool raw = 
 
 namespace detail {
 class Hdf5Dataset;
-}
+class PieceDigests;
+}  // namespace detail
 
 /// The numbers of a dataset of any layout, filters and byte order.
 class DatasetSource final : public ArraySource {
@@ -44,15 +46,20 @@ class DatasetSource final : public ArraySource {
   /// Whole indices of the first axis, and whole chunks of those; about 1 MiB where that allows.
   Index piece() const override { return piece_; }
   void read(IndexRange elements, std::byte* to) const override;
-  void check_same() const override { place_.file.check_same(); }
+  void check_same() const override;
 
  private:
+  void open() const;
+  void check_unchanged() const;
+
   Place place_;
   ElementType type_;
   Shape shape_;
   Index row_ = 1;  ///< elements with one index of the first axis
   Index piece_ = 1;
-  std::unique_ptr<const detail::Hdf5Dataset> dataset_;
+  mutable std::unique_ptr<const detail::Hdf5Dataset> dataset_;
+  std::unique_ptr<detail::PieceDigests> digests_;
+  mutable std::int64_t state_changed_ns_ = 0;  ///< guarded by the turn in HDF5
 };
 
 }  // namespace mpipe

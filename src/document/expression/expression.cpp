@@ -61,7 +61,8 @@ class ExpressionBody final : public FunctionBody {
                     fmt::format("parameter '{}' of the expression '{}' is {}, but expressions compute with "
                                 "real numbers only. "
                                 "Compute it in a plugin, or give numbers.",
-                                trees_.names[k], trees_.texts.front(), arguments[k].to_string()));
+                                trees_.names[k], trees_.texts.front(), arguments[k].to_string()),
+                    {Subject::Kind::parameter, trees_.names[k]});
       // An element that is an array itself has a shape that only the call knows: its rank stays open.
       if (element == nullptr || element->is_real()) ranks[k] = arguments[k].rank;
     }

@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
+#include <array>
 
 namespace mpipe::detail {
 namespace {
@@ -28,29 +28,25 @@ std::string_view trimmed(std::string_view text) {
 }  // namespace
 
 CsvReader::CsvReader(const std::filesystem::path& file) : file_(file), in_(open_input_file(file)) {
-  find_encoding();
+  check_encoding();
   if (!next_record()) refuse_file(file_, "is empty: its first line must have the names of the columns.");
   for (CsvCell& cell : cells_) names_.push_back(std::move(cell.text));
   // Comments above the names are common; only those below may be rows that were lost.
   comments_ = 0;
 }
 
-/// Lines end with a line feed, with a carriage return before it or not; in a file without any line feed the
-/// carriage returns end them, as old programs write it.
-void CsvReader::find_encoding() {
-  std::vector<char> block(kBlock);
-  bool has_returns = false;
-  bool has_feeds = false;
-  for (bool first = true; !has_feeds && in_; first = false) {
-    in_.read(block.data(), static_cast<std::streamsize>(block.size()));
-    const std::string_view text(block.data(), static_cast<std::size_t>(in_.gcount()));
-    if (first && (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")))
-      refuse_file(file_,
-                  "is in UTF-16, and tables are read in UTF-8. Save it as UTF-8 (iconv -f UTF-16 -t UTF-8).");
-    has_feeds = text.find('\n') != std::string_view::npos;
-    has_returns = has_returns || text.find('\r') != std::string_view::npos;
-  }
-  if (!has_feeds && has_returns) line_end_ = '\r';
+void CsvReader::check_encoding() {
+  std::array<char, 4> begin{};
+  in_.read(begin.data(), begin.size());
+  const std::string_view text(begin.data(), static_cast<std::size_t>(in_.gcount()));
+  const bool is_utf32 =
+      text == std::string_view("\xFF\xFE\0\0", 4) || text == std::string_view("\0\0\xFE\xFF", 4);
+  const bool is_utf16 = text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF");
+  if (is_utf32 || is_utf16)
+    refuse_file(file_,
+                fmt::format("is in UTF-{0}, and tables are read in UTF-8. Save it as UTF-8 (iconv -f UTF-{0} "
+                            "-t UTF-8).",
+                            is_utf32 ? 32 : 16));
   in_.clear();
   in_.seekg(0);
 }
@@ -59,13 +55,30 @@ void CsvReader::refuse(const std::string& problem) const {
   throw Error(Category::bad_input_file, fmt::format("{}:{}: {}", file_.string(), record_line_, problem));
 }
 
-void CsvReader::refuse(const CsvPlace& cell, const std::string& problem) const {
+std::string CsvReader::described(const CsvPlace& cell) const {
   const std::string where = cell.row == 0 ? std::string() : fmt::format(", row {}", cell.row);
   const std::string name = cell.column < names_.size()
                                ? fmt::format("column '{}'", printable(names_[cell.column]))
                                : fmt::format("column number {}", cell.column + 1);
-  throw Error(Category::bad_input_file,
-              fmt::format("{}:{}: {}{}: {}", file_.string(), cell.line, name, where, problem));
+  return fmt::format("{}:{}: {}{}", file_.string(), cell.line, name, where);
+}
+
+void CsvReader::refuse(const CsvPlace& cell, const std::string& problem) const {
+  throw Error(Category::bad_input_file, fmt::format("{}: {}", described(cell), problem));
+}
+
+/// A row whose first cell is an error of a spreadsheet looks like a comment, and would be lost in silence.
+void CsvReader::check_comment(std::string_view line) const {
+  if (names_.empty()) return;
+  const std::string_view first = trimmed(line.substr(0, line.find(',')));
+  for (const std::string_view error :
+       {"#N/A", "#NA", "#DIV/0!", "#REF!", "#NAME?", "#NUM!", "#VALUE!", "#NULL!"})
+    if (first == error)
+      refuse(fmt::format(
+          "the line begins with {}, which a spreadsheet has for a value that it could not compute, and "
+          "would be skipped as a comment. Write nan for a number that is missing, or put the cell in "
+          "quotes.",
+          error));
 }
 
 bool CsvReader::next() {
@@ -88,6 +101,7 @@ bool CsvReader::next_record() {
     record_line_ = line_;
     const std::string_view shown = trimmed(text_);
     const bool is_comment = shown.starts_with('#');
+    if (is_comment) check_comment(shown);
     if (is_comment) ++comments_;
     if (is_comment || shown.empty()) continue;
     cells_.clear();
@@ -108,37 +122,40 @@ bool CsvReader::next_line() {
   return true;
 }
 
-/// Appends a line to the record, by blocks, so that a file without line ends is not read as a whole.
+/// Reads the next block of the file; false at its end.
+bool CsvReader::fill_block() {
+  block_.resize(kBlock);
+  in_.read(block_.data(), static_cast<std::streamsize>(block_.size()));
+  if (in_.bad()) refuse_file(file_, "cannot be read to its end.");
+  block_.resize(static_cast<std::size_t>(in_.gcount()));
+  in_block_ = 0;
+  return !block_.empty();
+}
+
+/// Appends a line to the record, by blocks, so that a file without line ends is not read as a whole. A line ends
+/// with a line feed, a carriage return, or both: programs that write to one file need not agree.
 bool CsvReader::append_line() {
-  bool any = false;
-  for (bool ended = false; !ended;) {
-    if (in_block_ == block_.size()) {
-      block_.resize(kBlock);
-      in_.read(block_.data(), static_cast<std::streamsize>(block_.size()));
-      if (in_.bad()) refuse_file(file_, "cannot be read to its end.");
-      block_.resize(static_cast<std::size_t>(in_.gcount()));
-      in_block_ = 0;
-      if (block_.empty()) break;
-    }
-    any = true;
-    const char* const begin = block_.data() + in_block_;
-    const std::size_t left = block_.size() - in_block_;
-    const auto* const end = static_cast<const char*>(std::memchr(begin, line_end_, left));
-    ended = end != nullptr;
-    const std::size_t length = ended ? static_cast<std::size_t>(end - begin) : left;
-    text_.append(begin, length);
-    in_block_ += length + (ended ? 1 : 0);
+  line_end_.clear();
+  if (in_block_ == block_.size() && !fill_block()) return false;
+  ++line_;
+  while (true) {
+    const auto begin = block_.begin() + static_cast<std::ptrdiff_t>(in_block_);
+    const auto end = std::find_if(begin, block_.end(), [](char c) { return c == '\n' || c == '\r'; });
+    text_.append(begin, end);
+    in_block_ = static_cast<std::size_t>(end - block_.begin());
     if (text_.size() > kLongestRecord)
       refuse_file(
           file_,
           fmt::format("has a record of more than {} bytes in line {}, which is more than is read. Write "
                       "shorter lines (a quote that is not closed makes one of many), or use npy or hdf5.",
-                      kLongestRecord, line_ + 1));
+                      kLongestRecord, line_));
+    if (in_block_ < block_.size()) break;
+    if (!fill_block()) return true;
   }
-  if (!any) return false;
-  ++line_;
-  returned_ = !text_.empty() && text_.back() == '\r';
-  if (returned_) text_.pop_back();
+  const char ended = block_[in_block_++];
+  line_end_ = ended;
+  if (ended == '\r' && (in_block_ < block_.size() || fill_block()) && block_[in_block_] == '\n')
+    line_end_ += block_[in_block_++];
   return true;
 }
 
@@ -181,7 +198,6 @@ void CsvReader::take_quoted_cell(CsvCell& cell) {
 /// The end of the line belongs to the text. The record as a whole is held to the limit: a quote that is never
 /// closed would gather the whole file.
 void CsvReader::continue_on_next_line() {
-  if (returned_) text_ += '\r';
   text_ += line_end_;
   if (!append_line()) refuse("a quote is not closed.");
 }

@@ -37,13 +37,17 @@ class CsvReader {
   /// Comments below the names.
   std::size_t comments() const { return comments_; }
 
+  /// `t.csv:2: column 'a', row 1`.
+  std::string described(const CsvPlace& cell) const;
   [[noreturn]] void refuse(const std::string& problem) const;
   [[noreturn]] void refuse(const CsvPlace& cell, const std::string& problem) const;
 
  private:
-  void find_encoding();
+  void check_encoding();
+  void check_comment(std::string_view line) const;
   bool next_record();
   bool next_line();
+  bool fill_block();
   bool append_line();
   void take_cell();
   void take_quoted_cell(CsvCell& cell);
@@ -52,12 +56,11 @@ class CsvReader {
 
   const std::filesystem::path& file_;
   std::ifstream in_;
-  char line_end_ = '\n';
+  std::string line_end_;     ///< of the line that was read last
   std::vector<char> block_;  ///< what was read of the file and not looked at yet, from `in_block_` on
   std::size_t in_block_ = 0;
   std::string text_;  ///< the record
   std::size_t at_ = 0;
-  bool returned_ = false;  ///< a carriage return stood before the end of the line
   std::size_t line_ = 0;
   std::size_t record_line_ = 0;
   std::size_t row_ = 0;

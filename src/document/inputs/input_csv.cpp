@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <complex>
 #include <limits>
@@ -35,24 +36,23 @@ std::optional<bool> boolean_of(std::string_view text) {
   return {};
 }
 
-/// Also reads nan, inf, infinity, and the exponents of Fortran (1.0D-03).
+/// Also reads nan, inf, infinity, and the exponents of Fortran (1.0D-03, 1.0Q-03).
 std::optional<double> real_of(std::string_view text) {
   if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
-  std::string exponent(text);
-  if (text.find_first_not_of("0123456789.+-dD") == std::string_view::npos)
-    for (char& c : exponent)
-      if (c == 'd' || c == 'D') c = 'e';
-  double number = 0;
-  const char* const end = exponent.data() + exponent.size();
-  const auto parsed = std::from_chars(exponent.data(), end, number);
-  if (parsed.ptr != end || parsed.ec == std::errc::invalid_argument) return {};
-  if (parsed.ec != std::errc{})
+  std::string number(text);
+  if (text.find_first_not_of("0123456789.+-dDqQ") == std::string_view::npos)
+    for (char& c : number)
+      if (is_one_of({&c, 1}, {"d", "D", "q", "Q"})) c = 'e';
+  const Decimal decimal = read_decimal(number);
+  if (decimal.form == Decimal::Form::none) return {};
+  if (decimal.form == Decimal::Form::too_large)
     throw Error(Category::bad_input_file, fmt::format("the number {} does not fit into a double.", text));
-  return number;
+  return decimal.number;
 }
 
-/// `1.5-2j`, as `show` and Python write complex numbers.
+/// `1.5-2j`, as `show` and Python write complex numbers; Python's have parentheses round them.
 std::optional<std::complex<double>> complex_of(std::string_view text) {
+  if (text.starts_with('(') && text.ends_with(')')) text = text.substr(1, text.size() - 2);
   if (!text.ends_with('j')) return {};
   text.remove_suffix(1);
   std::size_t sign = text.find_last_of("+-");
@@ -79,19 +79,78 @@ Number number_of(std::string_view text) {
     throw Error(
         Category::bad_input_file,
         fmt::format("the integer {} does not fit into 64 bits (as a floating point number it would lose "
-                    "digits). Say dtype: str if it is a name, or write it with a decimal point.",
+                    "digits). Say dtype: str if it is a name, or dtype: float64 if it may be rounded.",
                     printable(text)));
   if (const auto real = real_of(text)) return *real;
   if (const auto complex = complex_of(text)) return *complex;
   return {};
 }
 
-/// A number that is written for people: `10%`, `1,234.5`, `1 234`. Returns what to write instead, else nothing.
-std::string plain_number(std::string_view text) {
+/// Takes the signs away that stand for other ones: spaces that do not break, a minus of typographers.
+std::string with_plain_signs(std::string_view text) {
+  static constexpr std::pair<std::string_view, std::string_view> kSigns[] = {
+      {"\xC2\xA0", " "}, {"\xE2\x80\xAF", " "}, {"\xE2\x80\x89", " "}, {"\xE2\x88\x92", "-"}};
+  std::string plain(text);
+  for (const auto& [sign, replacement] : kSigns)
+    for (std::size_t at = plain.find(sign); at != std::string::npos; at = plain.find(sign, at))
+      plain.replace(at, sign.size(), replacement);
+  return plain;
+}
+
+/// What a number with one comma may mean: decimals behind it, or thousands before it.
+std::string readings_of_comma(std::string_view text) {
+  const std::size_t comma = text.find(',');
+  if (comma == std::string_view::npos || text.find(',', comma + 1) != std::string_view::npos) return {};
+  if (text.find_first_not_of("0123456789,+-eE") != std::string_view::npos) return {};
+  std::string point(text);
+  point[comma] = '.';
+  std::string none(text);
+  none.erase(comma, 1);
+  const std::size_t begin = text.find_first_not_of("+-");
+  const std::size_t decimals = std::min(text.find_first_of("eE", comma), text.size()) - comma - 1;
+  const bool is_group = decimals == 3 && comma > begin && comma - begin <= 3 && text[begin] != '0';
+  if (!real_of(point)) return {};
+  return is_group ? fmt::format("Write {} if the comma divides thousands, or {} if decimals follow it", none,
+                                point)
+                  : fmt::format("Write {} (decimals stand behind a point)", point);
+}
+
+/// `0x1F`, and `1.5-103`: an exponent of three digits, for which Fortran has no room for a letter.
+std::string other_notation(const std::string& text) {
+  if (text.starts_with("0x") || text.starts_with("0X")) {
+    std::uint64_t number = 0;
+    const auto parsed = std::from_chars(text.data() + 2, text.data() + text.size(), number, 16);
+    if (parsed.ptr == text.data() + text.size() && parsed.ec == std::errc{} && text.size() > 2)
+      return fmt::format("Write {}", number);
+  }
+  const std::size_t sign = text.find_last_of("+-");
+  const std::size_t point = text.find('.');
+  if (sign == std::string::npos || point == std::string::npos || point > sign || text.size() - sign != 4)
+    return {};
+  std::string number = text;
+  number.insert(sign, "e");
+  return text.find_first_not_of("0123456789.+-") == std::string::npos && real_of(number)
+             ? fmt::format("Write {}", number)
+             : std::string();
+}
+
+/// A number that is written for people, or for another program: `10%`, `1,234.5`, `1 234`, `$5`, `0x1F`. Returns
+/// what to write instead, else nothing.
+std::string plain_number(std::string_view cell) {
+  static constexpr std::string_view kCurrencies[] = {"$", "\xE2\x82\xAC", "\xC2\xA3", "\xC2\xA5"};
+  const std::string signs = with_plain_signs(cell);
+  std::string_view text = signs;
+  if (std::string notation = other_notation(signs); !notation.empty()) return notation;
+  bool has_marks = signs != cell;
+  for (const std::string_view currency : kCurrencies) {
+    if (text.starts_with(currency)) text.remove_prefix(currency.size()), has_marks = true;
+    if (text.ends_with(currency)) text.remove_suffix(currency.size()), has_marks = true;
+  }
   const bool percent = text.ends_with('%');
   if (percent) text.remove_suffix(1);
+  if (std::string readings = readings_of_comma(text); !readings.empty() && !percent) return readings;
+  has_marks = has_marks || percent;
   std::string digits;
-  bool has_marks = percent;
   for (const char c : text) {
     const bool is_mark = c == ',' || c == ' ' || c == '_' || c == '\'';
     has_marks = has_marks || is_mark;
@@ -101,12 +160,27 @@ std::string plain_number(std::string_view text) {
       has_marks && !digits.empty() && digits.find_first_not_of("0123456789.+-eE") == std::string::npos;
   const auto number = is_number ? real_of(digits) : std::nullopt;
   if (!number) return {};
-  return percent ? fmt::format("{} for that part of 1", *number / 100)
-                 : digits + ", with a point before decimals";
+  return percent ? fmt::format("Write {} for that part of 1", *number / 100)
+                 : fmt::format("Write {}, with a point before decimals", digits);
+}
+
+/// Words that some programs take for true and false, and others for texts.
+std::string plain_boolean(std::string_view text) {
+  std::string word(text);
+  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (is_one_of(word, {"t", ".t.", ".true.", "yes"})) return "Write true, if that is what it means";
+  if (is_one_of(word, {"f", ".f.", ".false.", "no"})) return "Write false, if that is what it means";
+  return {};
+}
+
+/// What to write instead of a cell that looks like something else than a text; nothing for a text.
+std::string plain_form(std::string_view text) {
+  std::string form = plain_number(text);
+  return form.empty() ? plain_boolean(text) : form;
 }
 
 /// What one cell looks like. From `text` on it becomes a text, if the others do.
-enum class Look : std::uint8_t { number, boolean, text, quoted_number, written_number };
+enum class Look : std::uint8_t { number, boolean, text, quoted_number, written_otherwise };
 
 /// Finds out what the cells of a column, or of several, are. The first cell of each look is kept, because which of
 /// them is the odd one is known only in the end.
@@ -145,14 +219,14 @@ class ColumnTypes {
     if (!std::holds_alternative<std::monostate>(number))
       return cell.quoted ? Look::quoted_number : Look::number;
     if (boolean_of(cell.text)) return cell.quoted ? Look::quoted_number : Look::boolean;
-    return plain_number(cell.text).empty() ? Look::text : Look::written_number;
+    return plain_form(cell.text).empty() ? Look::text : Look::written_otherwise;
   }
 
   const Seen& seen(Look look) const { return looks_.at(static_cast<std::size_t>(look)); }
   /// How many are numbers, true or false, and texts.
   std::array<std::size_t, 3> counts() const {
     return {seen(Look::number).count, seen(Look::boolean).count,
-            seen(Look::text).count + seen(Look::quoted_number).count + seen(Look::written_number).count};
+            seen(Look::text).count + seen(Look::quoted_number).count + seen(Look::written_otherwise).count};
   }
   std::ptrdiff_t kinds() const {
     const auto all = counts();
@@ -183,25 +257,25 @@ class ColumnTypes {
                                  "have all as texts.",
                                  printable(first.text), kNames[most]));
     }
-    if (seen(Look::quoted_number).count + seen(Look::written_number).count > seen(Look::text).count)
-      refuse_text("texts, though it looks like a number", false);
+    if (seen(Look::quoted_number).count + seen(Look::written_otherwise).count > seen(Look::text).count)
+      refuse_text("texts, though it looks like a number, or like true or false", false);
   }
 
   /// Of texts that are meant to be texts only those are named that look like numbers.
   [[noreturn]] void refuse_text(const char* others, bool all) const {
     const Seen* first = nullptr;
-    for (const Look look : {Look::text, Look::quoted_number, Look::written_number})
+    for (const Look look : {Look::text, Look::quoted_number, Look::written_otherwise})
       if (seen(look).count > 0 && (all || look != Look::text) &&
           (first == nullptr || seen(look).first.row < first->first.row))
         first = &seen(look);
-    const std::string plain = plain_number(first->text);
+    const std::string plain = plain_form(first->text);
     std::string advice = "Correct it, or say dtype: str to have all as texts";
     if (is_missing(first->text))
       advice = "Write nan for a number that is missing, or say dtype: float64, which reads it so";
     else if (first == &seen(Look::quoted_number))
       advice = "Remove the quotes, or say which it is: dtype: float64 (int64, bool), or dtype: str";
     else if (!plain.empty())
-      advice = fmt::format("Write {}; or say dtype: str to have texts", plain);
+      advice = plain + "; or say dtype: str to have texts";
     else if (first->first.row == 1)
       advice += "; a row of units begins with #";
     reader_.refuse(first->first,
@@ -228,15 +302,16 @@ void add_as(std::string_view type, const CsvCell& cell, ValueBuilder& builder) {
   }
   if (type == "float64" && is_missing(cell.text))
     return builder.add(std::numeric_limits<double>::quiet_NaN());
+  // Who says that the cells are doubles has integers rounded to them, as other decimals are.
+  if (type == "float64") {
+    const auto real = real_of(cell.text);
+    if (!real) refuse("a number");
+    return builder.add(*real);
+  }
   const Number number = number_of(cell.text);
   const auto* const integer = std::get_if<std::int64_t>(&number);
-  if (type == "int64") {
-    if (integer == nullptr) refuse("an integer");
-    return builder.add(*integer);
-  }
-  const auto* const real = std::get_if<double>(&number);
-  if (integer == nullptr && real == nullptr) refuse("a number");
-  builder.add(real != nullptr ? *real : ValueBuilder::exact_double(*integer));
+  if (integer == nullptr) refuse("an integer");
+  builder.add(*integer);
 }
 
 std::vector<std::size_t> find_columns(const CsvReader& reader, const std::vector<std::string>& wanted) {
@@ -261,6 +336,19 @@ std::vector<std::size_t> find_columns(const CsvReader& reader, const std::vector
 }
 
 }  // namespace
+
+std::string first_text_of_csv(const std::filesystem::path& file, const CsvColumns& columns) {
+  CsvReader reader(file);
+  const auto positions = find_columns(reader, columns.names);
+  while (reader.next())
+    for (const std::size_t position : positions) {
+      const CsvCell& cell = reader.cells()[position];
+      if (std::holds_alternative<std::monostate>(number_of(cell.text)))
+        return fmt::format("the first cell that is no number is '{}', {}", printable(cell.text),
+                           reader.described(reader.place(position)));
+    }
+  return {};
+}
 
 Value read_csv(const std::filesystem::path& file, const CsvColumns& columns) {
   CsvReader reader(file);

@@ -2,11 +2,13 @@
 // Opens files of inputs, and refuses what is no file or is too large; reads json.
 #include "document/inputs/input_files.hpp"
 
+#include "document/text.hpp"
 #include "document/value_builder.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <optional>
@@ -132,6 +134,64 @@ class JsonList {
   ValueBuilder builder_;
 };
 
+/// `line 3, column 5`, of the byte at `offset`.
+std::string place_in(std::string_view text, std::size_t offset) {
+  const std::string_view before = text.substr(0, offset);
+  const std::size_t begin = before.rfind('\n') + 1;  // 0 in the first line
+  return fmt::format("line {}, column {}", 1 + std::count(before.begin(), before.end(), '\n'),
+                     column_of(text.substr(begin), before.size() - begin));
+}
+
+void check_encoding(const fs::path& file, std::string_view text) {
+  const bool has_mark = text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF");
+  const std::size_t zero = text.find('\0');
+  if (has_mark || zero < 4)
+    refuse_file(
+        file,
+        "is in UTF-16 or UTF-32, and JSON is read in UTF-8. Save it as UTF-8 (iconv -f UTF-16 -t UTF-8).");
+  if (is_utf8(text)) return;
+  std::size_t at = 0;
+  while (character_length(text, at) != 0) at += character_length(text, at);
+  refuse_file(
+      file,
+      fmt::format("has the byte 0x{:02x} at {}, which is no character in UTF-8. Save it as UTF-8 (iconv "
+                  "-f LATIN1 -t UTF-8).",
+                  static_cast<unsigned char>(text[at]), place_in(text, at)));
+}
+
+/// What the parser says without its own names and places: `while parsing array: unexpected ..; expected ..`. It ends
+/// with the text that was read last, which the place tells better, and which may be long or no text at all.
+std::string reason_of(const std::string& complaint) {
+  const std::size_t column = complaint.find("column ");
+  const std::size_t begin = column == std::string::npos ? complaint.find("] ") : complaint.find(": ", column);
+  std::string reason = begin == std::string::npos ? complaint : complaint.substr(begin + 2);
+  const std::size_t read = reason.find("; last read: ");
+  if (read != std::string::npos) reason.erase(read, reason.find("; expected", read) - read);
+  constexpr std::string_view kStart = "syntax error ";
+  if (reason.starts_with(kStart)) reason.erase(0, kStart.size());
+  if (const std::size_t dash = reason.find(" - "); dash != std::string::npos) reason.replace(dash, 3, ": ");
+  return printable(reason, 200);
+}
+
+Json parse_json(const fs::path& file, const std::string& text) {
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    refuse_file(
+        file, fmt::format("is no valid JSON at {}: {}.",
+                          place_in(text, std::max<std::size_t>(1, error.byte) - 1), reason_of(error.what())));
+  } catch (const Json::out_of_range& error) {
+    // The parser quotes the number, and does not say where it stands.
+    const std::string complaint = error.what();
+    const std::size_t begin = complaint.find('\'') + 1;
+    const std::string number = complaint.substr(begin, complaint.rfind('\'') - begin);
+    refuse_file(file,
+                fmt::format("has the number {} at {}, which does not fit into a double. Correct it, or write "
+                            "Infinity.",
+                            printable(number), place_in(text, text.find(number))));
+  }
+}
+
 }  // namespace
 
 Value json_value(const Json& root, const fs::path& from) { return JsonList(from, root).value(); }
@@ -148,14 +208,9 @@ Value read_json(const fs::path& file) {
   in.read(text.data(), static_cast<std::streamsize>(size));
   text.resize(static_cast<std::size_t>(in.gcount()));
   if (in.bad()) refuse_file(file, "cannot be read to its end.");
+  check_encoding(file, text);
   if (text.find('\x7F') == std::string::npos) replace_not_finite(text);
-  Json json;
-  try {
-    json = Json::parse(text);
-  } catch (const Json::exception& error) {
-    refuse_file(file, fmt::format("is no valid JSON: {}", error.what()));
-  }
-  return JsonList(file, json).value();
+  return JsonList(file, parse_json(file, text)).value();
 }
 
 }  // namespace mpipe::detail

@@ -31,6 +31,9 @@ CsvColumns csv_columns(const Yaml& spec);
 /// 4180; empty lines, and lines that begin with #, are skipped. Cells: numbers, true and false, texts; all of one
 /// kind, and none that another program could take for another kind.
 Value read_csv(const std::filesystem::path& file, const CsvColumns& columns);
+/// The first cell that is no number, and where it stands, for messages about a value that turned out to be texts;
+/// empty where all are numbers. Throws as `read_csv`.
+std::string first_text_of_csv(const std::filesystem::path& file, const CsvColumns& columns);
 
 /// A file that is one JSON value: a number, text, boolean, or nested lists of one kind and regular shape. At
 /// most 256 MB. Not-a-number and infinity as Python writes them.

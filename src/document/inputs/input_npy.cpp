@@ -3,6 +3,7 @@
 #include <mpipe/core/error.hpp>
 
 #include "document/inputs/input_files.hpp"
+#include "document/inputs/npy_header.hpp"
 #include "document/text.hpp"
 #include "document/value_builder.hpp"
 
@@ -10,7 +11,10 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <tuple>
 
 namespace mpipe::detail {
 namespace {
@@ -23,8 +27,25 @@ struct NpyHeader {
   const ElementType* type = nullptr;
   bool swapped = false;  ///< of the other byte order than this machine's
   bool fortran = false;
+  bool half = false;  ///< stored in two bytes each, of which float32 is made
   Shape shape;
+
+  std::size_t stored_size() const { return half ? 2 : type->size; }
 };
+
+/// A floating point number of two bytes, as IEEE 754 lays it out: float32 holds each of them.
+float from_half(std::uint16_t bits) {
+  const int exponent = bits >> 10U & 0x1FU;
+  const auto fraction = static_cast<float>(bits & 0x3FFU);
+  float number = 0;
+  if (exponent == 0)
+    number = std::ldexp(fraction, -24);
+  else if (exponent < 31)
+    number = std::ldexp(fraction + 1024, exponent - 25);
+  else
+    number = fraction == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
+  return (bits & 0x8000U) == 0 ? number : -number;
+}
 
 class NpyReader {
  public:
@@ -34,7 +55,7 @@ class NpyReader {
     const NpyHeader header = read_header();
     // The header is not trusted: what it announces is compared with the size of the file before any memory is
     // taken for it.
-    const std::uint64_t bytes = array_bytes(header.shape, header.type->size);
+    const std::uint64_t bytes = array_bytes(header.shape, header.stored_size());
     const auto begin = static_cast<std::uintmax_t>(in_.tellg());
     const std::uintmax_t expected = begin + bytes;
     if (fs::file_size(file_) != expected)
@@ -48,7 +69,8 @@ class NpyReader {
     check_fits(header.shape, header.type->size);
     std::shared_ptr<std::byte[]> values(new std::byte[bytes]);
     take(values.get(), bytes);
-    if (header.swapped) swap_bytes({values.get(), bytes}, *header.type);
+    if (header.swapped) swap_bytes({values.get(), bytes}, header);
+    if (header.half) values = widened(values.get(), element_count(header.shape));
     // A bool in memory is 0 or 1. To read another byte as one would be undefined, so damage is found here.
     if (header.type->kind == Kind::boolean) check_booleans({values.get(), bytes});
     if (header.fortran && header.shape.size() > 1) values = transposed(values.get(), header);
@@ -78,79 +100,72 @@ class NpyReader {
       refuse_file(file_, fmt::format("has a header of {} bytes (it is damaged).", length));
     std::string text(length, '\0');
     take(text.data(), length);
-    std::replace(text.begin(), text.end(), '"', '\'');  // NumPy reads both quotes of Python
     return parse_header(text);
   }
 
-  /// `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }`
   NpyHeader parse_header(const std::string& text) const {
-    NpyHeader header;
-    const std::string_view description = value_of(text, "'descr'");
-    if (!description.starts_with('\''))
-      refuse_file(file_, "has records of several fields, which are not read. Save one array of numbers.");
-    set_type(header, description.substr(1, description.find('\'', 1) - 1));
-    const std::string_view order = value_of(text, "'fortran_order'");
-    header.fortran = order.starts_with("True");
-    if (!header.fortran && !order.starts_with("False")) refuse_header();
-    std::string_view shape = value_of(text, "'shape'");
-    if (!shape.starts_with('(') || shape.find(')') == std::string_view::npos) refuse_header();
-    shape = shape.substr(1, shape.find(')') - 1);
-    while (!shape.empty()) {
-      const std::size_t begin = std::min(shape.find_first_not_of(" ,"), shape.size());
-      shape.remove_prefix(begin);
-      if (shape.empty()) break;
-      Index extent = -1;
-      const auto parsed = std::from_chars(shape.data(), shape.data() + shape.size(), extent);
-      if (parsed.ec != std::errc{} || extent < 0) refuse_header();
-      header.shape.push_back(extent);
-      shape.remove_prefix(static_cast<std::size_t>(parsed.ptr - shape.data()));
-      if (shape.starts_with('L')) shape.remove_prefix(1);  // of Python 2: (3L,)
+    NpyKeys keys;
+    try {
+      keys = parse_npy_header(text);
+    } catch (const Error& error) {  // the parser does not know the file
+      refuse_file(file_,
+                  fmt::format("has a header that cannot be read: {} (the file is damaged, or no program "
+                              "like NumPy wrote it). Save the array with numpy.save.",
+                              error.what()));
     }
+    if (keys.has_fields)
+      refuse_file(file_, "has records of several fields, which are not read. Save one array of numbers.");
+    NpyHeader header;
+    header.fortran = keys.fortran;
+    header.shape = std::move(keys.shape);
+    set_type(header, keys.description);
     return header;
   }
 
-  [[noreturn]] void refuse_header() const {
-    refuse_file(file_, "has a header that cannot be read (it is damaged).");
-  }
-
-  /// The header is a Python dictionary with three keys, in any order. Their names occur nowhere else in it,
-  /// so it is enough to search for them.
-  std::string_view value_of(std::string_view text, std::string_view key) const {
-    const std::size_t at = text.find(key);
-    if (at == std::string_view::npos) refuse_header();
-    const std::size_t value = text.find_first_not_of(" :", at + key.size());
-    if (value == std::string_view::npos) refuse_header();
-    return text.substr(value);
-  }
-
+  /// Types have a name of their size, or a letter. Letters whose size depends on the machine are left out.
   void set_type(NpyHeader& header, std::string_view description) const {
-    static constexpr std::pair<std::string_view, Kind> kKinds[] = {
-        {"b1", Kind::boolean},    {"i1", Kind::int8},    {"i2", Kind::int16},   {"i4", Kind::int32},
-        {"i8", Kind::int64},      {"u1", Kind::uint8},   {"u2", Kind::uint16},  {"u4", Kind::uint32},
-        {"u8", Kind::uint64},     {"f4", Kind::float32}, {"f8", Kind::float64}, {"c8", Kind::complex64},
-        {"c16", Kind::complex128}};
-    const char order = description.empty() ? '\0' : description.front();
-    for (const auto& [name, kind] : kKinds)
-      if (std::string_view("<>|=").find(order) != std::string_view::npos && description.substr(1) == name)
-        header.type = &element_type(kind);
+    static constexpr std::tuple<std::string_view, std::string_view, Kind> kKinds[] = {
+        {"b1", "?", Kind::boolean},   {"i1", "b", Kind::int8},       {"i2", "h", Kind::int16},
+        {"i4", "i", Kind::int32},     {"i8", "q", Kind::int64},      {"u1", "B", Kind::uint8},
+        {"u2", "H", Kind::uint16},    {"u4", "I", Kind::uint32},     {"u8", "Q", Kind::uint64},
+        {"f2", "e", Kind::float32},   {"f4", "f", Kind::float32},    {"f8", "d", Kind::float64},
+        {"c8", "F", Kind::complex64}, {"c16", "D", Kind::complex128}};
+    const bool has_order = description.find_first_of("<>|=") == 0;
+    const char order = has_order ? description.front() : '=';
+    const std::string_view wanted = description.substr(has_order ? 1 : 0);
+    for (const auto& [name, letter, kind] : kKinds)
+      if (wanted == name || wanted == letter) header.type = &element_type(kind);
     if (header.type == nullptr)
       refuse_file(file_,
                   fmt::format("has values of type '{}', which is not read. Save numbers, or true and false.",
                               printable(description)));
+    header.half = wanted == "f2" || wanted == "e";
     header.swapped = order == (std::endian::native == std::endian::little ? '>' : '<');
   }
 
   /// A complex number is two numbers, of which each has its own byte order.
-  static void swap_bytes(std::span<std::byte> values, const ElementType& type) {
-    const bool is_complex = type.kind == Kind::complex64 || type.kind == Kind::complex128;
-    const std::size_t word = is_complex ? type.size / 2 : type.size;
+  static void swap_bytes(std::span<std::byte> values, const NpyHeader& header) {
+    const Kind kind = header.type->kind;
+    const bool is_complex = kind == Kind::complex64 || kind == Kind::complex128;
+    const std::size_t word = is_complex ? header.type->size / 2 : header.stored_size();
     for (std::size_t at = 0; at < values.size(); at += word) std::reverse(&values[at], &values[at] + word);
+  }
+
+  static std::shared_ptr<std::byte[]> widened(const std::byte* halves, Index count) {
+    std::shared_ptr<std::byte[]> result(new std::byte[static_cast<std::size_t>(count) * sizeof(float)]);
+    for (std::size_t k = 0; k < static_cast<std::size_t>(count); ++k) {
+      std::uint16_t bits = 0;
+      std::memcpy(&bits, halves + 2 * k, sizeof bits);
+      const float number = from_half(bits);
+      std::memcpy(result.get() + k * sizeof number, &number, sizeof number);
+    }
+    return result;
   }
 
   /// Booleans are left out, because each of their bytes has to be looked at. In one dimension both orders are
   /// the same.
   static bool lies_as_in_memory(const NpyHeader& header) {
-    return !header.swapped && !(header.fortran && header.shape.size() > 1) &&
+    return !header.swapped && !header.half && !(header.fortran && header.shape.size() > 1) &&
            header.type->kind != Kind::boolean;
   }
 

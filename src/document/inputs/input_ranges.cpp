@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cmath>
 
 namespace mpipe::detail {
@@ -98,6 +99,20 @@ struct Distribution {
   std::uint64_t seed = 0;
 };
 
+/// Of all 64 bits, as `map: seed` has them: other integers of documents end at 2^63.
+std::uint64_t read_seed(const Yaml& seed) {
+  constexpr const char* kExpected = "a whole number from 0 to 18446744073709551615";
+  const std::string text = seed.is_scalar() ? seed.text() : std::string();
+  constexpr std::size_t kDigits = 19;  // of 2^63 - 1
+  if (text.size() < kDigits || text.find_first_not_of("0123456789") != std::string::npos)
+    return static_cast<std::uint64_t>(read_integer(seed, 0, kExpected));
+  std::uint64_t number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (parsed.ec != std::errc{})
+    seed.refuse(fmt::format("expected {} but found {}.", kExpected, text.substr(0, 60)));
+  return number;
+}
+
 Distribution read_distribution(const Yaml& spec) {
   check_keys(spec, kRandomKeys);
   const auto uniform = spec.find("uniform");
@@ -116,8 +131,7 @@ Distribution read_distribution(const Yaml& spec) {
   if (uniform && distribution.b < distribution.a) numbers.refuse("the upper limit lies below the lower one.");
   if (normal && distribution.b < 0) numbers.refuse("the standard deviation is negative.");
   distribution.count = read_integer(*count, 0, kCount);
-  if (const auto seed = spec.find("seed"))
-    distribution.seed = static_cast<std::uint64_t>(read_integer(*seed, 0, "a whole number, 0 or more"));
+  if (const auto seed = spec.find("seed")) distribution.seed = read_seed(*seed);
   return distribution;
 }
 

@@ -106,6 +106,11 @@ const Maker& maker_of(const Yaml& spec) {
   return *found;
 }
 
+/// Paths are relative to the document in which they stand, wherever the program was started.
+std::filesystem::path file_of(const Yaml& spec, const Yaml& path) {
+  return spec.source().folder() / read_text(path, "a file");
+}
+
 Value make_value(const Maker& maker, const Yaml& spec, const std::string& name) {
   const Yaml argument = *spec.find(maker.key);
   if (maker.key == "data") return read_value(argument, name);
@@ -113,8 +118,7 @@ Value make_value(const Maker& maker, const Yaml& spec, const std::string& name) 
   if (maker.key == "arange") return read_arange(argument);
   if (maker.key == "geomspace") return read_geomspace(argument);
   if (maker.key == "random") return read_random(argument, name);
-  // Paths are relative to the document in which they stand, wherever the program was started.
-  const std::filesystem::path file = spec.source().folder() / read_text(argument, "a file");
+  const std::filesystem::path file = file_of(spec, argument);
   if (maker.key == "csv") return read_csv(file, csv_columns(spec));
   if (maker.key == "json") return read_json(file);
   if (maker.key == "npy") return read_npy(file);
@@ -188,6 +192,13 @@ Value read_value(const Yaml& spec, const std::string& name) {
       throw Error(Category::too_large, "there is not enough memory for this value. Make it smaller.");
     }
   });
+}
+
+std::string origin_of_texts(const Yaml& spec) {
+  const auto csv = spec.is_map() ? spec.find("csv") : std::nullopt;
+  if (!csv) return {};
+  const std::string first = first_text_of_csv(file_of(spec, *csv), csv_columns(spec));
+  return first.empty() ? std::string() : fmt::format(" In the table, {}.", first);
 }
 
 Inputs read_values(const Yaml& map, std::string_view what) {

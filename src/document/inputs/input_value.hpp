@@ -30,4 +30,8 @@ Value read_random(const Yaml& spec, const std::string& name);
 /// Keys and types only.
 void check_range(std::string_view maker, const Yaml& spec);
 
+/// Why an input from a table is a text, for a message that it should be none: ` In the file, the first cell that is no
+/// number is ..`. Empty for other inputs. Throws as `read_value`.
+std::string origin_of_texts(const Yaml& spec);
+
 }  // namespace mpipe::detail

@@ -88,6 +88,34 @@ TEST_F(FileStretchTest, IsNotMixedWithWhatIsWrittenLater) {
   EXPECT_TRUE(contains(refused([&] { value.source()->check_same(); }), "was changed"));
 }
 
+/// Whoever rewrites a file may set its time of writing to what it was.
+TEST_F(FileStretchTest, IsNotMixedWithWhatIsWrittenUnderTheOldTime) {
+  write(400'000);
+  const Value value =
+      Value::from_file(element_type<double>(), {400'000}, FileStretch::of(path_, 8, 8 * 400'000));
+  EXPECT_EQ(Value::copy_of(value.type(), {}, value.element(1)), Value(0.5));
+  const auto time = std::filesystem::last_write_time(path_);
+  {
+    std::fstream out(path_, std::ios::binary | std::ios::in | std::ios::out);
+    out.write(std::string(3'200'000, 'x').data(), 3'200'000);
+  }
+  std::filesystem::last_write_time(path_, time);
+  const auto refused = [&](auto&& action) { return error_message(Category::bad_input_file, action); };
+  EXPECT_TRUE(contains(refused([&] { value.element(399'999); }), path_.string() + "' was changed"));
+  EXPECT_TRUE(contains(refused([&] { value.source()->check_same(); }), "was changed"));
+}
+
+TEST_F(FileStretchTest, MayGetOtherRightsAndNames) {
+  write(400'000);
+  const Value value =
+      Value::from_file(element_type<double>(), {400'000}, FileStretch::of(path_, 8, 8 * 400'000));
+  EXPECT_EQ(Value::copy_of(value.type(), {}, value.element(1)), Value(0.5));
+  std::filesystem::permissions(path_, std::filesystem::perms::owner_read);
+  std::filesystem::create_hard_link(path_, folder_ / "second");
+  EXPECT_NO_THROW(value.source()->check_same());
+  EXPECT_EQ(Value::copy_of(value.type(), {}, value.element(399'999)), Value(0.5 * 399'999));
+}
+
 TEST_F(FileStretchTest, MayBeCutWithoutASignal) {
   write(400'000);
   const Value value =

@@ -307,6 +307,31 @@ TEST(JsonDocuments, SurrogatePairsAreCharacters) {
   EXPECT_EQ(input("Infinity").as<std::string>(), "Infinity") << "it is a text in YAML";
 }
 
+TEST(YamlDocuments, TabsBeforeTextAreNamed) {
+  for (const char* text : {"functions:\n\t- output: y\n", "functions: []\ninputs:\n\tx: 1\n"}) {
+    const std::string message =
+        error_message(Category::bad_document, [&] { Document::parse(text, "/nowhere/doc.yaml"); });
+    EXPECT_TRUE(contains(message, "a tab stands before what is here")) << message;
+  }
+}
+
+TEST(Scalars, AreRoundedToTheNearestDouble) {
+  EXPECT_EQ(input("1e-400").as<double>(), 0.0);
+  EXPECT_TRUE(std::signbit(input("-1e-400").as<double>()));
+  error_message(Category::too_large, [] { input("1e400"); });
+}
+
+/// As `map: seed`, they have all 64 bits.
+TEST(Ranges, SeedsOfRandomNumbersMayBeLarge) {
+  const auto drawn = [](const std::string& seed) {
+    return input("{random: {uniform: [0, 1], n: 1, seed: " + seed + "}}").as<std::vector<double>>().front();
+  };
+  EXPECT_NE(drawn("18446744073709551615"), drawn("18446744073709551614"));
+  EXPECT_EQ(drawn("0x10"), drawn("16"));
+  error_message(Category::bad_document, [&] { drawn("18446744073709551616"); });
+  error_message(Category::bad_document, [&] { drawn("-1"); });
+}
+
 TEST(YamlDocuments, MergeKeysAreRefused) {
   const std::string message =
       error_message(Category::bad_document, [] { with_rest("map: &m {seed: 1}\ninputs: {x: {<<: *m}}\n"); });

@@ -58,6 +58,20 @@ TEST_F(Csv, LinesMayEndInThreeWays) {
   EXPECT_EQ(csv("a\n\"x\ry\"\n").as<std::vector<std::string>>(), std::vector<std::string>{"x\ry"});
 }
 
+TEST_F(Csv, LinesOfOneFileMayEndInSeveralWays) {
+  EXPECT_EQ(csv("a\n1\r2\r\n3\r4").as<std::vector<std::int64_t>>(), (std::vector<std::int64_t>{1, 2, 3, 4}));
+  EXPECT_EQ(csv("a\n1\r2\r3\r").count(), 3);
+  EXPECT_EQ(csv("a\r\r\n1\r\r\n2\r\r\n").count(), 2);
+  EXPECT_TRUE(
+      contains(bad_csv("x\na\rb\nc\n1\n", "column: x"), "t.csv:5: column 'x', row 4: 1 stands among"));
+  // A line feed in quotes tells nothing of how lines end.
+  EXPECT_EQ(csv("a,b\r\"x\ny\",1\r\"z\",2\r").as<std::vector<std::string>>(),
+            (std::vector<std::string>{"x\ny", "z"}));
+  // The two bytes of an end may stand in two blocks of the file.
+  for (const std::size_t length : {65531U, 65532U, 65533U, 65534U})
+    EXPECT_EQ(csv("a\r\n" + std::string(length, 'x') + "\r\ny\r\n").count(), 2) << length;
+}
+
 TEST_F(Csv, RowsThatAreAllCommentsAreNoEmptyTable) {
   EXPECT_TRUE(contains(bad_csv("a\n#1\n#2\n"), "has no rows"));
   EXPECT_EQ(csv("# made by hand\na\n").shape(), Shape{0});
@@ -110,6 +124,75 @@ TEST_F(Csv, NumbersAsOtherProgramsWriteThem) {
       contains(bad_csv("a\n1\n2\n+-3\n"), "t.csv:4: column 'a', row 3: the text '+-3' stands among numbers"));
 }
 
+TEST_F(Csv, NumbersAreRoundedToTheNearestDouble) {
+  const auto small = csv("a\n1e-400\n-1e-400\n0.0001e-330\n1e-310\n").as<std::vector<double>>();
+  EXPECT_EQ(small, (std::vector<double>{0, -0.0, 0, 1e-310}));
+  EXPECT_TRUE(std::signbit(small[1]));
+  EXPECT_TRUE(contains(bad_csv("a\n1e400\n"), "does not fit"));
+  EXPECT_TRUE(contains(bad_csv("a\n" + std::string(400, '1') + ".5e-10\n"), "does not fit"));
+  EXPECT_EQ(csv("a\n1.0Q-03\n").as<std::vector<double>>().front(), 1e-3);
+  const auto said = csv("a\n9223372036854775808\n9007199254740993\n1.5\n", "column: a, dtype: float64");
+  EXPECT_EQ(said.as<std::vector<double>>(), (std::vector<double>{0x1p63, 9007199254740992.0, 1.5}));
+  EXPECT_EQ(csv("a\n(1+2j)\n(-1j)\n").as<std::vector<std::complex<double>>>()[0], std::complex(1.0, 2.0));
+}
+
+/// Both readings are told where there are two.
+TEST_F(Csv, NumbersOfOtherNotationsAreNamed) {
+  const auto refused = [&](const std::string& cell, const std::string& advice) {
+    const std::string message = bad_csv("a\n" + cell + "\n");
+    EXPECT_TRUE(contains(message, "t.csv:2: column 'a', row 1: the text '")) << message;
+    EXPECT_TRUE(contains(message, advice)) << message;
+  };
+  refused("\"0,5\"", "Write 0.5 (decimals");
+  refused("\"12,34\"", "Write 12.34 (decimals");
+  refused("\"1,234\"", "Write 1234 if the comma divides thousands, or 1.234 if decimals follow it");
+  refused("\"1,234,567\"", "Write 1234567");
+  refused("0x1F", "Write 31");
+  refused("$5", "Write 5");
+  refused("5 \xE2\x82\xAC", "Write 5");
+  refused(
+      "1\xC2\xA0"
+      "000",
+      "Write 1000");
+  refused(
+      "\xE2\x88\x92"
+      "1",
+      "Write -1");
+  refused("1.5-103", "Write 1.5e-103");
+  for (const char* word : {"T", ".true.", "yes", "Yes"})
+    refused(word, "Write true, if that is what it means");
+  for (const char* word : {"F", ".FALSE.", "no"}) refused(word, "Write false, if that is what it means");
+  EXPECT_EQ(csv("a\nyes\nT\n", "column: a, dtype: str").count(), 2);
+  EXPECT_EQ(csv("a\nyes\nnever\nseldom\noften\n").type().dtype(), "str");
+}
+
+TEST_F(Csv, ErrorsOfSpreadsheetsAreNoComments) {
+  for (const char* error : {"#N/A", "#DIV/0!", "#REF!"})
+    EXPECT_TRUE(
+        contains(bad_csv("a,b\n1,2\n" + std::string(error) + ",3\n"), "t.csv:3: the line begins with #"));
+  EXPECT_EQ(csv("a,b\n#N/A stands for nothing\n1,2\n").count(), 1);
+}
+
+/// A function that wants numbers is told where the texts come from, by whichever name it knows them.
+TEST_F(Csv, TextsWhereNumbersAreNeededAreNamed) {
+  folder_.write("t.csv", "a,b\n2024-01-01,1\n");
+  const Document document = Document::parse(
+      "functions: [{output: y, expr: u + 1, renames: {u: x}}]\ninputs:\n  x: {csv: t.csv, column: a}\n  u: "
+      "1\n",
+      folder_.path() / "doc.yaml");
+  const Value value = document.load_inputs({"x"}).at("x");
+  std::string message;
+  try {
+    document.pipeline().infer_types({{"x", {&value.type(), value.rank(), false}}});
+  } catch (const Error& error) {
+    message = document.located(error).what();
+  }
+  EXPECT_TRUE(contains(message, "doc.yaml:3:3: parameter 'u' of the expression 'u + 1' is array of str")) << message;
+  EXPECT_TRUE(contains(message, "In the table, the first cell that is no number is '2024-01-01', "))
+      << message;
+  EXPECT_TRUE(contains(message, "t.csv:2: column 'a', row 1.")) << message;
+}
+
 /// The cell that is odd is named, wherever it stands, with what to write instead.
 TEST_F(Csv, NoColumnSilentlyBecomesTexts) {
   const auto refused = [&](const std::string& rows, const std::string& place, const std::string& advice) {
@@ -155,6 +238,7 @@ TEST_F(Csv, TextsThatAreNoUtf8AreRefused) {
                                            "a\0\n\0",
                                            6)),
                        "is in UTF-16"));
+  EXPECT_TRUE(contains(bad_csv(std::string("\xFF\xFE\0\0a\0\0\0", 8)), "is in UTF-32"));
   EXPECT_TRUE(
       contains(bad_csv(std::string("a,b\n1,\0\n", 8)), "t.csv:2: column 'b', row 1: there is a zero byte"));
 }

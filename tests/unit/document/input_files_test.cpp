@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Inputs from json and npy files: what is read, and what is refused.
+#include "core/api/text.hpp"
 #include "file_inputs.hpp"
 
 #include <gtest/gtest.h>
@@ -39,6 +40,24 @@ TEST_F(JsonFile, NumbersThatAreNotFinite) {
 TEST_F(JsonFile, AMessageNamesItsPlaceOnce) {
   const std::string message = bad_json("[1, 18446744073709551615]");
   EXPECT_EQ(message.find("at [1]"), message.rfind("at [1]")) << message;
+}
+
+TEST_F(JsonFile, WhatIsNoJsonIsToldWithItsPlace) {
+  const auto refused = [&](const std::string& text, const std::string& problem) {
+    const std::string message = bad_json(text);
+    EXPECT_TRUE(contains(message, problem)) << message;
+    EXPECT_FALSE(contains(message, "json.exception")) << message;
+    EXPECT_TRUE(is_utf8(message)) << message;
+  };
+  refused("[1,\n 2 3]",
+          "is no valid JSON at line 2, column 4: while parsing array: unexpected number literal");
+  refused("[1, 2",
+          "is no valid JSON at line 1, column 6: while parsing array: unexpected end of input; expected ']'");
+  refused("[1,\n 1e999]", "has the number 1e999 at line 2, column 2, which does not fit into a double");
+  refused(std::string("\xFF\xFE[\0", 4), "is in UTF-16 or UTF-32");
+  refused(std::string("\0[\0", 3), "is in UTF-16 or UTF-32");
+  refused("[\n\"caf\xE9\"]", "has the byte 0xe9 at line 2, column 5, which is no character in UTF-8");
+  EXPECT_EQ(json("[1e-400, -1e-400]").as<std::vector<double>>()[0], 0.0);
 }
 
 TEST_F(JsonFile, Refusals) {
@@ -123,8 +142,60 @@ TEST_F(Npy, HeadersAreReadAsNumpyDoes) {
   EXPECT_EQ(npy(file(header("<f8", "(2L,)"), doubles)).shape(), Shape{2});
   EXPECT_EQ(npy(file("{\"descr\": \"<f8\", \"fortran_order\": False, \"shape\": (2,), }\n", doubles)).shape(),
             Shape{2});
-  EXPECT_TRUE(contains(bad_npy(file("{'descr': '<f8', 'fortran_order': 1, 'shape': (2,), }\n", doubles)),
-                       "has a header that cannot be read"));
+  EXPECT_EQ(npy(file("{u'descr':\t'<d',\r\n u'shape': (2L,), 'fortran_order': False}", doubles)).shape(),
+            Shape{2});
+  for (const char* type : {"f8", "d", "=d", "|f8"})
+    EXPECT_EQ(npy(file(header(type, "(2,)"), doubles)).as<std::vector<double>>()[1], 2.0) << type;
+  EXPECT_EQ(npy(file(header("?", "(1,)"), "\1")).type().dtype(), "bool");
+}
+
+/// NumPy reads another array from some of these, and none from the others.
+TEST_F(Npy, HeadersThatAreNoDictionaryOfThreeKeysAreRefused) {
+  const std::string doubles = bytes({1.0, 2.0, 3.0, 4.0, 5.0, 6.0});
+  const auto refused = [&](const std::string& text, const std::string& problem) {
+    const std::string message = bad_npy(file(text, doubles));
+    EXPECT_TRUE(contains(message, "has a header that cannot be read: byte ")) << text;
+    EXPECT_TRUE(contains(message, problem)) << message;
+  };
+  const std::string start = "{'descr': '<f8', 'fortran_order': False, 'shape': ";
+  refused(start + "(2, 3), 'shape': (3, 2)}",
+          "byte 58 of its header, where a key is there for the second time");
+  refused("{'descr': '<i8', 'descr': '<f8', 'fortran_order': False, 'shape': (6,)}", "second time");
+  refused(start + "(2, 3), 'fortran_order': True}", "second time");
+  refused("{'descr': '<f8', #'shape': (3, 2)\n 'fortran_order': False, 'shape': (2, 3)}", "in quotes");
+  for (const char* order : {"True or False", "False or True", "True1", "Falsey", "1", "(True)", "not True"})
+    refused(std::string("{'descr': '<f8', 'shape': (2, 3), 'fortran_order': ") + order + "}", "is expected");
+  for (const char* shape : {"(6)", "(02, 3)", "(2,,3)", "(2, 3)L", "(,)", "[2, 3]", "(+6,)", "(6.0,)",
+                            "(2 3)", "(2, 3", "(-6,)", "6", "(99999999999999999999,)", "(1_0,)", "(6l,)"})
+    refused(start + shape + "}", "is expected");
+  refused("'descr': '<f8', 'fortran_order': True, 'shape': (2, 3)", "{ is expected");
+  refused(start + "(6,)} junk", "only spaces may follow");
+  refused(start + "(6,), 'more': 1}", "a key is expected");
+  refused("{b'descr': '<f8', 'fortran_order': False, 'shape': (6,)}", "in quotes");
+  refused("{'''descr''': '<f8', 'fortran_order': False, 'shape': (6,)}", "a key is expected");
+  refused("{'descr': '\\x3cf8', 'fortran_order': False, 'shape': (6,)}", "no escapes");
+  refused("{'descr': '<' 'f8', 'fortran_order': False, 'shape': (6,)}", "} is expected");
+  refused("{'descr': '<f8', 'shape': (6,)}", "the key 'fortran_order' is missing");
+  refused("", "{ is expected");
+}
+
+TEST_F(Npy, FloatsOfTwoBytesBecomeFloatsOfFour) {
+  const std::string halves =
+      bytes<std::uint16_t>({0x3C00, 0xC000, 0x0001, 0x7BFF, 0x8000, 0x7C00, 0xFC00, 0x7E01});
+  const auto numbers = npy(file(header("<f2", "(8,)"), halves)).as<std::vector<float>>();
+  EXPECT_EQ(numbers[0], 1.0F);
+  EXPECT_EQ(numbers[1], -2.0F);
+  EXPECT_EQ(numbers[2], 0x1p-24F);
+  EXPECT_EQ(numbers[3], 65504.0F);
+  EXPECT_TRUE(numbers[4] == 0 && std::signbit(numbers[4]));
+  EXPECT_EQ(numbers[5], std::numeric_limits<float>::infinity());
+  EXPECT_EQ(numbers[6], -std::numeric_limits<float>::infinity());
+  EXPECT_TRUE(std::isnan(numbers[7]));
+  const auto swapped =
+      npy(file(header(">e", "(2, 1)", true), std::string("\x3C\0\xC0\0", 4))).as<Array<float>>();
+  EXPECT_EQ(swapped(1, 0), -2.0F);
+  EXPECT_TRUE(
+      contains(bad_npy(file(header("<f2", "(8,)"), halves + "x")), "bytes, but its header of shape (8,)"));
 }
 
 TEST_F(Npy, LargeArraysAreLookedAtInTheFile) {

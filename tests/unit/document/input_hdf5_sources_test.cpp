@@ -47,6 +47,14 @@ class Hdf5Sources : public Hdf5 {
     H5Sclose(space);
   }
 
+  /// The file that was written so far goes to a folder of its own; a new one is in its place.
+  void move_away(const std::string& name) {
+    close();
+    std::filesystem::create_directories((folder_.path() / name).parent_path());
+    std::filesystem::rename(path_, folder_.path() / name);
+    file_ = H5Fcreate(path_.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  }
+
   /// A virtual dataset of blocks of two numbers, one of each source whose number stands for `%b`.
   void join_numbered(const char* name, const std::string& file, const std::string& dataset) {
     const hsize_t extent = 2;
@@ -188,6 +196,98 @@ TEST_F(Hdf5Sources, LinksThatLeadNowhereAreNamed) {
   std::filesystem::remove(path_);
   std::filesystem::create_symlink("elsewhere.h5", path_);
   EXPECT_TRUE(contains(refusal("soft"), "is a link to 'elsewhere.h5', and there is no such file"));
+}
+
+/// HDF5 searches sources beside the file that has the virtual dataset, which is not the one that the input names.
+TEST_F(Hdf5Sources, AreSearchedBesideTheFileThatALinkLeadsTo) {
+  std::filesystem::create_directory(folder_.path() / "sub");
+  source("sub/a.h5", 3);
+  source("a.h5", 3);
+  join("v", {{"a.h5", "d"}, {"a.h5", "d"}});
+  join("w", {{"b.h5", "d"}});
+  move_away("sub/v.h5");
+  H5Lcreate_external("sub/v.h5", "/v", file_, "v", H5P_DEFAULT, H5P_DEFAULT);
+  H5Lcreate_external("sub/v.h5", "/w", file_, "w", H5P_DEFAULT, H5P_DEFAULT);
+  source("b.h5", 3);
+  const std::string missing = refusal("w");
+  EXPECT_TRUE(contains(missing, "'d' in the file 'b.h5' is not there")) << "b.h5 is beside the wrong file";
+  EXPECT_TRUE(contains(missing, "sub/v.h5")) << "the file that lacks its source is named";
+  EXPECT_EQ(value("v").as<std::vector<double>>(), (std::vector<double>{1, 2, 3, 1, 2, 3}));
+  std::filesystem::remove(folder_.path() / "a.h5");
+  EXPECT_EQ(value("v").count(), 6) << "only the one beside the virtual dataset counts";
+  std::filesystem::remove(folder_.path() / "sub/a.h5");
+  EXPECT_TRUE(contains(refusal("v"), "'a.h5' is not there"));
+}
+
+/// A link of the file system: HDF5 searches beside the link first, then beside the file.
+TEST_F(Hdf5Sources, AreFoundWhereALinkOfTheFileSystemLeads) {
+  std::filesystem::create_directory(folder_.path() / "sub");
+  source("sub/a.h5", 3);
+  join("v", {{"a.h5", "d"}});
+  move_away("sub/v.h5");
+  close();
+  std::filesystem::remove(path_);
+  std::filesystem::create_symlink("sub/v.h5", path_);
+  EXPECT_EQ(value("v").as<std::vector<double>>(), (std::vector<double>{1, 2, 3}));
+}
+
+TEST_F(Hdf5Sources, RawFilesAreFoundBesideTheFileThatALinkLeadsTo) {
+  const std::vector<double> numbers{1.5, 2.5};
+  std::filesystem::create_directory(folder_.path() / "sub");
+  std::ofstream(folder_.path() / "sub/raw.bin", std::ios::binary)
+      .write(reinterpret_cast<const char*>(numbers.data()), 2 * sizeof(double));
+  external("v", "raw.bin", 0, 2);
+  move_away("sub/v.h5");
+  H5Lcreate_external("sub/v.h5", "/v", file_, "v", H5P_DEFAULT, H5P_DEFAULT);
+  EXPECT_EQ(value("v").as<std::vector<double>>(), numbers);
+}
+
+TEST_F(Hdf5Sources, LinksThatLeadInACircleAreNamed) {
+  H5Lcreate_soft("/loop", file_, "loop", H5P_DEFAULT, H5P_DEFAULT);
+  EXPECT_TRUE(contains(refusal("loop"), "which leads to '/loop', and from there back to itself"));
+}
+
+/// Neither fill values nor numbers: HDF5 would hand over what is in the memory.
+TEST_F(Hdf5Sources, PlacesThatNobodyWroteAreRefusedWhereNothingStandsForThem) {
+  const hsize_t extent = 10;
+  const hsize_t chunk = 4;
+  const hid_t space = H5Screate_simple(1, &extent, nullptr);
+  const auto make = [&](const char* name, bool chunked, bool never, hsize_t written) {
+    const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    if (chunked) H5Pset_chunk(creation, 1, &chunk);
+    if (never) H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER);
+    if (!never) H5Pset_fill_value(creation, H5T_NATIVE_DOUBLE, nullptr);
+    const hid_t dataset =
+        H5Dcreate2(file_, name, H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+    const std::vector<double> numbers(extent, 0.5);
+    const hsize_t start = 0;
+    if (written > 0) {
+      H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, nullptr, &written, nullptr);
+      const hid_t memory = H5Screate_simple(1, &written, nullptr);
+      H5Dwrite(dataset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, numbers.data());
+      H5Sclose(memory);
+      H5Sselect_all(space);
+    }
+    H5Dclose(dataset);
+    H5Pclose(creation);
+  };
+  make("contiguous", false, true, 0);
+  make("undefined", false, false, 0);
+  make("chunked", true, true, 0);
+  make("part", true, true, 4);
+  make("part_undefined", true, false, 8);
+  make("all", true, true, 10);
+  make("all_contiguous", false, true, 10);
+  H5Sclose(space);
+  join("joined", {{".", "part"}}, 10);
+  EXPECT_TRUE(contains(refusal("contiguous"), "was never written, and nothing stands for what is not there"));
+  EXPECT_TRUE(contains(refusal("undefined"), "was never written"));
+  EXPECT_TRUE(contains(refusal("chunked"), "has 0 of its 3 chunks only"));
+  EXPECT_TRUE(contains(refusal("part"), "has 1 of its 3 chunks only"));
+  EXPECT_TRUE(contains(refusal("part_undefined"), "has 2 of its 3 chunks only"));
+  EXPECT_TRUE(contains(refusal("joined"), "has 1 of its 3 chunks only")) << "sources are held to it, too";
+  for (const char* name : {"all", "all_contiguous"})
+    EXPECT_EQ(value(name).as<std::vector<double>>(), std::vector<double>(10, 0.5)) << name;
 }
 
 /// The place of its values is one in the other file.

@@ -111,11 +111,39 @@ TEST_F(Hdf5, AHugeDatasetIsRefusedBeforeAnythingIsAllocated) {
   EXPECT_TRUE(contains(refusal("huge", Category::too_large), "an array of shape (1000000000, 1000000000)"));
 }
 
-TEST_F(Hdf5, TypesThatAreNotRead) {
+TEST_F(Hdf5, FloatsOfTwoBytesBecomeFloatsOfFour) {
+  const hid_t half = H5Tcopy(H5T_IEEE_F32LE);
+  H5Tset_fields(half, 15, 10, 5, 0, 10);
+  H5Tset_size(half, 2);
+  H5Tset_ebias(half, 15);
+  const std::vector<std::uint16_t> stored{0x3C00, 0xC000, 0x7BFF};
+  write("half", half, {3}, stored.data());
+  H5Tclose(half);
+  EXPECT_EQ(value("half").as<std::vector<float>>(), (std::vector<float>{1, -2, 65504}));
+}
+
+TEST_F(Hdf5, TypesThatAreNotReadAreNamed) {
+  const hid_t pair = H5Tcreate(H5T_COMPOUND, 8);
+  H5Tinsert(pair, "a", 0, H5T_NATIVE_INT);
+  H5Tinsert(pair, "b", 4, H5T_NATIVE_INT);
+  const hid_t list = H5Tvlen_create(H5T_NATIVE_INT);
   const hid_t opaque = H5Tcreate(H5T_OPAQUE, 4);
-  write("o", opaque, {1}, "abcd");
-  H5Tclose(opaque);
-  EXPECT_TRUE(contains(refusal("o"), "has values of a type that is not read"));
+  const hid_t names = H5Tenum_create(H5T_NATIVE_INT);
+  const int one = 1;
+  H5Tenum_insert(names, "one", &one);
+  write("pair", pair, {1}, nullptr);
+  write("list", list, {1}, nullptr);
+  write("opaque", opaque, {1}, nullptr);
+  write("names", names, {1}, nullptr);
+  write("long", H5T_NATIVE_LDOUBLE, {1}, nullptr);
+  write("reference", H5T_STD_REF_OBJ, {1}, nullptr);
+  for (const hid_t type : {pair, list, opaque, names}) H5Tclose(type);
+  EXPECT_TRUE(contains(refusal("pair"), "records of several fields"));
+  EXPECT_TRUE(contains(refusal("list"), "lists of varying length"));
+  EXPECT_TRUE(contains(refusal("opaque"), "opaque bytes"));
+  EXPECT_TRUE(contains(refusal("names"), "names of an enumeration"));
+  EXPECT_TRUE(contains(refusal("long"), "floating point numbers of 16 bytes (long double?)"));
+  EXPECT_TRUE(contains(refusal("reference"), "references to other datasets"));
 }
 
 TEST_F(Hdf5, FilesThatAreNone) {
@@ -214,6 +242,35 @@ TEST_F(Hdf5, PackedArraysThatChangeAreNotMixed) {
   const auto refused = [&](auto&& action) { return error_message(Category::bad_input_file, action); };
   EXPECT_TRUE(contains(refused([&] { packed.data(); }), "was changed"));
   EXPECT_TRUE(contains(refused([&] { packed.source()->check_same(); }), "was changed"));
+}
+
+TEST_F(Hdf5, PackedArraysThatChangeUnderTheirOldTimeAreNotMixed) {
+  write_packed(file_, "packed", 1000, 1000);
+  const Value packed = value("packed");
+  packed.fetch({0, 1});
+  const auto time = std::filesystem::last_write_time(path_);
+  std::filesystem::permissions(path_, std::filesystem::perms::owner_all);
+  EXPECT_NO_THROW(packed.source()->check_same()) << "only its rights have changed";
+  std::ifstream in(path_, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  file_ = H5Fopen(path_.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  const hid_t dataset = H5Dopen2(file_, "packed", H5P_DEFAULT);
+  const hsize_t first[] = {0, 0};
+  unsigned filters = 0;
+  haddr_t place = HADDR_UNDEF;
+  hsize_t size = 0;
+  H5Dget_chunk_info_by_coord(dataset, first, &filters, &place, &size);
+  H5Dclose(dataset);
+  close();
+  // In place and of the same length: a part of the first chunk is lost.
+  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(place) + 2, 64, '\0');
+  {
+    std::fstream out(path_, std::ios::binary | std::ios::in | std::ios::out);
+    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  }
+  std::filesystem::last_write_time(path_, time);
+  error_message(Category::bad_input_file, [&] { packed.fetch({999'999, 1'000'000}); });
+  error_message(Category::bad_input_file, [&] { packed.source()->check_same(); });
 }
 
 /// Zeros on the disk, where a chunk was.

@@ -97,6 +97,25 @@ TEST_F(Netcdf, SignsAreAsTheAttributeSays) {
   EXPECT_EQ(value("t").as<std::vector<std::uint8_t>>(), (std::vector<std::uint8_t>{255, 1, 254}));
 }
 
+TEST_F(Netcdf, SignsMayBeWrittenInAnyCaseButOnlyInWords) {
+  const std::vector<std::int8_t> stored{-1};
+  for (const char* const name : {"upper", "mixed", "number", "other"})
+    write(name, H5T_NATIVE_INT8, {1}, stored.data());
+  const std::vector<std::uint8_t> bytes{255};
+  write("signed", H5T_NATIVE_UINT8, {1}, bytes.data());
+  text_attribute("upper", "_Unsigned", "TRUE");
+  text_attribute("mixed", "_Unsigned", "True");
+  text_attribute("signed", "_Unsigned", "FALSE");
+  attribute<std::int8_t>("number", "_Unsigned", H5T_NATIVE_INT8, {1});
+  text_attribute("other", "_Unsigned", "yes");
+  EXPECT_EQ(value("upper").as<std::vector<std::uint8_t>>().front(), 255);
+  EXPECT_EQ(value("mixed").as<std::vector<std::uint8_t>>().front(), 255);
+  EXPECT_EQ(value("signed").as<std::vector<std::int8_t>>().front(), -1);
+  for (const char* const name : {"number", "other"})
+    EXPECT_TRUE(contains(refusal(name), "has the attribute '_Unsigned', which is neither the text true nor"));
+  EXPECT_EQ(value("number", ", raw: true").as<std::vector<std::int8_t>>().front(), -1);
+}
+
 TEST_F(Netcdf, FillValuesHaveTheSignToo) {
   const std::vector<std::int8_t> stored{-1, 1};
   write("t", H5T_NATIVE_INT8, {2}, stored.data());
@@ -140,6 +159,15 @@ TEST_F(Netcdf, ADimensionHasNoValues) {
   EXPECT_TRUE(contains(refusal("x"), "{arange: [0, 7, 1]}"));
 }
 
+TEST_F(Netcdf, AVariableWithTheNameOfADimensionIsFound) {
+  write("v", H5T_NATIVE_FLOAT, {2}, nullptr);
+  text_attribute("v", "NAME", "This is a netCDF dimension but not a netCDF variable.         2");
+  const std::vector<float> numbers{1, 2};
+  write("_nc4_non_coord_v", H5T_NATIVE_FLOAT, {1, 2}, numbers.data());
+  EXPECT_TRUE(contains(refusal("v"), "is stored as '/_nc4_non_coord_v'. Name that"));
+  EXPECT_EQ(value("_nc4_non_coord_v").count(), 2);
+}
+
 TEST_F(Netcdf, CharactersAreTexts) {
   const hid_t character = H5Tcopy(H5T_C_S1);
   H5Tset_size(character, 1);
@@ -180,9 +208,37 @@ TEST_F(RunOutput, IsRefusedWhenElementsArePending) {
                        "[1] is pending, [2] failed, [4] is blocked by a failure, [5] is pending, [6] is "
                        "pending and 1 more"))
       << message;
+  EXPECT_TRUE(contains(message, "(--resume --retry-failed, as what failed is not computed again otherwise)"));
   EXPECT_TRUE(contains(refusal("y__re"), "[1] is pending"));
   EXPECT_TRUE(contains(refusal("z"), "It is an output of a run"));
   EXPECT_EQ(value("y", ", raw: true").count(), 8);
+}
+
+TEST_F(RunOutput, OnlyWhatFailedNeedsAnotherTry) {
+  write_run({1, 0});
+  EXPECT_TRUE(contains(refusal("y"), "Go on with that run (--resume) before"));
+}
+
+/// Whatever the link, and whatever its name.
+TEST_F(RunOutput, IsRefusedBehindLinksToo) {
+  write_run({1, 0});
+  H5Lcreate_soft("/y", file_, "soft", H5P_DEFAULT, H5P_DEFAULT);
+  H5Lcreate_hard(file_, "/y", file_, "hard", H5P_DEFAULT, H5P_DEFAULT);
+  close();
+  std::filesystem::rename(path_, folder_.path() / "results.h5");
+  file_ = H5Fcreate(path_.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  for (const char* name : {"y", "soft", "hard"})
+    H5Lcreate_external("results.h5", name, file_, name, H5P_DEFAULT, H5P_DEFAULT);
+  const hsize_t extent = 2;
+  const hid_t space = H5Screate_simple(1, &extent, nullptr);
+  const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_virtual(creation, space, "results.h5", "y", space);
+  H5Dclose(H5Dcreate2(file_, "joined", H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+  H5Pclose(creation);
+  H5Sclose(space);
+  for (const char* name : {"y", "soft", "hard", "joined"})
+    EXPECT_TRUE(contains(refusal(name), "[1] is pending")) << name;
+  EXPECT_EQ(value("joined", ", raw: true").count(), 2);
 }
 
 }  // namespace

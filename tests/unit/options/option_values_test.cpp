@@ -131,5 +131,23 @@ TEST(Choices, ExecutorsAreReadFromText) {
   }
 }
 
+/// Folders of such names are made by mistake, and found much later.
+TEST(OptionValues, PathsThatNobodyMeantAreRefused) {
+  for (const char* option : {"run_folder", "scratch", "trace"}) {
+    const OptionRow& row = option_row(option);
+    for (const char* path : {"--resume", "~/runs", "~", "$HOME/runs", "${SCRATCH}", " ", "\t"}) {
+      const std::string message = error_message(Category::bad_option, [&] { check_option(row, path); });
+      EXPECT_TRUE(contains(message, "' ")) << message;
+      EXPECT_TRUE(contains(message, "Write the path of the f")) << message;
+    }
+    for (const char* path : {"runs/--resume", "./~", "./$HOME", "a b", "-r", "run~"})
+      EXPECT_NO_THROW(check_option(row, path)) << path;
+  }
+  OptionValues values;
+  EXPECT_TRUE(contains(
+      error_message(Category::bad_option, [&] { values.say_variable(option_row("run_folder"), "--resume"); }),
+      "MPIPE_RUN_FOLDER: '--resume' is a flag"));
+}
+
 }  // namespace
 }  // namespace mpipe::test
