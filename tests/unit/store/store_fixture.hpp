@@ -92,7 +92,9 @@ inline PartialShape external_shape(const OutputLayout& output, bool external) {
 class TestRun {
  public:
   explicit TestRun(RunLayout layout, const Communicator& comm = test_communicator())
-      : layout_{std::move(layout), {}, {}, 0, {}, {}, {}, {}, {}}, comm_(comm) {}
+      : comm_(comm) {
+    static_cast<RunLayout&>(layout_) = std::move(layout);
+  }
 
   RunDescription& layout() { return layout_; }
   StoreOptions& options() { return options_; }
