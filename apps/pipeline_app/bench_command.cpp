@@ -75,10 +75,12 @@ class Bench {
   /// Before anything is measured, which takes its time.
   void check_folder() const {
     together(world_, [&] {
-      if (!world_.is_root() || flags_.folder.empty() || std::filesystem::is_directory(resolve_path(flags_.folder)))
+      if (!world_.is_root() || flags_.folder.empty() ||
+          std::filesystem::is_directory(resolve_path(flags_.folder)))
         return;
-      throw Error(Category::bad_option,
-                  fmt::format("--folder: there is no folder '{}'. Name one that all ranks share.", flags_.folder));
+      throw Error(
+          Category::bad_option,
+          fmt::format("--folder: there is no folder '{}'. Name one that all ranks share.", flags_.folder));
     });
   }
 
