@@ -24,7 +24,7 @@ struct Ending {
 };
 
 /// What is no `Error` is of this rank alone, which the others cannot wait for: it is thrown on at once.
-Ending make_attempt(const Attempt& attempt, const Communicator& meeting, const Request& request,
+Ending make_attempt(const RunAttempt& attempt, const Communicator& meeting, const Request& request,
                     LossRecord* losses) {
   Ending ending;
   try {
@@ -76,7 +76,7 @@ void check_survival(const RunSetup& setup) {
 /// Rank 0 says after each attempt whether there is another one. No rank can tell by itself: one may be through with the
 /// last step when rank 0 learns that another one was lost in it.
 Results run_with_survivors(const Communicator& lasting, Request request, LossRecord& losses,
-                           const Attempt& attempt) {
+                           const RunAttempt& attempt) {
   for (;;) {
     const Communicator meeting = meet(lasting);
     Request ours = request;

@@ -17,7 +17,7 @@ namespace mpipe {
 void check_survival(const RunSetup& setup);
 
 /// One attempt, collective over a meeting: plans and runs `request`. `losses`: on rank 0, else null.
-using Attempt =
+using RunAttempt =
     std::function<Results(const Communicator& meeting, const Request& request, LossRecord* losses)>;
 
 /// Collective over a lasting group (see comm/api/survival.hpp). Those who are alive meet, and make an attempt. Where one of
@@ -25,6 +25,6 @@ using Attempt =
 /// lost rank had in its journal is read, the rest is computed again. Throws what the last attempt throws. `losses`: on
 /// rank 0, what was lost, whatever happens.
 Results run_with_survivors(const Communicator& lasting, Request request, LossRecord& losses,
-                           const Attempt& attempt);
+                           const RunAttempt& attempt);
 
 }  // namespace mpipe
