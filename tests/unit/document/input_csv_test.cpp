@@ -187,7 +187,8 @@ TEST_F(Csv, TextsWhereNumbersAreNeededAreNamed) {
   } catch (const Error& error) {
     message = document.located(error).what();
   }
-  EXPECT_TRUE(contains(message, "doc.yaml:3:3: parameter 'u' of the expression 'u + 1' is array of str")) << message;
+  EXPECT_TRUE(contains(message, "doc.yaml:3:3: parameter 'u' of the expression 'u + 1' is array of str"))
+      << message;
   EXPECT_TRUE(contains(message, "In the table, the first cell that is no number is '2024-01-01', "))
       << message;
   EXPECT_TRUE(contains(message, "t.csv:2: column 'a', row 1.")) << message;
