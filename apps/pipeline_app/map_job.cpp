@@ -7,6 +7,7 @@
 
 #include "base/api/file.hpp"
 #include "comm/api/collective.hpp"
+#include "core/api/terminal_text.hpp"
 #include "isolation/api/isolated_bodies.hpp"
 #include "isolation/api/zygote.hpp"
 #include "launch.hpp"
@@ -214,8 +215,11 @@ int MapJob::show_plans() {
       const std::string title = run.name.empty() ? "" : fmt::format("run {}\n", run.name);
       plans.push_back(json ? plan_json(plan, run.name) : title + plan_text(plan));
     }
-    print_result(json && several() ? fmt::format("{{\"runs\": [{}]}}\n", fmt::join(plans, ", "))
-                                   : fmt::format("{}", fmt::join(plans, "\n")));
+    const std::string all = fmt::format("{}", fmt::join(plans, json && several() ? ", " : "\n"));
+    if (json)
+      print_result(several() ? fmt::format("{{\"runs\": [{}]}}\n", all) : all);
+    else
+      print_text(all);
   });
   return 0;
 }
@@ -288,7 +292,8 @@ void MapJob::observe(std::size_t k) {
   all->add(std::make_shared<LogObserver>(run.name, *logging_, run.folder,
                                          run.folder.empty() && !values_.has("json"), values_.has("explain")));
   all->add(std::make_shared<Progress>(style_, run.name, board_, k));
-  all->add(std::make_shared<StallWatch>(run.name, [](const std::string& text) { spdlog::warn("{}", text); }));
+  all->add(std::make_shared<StallWatch>(
+      run.name, [](const std::string& text) { spdlog::warn("{}", without_controls(text)); }));
   if (trace_) all->add(std::make_shared<TraceObserver>(trace_, static_cast<int>(k) + 1, run.name));
   run.choice->options.observer = std::move(all);
 }
@@ -376,7 +381,7 @@ void MapJob::tell_run(const Run& run, const MapOutcome& outcome) {
     if (style_ != ProgressStyle::none)
       print_note(text + (run.folder.empty() ? "" : fmt::format("; results in {}", run.shown_folder)));
     if (const std::string advice = utilisation_advice(*outcome.results); !advice.empty())
-      spdlog::warn("{}{}", run.prefix(), advice);
+      spdlog::warn("{}", without_controls(run.prefix() + advice));
   }
   std::string text;
   if (outcome.error) text = document_->located(*outcome.error).what();
