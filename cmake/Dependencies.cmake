@@ -94,6 +94,7 @@ function(mpipe_find_dependencies)
   mpipe_find(spdlog)
   mpipe_find(yaml-cpp)
   mpipe_find_library(xxhash xxhash.h xxhash)
+  mpipe_find_library(zlib zlib.h z)
 
   if(NOT mpipe_PROBLEM AND NOT HDF5_IS_PARALLEL)
     mpipe_problem("mpipe needs a parallel HDF5, and the one found (${HDF5_C_INCLUDE_DIRS}) is serial: install "

@@ -76,7 +76,7 @@ function(_mpipe_add_library)
   target_sources(mpipe PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${headers})
   target_link_libraries(mpipe
     PUBLIC fmt::fmt Boost::mpi Boost::serialization MPI::MPI_C
-    PRIVATE hdf5::hdf5 mpipe::xxhash spdlog::spdlog yaml-cpp Threads::Threads ${CMAKE_DL_LIBS})
+    PRIVATE hdf5::hdf5 mpipe::xxhash mpipe::zlib spdlog::spdlog yaml-cpp Threads::Threads ${CMAKE_DL_LIBS})
   if(PROJECT_IS_TOP_LEVEL)  # our own programs see mpi.h as the layers do
     target_link_libraries(mpipe INTERFACE $<BUILD_INTERFACE:mpipe_mpi>)
   else()  # warnings that only the project around this one asks for stay out of our headers

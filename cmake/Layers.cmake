@@ -55,7 +55,7 @@ mpipe_layer(futures   USES core base data comm
                       MAY_INCLUDE dlopen
                       NOT fstream filesystem)
 mpipe_layer(store     USES core options base h5 mapspec data comm
-                      MAY_INCLUDE mpi hdf5 xxhash nlohmann_json)
+                      MAY_INCLUDE mpi hdf5 xxhash zlib nlohmann_json)
 mpipe_layer(folder    USES core base data comm plan exec store
                       MAY_INCLUDE spdlog nlohmann_json)
 mpipe_layer(run       USES core options base mapspec data pipeline plan schedule isolation comm exec store folder

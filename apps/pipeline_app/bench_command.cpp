@@ -63,6 +63,7 @@ class Bench {
 
   /// Collective.
   void run() {
+    check_folder();
     step_ = world_.broadcast_value(seconds_of_a_step());
     measure_messages();
     measure_elements();
@@ -71,6 +72,18 @@ class Bench {
   }
 
  private:
+  /// Before anything is measured, which takes its time.
+  void check_folder() const {
+    together(world_, [&] {
+      if (!world_.is_root() || flags_.folder.empty() ||
+          std::filesystem::is_directory(resolve_path(flags_.folder)))
+        return;
+      throw Error(
+          Category::bad_option,
+          fmt::format("--folder: there is no folder '{}'. Name one that all ranks share.", flags_.folder));
+    });
+  }
+
   /// The least of some tries: what it takes when nobody disturbs.
   static double seconds_of_a_step() {
     constexpr std::int64_t kSteps = 1'000'000;
@@ -151,16 +164,7 @@ class Bench {
     const Inputs inputs{{"x", linspace(0, 1, elements)}};
     const double computed = seconds_of([&] { map(pipeline, world_, inputs, options); });
     std::string folder;
-    together(world_, [&] {
-      if (!world_.is_root()) return;
-      const std::filesystem::path place = resolve_path(flags_.folder);
-      if (!std::filesystem::is_directory(place))
-        throw Error(Category::bad_option,
-                    fmt::format("--folder: there is no folder '{}'. Name one that all ranks "
-                                "share.",
-                                flags_.folder));
-      folder = temporary_path(place / "mpipe-bench").string();
-    });
+    if (world_.is_root()) folder = temporary_path(resolve_path(flags_.folder) / "mpipe-bench").string();
     options.run_folder = world_.broadcast_text(folder);
     const RemovedFolder stays_no_longer{folder};
     world_.barrier();

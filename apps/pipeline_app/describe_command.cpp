@@ -68,14 +68,28 @@ std::vector<std::pair<std::string, std::optional<Index>>> axes_of(const Pipeline
   return axes;
 }
 
-json functions_json(const Pipeline& pipeline) {
+/// numpy's name of the type of an output; nothing where the plan is not known, or does not have it.
+std::optional<std::string> type_of(const std::optional<Plan>& plan, const std::string& output) {
+  if (!plan) return std::nullopt;
+  for (const PlannedOutput& planned : plan->outputs())
+    if (planned.name == output) return std::string(planned.layout.type->dtype());
+  return std::nullopt;
+}
+
+json functions_json(const Pipeline& pipeline, const std::optional<Plan>& plan) {
   json functions = json::array();
   for (const FunctionId id : pipeline.topological_order()) {
     const FunctionNode& node = pipeline.function(id);
     json parameters = json::array();
     for (const ParameterNode& parameter : node.parameters) parameters.push_back(parameter.name);
+    json types = json::object();
+    for (const std::string& output : node.outputs) {
+      const auto type = type_of(plan, output);
+      types[output] = type ? json(*type) : json();
+    }
     functions.push_back({{"name", node.name()},
                          {"outputs", node.outputs},
+                         {"dtype", types},
                          {"parameters", parameters},
                          {"mapspec", node.mapspec ? json(node.mapspec->to_string()) : json()},
                          {"mapspec_generated", node.generated},
@@ -137,7 +151,7 @@ std::string description_json(const Document& document, const Pipeline& pipeline,
     axes[axis] = length ? json(*length) : json();
   JsonObject root;
   root.add("name", document.name());
-  root.add("functions", functions_json(pipeline));
+  root.add("functions", functions_json(pipeline, planned.plan));
   root.add_text("inputs", inputs.take());
   root.add("axes", axes);
   root.add("mapspecs", pipeline.mapspecs());
@@ -150,15 +164,17 @@ std::string description_json(const Document& document, const Pipeline& pipeline,
   return root.take() + "\n";
 }
 
-std::string functions_text(const Pipeline& pipeline) {
-  Table table({"outputs", "parameters", "mapspec"});
+std::string functions_text(const Pipeline& pipeline, const std::optional<Plan>& plan) {
+  Table table({"outputs", "type", "parameters", "mapspec"});
   for (const FunctionId id : pipeline.topological_order()) {
     const FunctionNode& node = pipeline.function(id);
     std::vector<std::string> parameters;
     for (const ParameterNode& parameter : node.parameters) parameters.push_back(parameter.name);
     std::string mapspec = node.mapspec ? node.mapspec->to_string() : "-";
     if (node.generated) mapspec += "  (generated)";
-    table.add({fmt::format("{}", fmt::join(node.outputs, ", ")),
+    std::vector<std::string> types;
+    for (const std::string& output : node.outputs) types.push_back(type_of(plan, output).value_or("?"));
+    table.add({fmt::format("{}", fmt::join(node.outputs, ", ")), fmt::format("{}", fmt::join(types, ", ")),
                parameters.empty() ? "-" : fmt::format("{}", fmt::join(parameters, ", ")), mapspec});
   }
   return table.text("  ");
@@ -179,7 +195,7 @@ std::string inputs_text(const Document& document, const Pipeline& pipeline) {
 std::string description_text(const Document& document, const Pipeline& pipeline,
                              const PlanOrReason& planned) {
   std::string text = fmt::format("pipeline {}\n\nfunctions\n{}\ninputs\n{}", document.name(),
-                                 functions_text(pipeline), inputs_text(document, pipeline));
+                                 functions_text(pipeline, planned.plan), inputs_text(document, pipeline));
   text += "\naxes\n";
   for (const auto& [axis, length] : axes_of(pipeline, planned.plan))
     text += fmt::format("  {} = {}\n", axis, length ? fmt::format("{}", *length) : "?");

@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <sstream>
 
 namespace {
 
@@ -92,7 +93,12 @@ std::string unexpected_text(CLI::App& app) {
 int usage_error(CLI::App& app, const CLI::ParseError& problem) {
   if (launched_rank() != 0) return 0;
   // The parser throws for these, too.
-  if (problem.get_exit_code() == 0) return app.exit(problem);  // --help, --version
+  if (problem.get_exit_code() == 0) {  // --help, --version
+    std::ostringstream text;
+    app.exit(problem, text, text);
+    print_result(text.str());
+    return 0;
+  }
   // The parser may miss what a misspelt option would have given: the misspelt name says more.
   std::string text = unexpected_text(app);
   if (text.empty()) text = problem.what();

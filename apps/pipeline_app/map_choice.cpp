@@ -83,6 +83,29 @@ Pipeline isolated_pipeline(const Document& document, const OptionValues& values)
   return pipeline;
 }
 
+std::vector<int> numbers_of_ranks(const OptionValues& values) {
+  const auto require = [&](std::string_view name, std::string_view other, const char* why) {
+    if (!values.has(name) || values.has(other)) return;
+    throw Error(Category::bad_option,
+                fmt::format("{} {}. Give {}, too.", option_row(name).flag(), why, option_row(other).flag()),
+                {Subject::Kind::option, std::string(name)});
+  };
+  require("pilot", "dry_run", "predicts a run that is not made");
+  require("for_ranks", "pilot", "says for which ranks a pilot is to predict the run");
+  constexpr OptionRow kRanks{.name = "for_ranks", .type = OptionType::number, .least = 1, .most = 1'000'000};
+  std::vector<int> numbers;
+  for (const SaidValue& said : values.said("for_ranks"))
+    blame_option(said.by, "for_ranks", [&] {
+      for (std::size_t begin = 0; begin <= said.text.size();) {
+        const std::size_t end = std::min(said.text.find(',', begin), said.text.size());
+        numbers.push_back(
+            static_cast<int>(option_number(kRanks, std::string_view(said.text).substr(begin, end - begin))));
+        begin = end + 1;
+      }
+    });
+  return numbers;
+}
+
 void blame_option(const std::string& by, std::string_view option, const std::function<void()>& action) {
   try {
     action();

@@ -28,6 +28,10 @@ MapChoice choose_map(const OptionValues& values, const Document& document, const
 /// The pipeline of the document, with what `--isolate` says.
 Pipeline isolated_pipeline(const Document& document, const OptionValues& values);
 
+/// The numbers of ranks in `--for-ranks`. Throws bad_option where one is none, and where this or `--pilot` lacks the option
+/// that it goes with.
+std::vector<int> numbers_of_ranks(const OptionValues& values);
+
 /// Takes values from the run folder, as far as they are to be printed.
 void read_back(Results& results, const std::filesystem::path& run_folder, Index max_print);
 

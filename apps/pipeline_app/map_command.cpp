@@ -36,7 +36,13 @@ int run_map(const MapFlags& flags, Program& program) {
   const Environment mpi(program.argc, program.argv);
   const Communicator& world = mpi.world();
   warn_of_idle_tasks(world);
-  const int code = MapJob(flags, world, command_line).run();
+  MapJob job(flags, world, command_line);
+  const int code = job.run();
+  if (job.survives()) {
+    // As below, for those that are left.
+    part_in_order(job.world());
+    return world.is_root() ? code : 0;
+  }
   // Behind the barrier all ranks have written what they had to write: a launcher that sees the first exit
   // code may end the others at once, and nothing is lost.
   world.barrier();
@@ -54,8 +60,7 @@ void add_map_command(CLI::App& app, Program& program) {
       ->required()
       ->type_name("");
   flags->options.add_all_to(*command);
-  add_unsupported_flags(*command, {"--survive", "--compress"});
-  add_unsupported_options(*command, {"--pilot", "--for-ranks", "--reuse"});
+  add_unsupported_flags(*command, {"--compress"});
   command->callback(
       [flags, &program] { program.action = [flags, &program] { return run_map(*flags, program); }; });
 }

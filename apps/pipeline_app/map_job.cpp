@@ -2,12 +2,15 @@
 // Reads a document on all ranks, launches its runs, and tells how they ended.
 #include "map_job.hpp"
 
+#include <mpipe/comm/environment.hpp>
 #include <mpipe/core/clock.hpp>
 #include <mpipe/exec/observer.hpp>
 
 #include "base/api/file.hpp"
+#include "base/api/stop_request.hpp"
 #include "comm/api/collective.hpp"
 #include "core/api/terminal_text.hpp"
+#include "exec/api/crash_report.hpp"
 #include "isolation/api/isolated_bodies.hpp"
 #include "isolation/api/zygote.hpp"
 #include "launch.hpp"
@@ -15,7 +18,6 @@
 #include "plan_text.hpp"
 #include "run/api/execute_request.hpp"
 #include "signals.hpp"
-#include "stall_watch.hpp"
 #include "table.hpp"
 #include "utilisation.hpp"
 
@@ -26,7 +28,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 #include <thread>
 
 namespace mpipe::app {
@@ -76,6 +81,32 @@ class LogObserver final : public RunObserver {
   bool explains_;  ///< notes are for the user, too, and not for the log alone
 };
 
+/// While it lives, does something every second on a thread of its own.
+class Watching {
+ public:
+  explicit Watching(std::function<void()> look)
+      : thread_([this, look = std::move(look)] {
+          std::unique_lock lock(mutex_);
+          while (!end_.wait_for(lock, std::chrono::seconds(1), [this] { return over_; })) look();
+        }) {}
+  ~Watching() {
+    {
+      const std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    end_.notify_all();
+    thread_.join();
+  }
+  Watching(const Watching&) = delete;
+  Watching& operator=(const Watching&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable end_;
+  bool over_ = false;
+  std::thread thread_;  // last: it uses the others
+};
+
 }  // namespace
 
 MapJob::MapJob(const MapFlags& flags, const Communicator& world, std::string command_line)
@@ -102,7 +133,7 @@ int MapJob::run() {
   // the run, so it gets the time to write that down.
   if (!world_.is_root()) std::this_thread::sleep_for(kTimeForRank0);
   const int code = exit_code(Category::rank_lost);
-  if (world_.uses_mpi()) world_.abort(code);
+  if (world_.uses_mpi() || survives_) world_.abort(code);
   return code;
 }
 
@@ -114,6 +145,7 @@ void MapJob::read() {
     // The flags come first, because one of them is the level of the log.
     values_ = flags_.options.values();
     logging_.emplace(world_.rank(), values_.text("log_level"));
+    numbers_of_ranks(values_);  // refuses what makes no sense before anything is read
     if (!world_.is_root()) return;
     document_ = Document::load(flags_.document);
     // Others may have another working directory.
@@ -131,6 +163,30 @@ void MapJob::read() {
     style_ = progress_style(values_.text("progress"));
     read_runs();
   });
+  prepare_survival();
+}
+
+/// From here on all ranks use a group that some of them may be lost from. Without the option of the launcher nobody would
+/// be left to go on: it ends all others when one ends.
+void MapJob::prepare_survival() {
+  if (!values_.has("survive") || values_.has("dry_run") || world_.size() == 1) return;
+  together(world_, [&] {
+    const char* const recovery = std::getenv("OMPI_MCA_orte_enable_recovery");
+    const std::string_view said = recovery == nullptr ? "0" : recovery;
+    if (said == "0" || said == "false")
+      throw Error(
+          Category::bad_option,
+          "--survive: this launcher ends all ranks when one dies. Start them with 'mpirun --enable-recovery "
+          "..' of Open MPI (srun cannot do it).",
+          {Subject::Kind::option, "survive"});
+    if (several())
+      throw Error(
+          Category::not_supported,
+          "--survive: a document with several runs cannot go on yet when a rank dies. Start its runs one by "
+          "one, or leave --survive out.");
+  });
+  world_ = surviving(world_);
+  survives_ = true;
 }
 
 /// Inputs are rank 0's alone. They are set before the document is divided into its runs, over which they go.
@@ -169,6 +225,7 @@ void MapJob::add_run(const std::string& name, const Document& document, SharedTe
       run.folder = resolve_path(run.shown_folder);
       options.run_folder = run.folder.string();
     }
+    for (std::string& folder : options.reuse) folder = resolve_path(folder).string();
   }
   runs_.push_back(std::move(run));
 }
@@ -183,7 +240,8 @@ void MapJob::prepare_isolation(const Pipeline& pipeline) {
   // Not every rank has such a process. One that is not needed is ended at once, so that it does not hold
   // memory for the length of a run.
   if (!world_.zygote()) return;
-  if (values_.has("dry_run") || !(isolates || mentions_processes())) return world_.zygote()->end();
+  const bool computes = !values_.has("dry_run") || values_.has("pilot");
+  if (!computes || !(isolates || mentions_processes())) return world_.zygote()->end();
   const std::string told = document_path_ + '\0' + document_->text();
   make_in_zygote(*world_.zygote(), pipeline, pipeline_of_document, std::as_bytes(std::span(told)));
 }
@@ -200,28 +258,55 @@ bool MapJob::mentions_processes() const {
 // ---- running
 
 int MapJob::show_plans() {
+  std::vector<std::string> plans;  // rank 0
+  for (const Run& run : runs_) {
+    std::vector<ReusedOutput> reused;
+    together(world_, [&] {
+      if (world_.is_root()) reused = check_plan(run);
+    });
+    std::optional<PilotReport> pilot;
+    if (values_.has("pilot")) pilot = run_pilot(world_, run.pipeline, pilot_request(run, reused));
+    together(world_, [&] {
+      if (world_.is_root()) plans.push_back(shown_plan(run, reused, pilot ? &*pilot : nullptr));
+    });
+  }
   together(world_, [&] {
     if (!world_.is_root()) return;
-    const bool json = values_.has("json");
-    std::vector<std::string> plans;
-    for (const Run& run : runs_) {
-      const MapOptions& options = run.choice->options;
-      check_map(run.pipeline, run.choice->inputs, options, world_.size());
-      const std::string warning = warn_of_request(run.pipeline, {run.choice->inputs, options}, world_.size());
-      if (!warning.empty()) print_note("warning: " + warning);
-      const Plan plan(
-          run.pipeline,
-          {run.choice->inputs, options.outputs, options.fixed, options.internal_shapes, {}, options.shard});
-      const std::string title = run.name.empty() ? "" : fmt::format("run {}\n", run.name);
-      plans.push_back(json ? plan_json(plan, run.name) : title + plan_text(plan));
-    }
-    const std::string all = fmt::format("{}", fmt::join(plans, json && several() ? ", " : "\n"));
-    if (json)
-      print_result(several() ? fmt::format("{{\"runs\": [{}]}}\n", all) : all);
+    const bool is_list = values_.has("json") && several();
+    const std::string all = fmt::format("{}", fmt::join(plans, is_list ? ", " : "\n"));
+    if (values_.has("json"))
+      print_result(is_list ? fmt::format("{{\"runs\": [{}]}}\n", all) : all);
     else
       print_text(all);
   });
   return 0;
+}
+
+/// Everything that a run would refuse. Returns what it would take from earlier runs.
+std::vector<ReusedOutput> MapJob::check_plan(const Run& run) const {
+  const MapOptions& options = run.choice->options;
+  check_map(run.pipeline, run.choice->inputs, options, world_.size());
+  const std::string warning = warn_of_request(run.pipeline, {run.choice->inputs, options}, world_.size());
+  if (!warning.empty()) print_note("warning: " + warning);
+  return find_reused(run.pipeline, {run.choice->inputs, options}, world_.size());
+}
+
+std::string MapJob::shown_plan(const Run& run, const std::vector<ReusedOutput>& reused,
+                               const PilotReport* pilot) const {
+  const MapOptions& options = run.choice->options;
+  const Plan plan(
+      run.pipeline,
+      {run.choice->inputs, options.outputs, options.fixed, options.internal_shapes, {}, options.shard});
+  if (values_.has("json")) return plan_json(plan, reused, pilot, run.name);
+  const std::string title = run.name.empty() ? "" : fmt::format("run {}\n", run.name);
+  return title + plan_text(plan) + reused_text(reused) + (pilot != nullptr ? "\n" + pilot_text(*pilot) : "");
+}
+
+/// Of the other ranks: nothing, as only rank 0's counts.
+PilotRequest MapJob::pilot_request(const Run& run, const std::vector<ReusedOutput>& reused) const {
+  if (!world_.is_root()) return {};
+  return {run.choice->inputs, run.choice->options, static_cast<Index>(values_.number("pilot")),
+          numbers_of_ranks(values_), reused};
 }
 
 int MapJob::compute() {
@@ -235,6 +320,7 @@ int MapJob::compute() {
   const SignalWatch signals([this](int number) { end_by_signal(number); });
   LaunchOptions options{.max_concurrent = static_cast<int>(values_.number("max_concurrent"))};
   options.on_lead = [this](std::size_t, std::shared_ptr<StatusWriter> status) { lead(std::move(status)); };
+  const Watching watching([this] { watch_elements(); });
   const std::vector<MapOutcome> outcomes = gather_maps(world_, make_maps(), options);
   // The runs are over. If a signal came before this line its thread tells the ending and this one does not
   // return; a later signal finds it claimed and leaves the telling to this thread.
@@ -246,6 +332,17 @@ int MapJob::compute() {
   // All ranks come here, as the folder is told by a broadcast.
   write_logs(code);
   return code;
+}
+
+/// By a thread of its own, as the one that leads a run may be in a function. The status in the folder is that of the
+/// run that this rank leads: of several, the log alone tells.
+void MapJob::watch_elements() {
+  for (const auto& watch : stall_watches_) {
+    const std::vector<std::string> slow = watch->look(SteadyClock().now());
+    if (several()) continue;
+    const std::lock_guard lock(leading_mutex_);
+    if (leading_) leading_->set_slow(slow);
+  }
 }
 
 /// They are described and not begun: how many run at a time, and on which ranks, is for `gather_maps` to
@@ -290,10 +387,12 @@ void MapJob::observe(std::size_t k) {
   run.status = std::make_shared<StatusWriter>(std::filesystem::path());
   all->add(run.status);
   all->add(std::make_shared<LogObserver>(run.name, *logging_, run.folder,
-                                         run.folder.empty() && !values_.has("json"), values_.has("explain")));
+                                         run.folder.empty() && !values_.has("json"),
+                                         values_.has("explain") || values_.has("reuse")));
   all->add(std::make_shared<Progress>(style_, run.name, board_, k));
-  all->add(std::make_shared<StallWatch>(
+  stall_watches_.push_back(std::make_shared<StallWatch>(
       run.name, [](const std::string& text) { spdlog::warn("{}", without_controls(text)); }));
+  all->add(stall_watches_.back());
   if (trace_) all->add(std::make_shared<TraceObserver>(trace_, static_cast<int>(k) + 1, run.name));
   run.choice->options.observer = std::move(all);
 }
@@ -320,21 +419,33 @@ void MapJob::lead(std::shared_ptr<StatusWriter> status) {
 /// it sees the first of them gone: rank 0 is to be the first.
 void MapJob::end_by_signal(int number) {
   if (!ending_.claim()) return;
+  stop_request().stop = true;  // calls have as long as this takes
   std::string text = fmt::format("ended by signal {} ({}).", number, ::strsignal(number));
-  const int code = 128 + number;
+  int code = 128 + number;
+  RunState state = RunState::cancelled;
+  add_to_crash_report();
   {
     const std::lock_guard lock(leading_mutex_);
     // The status comes before any words: it is what remains of the run, and this process may be killed at any
     // moment from now on.
-    if (leading_) leading_->finish(RunState::cancelled, code, text);
+    if (leading_) {
+      leading_->finish(state, code, text);
+      const RunStatus told = leading_->status();
+      // A launcher ends all ranks where one has crashed: then that is how the run ended, and not the signal.
+      if (told.state == RunState::failed) {
+        state = told.state;
+        code = told.exit_code.value_or(code);
+        text = told.message;
+      }
+    }
   }
   if (world_.is_root()) {
     for (const Run& run : runs_)
       if (run.started() && run.status->status().state == RunState::running)
-        text = end_status(run, RunState::cancelled, code, text);
+        text = end_status(run, state, code, text);
     logging_->error_to_file(text);
     print_error(text + (begun() ? kept_text() : ""));
-    if (begun()) print_unfinished("cancelled", text);
+    if (begun()) print_unfinished(std::string(to_string(state)), text);
     write_trace();
     if (on_subgroups()) std::this_thread::sleep_for(kTimeForLeaders);
   } else {

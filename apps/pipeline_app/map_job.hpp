@@ -12,7 +12,9 @@
 #include "map_choice.hpp"
 #include "map_report.hpp"
 #include "option_flags.hpp"
+#include "pilot/pilot.hpp"
 #include "progress.hpp"
+#include "stall_watch.hpp"
 #include "trace.hpp"
 
 #include <functional>
@@ -37,6 +39,10 @@ class MapJob {
   /// on every rank. Where the others can no longer be reached, the process ends here.
   int run();
 
+  /// After `run`: the ranks of the job, or those that are left of them.
+  const Communicator& world() const { return world_; }
+  bool survives() const { return survives_; }
+
  private:
   struct Run {
     std::string name;  ///< empty: the document is one run
@@ -55,12 +61,17 @@ class MapJob {
   // All ranks.
   void read();
   void read_runs();
+  void prepare_survival();
   /// `record`: what run.json is to keep of the document.
   void add_run(const std::string& name, const Document& document, SharedText record);
   SharedText record_of_run(std::size_t run) const;
   void prepare_isolation(const Pipeline& pipeline);
   bool mentions_processes() const;
   int show_plans();
+  std::vector<ReusedOutput> check_plan(const Run& run) const;
+  std::string shown_plan(const Run& run, const std::vector<ReusedOutput>& reused,
+                         const PilotReport* pilot) const;
+  PilotRequest pilot_request(const Run& run, const std::vector<ReusedOutput>& reused) const;
   int compute();
   std::vector<AsyncMap> make_maps();
   void write_logs(int code);
@@ -75,6 +86,7 @@ class MapJob {
 
   // Rank 0.
   void observe(std::size_t run);
+  void watch_elements();
   void begin_trace();
   int write_trace();
   int tell(const std::vector<MapOutcome>& outcomes);
@@ -90,6 +102,7 @@ class MapJob {
 
   const MapFlags& flags_;
   Communicator world_;
+  bool survives_ = false;  ///< the run goes on when ranks die
   std::string command_line_;
   OptionValues values_;        ///< what the document, variables and flags say; on every rank
   std::string document_path_;  ///< where rank 0 found it
@@ -97,8 +110,9 @@ class MapJob {
   std::optional<Logging> logging_;  ///< on every rank
   ProgressStyle style_ = ProgressStyle::none;
   std::vector<Run> runs_;
-  std::shared_ptr<ProgressBoard> board_;  ///< of the bars of several runs
-  std::shared_ptr<Trace> trace_;          ///< rank 0, where it is wanted
+  std::shared_ptr<ProgressBoard> board_;                    ///< of the bars of several runs
+  std::shared_ptr<Trace> trace_;                            ///< rank 0, where it is wanted
+  std::vector<std::shared_ptr<StallWatch>> stall_watches_;  ///< rank 0: of each run
   Ending ending_;
   TimePoint began_;
   std::mutex leading_mutex_;

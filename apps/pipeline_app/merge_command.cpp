@@ -26,17 +26,6 @@ struct MergeFlags {
   bool overwrite = false;
 };
 
-/// A run that goes on would be merged as it is at this moment, and the rest of it be computed twice.
-void require_ended(const std::string& run) {
-  const RunStatus status = read_status(run);
-  if (status.state != RunState::running && status.state != RunState::pending) return;
-  throw Error(
-      Category::folder_refused,
-      fmt::format("the run '{}' is {}, by {} (what it computes from now on would be missing). Wait for it: "
-                  "pipeline_app watch {}",
-                  run, to_string(status.state), describe(status.owner), run));
-}
-
 void require_other_folder(const MergeFlags& flags) {
   for (const std::string& run : flags.runs) {
     std::error_code ignored;
@@ -79,7 +68,7 @@ RunStatus status_of(const std::vector<MergedOutput>& outputs) {
                      : failed > 0 ? exit_code(Category::function_raised)
                                   : 0;
   if (!is_complete)
-    status.message = "merged from other runs, and not all of it has been computed: go on by resume.";
+    status.message = "merged from other runs, and not all of it has been computed: go on by --resume.";
   return status;
 }
 
@@ -107,6 +96,7 @@ std::string summary(const MergeFlags& flags, const std::vector<MergedOutput>& ou
 int run_merge(const MergeFlags& flags, const Program& program) {
   if (launched_rank() != 0) return 0;
   require_other_folder(flags);
+  // One that goes on would be merged as it is at this moment, and the rest of it be computed twice.
   for (const std::string& run : flags.runs) require_ended(run);
   const std::vector<fs::path> runs(flags.runs.begin(), flags.runs.end());
   // All that can be refused is refused before the folder is touched, where an older run may be.

@@ -27,12 +27,4 @@ void add_unsupported_flags(CLI::App& command, const std::vector<std::string>& na
         ->group(kNotInHelp);
 }
 
-void add_unsupported_options(CLI::App& command, const std::vector<std::string>& names) {
-  for (const std::string& name : names)
-    command
-        .add_option_function<std::string>(
-            name, [name](const std::string&) { refuse_unsupported("the option " + name); }, "")
-        ->group(kNotInHelp);
-}
-
 }  // namespace mpipe::app

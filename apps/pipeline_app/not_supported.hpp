@@ -14,7 +14,5 @@ namespace mpipe::app {
 
 /// Options that are recognised, and refused when they are given. They are not in the help.
 void add_unsupported_flags(CLI::App& command, const std::vector<std::string>& names);
-/// The same for options with a value.
-void add_unsupported_options(CLI::App& command, const std::vector<std::string>& names);
 
 }  // namespace mpipe::app

@@ -116,7 +116,33 @@ std::string plan_text(const Plan& plan) {
                      resources.empty() ? "" : "\n", resources);
 }
 
-std::string plan_json(const Plan& plan, const std::string& name) {
+std::string reused_text(const std::vector<ReusedOutput>& reused) {
+  std::string text;
+  for (const ReusedOutput& output : reused) text += to_sentence(output) + "\n";
+  return text.empty() ? text : "\n" + text;
+}
+
+namespace {
+
+json reused_json(const std::vector<ReusedOutput>& reused) {
+  json outputs = json::object();
+  for (const ReusedOutput& output : reused) {
+    json sources = json::array();
+    for (const ReuseSource& source : output.sources)
+      sources.push_back({{"folder", source.folder.string()},
+                         {"elements", source.elements},
+                         {"why_not", source.why_not.empty() ? json() : json(source.why_not)}});
+    outputs[output.name] = {{"elements", output.selected ? json(*output.selected) : json()},
+                            {"taken", output.elements()},
+                            {"from", sources}};
+  }
+  return outputs;
+}
+
+}  // namespace
+
+std::string plan_json(const Plan& plan, const std::vector<ReusedOutput>& reused, const PilotReport* pilot,
+                      const std::string& name) {
   json outputs = json::object();
   for (const PlannedOutput& output : plan.outputs()) {
     const auto size = bytes(output);
@@ -138,6 +164,8 @@ std::string plan_json(const Plan& plan, const std::string& name) {
                {"waves", plan.wave_count()},
                {"known_bytes", plan.known_bytes()}};
   if (!name.empty()) root["name"] = name;
+  if (!reused.empty()) root["reuse"] = reused_json(reused);
+  if (pilot != nullptr) root["pilot"] = pilot_json(*pilot);
   return root.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 

@@ -5,16 +5,23 @@
 
 #include <mpipe/plan/plan.hpp>
 
+#include "pilot/pilot.hpp"
+#include "store/api/reuse_runs.hpp"
+
 #include <nlohmann/json_fwd.hpp>
 
 #include <string>
+#include <vector>
 
 namespace mpipe::app {
 
 /// Stages and outputs as tables.
 std::string plan_text(const Plan& plan);
-/// The same as a JSON object, and a line break. `name`: of one of several runs.
-std::string plan_json(const Plan& plan, const std::string& name = {});
+/// What is taken from earlier runs, a sentence for each output, behind an empty line; empty where nothing was to be taken.
+std::string reused_text(const std::vector<ReusedOutput>& reused);
+/// All of it as a JSON object, and a line break. `pilot`: what was predicted, or null. `name`: of one of several runs.
+std::string plan_json(const Plan& plan, const std::vector<ReusedOutput>& reused, const PilotReport* pilot,
+                      const std::string& name);
 
 /// `[{"stage": 0, "wave": 0, "axes": [..], "shape": [..], "elements": n, "functions": [..]}, ..]`; null is
 /// not known yet.

@@ -2,6 +2,8 @@
 // Waits for signals that end the program, on a thread that may say last words.
 #include "signals.hpp"
 
+#include "base/api/thread.hpp"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -44,7 +46,7 @@ SignalWatch::SignalWatch(std::function<void(int)> last_words) : last_words_(std:
   write_end = pipe_[1];
   interrupted = false;
   // The reader is there before the first handler is set: a signal may come right after that.
-  thread_ = std::thread([this] { watch(); });
+  thread_ = start_thread("to wait for signals", [this] { watch(); });
   struct sigaction action {};
   action.sa_handler = handle;
   action.sa_flags = SA_RESTART;

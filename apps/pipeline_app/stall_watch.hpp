@@ -1,56 +1,65 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /// @file
-/// Says which elements have been computed for very long when nothing else happens in a run.
+/// Says which elements take far longer than those of their function that have ended.
 #pragma once
 
 #include <mpipe/exec/observer.hpp>
 
 #include <functional>
 #include <map>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mpipe::app {
 
-/// Speaks up when no block has ended for ten times as long as the longest one took so far, and at least for a minute;
-/// before any has ended, after ten minutes. Then again each time that the wait has doubled. Rank 0, one thread.
+/// Knows what each worker is at, and speaks of an element once: when it has taken longer than ten seconds, and than ten
+/// times the longest one of its stage so far; before any has ended, ten minutes. Of a block, rank 0 knows the end and
+/// no more: its elements before the slow one count as if each took as long as the longest so far.
+///
+/// On rank 0. Heard by the thread of the run, and asked by another one, as the first may be in a function itself.
 class StallWatch final : public RunObserver {
  public:
-  /// `run` is the name of one of several runs, or empty. `say` gets sentences for the user.
+  /// `run` is the name of one of several runs, or empty. `say` gets sentences for the user, from within `look`.
   StallWatch(std::string run, std::function<void(const std::string&)> say);
 
-  void on_start(const Plan& plan, const MachineInfo&, const std::vector<ElementCounts>&) override {
-    read(plan);
-  }
-  void on_resolved(const Plan& plan) override { read(plan); }
+  void on_start(const Plan& plan, const MachineInfo& machine, const std::vector<ElementCounts>&) override;
+  void on_resolved(const Plan& plan) override;
   void on_block_assigned(const BlockWorker& worker, const Block& block, TimePoint now) override;
   void on_block_done(const BlockWorker& worker, const Block& block, Index completed, Duration busy,
                      TimePoint now) override;
-  void on_tick(TimePoint now) override;
+
+  /// Speaks of what has become slow. Returns all that is slow now, in words. Any thread.
+  std::vector<std::string> look(TimePoint now);
 
  private:
   struct Stage {
-    std::string functions;
-    std::string first_function;
+    std::vector<std::string> functions;
     std::optional<Shape> external;
+    Duration longest = {};  ///< of an element that has ended; 0: none has
   };
   struct Outstanding {
-    BlockWorker worker;
     Block block;
-    TimePoint since;
+    TimePoint assigned;
+    bool told = false;
+  };
+  /// A worker computes its blocks in the order in which they were handed out.
+  struct Worker {
+    int rank = 0;
+    std::map<BlockId, Outstanding> blocks;
+    TimePoint last_end;
   };
   void read(const Plan& plan);
-  std::string text(TimePoint now) const;
-  std::string text_of(const Outstanding& outstanding, TimePoint now) const;
+  std::string element_text(const Worker& worker, const Outstanding& first) const;
+  std::string place_text(int rank) const;
 
-  std::string run_;
-  std::function<void(const std::string&)> say_;
+  const std::string run_;
+  const std::function<void(const std::string&)> say_;
+  std::mutex mutex_;  ///< of what follows
   std::vector<Stage> stages_;
-  std::map<BlockId, Outstanding>
-      outstanding_;        ///< at workers; the lower its number, the earlier it was handed out
-  TimePoint quiet_since_;  ///< when a block ended, or the first of the outstanding ones was handed out
-  Duration longest_ = {};  ///< of the blocks that have ended; 0: none has
-  Duration next_ = {};     ///< of silence, after which to speak; 0: as at first
+  std::vector<std::string> hosts_;
+  std::map<std::pair<std::string, std::uint32_t>, Worker> workers_;
 };
 
 }  // namespace mpipe::app

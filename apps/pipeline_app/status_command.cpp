@@ -50,6 +50,8 @@ std::string status_text(const RunStatus& status) {
     text += fmt::format("  {}; rank 0 is {}\n", count_text(status.ranks, "rank"), describe(status.owner));
   if (!status.heartbeat.empty())
     text += fmt::format("  last sign of life {} ago\n", duration_text(status.heartbeat_age_seconds));
+  for (const std::string& slow : status.slow)
+    text += fmt::format("  slow: {}, far longer than those before it\n", slow);
   if (status.state == RunState::stale)
     text += liveness(status.owner) == Liveness::unknown
                 ? "  it shows no sign of life, and cannot be asked from here; when you know that it is gone, "

@@ -153,6 +153,10 @@ void TraceObserver::on_block_assigned(const BlockWorker& worker, const Block& bl
 void TraceObserver::on_block_done(const BlockWorker& worker, const Block& block, Index completed,
                                   Duration busy, TimePoint now) {
   now_ = now;
+  if (completed == 0 && busy == Duration{}) {
+    assigned_.erase(block.id);  // it was taken back
+    return;
+  }
   Worker& who = worker_of(worker);
   TimePoint begin = std::max(now - busy, who.free);
   const auto assigned = assigned_.find(block.id);

@@ -124,8 +124,8 @@ Tools make_tools() {
   const auto kept = [&](const char* name) { return py::object(module.attr(name)).release().ptr(); };
   // Imported here, once: a thread that imports may give up the lock, and others would wait for it for ever.
   py::detail::npy_api::get();
-  return {kept("load_pickle"), kept("dump"),     kept("fit"),  kept("flatten"),        kept("repeat"),
-          kept("generator"),   kept("describe"), kept("load"), kept("import_pipefunc")};
+  return {kept("load_pickle"), kept("dump"),     kept("fit"),  kept("flatten"),         kept("repeat"),
+          kept("generator"),   kept("describe"), kept("load"), kept("import_pipefunc"), kept("log_to")};
 }
 
 }  // namespace

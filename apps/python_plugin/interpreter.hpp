@@ -43,6 +43,7 @@ struct Tools {
   PyObject* describe = nullptr;
   PyObject* find_function = nullptr;
   PyObject* import_pipefunc = nullptr;
+  PyObject* log_to = nullptr;
 };
 /// Complete once the interpreter has been started.
 const Tools& tools();

@@ -14,6 +14,8 @@
 #include <atomic>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <utility>
 
 namespace mpipe::python {
 namespace {
@@ -38,6 +40,7 @@ class ElementCalls {
     while (row.next()) {
       for (std::size_t a = 0; a < readers_.size(); ++a) readers_[a].start_row(row.position(a), row.step(a));
       for (Index k = 0; k < row.length(); ++k) {
+        if (call_.at != nullptr) call_.at->store(row.first() + k, std::memory_order_relaxed);
         put(call_element(k, row.first() + k));
         ++call_.completed;
       }
@@ -114,6 +117,7 @@ class PythonBody final : public FunctionBody {
     call.completed = 0;
     const InterpreterLock lock;
     as_failures([&] {
+      tell_place(call.place);
       if (function_.vectorize)
         call_vectorized(call);
       else
@@ -122,6 +126,15 @@ class PythonBody final : public FunctionBody {
   }
 
  private:
+  /// Whose log what is printed goes to: told when it is another run than before. The lock of the interpreter is held.
+  static void tell_place(const CallPlace* place) {
+    static std::pair<std::string, int> known;
+    if (place == nullptr || place->run_folder.empty() || known == std::pair(place->run_folder, place->rank))
+      return;
+    known = {place->run_folder, place->rank};
+    stolen(PyObject_CallFunction(tools().log_to, "si", known.first.c_str(), known.second));
+  }
+
   ValueType type_of(const PythonOutput& output) const {
     const ElementType* const type = output.type;
     if (!function_.item_rank) {

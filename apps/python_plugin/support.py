@@ -2,11 +2,14 @@
 """The part of libmpipe_python.so that is better said in Python: finding functions, reading their signatures,
 fitting what they return to the types of outputs, and reading pipelines of pipefunc. It is compiled into the plugin, which imports it as `_mpipe`."""
 import collections.abc
+import contextlib
 import dataclasses
+import datetime
 import hashlib
 import importlib
 import importlib.util
 import inspect
+import io
 import json
 import os
 import pickle
@@ -17,14 +20,79 @@ import typing
 
 import numpy as np
 
-# Standard output is the program's, for its results.
-sys.stdout = sys.stderr
-
 NUMBERS = ("float64", "float32", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool",
            "complex64", "complex128")
 GENERATOR = -1  # in a list of slots: not an argument, but the generator of the element
 MOST_FRAMES = 3
 MOST_LETTERS = 2000
+MOST_LOGGED = 16 << 20  # bytes of one process in the log of its rank
+
+
+class Printed(io.TextIOBase):
+    """What functions print: shown on standard error, as standard output is the program's, for its results, and kept
+    line by line in the log of the rank, once that is known."""
+
+    def __init__(self, shown):
+        self.shown = shown
+        self.file = None
+        self.rank = 0
+        self.begun = ""  # a line whose end was not printed yet
+        self.room = MOST_LOGGED
+
+    @property
+    def encoding(self):
+        return self.shown.encoding
+
+    def writable(self):
+        return True
+
+    def isatty(self):
+        return self.shown.isatty()
+
+    def fileno(self):
+        return self.shown.fileno()
+
+    def flush(self):
+        self.shown.flush()
+
+    def write(self, text):
+        self.shown.write(text)
+        if self.file is not None:
+            *lines, self.begun = (self.begun + text).split("\n")
+            for line in lines:
+                self.log("info", line)
+            if len(self.begun) > MOST_LETTERS:
+                self.log("info", self.begun)
+                self.begun = ""
+        return len(text)
+
+    def open(self, folder, rank):
+        """From now on the calls are of this run. Problems with logs are no reason to end one."""
+        if self.file is not None:
+            os.close(self.file)
+        self.file, self.rank = None, rank
+        with contextlib.suppress(OSError):
+            os.makedirs(os.path.join(folder, "logs"), exist_ok=True)
+            # A link in the place of the log could lead anywhere.
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self.file = os.open(os.path.join(folder, "logs", f"rank-{rank:04}.log"), flags, 0o644)
+
+    def log(self, level, line):
+        """Appends a line by one call of the system, as the program does, whose lines stand between these."""
+        if self.file is None or self.room <= 0:
+            return
+        now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").removesuffix("+00:00")
+        text = f"{now}Z rank={self.rank} level={level} python: {line}\n".encode("utf-8", "backslashreplace")
+        self.room -= len(text)
+        if self.room <= 0:
+            text = f"{now}Z rank={self.rank} level=warning python: more was printed, and is left out here\n".encode()
+        with contextlib.suppress(OSError):
+            os.write(self.file, text)
+
+
+printed = Printed(sys.stderr)
+sys.stdout = printed
+log_to = printed.open
 
 
 class Refused(Exception):
@@ -444,5 +512,7 @@ def describe(error):
     if cause is not None:
         message += f" (caused by {name_of(type(cause))}: {str(cause)[:200]})"
     message = message[:MOST_LETTERS] or "no message"
-    return ("TypeError" if isinstance(error, Unfit) else name_of(type(error))), \
-        message + (f" [{'; '.join(lines)}]" if lines else "")
+    kind = "TypeError" if isinstance(error, Unfit) else name_of(type(error))
+    message += f" [{'; '.join(lines)}]" if lines else ""
+    printed.log("error", f"{kind}: {message}".replace("\n", "\\n"))
+    return kind, message

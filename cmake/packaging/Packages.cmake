@@ -26,7 +26,7 @@ set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "The program pipeline_app, its plugins a
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libmpipe-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
-    "libopenmpi-dev, libhdf5-openmpi-dev, libboost-mpi-dev, libboost-serialization-dev, libfmt-dev, libspdlog-dev, libyaml-cpp-dev, libxxhash-dev")
+    "libopenmpi-dev, libhdf5-openmpi-dev, libboost-mpi-dev, libboost-serialization-dev, libfmt-dev, libspdlog-dev, libyaml-cpp-dev, libxxhash-dev, zlib1g-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS "mpipe (= ${PROJECT_VERSION}), cmake, pkg-config")
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "The library, its headers, files for CMake and pkg-config, and the examples.")
 include(CPack)

@@ -23,7 +23,7 @@ endfunction()
 # Sets <result> to the files of the libraries that mpipe is linked with.
 function(mpipe_linked_files result)
   set(files "")
-  foreach(target Boost::mpi Boost::serialization hdf5::hdf5 mpipe::xxhash spdlog::spdlog fmt::fmt yaml-cpp MPI::MPI_C)
+  foreach(target Boost::mpi Boost::serialization hdf5::hdf5 mpipe::xxhash mpipe::zlib spdlog::spdlog fmt::fmt yaml-cpp MPI::MPI_C)
     get_target_property(type ${target} TYPE)
     if(type STREQUAL INTERFACE_LIBRARY)
       get_target_property(linked ${target} INTERFACE_LINK_LIBRARIES)

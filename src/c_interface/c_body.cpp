@@ -157,6 +157,7 @@ class CBody final : public FunctionBody {
       for (Index k = 0; k < row.length(); ++k) {
         for (std::size_t a = 0; a < arguments.size(); ++a)
           passed[a] = arguments[a].at(row.position(a) + k * row.step(a));
+        if (call.at != nullptr) call.at->store(row.first() + k, std::memory_order_relaxed);
         call_element(call, passed);
         ++call.completed;
       }

@@ -66,6 +66,8 @@ class CommState {
   /// Collective over `ranks` alone.
   virtual std::shared_ptr<const CommState> subgroup(std::span<const int> ranks) const = 0;
   virtual std::shared_ptr<const CommState> duplicate() const = 0;
+  /// See `mpipe::surviving`.
+  virtual std::shared_ptr<const CommState> surviving() const;
 
   virtual std::unique_ptr<RootTransport> root_transport(RunId run) const = 0;
   virtual std::unique_ptr<WorkerTransport> worker_transport(RunId run) const = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The calls of a group of ranks that are the same whatever the ranks talk through.
 #include <mpipe/comm/communicator.hpp>
+#include <mpipe/comm/environment.hpp>
 #include <mpipe/core/error.hpp>
 
 #include "comm/api/consent.hpp"
@@ -40,6 +41,10 @@ CommState::Facts CommState::facts_of_part(std::span<const int> ranks, int rank) 
   facts.job_ranks.assign(ranks.begin(), ranks.end());
   for (int& each : facts.job_ranks) each = job_rank(each);
   return facts;
+}
+
+std::shared_ptr<const CommState> CommState::surviving() const {
+  throw Error(Category::not_supported, "only ranks of MPI can be a group that outlives some of them.");
 }
 
 Communicator::Communicator() : state_(make_serial_state(nullptr)) {}
@@ -137,6 +142,8 @@ void Communicator::abort(int exit_code) const {
   state_->end_others(exit_code);
   std::_Exit(exit_code);
 }
+
+Communicator surviving(const Communicator& group) { return Communicator(group.state().surviving()); }
 
 std::unique_ptr<RootTransport> make_root_transport(const Communicator& comm, RunId run) {
   check_end(comm, true);

@@ -43,6 +43,7 @@ class MpiState final : public CommState, public std::enable_shared_from_this<Mpi
   std::shared_ptr<const CommState> split(std::optional<int> color, int key) const override;
   std::shared_ptr<const CommState> subgroup(std::span<const int> ranks) const override;
   std::shared_ptr<const CommState> duplicate() const override { return copy(); }
+  std::shared_ptr<const CommState> surviving() const override;
   /// As `duplicate`.
   std::shared_ptr<const MpiState> copy() const;
   std::unique_ptr<RootTransport> root_transport(RunId run) const override;

@@ -4,6 +4,8 @@
 #include <mpipe/core/error.hpp>
 
 #include "comm/api/transport.hpp"
+#include "comm/api/waiter.hpp"
+#include "comm/frame_path.hpp"
 #include "comm/mpi_state.hpp"
 
 #include <fmt/format.h>
@@ -16,9 +18,6 @@ namespace mpipe {
 
 namespace {
 
-/// On the communicator of a transport, which carries nothing else.
-enum class FrameTag : int { frame = 1, payload = 2 };
-
 constexpr Duration default_close_limit = std::chrono::seconds(10);
 
 bool mpi_is_over() {
@@ -30,20 +29,20 @@ bool mpi_is_over() {
 /// Frames on their way out.
 class Outbox {
  public:
-  explicit Outbox(const MpiState& state) : state_(state) {}
+  explicit Outbox(const FramePath& path) : path_(path) {}
 
   void send(int to, const FrameHeader& header, std::span<const std::byte> body,
             std::vector<std::byte> payload) {
     Slot& slot = free_slot();
     encode_frame(header, body, slot.frame);
     slot.payload = std::move(payload);
-    state_.check(MPI_Isend(slot.frame.bytes.data(), static_cast<int>(slot.frame.size), MPI_BYTE, to,
-                           static_cast<int>(FrameTag::frame), state_.raw(), &slot.requests[0]),
-                 "MPI_Isend");
+    path_.check(MPI_Isend(slot.frame.bytes.data(), static_cast<int>(slot.frame.size), MPI_BYTE, to,
+                          path_.frame_tag, path_.comm, &slot.requests[0]),
+                "MPI_Isend");
     if (!slot.payload.empty()) {
-      state_.check(MPI_Isend(slot.payload.data(), static_cast<int>(slot.payload.size()), MPI_BYTE, to,
-                             static_cast<int>(FrameTag::payload), state_.raw(), &slot.requests[1]),
-                   "MPI_Isend");
+      path_.check(MPI_Isend(slot.payload.data(), static_cast<int>(slot.payload.size()), MPI_BYTE, to,
+                            path_.payload_tag, path_.comm, &slot.requests[1]),
+                  "MPI_Isend");
     }
     settle(slot);
   }
@@ -78,7 +77,7 @@ class Outbox {
 
   bool is_sent(Slot& slot) {
     int done = 0;
-    state_.check(MPI_Testall(2, slot.requests, &done, MPI_STATUSES_IGNORE), "MPI_Testall");
+    path_.check(MPI_Testall(2, slot.requests, &done, MPI_STATUSES_IGNORE), "MPI_Testall");
     if (done) slot.payload = std::vector<std::byte>();
     return done != 0;
   }
@@ -87,14 +86,14 @@ class Outbox {
   void settle(Slot& slot) {
     if (slot.requests[1] == MPI_REQUEST_NULL) {
       int done = 0;
-      state_.check(MPI_Test(&slot.requests[0], &done, MPI_STATUS_IGNORE), "MPI_Test");
+      path_.check(MPI_Test(&slot.requests[0], &done, MPI_STATUS_IGNORE), "MPI_Test");
       if (done) return;
     }
     free_.pop_back();
     busy_.push_back(&slot);
   }
 
-  const MpiState& state_;
+  const FramePath& path_;
   std::deque<Slot> slots_;  // a deque, as requests point into it
   std::vector<Slot*> free_;
   std::deque<Slot*> busy_;
@@ -110,8 +109,7 @@ struct Arrival {
 /// complete.
 class Inbox {
  public:
-  Inbox(const MpiState& state, int source, std::size_t depth)
-      : state_(state), source_(source), slots_(depth) {
+  Inbox(const FramePath& path, int source, std::size_t depth) : path_(path), source_(source), slots_(depth) {
     for (Slot& slot : slots_) post(slot);
   }
 
@@ -120,10 +118,10 @@ class Inbox {
     Slot& slot = slots_[oldest_];
     int done = 0;
     MPI_Status status;
-    state_.check(MPI_Test(&slot.request, &done, &status), "MPI_Test");
+    path_.check(MPI_Test(&slot.request, &done, &status), "MPI_Test");
     if (!done) return false;
     int count = 0;
-    state_.check(MPI_Get_count(&status, MPI_BYTE, &count), "MPI_Get_count");
+    path_.check(MPI_Get_count(&status, MPI_BYTE, &count), "MPI_Get_count");
     arrival = {status.MPI_SOURCE,
                std::span<const std::byte>(slot.bytes).first(static_cast<std::size_t>(count))};
     return true;
@@ -154,12 +152,12 @@ class Inbox {
   };
 
   void post(Slot& slot) {
-    state_.check(MPI_Irecv(slot.bytes.data(), static_cast<int>(slot.bytes.size()), MPI_BYTE, source_,
-                           static_cast<int>(FrameTag::frame), state_.raw(), &slot.request),
-                 "MPI_Irecv");
+    path_.check(MPI_Irecv(slot.bytes.data(), static_cast<int>(slot.bytes.size()), MPI_BYTE, source_,
+                          path_.frame_tag, path_.comm, &slot.request),
+                "MPI_Irecv");
   }
 
-  const MpiState& state_;
+  const FramePath& path_;
   int source_;
   std::vector<Slot> slots_;
   std::size_t oldest_ = 0;
@@ -168,19 +166,21 @@ class Inbox {
 /// Both directions of one end.
 class FrameLink {
  public:
-  FrameLink(const MpiState& state, RunId run, int source, std::size_t depth)
-      : state_(state.copy()), run_(run), inbox_(*state_, source, depth), outbox_(*state_) {}
+  /// `source`: a rank of `path.comm`, or any.
+  FrameLink(FramePath path, RunId run, int source, std::size_t depth)
+      : path_(std::move(path)), run_(run), inbox_(path_, source, depth), outbox_(path_) {}
   ~FrameLink() { close(); }
   FrameLink(const FrameLink&) = delete;
   FrameLink& operator=(const FrameLink&) = delete;
 
   void send(int to, FrameKind kind, std::span<const std::byte> body, std::vector<std::byte> payload) {
     const FrameHeader header{kind, run_, payload.size()};  // before the payload is moved away
-    outbox_.send(to, header, body, std::move(payload));
+    outbox_.send(path_.native(to), header, body, std::move(payload));
   }
 
   /// `frame.worker` is left to the caller, which gets the rank.
   bool poll(Frame& frame, int& from) {
+    if (path_.look) path_.look();
     if (!outbox_.empty()) outbox_.reclaim();
     if (!waiting_.empty()) return poll_behind_payloads(frame, from);
     Arrival arrival;
@@ -225,9 +225,9 @@ class FrameLink {
     Waiting& entry =
         waiting_.emplace_back(Waiting{from, header, current_, std::vector<std::byte>(header.payload_bytes)});
     if (entry.payload.empty()) return;
-    state().check(MPI_Irecv(entry.payload.data(), static_cast<int>(entry.payload.size()), MPI_BYTE, from,
-                            static_cast<int>(FrameTag::payload), state().raw(), &entry.request),
-                  "MPI_Irecv");
+    path_.check(MPI_Irecv(entry.payload.data(), static_cast<int>(entry.payload.size()), MPI_BYTE, from,
+                          path_.payload_tag, path_.comm, &entry.request),
+                "MPI_Irecv");
   }
 
   /// While a payload is under way, frames queue up: those of one sender must not overtake each other.
@@ -242,7 +242,7 @@ class FrameLink {
       const auto same_sender = [&](const Waiting& earlier) { return earlier.from == entry->from; };
       if (std::any_of(waiting_.begin(), entry, same_sender)) continue;
       int done = 0;
-      state().check(MPI_Test(&entry->request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+      path_.check(MPI_Test(&entry->request, &done, MPI_STATUS_IGNORE), "MPI_Test");
       if (!done) continue;
       delivered_ = std::move(*entry);
       waiting_.erase(entry);
@@ -257,13 +257,13 @@ class FrameLink {
   void close() noexcept {
     if (mpi_is_over()) return;
     try {
-      if (!state().broken()) flush();
+      if (!path_.broken()) flush();
     } catch (...) {
-      state().set_broken();
+      path_.set_broken();
     }
     // Buffers of requests that MPI may still serve are leaked; freeing them would let it write into memory of
     // others.
-    if (state().broken()) return abandon();
+    if (path_.broken()) return abandon();
     inbox_.close();
     for (Waiting& entry : waiting_) {
       if (entry.request == MPI_REQUEST_NULL) continue;
@@ -273,11 +273,11 @@ class FrameLink {
   }
 
   void flush() {
-    WaitOptions options = state().facts().wait_options;
+    WaitOptions options = path_.group->facts().wait_options;
     if (options.limit == Duration::zero()) options.limit = default_close_limit;
     Waiter waiter(options);
     while (!outbox_.reclaim() && !waiter.expired()) waiter.idle();
-    if (!outbox_.empty()) state().set_broken();  // nobody takes it
+    if (!outbox_.empty()) path_.set_broken();  // nobody takes it
   }
 
   void abandon() {
@@ -286,9 +286,7 @@ class FrameLink {
     new std::deque<Waiting>(std::move(waiting_));
   }
 
-  const MpiState& state() const { return *state_; }
-
-  std::shared_ptr<const MpiState> state_;
+  const FramePath path_;
   RunId run_;
   Inbox inbox_;
   Outbox outbox_;
@@ -303,9 +301,9 @@ constexpr std::size_t worker_depth = 4;
 
 class MpiRootTransport final : public RootTransport {
  public:
-  MpiRootTransport(const MpiState& state, RunId run)
-      : workers_(static_cast<std::uint32_t>(state.facts().size - 1)),
-        link_(state, run, MPI_ANY_SOURCE, root_depth) {}
+  MpiRootTransport(FramePath path, RunId run)
+      : workers_(static_cast<std::uint32_t>(path.group->facts().size - 1)),
+        link_(std::move(path), run, MPI_ANY_SOURCE, root_depth) {}
 
   std::uint32_t worker_count() const override { return workers_; }
 
@@ -333,8 +331,9 @@ class MpiRootTransport final : public RootTransport {
 
 class MpiWorkerTransport final : public WorkerTransport {
  public:
-  MpiWorkerTransport(const MpiState& state, RunId run)
-      : worker_{static_cast<std::uint32_t>(state.facts().rank - 1)}, link_(state, run, 0, worker_depth) {}
+  MpiWorkerTransport(const FramePath& path, RunId run)
+      : worker_{static_cast<std::uint32_t>(path.group->facts().rank - 1)},
+        link_(path, run, path.native(0), worker_depth) {}
 
   WorkerId worker() const override { return worker_; }
 
@@ -358,14 +357,30 @@ class MpiWorkerTransport final : public WorkerTransport {
   Frame frame_;
 };
 
+/// A communicator of its own, which carries nothing else.
+FramePath path_of(std::shared_ptr<const MpiState> copy) {
+  FramePath path;
+  path.comm = copy->raw();
+  path.group = std::move(copy);
+  return path;
+}
+
 }  // namespace
 
+std::unique_ptr<RootTransport> make_root_end(FramePath path, RunId run) {
+  return std::make_unique<MpiRootTransport>(std::move(path), run);
+}
+
+std::unique_ptr<WorkerTransport> make_worker_end(FramePath path, RunId run) {
+  return std::make_unique<MpiWorkerTransport>(std::move(path), run);
+}
+
 std::unique_ptr<RootTransport> MpiState::root_transport(RunId run) const {
-  return std::make_unique<MpiRootTransport>(*this, run);
+  return make_root_end(path_of(copy()), run);
 }
 
 std::unique_ptr<WorkerTransport> MpiState::worker_transport(RunId run) const {
-  return std::make_unique<MpiWorkerTransport>(*this, run);
+  return make_worker_end(path_of(copy()), run);
 }
 
 }  // namespace mpipe

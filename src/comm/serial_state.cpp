@@ -51,6 +51,8 @@ class SerialState final : public CommState {
   }
   std::shared_ptr<const CommState> subgroup(std::span<const int>) const override { return duplicate(); }
   std::shared_ptr<const CommState> duplicate() const override { return make_serial_state(facts().zygote); }
+  /// There is nobody to outlive.
+  std::shared_ptr<const CommState> surviving() const override { return duplicate(); }
 
   std::unique_ptr<RootTransport> root_transport(RunId) const override {
     throw Bug("a transport between ranks in a serial group");

@@ -100,7 +100,7 @@ Failure failure_from_current_exception() {
   } catch (const std::string& text) {
     failure.message = text;
   } catch (const char* text) {
-    failure.message = text != nullptr ? text : "";
+    failure.message = text != nullptr ? text : "a null pointer";
   } catch (...) {
     if (!read_number<int, unsigned, long, unsigned long, long long, unsigned long long, float, double>(
             failure.message))

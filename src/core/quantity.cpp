@@ -144,6 +144,17 @@ std::uint64_t parse_memory(std::string_view text) {
   return static_cast<std::uint64_t>(parse_quantity(text, kMemory));
 }
 
+std::optional<double> parse_share(std::string_view text) {
+  if (!text.ends_with('%')) return std::nullopt;
+  constexpr double kWhole = 100;
+  const std::string_view digits = text.substr(0, text.size() - 1);
+  double percent = 0;
+  const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), percent);
+  if (problem != std::errc{} || end != digits.data() + digits.size() || !(percent > 0 && percent <= kWhole))
+    refuse(text, "a share above 0% and of 100% at most");
+  return percent / kWhole;
+}
+
 Duration parse_time(std::string_view text) {
   if (text.find(':') == std::string_view::npos) return Duration(parse_quantity(text, kTime));
   const auto on_clock = clock_seconds(text);

@@ -16,10 +16,12 @@ namespace {
 void check_report(const BlockReport& report, const Block& block) {
   const bool possible = report.completed >= 0 && report.completed <= block.range.size();
   const bool complete = report.completed == block.range.size();
-  if (possible && complete != report.failure.has_value()) return;
-  throw Bug(fmt::format("block [{}, {}) of stage {}: {} elements reported done, and {} failure",
-                        block.range.begin, block.range.end, block.stage.value, report.completed,
-                        report.failure ? "a" : "no"));
+  const bool ended_early = report.failure.has_value() || report.stopped;
+  if (possible && complete != ended_early && !(report.failure && report.stopped)) return;
+  throw Bug(
+      fmt::format("block [{}, {}) of stage {}: {} elements reported done, {} failure, and it was {} to stop",
+                  block.range.begin, block.range.end, block.stage.value, report.completed,
+                  report.failure ? "a" : "no", report.stopped ? "told" : "not told"));
 }
 
 }  // namespace

@@ -2,7 +2,9 @@
 // Runs the functions of a stage over the elements of a block, keeps their values, tells failures and costs.
 #include <mpipe/core/error.hpp>
 
+#include "base/api/stop_request.hpp"
 #include "data/api/file_faults.hpp"
+#include "exec/api/activity.hpp"
 #include "exec/block_runner_parts.hpp"
 #include "isolation/api/isolated_bodies.hpp"
 #include "isolation/api/resource_scope.hpp"
@@ -135,6 +137,14 @@ bool BlockRunner::takes_whole(StageId stage) const {
   });
 }
 
+Index BlockRunner::cheaper_together(StageId stage) const {
+  Index together = 1;
+  for (const FunctionId id : plan_.stages()[stage.value].functions)
+    if (functions_[id.value] && called_body(id) == nullptr)
+      together = std::max(together, SlicePanels::cheaper_together(functions_[id.value]->views));
+  return together;
+}
+
 BlockReport BlockRunner::compute(const Block& block) {
   BlockReport report;
   report.block = block;
@@ -213,7 +223,8 @@ Index BlockRunner::run_function(const PreparedFunction& function, IndexRange ran
   for (const IndexRange& part : missing.ranges()) {
     // Elements behind the one that ends the run are not begun; all in front of it are, since the report
     // promises its first `completed` elements.
-    if (report.failure && report.block.range.begin + report.completed <= part.begin) break;
+    if ((report.failure || report.stopped) && report.block.range.begin + report.completed <= part.begin)
+      break;
     calls += call_function(function, part, report);
   }
   return calls;
@@ -224,16 +235,27 @@ Index BlockRunner::call_function(const PreparedFunction& function, IndexRange ra
   auto scratch = take_scratch();
   Index calls = 0;
   Index failing = range.begin - 1;
-  int tries = 0;
+  Attempt number;
   while (!range.empty()) {
-    Attempt tried = attempt(function, range, *scratch, report);
+    Tried tried = attempt(function, range, number, *scratch, report);
     calls += tried.calls;
     range.begin += tried.completed;
-    if (!tried.failure) continue;
+    if (tried.stopped) {
+      stop_at(function, range, report);
+      break;
+    }
+    if (!tried.failure) {
+      number = {};
+      continue;
+    }
     // Tries count for one element: if the range has moved since the last failure, this is another one.
-    if (failing != range.begin) tries = 0;
+    if (failing != range.begin) number = {};
     failing = range.begin;
-    if (tries++ < options_.retries) continue;
+    if (number.number <= options_.retries) {
+      number = {number.number + 1, tried.failure->type, tried.failure->message};
+      continue;
+    }
+    number = {};
     if (!options_.keep_going || ends_the_run(function, *tried.failure)) {
       report.completed = failing - report.block.range.begin;
       clear(function, {failing, range.end});
@@ -249,8 +271,32 @@ Index BlockRunner::call_function(const PreparedFunction& function, IndexRange ra
   return calls;
 }
 
-BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, IndexRange range,
-                                          Scratch& scratch, BlockReport& report) {
+/// The call for `range.begin` was told to stop. As behind an element that ends the run, nothing from there on can be
+/// complete.
+void BlockRunner::stop_at(const PreparedFunction& function, IndexRange range, BlockReport& report) {
+  report.completed = range.begin - report.block.range.begin;
+  report.stopped = !report.failure;
+  clear(function, range);
+}
+
+BlockCall BlockRunner::call_of(const PreparedFunction& function, IndexRange range, Scratch& scratch,
+                               const Attempt& attempt) const {
+  const TimePoint stop_at{Duration(stop_at_.load(std::memory_order_relaxed))};
+  return {.range = range,
+          .external = &function.external,
+          .arguments = scratch.bound,
+          .outputs = scratch.columns,
+          .seed = options_.seed,
+          .stream = function.stream,
+          .resources = &function.resources,
+          .comm = &options_.alone,
+          .place = &options_.place,
+          .stop = StopToken(&stop_request().stop, stop_at),
+          .attempt = &attempt};
+}
+
+BlockRunner::Tried BlockRunner::attempt(const PreparedFunction& function, IndexRange range,
+                                        const Attempt& number, Scratch& scratch, BlockReport& report) {
   try {
     bind_arguments(function, range, scratch);
   } catch (const Error& error) {
@@ -258,18 +304,21 @@ BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, Inde
     // Halving finds the element in few steps. Only the first half is tried here: the caller comes back for
     // whatever was not completed.
     if (range.size() > 1)
-      return attempt(function, {range.begin, range.begin + range.size() / 2}, scratch, report);
+      return attempt(function, {range.begin, range.begin + range.size() / 2}, number, scratch, report);
     return {0, 0, argument_failure(function, range.begin, error)};
   }
   bind_outputs(function, range, scratch);
-  BlockCall call{range, &function.external,  scratch.bound,   scratch.columns, options_.seed, function.stream,
-                 0,     &function.resources, &options_.alone, &options_.place};
-  Attempt attempt;
+  BlockCall call = call_of(function, range, scratch, number);
+  ActivityNote activity(function.node->outputs.front(), function.external, range, can_be_isolated(function));
+  call.at = activity.at();
+  Tried tried;
   try {
-    call_body(function, call, attempt.calls);
+    call_body(function, call, scratch, tried.calls);
     if (call.completed != range.size()) throw Bug("a function body left out elements without an error");
   } catch (...) {
-    attempt.failure = failure_of(function, range.begin + call.completed, scratch);
+    tried.failure = failure_of(function, range.begin + call.completed, scratch);
+    tried.stopped = was_told_to_stop(*tried.failure, call.stop);
+    if (tried.stopped) tried.failure.reset();
   }
   check_files();
   try {
@@ -281,13 +330,15 @@ BlockRunner::Attempt BlockRunner::attempt(const PreparedFunction& function, Inde
     // Another block, or another output, gave the elements another shape: then the first element here is the
     // one that differs.
     call.completed = 0;
-    attempt.failure = failure_of(function, range.begin, scratch);
+    tried.stopped = false;
+    tried.failure = failure_of(function, range.begin, scratch);
   }
-  attempt.completed = call.completed;
-  return attempt;
+  tried.completed = call.completed;
+  return tried;
 }
 
-void BlockRunner::call_body(const PreparedFunction& function, BlockCall& call, Index& calls) const {
+void BlockRunner::call_body(const PreparedFunction& function, BlockCall& call, Scratch& scratch,
+                            Index& calls) const {
   const FunctionBody& body = *function.body;
   std::optional<ResourceScope> scope;
   if (ResourceScope::changes_anything(function.resources))
@@ -296,13 +347,31 @@ void BlockRunner::call_body(const PreparedFunction& function, BlockCall& call, I
   // The cache counts by itself, as a result that is found there does not count as a call.
   if (function.cache) return function.cache->call(body, call, calls);
   try {
-    body.call(call);
+    // What is sent to another process is gathered for that.
+    if (called_body(function.planned->id) != nullptr)
+      body.call(call);
+    else
+      scratch.panels.call(body, call);
   } catch (...) {
     // The call that threw has cost time as well, so it counts.
     calls = call.completed + 1;
     throw;
   }
   calls = call.completed;
+}
+
+/// Whether a crash would cost its element alone if the user asked for it; a body that is called elsewhere crashes there.
+bool BlockRunner::can_be_isolated(const PreparedFunction& function) const {
+  return !function.node->function.wants_teams() && called_body(function.planned->id) == nullptr;
+}
+
+/// Whether a call ended as its token asked for; what says so without having been asked is a failure that tells of it.
+bool was_told_to_stop(Failure& failure, const StopToken& token) {
+  static const std::string kStopped = type_name(typeid(Stopped));
+  if (failure.type != kStopped) return false;
+  if (token.stop_requested()) return true;
+  failure.message += " (though nothing had told it to)";
+  return false;
 }
 
 /// Failures that are not the element's: what the job lacks, and elements that disagree about their shape, which

@@ -5,6 +5,7 @@
 
 #include "exec/api/block_runner.hpp"
 #include "exec/result_cache.hpp"
+#include "exec/slice_panels.hpp"
 
 #include <optional>
 
@@ -16,6 +17,9 @@ inline bool is_of_shapes(const Error& error) {
   return error.category() == Category::internal_shape_mismatch ||
          error.category() == Category::dimension_mismatch;
 }
+
+/// Whether a call that ended with `failure` did what its token had told it; changes the message where it did not.
+bool was_told_to_stop(Failure& failure, const StopToken& token);
 
 /// An argument of a function during a wave.
 struct BlockRunner::PreparedArgument {
@@ -46,10 +50,11 @@ struct BlockRunner::PreparedFunction {
 };
 
 /// What came of calling a function for a range of elements.
-struct BlockRunner::Attempt {
+struct BlockRunner::Tried {
   Index completed = 0;
   Index calls = 0;
-  std::optional<Failure> failure;  ///< of the element behind the completed ones
+  std::optional<Failure> failure = {};  ///< of the element behind the completed ones
+  bool stopped = false;                 ///< that element was told to stop, which is no failure
 };
 
 /// Buffers of one call, used again by later ones.
@@ -58,6 +63,7 @@ struct BlockRunner::Scratch {
   std::vector<ArgumentView> views;
   std::vector<PartialArray::Piece> pieces;
   std::vector<Value> converted;
+  SlicePanels panels;
   std::span<const ArgumentView> bound;
 };
 

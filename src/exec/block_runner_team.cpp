@@ -2,6 +2,7 @@
 // Elements that several ranks compute together, and how many those are.
 #include <mpipe/core/error.hpp>
 
+#include "exec/api/activity.hpp"
 #include "exec/block_runner_parts.hpp"
 
 #include <fmt/format.h>
@@ -18,7 +19,8 @@ constexpr Index asked_at_once = 4096;
 
 }  // namespace
 
-std::optional<Failure> BlockRunner::try_element(const Block& block, const Comm& comm) {
+std::optional<Failure> BlockRunner::try_element(const Block& block, const Comm& comm,
+                                                const Attempt& attempt) {
   const Stage& stage = plan_.stages()[block.stage.value];
   if (stage.functions.size() != 1 || !functions_[stage.functions.front().value] || block.range.size() != 1)
     throw Bug(fmt::format("a block of stage {} is none for a team", block.stage.value));
@@ -35,13 +37,13 @@ std::optional<Failure> BlockRunner::try_element(const Block& block, const Comm& 
   }
   bind_outputs(function, block.range, scratch);
   if (!team_try_->leads) put_apart(scratch);
-  BlockCall call{
-      block.range, &function.external,  scratch.bound, scratch.columns, options_.seed, function.stream,
-      0,           &function.resources, &comm,         &options_.place};
+  BlockCall call = call_of(function, block.range, scratch, attempt);
+  call.comm = &comm;
+  ActivityNote activity(function.node->outputs.front(), function.external, block.range, false);
   std::optional<Failure> failure;
   try {
     Index calls = 0;
-    call_body(function, call, calls);
+    call_body(function, call, scratch, calls);
     if (const auto overlooked = overlooked_error(comm))
       throw Error(Category::function_raised,
                   fmt::format("MPI reported an error that the function went over (what it returned cannot be "
@@ -49,6 +51,7 @@ std::optional<Failure> BlockRunner::try_element(const Block& block, const Comm& 
                               *overlooked));
   } catch (...) {
     failure = failure_of(function, block.range.begin, scratch);
+    if (was_told_to_stop(*failure, call.stop)) failure->category = Category::drained;
     overlooked_error(comm);  // what is left of it belongs to this call
   }
   ++team_try_->calls;
@@ -81,7 +84,10 @@ BlockReport BlockRunner::end_element(const Block& block, std::optional<Failure> 
   if (last->leads) {
     if (!failure) failure = keep_element(function, block, *last->scratch, report);
     if (failure) clear(function, block.range);
-    if (failure && (!options_.keep_going || ends_the_run(function, *failure))) {
+    if (failure && failure->category == Category::drained) {
+      report.stopped = true;
+      report.completed = 0;
+    } else if (failure && (!options_.keep_going || ends_the_run(function, *failure))) {
       report.failure = std::move(failure);
       report.completed = 0;
     } else if (failure) {

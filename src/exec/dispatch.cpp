@@ -66,7 +66,10 @@ void Dispatcher::look_around() {
 
 void Dispatcher::tell(PoolEvent& event, TimePoint now) {
   if (const auto* retracted = std::get_if<RetractedBlock>(&event.what)) {
+    const std::optional<Block> block = scheduler_.find_in_flight(retracted->block);
     scheduler_.on_block_retracted(retracted->block, retracted->rest, now);
+    if (block && !scheduler_.is_in_flight(block->id))
+      observer_.on_block_given_back(event.worker, *block, now);
     return;
   }
   if (auto* news = std::get_if<TeamNews>(&event.what)) {
@@ -77,7 +80,11 @@ void Dispatcher::tell(PoolEvent& event, TimePoint now) {
   BlockReport& report = std::get<BlockReport>(event.what);
   // The scheduler knows whether the block still counts. If it was over already, the observer hears nothing
   // of the report, or its elements would be counted twice.
-  if (report.failure) {
+  if (report.stopped) {
+    if (const auto block = scheduler_.on_block_stopped(report.block.id, report.completed, report.busy, now)) {
+      observer_.on_block_stopped(event.worker, *block, report, now);
+    }
+  } else if (report.failure) {
     if (const auto block = scheduler_.on_block_failed(report.block.id, now)) {
       observer_.on_block_failed(event.worker, *block, report, now);
     }

@@ -26,7 +26,7 @@ enum class MessageKind : FrameKind {
 };
 
 /// What follows the numbers of a report: most reports have none of it.
-enum DoneFlag : std::uint8_t { kHasFailure = 1, kHasLateShapes = 2, kHasFailed = 4 };
+enum DoneFlag : std::uint8_t { kHasFailure = 1, kHasLateShapes = 2, kHasFailed = 4, kStopped = 8 };
 
 constexpr std::string_view kRunMessage = "a message between the ranks of a run";
 
@@ -106,12 +106,14 @@ BlockReport get_report(ByteReader& in) {
   report.journal_bytes = in.get<std::uint64_t>();
   const auto flags = in.get<std::uint8_t>();
   // Behind an unknown flag there may be parts of unknown length, so nothing could be read after it.
-  if ((flags & ~(kHasFailure | kHasLateShapes | kHasFailed)) != 0) in.fail("unknown flags");
+  if ((flags & ~(kHasFailure | kHasLateShapes | kHasFailed | kStopped)) != 0) in.fail("unknown flags");
   if (flags & kHasFailure) report.failure = get_failure(in);
   if (flags & kHasLateShapes) report.late_shapes = get_late_shapes(in);
   if (flags & kHasFailed) get_failed(in, report);
+  report.stopped = (flags & kStopped) != 0;
+  if (report.stopped && report.failure) in.fail("a failure of a call that was told to stop");
   const bool complete = report.completed == report.block.range.size();
-  if (report.completed > report.block.range.size() || complete == report.failure.has_value())
+  if (report.completed > report.block.range.size() || complete == (report.failure || report.stopped))
     in.fail("done elements that do not fit the range");
   return report;
 }
@@ -217,7 +219,7 @@ void encode_into(EncodedMessage& message, const BlockReport& report) {
   out.put(Index{report.busy.count()});
   out.put(report.journal_bytes);
   const int flags = (report.failure ? kHasFailure : 0) | (report.late_shapes.empty() ? 0 : kHasLateShapes) |
-                    (report.failed.empty() ? 0 : kHasFailed);
+                    (report.failed.empty() ? 0 : kHasFailed) | (report.stopped ? kStopped : 0);
   out.put(static_cast<std::uint8_t>(flags));
   if (report.failure) put_failure(out, *report.failure);
   if (!report.late_shapes.empty()) put_late_shapes(out, report.late_shapes);

@@ -89,7 +89,7 @@ struct WorkerLoop::Impl {
       // would hand them out again.
       send_report();
       // The run ends: nobody needs what waits here.
-      if (current.report().failure)
+      if (current.report().failure || current.report().stopped)
         for (const RetractedBlock& block : queue.give_back()) give_back(block);
     }
     take_turn(current.last_end());

@@ -71,7 +71,8 @@ FailureLog::FailureLog(std::filesystem::path run_folder, std::uint64_t seed)
     : folder_(std::move(run_folder)), seed_(seed) {}
 
 void FailureLog::on_failure(const Failure& failure) {
-  if (failure.output.empty()) return;  // of a rank, and not of an element
+  // Of a rank, and not of an element; or of an element at which it showed what the job lacks.
+  if (failure.output.empty() || failure.category == Category::rank_lost) return;
   try {
     append(line_of(failure, seed_));
   } catch (const Error& error) {

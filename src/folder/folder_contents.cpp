@@ -3,6 +3,7 @@
 #include "folder/folder_contents.hpp"
 
 #include "base/api/file.hpp"
+#include "folder/api/crash_note.hpp"
 #include "folder/folder_lock.hpp"
 #include "store/api/run_description.hpp"
 
@@ -36,9 +37,9 @@ constexpr std::array kSubfolders{
     RunSubfolder{"logs", "rank-", ".log"},
     RunSubfolder{"work", "element-", "", 1, true},
 };
-constexpr std::array<std::string_view, 7> kFiles{kDescriptionName, kDescriptionCopyName, kStatusName,
-                                                 "results.h5",     "results.extents",    "trace.json",
-                                                 "store.json"};  // of an earlier format
+constexpr std::array<std::string_view, 8> kFiles{kDescriptionName, kDescriptionCopyName, kStatusName,
+                                                 kCrashName,       "results.h5",         "results.extents",
+                                                 "trace.json",     "store.json"};  // of an earlier format
 
 bool matches(std::string_view name, const RunSubfolder& folder) {
   return name.starts_with(folder.prefix) && name.ends_with(folder.suffix);

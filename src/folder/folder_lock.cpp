@@ -3,6 +3,7 @@
 #include "folder/folder_lock.hpp"
 
 #include "base/api/json_integer.hpp"
+#include "base/api/thread.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -260,7 +261,7 @@ bool take_over(const fs::path& lock, const LockContent& seen, Candidate& candida
 class FolderLock::Heart {
  public:
   explicit Heart(const fs::path& lock) : file_(File::open_existing(lock, File::Mode::update)) {
-    thread_ = std::thread([this] { beat(); });
+    thread_ = start_thread("for the heartbeat of the lock", [this] { beat(); });
   }
   std::uint64_t inode() const { return file_ ? file_time(*file_).inode : 0; }
   ~Heart() {

@@ -5,6 +5,7 @@
 #include <mpipe/core/error.hpp>
 
 #include "base/api/file.hpp"
+#include "folder/api/crash_note.hpp"
 #include "folder/folder_contents.hpp"
 #include "folder/folder_lock.hpp"
 #include "store/api/run_description.hpp"
@@ -145,10 +146,12 @@ RunFolder RunFolder::claim(const fs::path& given, bool run_is_welcome, bool keep
     require_usable(path, kind, run_is_welcome, keep_run);
     state->has_run = keep_run && kind == FolderKind::run;
     // Only under the lock, because another job could be writing those files.
-    if (state->has_run)
+    if (state->has_run) {
       remove_all_temporaries(path);
-    else
+      remove_file(path / kCrashName);  // how an earlier start ended
+    } else {
       detail::remove_run_files(path);
+    }
   } catch (...) {
     // The lock is given up before the folders are removed, as it lies in one of them.
     state->lock.reset();

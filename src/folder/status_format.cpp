@@ -99,6 +99,7 @@ RunStatus read_fields(const json& root) {
     status.outputs.push_back(
         read_output(name.get<std::string>(), root.at("outputs").at(name.get<std::string>())));
   status.functions = read_times(root.value("functions", json::object()));
+  status.slow = root.value("slow_elements", std::vector<std::string>());
   status.elements_per_second = root.at("elements_per_second").get<double>();
   if (!root.at("eta_seconds").is_null()) status.eta_seconds = root.at("eta_seconds").get<double>();
   status.ranks = detail::json_integer<int>(root.at("ranks"));
@@ -179,6 +180,7 @@ std::string to_json(const RunStatus& status) {
                      {"outputs", outputs},
                      {"order", order},
                      {"functions", to_json_value(status.functions)},
+                     {"slow_elements", status.slow},
                      {"elements_per_second", status.elements_per_second},
                      {"eta_seconds", value_or_null(status.eta_seconds)},
                      {"ranks", status.ranks},

@@ -4,12 +4,16 @@
 #include <mpipe/folder/status.hpp>
 
 #include "base/api/file.hpp"
+#include "folder/api/crash_note.hpp"
+#include "folder/api/run_folder.hpp"
 #include "folder/folder_contents.hpp"
 #include "folder/folder_lock.hpp"
 #include "folder/status_format.hpp"
 #include "store/api/run_description.hpp"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace mpipe {
 namespace {
@@ -88,6 +92,12 @@ RunStatus read_status(const std::string& folder) {
                                                          status.heartbeat_age_seconds) == Liveness::dead) {
       status.state = RunState::stale;
       status.message = detail::forget_memory(status);
+      // A process that was ended by a function could not say so in its status.
+      if (const std::string crash = read_crash_note(run_folder); !crash.empty()) {
+        status.state = RunState::failed;
+        status.exit_code = exit_code(Category::rank_lost);
+        status.message = crash + (status.message.empty() ? "" : " ") + status.message;
+      }
       status.elements_per_second = 0;
       status.eta_seconds.reset();
     }
@@ -98,6 +108,31 @@ RunStatus read_status(const std::string& folder) {
   if (owner) status.owner = *owner;
   status.state = detail::owner_liveness(run_folder) == Liveness::alive ? RunState::pending : RunState::stale;
   return status;
+}
+
+void require_ended(const fs::path& run) {
+  const RunStatus status = read_status(run.string());
+  if (status.state != RunState::running && status.state != RunState::pending) return;
+  throw Error(
+      Category::folder_refused,
+      fmt::format(
+          "the run '{0}' is {1}, by {2} (what it computes from now on would be missing). Wait for it: "
+          "pipeline_app watch {0}",
+          run.string(), to_string(status.state), describe(status.owner)));
+}
+
+/// The owner stays the one of the start that completed the run: while this one lives it is the other one that has the
+/// lock, by which readers see that it has begun.
+void RunFolder::withdraw_completion(const std::vector<std::string>& forgotten) const {
+  std::optional<RunStatus> status = read_file(path());
+  if (!status || status->state != RunState::completed) return;
+  status->state = RunState::failed;
+  status->exit_code = exit_code(Category::rank_lost);
+  status->message =
+      "a later start of this complete run has not told how it goes (it ended too early). Resume the run.";
+  for (OutputStatus& output : status->outputs)
+    if (std::find(forgotten.begin(), forgotten.end(), output.name) != forgotten.end()) output.done = 0;
+  write_file_atomically(path() / detail::kStatusName, to_json(*status));
 }
 
 }  // namespace mpipe

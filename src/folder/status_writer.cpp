@@ -5,6 +5,8 @@
 #include <mpipe/plan/plan.hpp>
 
 #include "base/api/file.hpp"
+#include "base/api/thread.hpp"
+#include "folder/api/crash_note.hpp"
 #include "folder/api/run_folder.hpp"
 #include "folder/folder_contents.hpp"
 #include "folder/folder_lock.hpp"
@@ -66,6 +68,7 @@ struct StatusWriter::Impl {
   bool started = false;
   bool changed = false;
   bool ended = false;
+  bool ended_by_signal = false;
   std::thread thread;
 
   void read_plan(const Plan& plan) {
@@ -172,7 +175,11 @@ StatusWriter::~StatusWriter() {
 
 void StatusWriter::on_start(const Plan& plan, const MachineInfo& machine,
                             const std::vector<ElementCounts>& kept) {
+  // A signal may say the last word at any time: before this, and then it stays, or behind it. Between, the text of
+  // the start could be written over it.
+  const std::lock_guard alone(impl_->finishing);
   std::unique_lock lock(impl_->mutex);
+  if (impl_->ended) return;
   if (!impl_->folder.empty()) {
     try {
       impl_->held = hold_folder(impl_->folder);
@@ -204,7 +211,8 @@ void StatusWriter::on_start(const Plan& plan, const MachineInfo& machine,
   // Written before the thread exists: who waits for the file sees the run as soon as it has started.
   impl_->write(lock, false);
   if (!impl_->folder.empty() && !impl_->thread.joinable())
-    impl_->thread = std::thread([impl = impl_.get()] { impl->keep_writing(); });
+    impl_->thread =
+        start_thread("to keep status.json up to date", [impl = impl_.get()] { impl->keep_writing(); });
 }
 
 void StatusWriter::on_progress(FunctionId function, const ElementCounts& counts, TimePoint) {
@@ -247,6 +255,13 @@ void StatusWriter::on_end(const std::string& state, const std::string& message) 
   finish(state == "cancelled" ? RunState::cancelled : RunState::failed, 1, message);
 }
 
+void StatusWriter::set_slow(std::vector<std::string> elements) {
+  const std::lock_guard lock(impl_->mutex);
+  if (impl_->ended || impl_->status.slow == elements) return;
+  impl_->status.slow = std::move(elements);
+  impl_->changed = true;
+}
+
 void StatusWriter::set_times(std::vector<FunctionTimes> functions) {
   const std::lock_guard lock(impl_->mutex);
   impl_->status.functions = std::move(functions);
@@ -262,6 +277,7 @@ void StatusWriter::finish(RunState state, int exit_code, const std::string& mess
     impl_->status.state = state;
     impl_->status.exit_code = exit_code;
     impl_->status.message = message;
+    impl_->ended = true;
     return;
   }
   if (!impl_->folder.empty()) {
@@ -273,12 +289,22 @@ void StatusWriter::finish(RunState state, int exit_code, const std::string& mess
   std::unique_lock lock(impl_->mutex);
   RunStatus& status = impl_->status;
   // A signal ends the process while the run goes on: what that meets with meanwhile is not how it ended.
+  if (impl_->ended_by_signal) return;
   constexpr int kFirstSignalCode = 128;
-  if (status.state == RunState::cancelled && status.exit_code.value_or(0) > kFirstSignalCode) return;
+  impl_->ended_by_signal = state == RunState::cancelled && exit_code > kFirstSignalCode;
   status.state = state;
   status.exit_code = exit_code;
+  status.slow.clear();
+  std::string told = message;
+  // Where a function has ended another rank, the launcher ends this one by a signal.
+  if (impl_->ended_by_signal && !impl_->folder.empty())
+    if (std::string crash = read_crash_note(impl_->folder); !crash.empty()) {
+      status.state = RunState::failed;
+      status.exit_code = mpipe::exit_code(Category::rank_lost);
+      told = std::move(crash);
+    }
   const std::string lost = detail::forget_memory(status);
-  status.message = lost.empty() ? message : message + (message.empty() ? "" : " ") + lost;
+  status.message = lost.empty() ? told : told + (told.empty() ? "" : " ") + lost;
   if (const std::unique_ptr<Impl::Course> course = std::move(impl_->course)) {
     status.finished = detail::utc_now();
     const double elapsed =

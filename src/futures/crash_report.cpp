@@ -12,7 +12,6 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <cstring>
 #include <map>
 
 namespace mpipe::detail {
@@ -43,36 +42,10 @@ std::string function_text(const TaskName& name) {
   return text ? text.get() : found.dli_sname;
 }
 
-/// A line of text that needs no memory.
-class Line {
- public:
-  void add(const char* text) {
-    for (; *text != 0 && size_ < sizeof text_ - 1; ++text) text_[size_++] = *text;
-  }
-  void add(Index number) {
-    char digits[24];
-    std::size_t at = sizeof digits;
-    digits[--at] = 0;
-    do {
-      digits[--at] = static_cast<char>('0' + number % 10);
-      number /= 10;
-    } while (number > 0);
-    add(digits + at);
-  }
-  void write() {
-    text_[size_++] = '\n';
-    static_cast<void>(::write(STDERR_FILENO, text_, size_) < 0);
-  }
-
- private:
-  char text_[1024];
-  std::size_t size_ = 0;
-};
-
 void report_crash(int number) {
   const Running* const task = reported.exchange(nullptr);
   if (task == nullptr || !task->active) return;
-  Line line;
+  SignalLine line;
   line.add("mpipe: ");
   line.add(reported_place.c_str());
   line.add(" crashed by signal ");
@@ -84,10 +57,8 @@ void report_crash(int number) {
     line.add(" of a map of ");
   }
   line.add(task->function->c_str());
-  line.write();
+  line.write(STDERR_FILENO);
 }
-
-struct sigaction* actions_before = nullptr;
 
 }  // namespace
 
@@ -110,24 +81,11 @@ void note_running(const TaskName& name) {
 
 void note_idle() { running.active = false; }
 
-CrashReport::CrashReport(const ProcessPlace& place) {
+CrashReport::CrashReport(const ProcessPlace& place) : signals_(report_crash) {
   reported_place = fmt::format("rank {} on {}", place.rank, place.host);
   reported = &running;
-  struct sigaction action {};
-  action.sa_handler = [](int number) {
-    report_crash(number);
-    // What was there before does the rest, as soon as this handler returns.
-    for (std::size_t k = 0; k < std::size(signals); ++k)
-      if (signals[k] == number) ::sigaction(number, &actions_before[k], nullptr);
-    ::raise(number);
-  };
-  for (std::size_t k = 0; k < std::size(signals); ++k) ::sigaction(signals[k], &action, &before_[k]);
-  actions_before = before_;
 }
 
-CrashReport::~CrashReport() {
-  reported = nullptr;
-  for (std::size_t k = 0; k < std::size(signals); ++k) ::sigaction(signals[k], &before_[k], nullptr);
-}
+CrashReport::~CrashReport() { reported = nullptr; }
 
 }  // namespace mpipe::detail

@@ -5,9 +5,8 @@
 
 #include <mpipe/futures/task.hpp>
 
+#include "base/api/fatal_signals.hpp"
 #include "comm/api/transport.hpp"
-
-#include <csignal>
 
 namespace mpipe::detail {
 
@@ -24,8 +23,7 @@ class CrashReport {
   CrashReport& operator=(const CrashReport&) = delete;
 
  private:
-  static constexpr int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-  struct sigaction before_[std::size(signals)];
+  FatalSignals signals_;
 };
 
 }  // namespace mpipe::detail

@@ -46,12 +46,14 @@ struct CallRequest {
   std::uint64_t seed = 0;
   std::uint64_t stream = 0;
   Resources resources;  ///< that the call has
+  TimePoint stop_at;    ///< when it is told to stop
+  Attempt attempt;      ///< of the first element
   std::vector<ArgumentView> arguments;
   std::vector<OutputColumn> outputs;  ///< as the body is to find them, but for `fixed`
   std::vector<bool> has_fixed;        ///< per output: the body is to find room for a scalar of each element
 
   /// The call that is asked for. Looks at this request, which must stay where it is.
-  BlockCall call() { return {range, &external, arguments, outputs, seed, stream, 0, &resources}; }
+  BlockCall call();
 };
 
 /// A request, ready to be sent. Its pieces are the caller's arrays, as far as they are needed, and what had
@@ -63,7 +65,9 @@ struct CallRequest {
 class EncodedCall {
  public:
   /// `range`: part of the call's. The call's arguments must stay while this lives.
-  EncodedCall(const BodyPlace& body, std::uint64_t memory, const BlockCall& call, IndexRange range);
+  /// `stop_at`: see `StopToken`; its flag is in memory that the child has, too.
+  EncodedCall(const BodyPlace& body, std::uint64_t memory, const BlockCall& call, IndexRange range,
+              TimePoint stop_at = TimePoint::max());
   std::span<const std::span<const std::byte>> pieces() const { return pieces_; }
 
  private:

@@ -2,6 +2,7 @@
 // Calls on their way to another process.
 #include <mpipe/data/value.hpp>
 
+#include "base/api/stop_request.hpp"
 #include "isolation/call_message.hpp"
 #include "pipeline/api/argument_part.hpp"
 
@@ -81,6 +82,21 @@ Resources get_resources(ByteReader& in) {
   return has;
 }
 
+void put_attempt(ByteWriter& out, const Attempt& attempt) {
+  out.put(static_cast<std::int32_t>(attempt.number));
+  out.put_text(attempt.type);
+  out.put_text(attempt.message);
+}
+
+Attempt get_attempt(ByteReader& in) {
+  Attempt attempt;
+  attempt.number = in.get<std::int32_t>();
+  if (attempt.number < 1) throw Bug("a call is no first one and none after it");
+  attempt.type = in.get_text();
+  attempt.message = in.get_text();
+  return attempt;
+}
+
 /// The values of a box, dense and in C order; offsets too where they vary in size.
 void gather(const ArgumentView& view, const ArgumentPart& part, Bytes& bytes, Bytes& offsets) {
   ArgumentView box = view;
@@ -114,8 +130,8 @@ Bytes offsets_of(const ArgumentView& view, IndexRange span) {
 
 }  // namespace
 
-EncodedCall::EncodedCall(const BodyPlace& body, std::uint64_t memory, const BlockCall& call,
-                         IndexRange range) {
+EncodedCall::EncodedCall(const BodyPlace& body, std::uint64_t memory, const BlockCall& call, IndexRange range,
+                         TimePoint stop_at) {
   Bytes text;
   ByteWriter out(text);
   out.put(body.how);
@@ -127,6 +143,8 @@ EncodedCall::EncodedCall(const BodyPlace& body, std::uint64_t memory, const Bloc
   out.put(call.seed);
   out.put(call.stream);
   put_resources(out, call.resources == nullptr ? Resources{} : *call.resources);
+  out.put(stop_at.time_since_epoch().count());
+  put_attempt(out, call.attempt == nullptr || range.begin != call.range.begin ? Attempt{} : *call.attempt);
   out.put(static_cast<std::uint64_t>(call.arguments.size()));
   out.put(static_cast<std::uint64_t>(call.outputs.size()));
   header_ = std::move(text);
@@ -280,6 +298,18 @@ ArgumentView get_argument(ByteReader& in, std::span<const std::byte> data, const
 
 }  // namespace
 
+BlockCall CallRequest::call() {
+  return {.range = range,
+          .external = &external,
+          .arguments = arguments,
+          .outputs = outputs,
+          .seed = seed,
+          .stream = stream,
+          .resources = &resources,
+          .stop = StopToken(&stop_request().stop, stop_at),
+          .attempt = &attempt};
+}
+
 CallRequest decode_call(std::span<const std::byte> bytes) {
   ByteReader whole(bytes, kCallMessage);
   ByteReader in(whole.get_bytes(), kCallMessage);
@@ -299,6 +329,8 @@ CallRequest decode_call(std::span<const std::byte> bytes) {
   request.seed = in.get<std::uint64_t>();
   request.stream = in.get<std::uint64_t>();
   request.resources = get_resources(in);
+  request.stop_at = TimePoint(Duration(in.get<Duration::rep>()));
+  request.attempt = get_attempt(in);
   const auto arguments = in.get<std::uint64_t>();
   const auto outputs = in.get<std::uint64_t>();
   // This must be known before the arguments are read, as their positions are computed from the range.

@@ -232,6 +232,8 @@ class IsolatedBody final : public FunctionBody {
   };
 
   bool is_timed() const { return needs_.time > Duration::zero(); }
+  /// The end of a time that begins now; without a limit: never.
+  TimePoint after(Duration time) const { return is_timed() ? now() + std::min(time, never - now()) : never; }
 
   void call_one_by_one(BlockCall& call) const {
     while (call.completed < call.range.size()) {
@@ -246,9 +248,12 @@ class IsolatedBody final : public FunctionBody {
     const Index first = call.range.begin + call.completed;
     // A late zygote has the objects of this process, as they were when it was forked, at the same addresses.
     const BodyPlace here{BodyPlace::How::object, reinterpret_cast<std::uintptr_t>(&body_), {}};
+    if (call.at != nullptr && count == 1) call.at->store(first, std::memory_order_relaxed);
+    const TimePoint deadline = after(needs_.time);
+    // What of its time a call gets to see, so that it can stop by itself before it is killed.
+    const TimePoint stop_at = std::min(call.stop.at(), after(needs_.time / 20 * 19));
     const EncodedCall request(lease.child().zygote().is_late() ? here : place_, needs_.memory, call,
-                              {first, first + count});
-    const TimePoint deadline = is_timed() ? now() + std::min(needs_.time, never - now()) : never;
+                              {first, first + count}, stop_at);
     ChildProcess& child = lease.child();
     lease.begin();
     Channel::Message answer;
@@ -260,7 +265,7 @@ class IsolatedBody final : public FunctionBody {
         const CallResult result = absorb_result(answer.bytes(), call, count);
         // A function that threw has left its child in order, so this comes before the exception.
         lease.answered();
-        if (result.failure) raise(std::move(result));
+        if (result.failure) raise(std::move(result), call.stop);
         return std::nullopt;
       }
     } catch (const Bug& damage) {
@@ -287,7 +292,12 @@ class IsolatedBody final : public FunctionBody {
     return Death{end_text(status, needs_.memory)};
   }
 
-  [[noreturn]] void raise(CallResult result) const {
+  [[noreturn]] void raise(CallResult result, const StopToken& of_run) const {
+    const bool stopped = result.failure->type == type_name(typeid(Stopped));
+    if (stopped && is_timed() && !of_run.stop_requested())
+      throw ProcessDied(
+          fmt::format("timed out: it stopped by itself when its time of {:g} s was nearly over ({})",
+                      seconds(needs_.time), result.failure->message));
     if (result.out_of_memory) throw ProcessDied(limit_text(needs_.memory));
     throw ReportedError(*std::move(result.failure));
   }

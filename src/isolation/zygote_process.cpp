@@ -39,11 +39,15 @@ void end_with(pid_t parent, int signal) {
   if (::getppid() != parent) ::_exit(0);
 }
 
-/// Puts all signals in the state that a program finds when it has just been started.
+/// Puts all signals in the state that a program finds when it has just been started, but for the one of a pipe without a
+/// reader. What a function prints goes through the launcher, and where that was killed, or nobody reads any more, the
+/// element is not to blame: its print fails, as it does without isolation. A handler is not inherited by programs that a
+/// function starts, as `SIG_IGN` would be.
 void reset_signals() {
   struct sigaction action {};
   action.sa_handler = SIG_DFL;
   for (int number = 1; number < NSIG; ++number) ::sigaction(number, &action, nullptr);
+  ::signal(SIGPIPE, [](int) {});
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -269,6 +269,7 @@ AsyncMap map_async(const Pipeline& pipeline, const Communicator& comm, const Inp
     // Now, as the working directory may be another one when the run starts.
     if (!options.run_folder.empty()) data.options.run_folder = resolve_path(options.run_folder);
     if (!options.scratch.empty()) data.options.scratch = resolve_path(options.scratch);
+    for (std::string& folder : data.options.reuse) folder = resolve_path(folder);
   } catch (const Error&) {  // rank 0 finds that again in its checks, where it is told to all
   }
   spec->data = std::make_shared<const RunData>(std::move(data));

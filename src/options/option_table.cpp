@@ -46,6 +46,9 @@ constexpr OptionRow kTable[] = {
     {.name = "take_over", .type = Type::presence, .group = kFolder,
      .help = "Use the run folder also when a run has it whose host or container cannot be asked and that shows no "
              "sign of life: one that was lost with its node, say"},
+    {.name = "reuse", .type = Type::list, .reach = Reach::document, .group = kFolder, .value = "DIR",
+     .help = "Take what [earlier runs](howto/grow.md) have computed with equal functions and arguments, wherever it is in "
+             "their sweeps. May be repeated"},
     {.name = "set", .type = Type::list, .group = kSelection, .value = "NAME=VALUE",
      .help = "An input, in the syntax of the document; over `--inputs`. May be repeated"},
     {.name = "inputs", .type = Type::list, .reach = Reach::variable, .group = kSelection, .value = "FILE",
@@ -93,6 +96,9 @@ constexpr OptionRow kTable[] = {
     {.name = "retries", .type = Type::number, .reach = Reach::document, .group = kFailures, .value = "N", .fallback = "0",
      .help = "Try an element that fails again, at most N times, before it counts as failed",
      .most = 1'000'000},
+    {.name = "survive", .type = Type::presence, .reach = Reach::variable, .group = kFailures,
+     .help = "Go on when a [rank dies](howto/survive.md), with those that are left; with "
+             "`mpirun --enable-recovery`. Needs a run folder"},
     {.name = "retry_failed", .type = Type::presence, .reach = Reach::variable, .group = kFailures,
      .help = "With `--resume`: compute again what failed under `continue`, and what that blocked"},
     {.name = "redo", .type = Type::list, .reach = Reach::document, .group = kFailures, .value = "OUTPUT",
@@ -106,7 +112,8 @@ constexpr OptionRow kTable[] = {
              "moment (`2026-12-01T08:00`, `@1764576000`); exit code 75, and `--resume` goes on"},
     {.name = "memory", .type = Type::memory, .reach = Reach::document, .group = kLimits, .value = "SIZE",
      .fallback = "half of what the node, or its control group, has",
-     .help = "What the arrays of a run may take on each node: `4GB`, `512MiB`. Values that are in the results file are "
+     .help = "What the arrays of a run may take on each node: `4GB`, `512MiB`, or `80%` of what it, or its control "
+             "group, has. Values that are in the results file are "
              "[looked at there](howto/large-arrays.md); what must be in memory and is larger is refused"},
     {.name = "scratch", .type = Type::text, .reach = Reach::document, .group = kLimits, .value = "DIR",
      .fallback = "the run folder, without one `TMPDIR`",
@@ -114,6 +121,12 @@ constexpr OptionRow kTable[] = {
              "there"},
     {.name = "dry_run", .type = Type::presence, .reach = Reach::variable, .group = kReport,
      .help = "Check everything, print the plan, run nothing. With `--json` as JSON"},
+    {.name = "pilot", .type = Type::number, .reach = Reach::variable, .group = kReport, .value = "N",
+     .help = "With `--dry-run`: compute some N elements of each function, store nothing, and [predict the "
+             "run](howto/predict.md)",
+     .least = 1, .most = 1'000'000},
+    {.name = "for_ranks", .type = Type::list, .reach = Reach::variable, .group = kReport, .value = "RANKS",
+     .help = "With `--pilot`: predict runs on so many ranks as well, `64,256`. May be repeated"},
     {.name = "json", .type = Type::presence, .reach = Reach::variable, .group = kReport,
      .help = "Print the results as [one JSON object](#map---json)"},
     {.name = "progress", .type = Type::word, .reach = Reach::variable, .group = kReport, .fallback = "auto",
@@ -220,7 +233,7 @@ void check_option(const OptionRow& row, const std::string& text) {
       parse_moment(text, {});
       return;
     case OptionType::memory:
-      parse_memory(text);
+      if (!parse_share(text)) parse_memory(text);
       return;
     case OptionType::part:
       parse_part(text);

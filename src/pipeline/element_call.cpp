@@ -48,6 +48,7 @@ std::vector<ElementOutput> call_element(const FunctionBody& body, const BlockCal
   single.range = {element, element + 1};
   single.outputs = columns;
   single.completed = 0;
+  if (element != call.range.begin) single.attempt = nullptr;
   body.call(single);
   std::vector<ElementOutput> outputs;
   for (std::size_t k = 0; k < columns.size(); ++k) {

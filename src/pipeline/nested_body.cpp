@@ -178,9 +178,13 @@ class NestedCall {
     const Index begin = range.begin;
     for (std::size_t p = 0; p < body_.parts().size() && !range.empty(); ++p) {
       prepare_columns(p, range);
-      BlockCall inner{
-          range, call_.external,  bind(p, range), columns_[p], call_.seed, body_.parts()[p].stream,
-          0,     call_.resources, call_.comm,     call_.place};
+      BlockCall inner = call_;
+      inner.range = range;
+      inner.arguments = bind(p, range);
+      inner.outputs = columns_[p];
+      inner.stream = body_.parts()[p].stream;
+      inner.completed = 0;
+      if (range.begin != call_.range.begin) inner.attempt = nullptr;
       try {
         body_.parts()[p].node.function.body().call(inner);
       } catch (...) {

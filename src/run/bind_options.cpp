@@ -69,7 +69,11 @@ class OptionBinder {
   void read(std::uint64_t& number) { number = values_.number(name_); }
   void read(Index& number) { number = static_cast<Index>(values_.number(name_)); }
   void read(std::optional<Index>& number) { number = static_cast<Index>(values_.number(name_)); }
-  void read(std::optional<std::uint64_t>& bytes) { bytes = parse_memory(values_.text(name_)); }
+  void read(std::optional<MemoryLimit>& limit) {
+    const std::string text = values_.text(name_);
+    const auto share = parse_share(text);
+    limit = share ? MemoryLimit::share(*share) : MemoryLimit(parse_memory(text));
+  }
   void read(std::optional<WallTime>& moment) {
     moment = parse_moment(values_.text(name_), std::chrono::system_clock::now());
   }

@@ -101,6 +101,18 @@ std::map<std::string, std::string> describe_code(const BodyCode& code,
   return described;
 }
 
+/// Which function of its code it is. A formula says all, but for what it calls code.
+std::string describe_body(const FunctionBody& body, const std::vector<std::string>& names,
+                          const std::vector<detail::CodeModule>& modules) {
+  const std::string formula = body.formula(names);
+  const BodyCode code = body.code();
+  if (!formula.empty() && code.places.empty() && code.sources.empty()) return {};
+  std::string text = body.identity();
+  for (const void* place : code.places) text += "; " + detail::place_of_code(modules, place);
+  if (!code.captures.empty()) text += "; captures " + detail::portable_bytes(modules, code.captures);
+  return text;
+}
+
 RunDescription::Function describe_function(const FunctionNode& node,
                                            const std::vector<detail::CodeModule>& modules) {
   RunDescription::Function described;
@@ -121,6 +133,8 @@ RunDescription::Function describe_function(const FunctionNode& node,
     described.meaning["parameters"] = fmt::format("{}", fmt::join(names, ", "));
   }
   described.code = describe_code(body.code(), modules);
+  described.body = describe_body(body, names, modules);
+  described.draws_random_numbers = body.draws_random_numbers();
   return described;
 }
 

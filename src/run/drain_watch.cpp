@@ -4,8 +4,9 @@
 
 #include <mpipe/run/map.hpp>
 
+#include "base/api/stop_request.hpp"
+
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 
 namespace mpipe {
@@ -18,9 +19,6 @@ constexpr double kLateShare = 0.05;
 constexpr Duration kLeastToStore = std::chrono::milliseconds(500);  // the end of a run without much to store
 constexpr int kStepsPerOctave = 4;
 
-std::atomic<bool> requested = false;  // by a signal, which is for the whole process
-static_assert(std::atomic<bool>::is_always_lock_free, "a handler of signals sets it");
-
 std::size_t bucket_of(Duration duration) {
   const auto ns = static_cast<double>(std::max<std::int64_t>(duration.count(), 1));
   return static_cast<std::size_t>(std::ceil(kStepsPerOctave * std::log2(ns)));
@@ -28,8 +26,11 @@ std::size_t bucket_of(Duration duration) {
 
 }  // namespace
 
-void request_drain() noexcept { requested = true; }
-bool drain_requested() noexcept { return requested; }
+void request_drain() noexcept {
+  stop_request().drain = true;
+  stop_request().stop = true;
+}
+bool drain_requested() noexcept { return stop_request().drain; }
 
 void DurationQuantile::add(Duration duration, std::int64_t calls) {
   buckets_[std::min(bucket_of(duration), kBuckets - 1)] += calls;
@@ -55,6 +56,11 @@ void DrainWatch::on_commit(Duration took) { longest_commit_ = std::max(longest_c
 
 /// The last commit may have more to move than those before it.
 Duration DrainWatch::time_to_store() const { return std::max(kLeastToStore, 2 * longest_commit_); }
+
+std::optional<TimePoint> DrainWatch::stops_calls_at() const {
+  if (!deadline_) return std::nullopt;
+  return *deadline_ - time_to_store();
+}
 
 bool DrainWatch::is_due(TimePoint now) const {
   if (!deadline_) return false;

@@ -42,6 +42,9 @@ class DrainWatch {
   /// What begins now would not be stored in time: no more work is handed out. Where nothing is known of durations,
   /// work begins until the time for storing comes: how long it takes shows with the first ones.
   bool is_due(TimePoint now) const;
+  /// When calls that can be told to stop are told; empty without a deadline. Later than `is_due`: what may yet end
+  /// in time goes on.
+  std::optional<TimePoint> stops_calls_at() const;
 
  private:
   Duration time_to_store() const;

@@ -5,6 +5,9 @@
 #include <mpipe/core/error.hpp>
 
 #include "comm/api/collective.hpp"
+#include "folder/api/crash_note.hpp"
+#include "run/api/rank0_work.hpp"
+#include "run/surviving/loss_record.hpp"
 
 #include <fmt/format.h>
 
@@ -13,9 +16,6 @@
 
 namespace mpipe {
 namespace {
-
-/// How long rank 0 may leave the others without an answer while it computes itself.
-constexpr Duration kRank0Slice = std::chrono::microseconds(100);
 
 MachineInfo describe_machine(const RunSetup& setup, const NodeInventory& inventory, int ranks) {
   MachineInfo machine;
@@ -30,18 +30,6 @@ MachineInfo describe_machine(const RunSetup& setup, const NodeInventory& invento
   }
   machine.bound = inventory.bound;
   return machine;
-}
-
-/// All functions may be called by a thread beside the one that schedules. Calls with threads or gpus change
-/// the environment, which is left to the thread that reads it.
-bool may_have_thread(const RunSetup& setup) {
-  const auto may = [&](FunctionId id) {
-    const Function& function = setup.pipeline.function(id).function;
-    return runs_in_threads(function) && function.resources().threads == 0 && function.resources().gpus == 0;
-  };
-  return std::all_of(setup.plan.stages().begin(), setup.plan.stages().end(), [&](const Stage& stage) {
-    return std::all_of(stage.functions.begin(), stage.functions.end(), may);
-  });
 }
 
 /// A pool of the caller's. Whatever its factory throws is an `Error` that all ranks are told.
@@ -67,6 +55,8 @@ LocalWorkers::LocalWorkers(const Communicator& comm, const RunSetup& setup, cons
       setup_(setup),
       clock_(clock),
       place_{comm.job_rank(), host_name()},
+      crash_report_(place_, setup.options.run_folder.empty() ? std::string()
+                                                             : setup.options.run_folder + "/" + kCrashName),
       machine_(describe_machine(setup, inventory, comm.size())) {
   DeviceShares devices = share_devices(setup.plan, setup.settings, inventory, setup.options.rank0);
   choose_rank0(devices.rank0_computes);
@@ -95,7 +85,8 @@ LocalWorkers::LocalWorkers(const Communicator& comm, const RunSetup& setup, cons
 void LocalWorkers::choose_rank0(bool computes) {
   const bool with_others = setup_.settings.uses(ExecutorKind::mpi) && comm_.size() > 1;
   rank0_computes_ = !with_others || (setup_.options.rank0 != Rank0::schedule && computes);
-  rank0_has_thread_ = with_others && rank0_computes_ && may_have_thread(setup_) && comm_.threads_allowed();
+  rank0_has_thread_ =
+      with_others && rank0_computes_ && may_have_thread(setup_.plan) && comm_.threads_allowed();
   machine_.rank0 = rank0_computes_ ? (with_others ? "schedules and works" : "works") : "schedules";
 }
 
@@ -197,6 +188,8 @@ std::unique_ptr<WorkerGroup> LocalWorkers::make_group(const ExecutorChoice& exec
       if (any_length) scheduling.prefetch_below = Duration::max();
     }
   }
+  // A worker that dies had one element then.
+  if (setup_.losses != nullptr && setup_.losses->has_suspects()) scheduling.prefetch_below = Duration::zero();
   auto group = std::make_unique<WorkerGroup>(executor.to_string(), comm_, others, std::move(local),
                                              std::move(traits), scheduling);
   group->threads_of_user = executor.kind == ExecutorKind::user && executor.calls_from_threads;

@@ -4,9 +4,11 @@
 #pragma once
 
 #include "exec/api/block_runner.hpp"
+#include "exec/api/crash_report.hpp"
 #include "exec/api/serve.hpp"
 #include "isolation/api/isolated_bodies.hpp"
 #include "run/api/check_resources.hpp"
+#include "run/drain_watch.hpp"
 #include "run/run_setup.hpp"
 #include "run/worker_group.hpp"
 
@@ -46,6 +48,7 @@ class LocalWorkers {
   const RunSetup& setup_;
   const Clock& clock_;
   const ProcessPlace place_;
+  const RankCrashReport crash_report_;
   MachineInfo machine_;
   bool rank0_computes_ = true;
   bool rank0_has_thread_ = false;
@@ -55,5 +58,10 @@ class LocalWorkers {
   std::unique_ptr<TeamMaker> team_maker_;    ///< null where no function wants several ranks for a call
   std::vector<std::uint32_t> node_of_rank_;  ///< likewise empty
 };
+
+/// Has calls told to stop when the time for storing begins, which each rank learns by itself.
+inline void tell_deadline(const DrainWatch& watch, BlockRunner& runner) {
+  if (const std::optional<TimePoint> when = watch.stops_calls_at()) runner.stop_calls_at(*when);
+}
 
 }  // namespace mpipe

@@ -243,6 +243,7 @@ Results map(const Pipeline& pipeline, const Communicator& comm, const Inputs& in
     request = {inputs, options};
     if (!options.run_folder.empty()) request.options.run_folder = resolve_path(options.run_folder);
     if (!options.scratch.empty()) request.options.scratch = resolve_path(options.scratch);
+    for (std::string& folder : request.options.reuse) folder = resolve_path(folder);
     return own.size() > 1 ? encode_request(request.inputs, request.options) : Bytes{};
   });
   return execute_request(

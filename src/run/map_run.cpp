@@ -5,9 +5,11 @@
 #include <mpipe/core/error.hpp>
 
 #include "comm/api/collective.hpp"
+#include "comm/api/survival.hpp"
 #include "run/api/execute_request.hpp"
 #include "run/api/run_bytes.hpp"
 #include "run/run_results.hpp"
+#include "run/surviving/blamed_elements.hpp"
 #include "run/wave_director.hpp"
 
 #include <fmt/format.h>
@@ -89,7 +91,7 @@ MapRun::MapRun(const Communicator& comm, std::unique_ptr<RunSetup> setup, RunCon
       progress_(plan_),
       store_(*setup_),
       assumed_(plan_.outputs().size(), false),
-      drain_watch_(std::nullopt) {
+      drain_watch_(deadline_of(setup_->options, clock)) {
   attach_ranks(true);
 }
 
@@ -107,6 +109,7 @@ void MapRun::tell_start() {
   observer_.on_start(plan_, workers_->machine(), progress_.counts());
   if (!memory_.problem().empty())
     observer_.on_note("values are copied to ranks of one node: " + memory_.problem());
+  for (const std::string& sentence : store_.reuse_notes()) observer_.on_note(sentence);
   if (setup_->options.explain)
     for (const std::string& sentence : store_.explain()) observer_.on_note(sentence);
   if (workers_->forks_late())
@@ -204,7 +207,10 @@ void MapRun::on_commit(std::uint32_t) {
   // Rank 0 meets the same error in its own commit, and tells all ranks with the outcome of the wave. Only the
   // loss of a rank is thrown on: there is nobody left to tell it.
   try {
+    const TimePoint began = clock_.now();
     commit_values(values());
+    drain_watch_.on_commit(clock_.now() - began);
+    tell_deadline(drain_watch_, workers_->runner());
   } catch (const Error& error) {
     if (error.category() == Category::rank_lost) throw;
   }
@@ -215,9 +221,11 @@ void MapRun::on_turn(TimePoint now) { store_.maintain(now); }
 void MapRun::begin_wave() {
   outcome_ = {};
   drain_watch_.on_wave();
+  tell_deadline(drain_watch_, workers_->runner());
   progress_.begin_wave();
   // Before anything is called blocked by it. All ranks have the same plan, so all of them come here or none.
   if (!plan_.misfits().empty()) together(comm_, [&] { note_misfits(); });
+  if (survives(comm_)) note_blamed();
   progress_.find_blocked(wave_);
   together(comm_, [&] {
     if (wave_ > 0) observer_.on_resolved(plan_);
@@ -264,6 +272,35 @@ void MapRun::note_misfits() {
   progress_.take_failed(found);
   const auto most = setup_->options.max_failures;
   if (most && progress_.new_failures() > *most) outcome_.too_many_failures = true;
+}
+
+/// Elements of which ranks have died fail without another call. Rank 0 knows them, and all take note alike.
+void MapRun::note_blamed() {
+  const Bytes bytes = on_root(comm_, [&] { return encode_blamed(*setup_, wave_); });
+  WaveOutcome found;
+  for (BlamedElement& each : decode_blamed(bytes)) {
+    // Of the functions of a stage, the first one that has no value is the one that was called.
+    const Stage& stage = plan_.stages()[plan_.function(each.function)->stage.value];
+    const auto called = std::find_if(stage.functions.begin(), stage.functions.end(), [&](FunctionId id) {
+      return !progress_.of(plan_.function(id)->outputs.front()).done().contains(each.failure.element);
+    });
+    if (called == stage.functions.end()) continue;
+    // An earlier meeting has taken note of it already.
+    const OutputId first = plan_.function(*called)->outputs.front();
+    if (progress_.without_value()[first.value].contains(each.failure.element)) continue;
+    each.failure.output = setup_->function_name(*called);
+    observer_.on_progress(*called, {0, 1, 0}, clock_.now());
+    observer_.on_failure(each.failure);
+    if (!setup_->goes_on()) {
+      outcome_.failures.push_back(std::move(each.failure));
+      continue;
+    }
+    const RangeSet element{{each.failure.element, each.failure.element + 1}};
+    if (comm_.is_root()) store_.mark(plan_.function(*called)->outputs, element, ElementStatus::failed);
+    found.failed.push_back({*called, element});
+    found.details.push_back(std::move(each.failure));
+  }
+  progress_.take_failed(found);
 }
 
 /// What an earlier start computed shows the shape of elements that the plan does not know yet. No block of this
@@ -479,7 +516,7 @@ void MapRun::throw_outcome(Results partial) {
     std::string text = drained ? "the run stopped in order, as its time ends or somebody asked for it."
                                : "the run was cancelled.";
     if (!folder.empty())
-      text += fmt::format(" What was done before is kept in '{}': go on by resume.", folder);
+      text += fmt::format(" What was done before is kept in '{}': go on by --resume.", folder);
     tell_end(drained ? "drained" : "cancelled", text);
     throw RunStopped(Error(drained ? Category::drained : Category::cancelled, text), results);
   }

@@ -39,6 +39,7 @@ class MapRun final : private WorkerEvents {
   // Waves, all collective.
   void begin_wave();
   void note_misfits();
+  void note_blamed();
   void load_stored(OutputId output);
   /// Returns false when these ranks compute no further wave.
   bool finish_wave();

@@ -61,11 +61,13 @@ void RunSetup::check_memory(std::uint64_t budget) const {
 }
 
 std::uint64_t memory_budget(const MapOptions& options, const NodeInventory& inventory) {
-  if (options.memory) return *options.memory;
+  if (options.memory && options.memory->bytes > 0) return options.memory->bytes;
   std::uint64_t least = 0;
   for (const NodeResources& node : inventory.nodes)
     if (node.memory > 0 && (least == 0 || node.memory < least)) least = node.memory;
-  return least / 2;
+  constexpr double kUsualPart = 0.5;
+  return static_cast<std::uint64_t>(static_cast<double>(least) *
+                                    (options.memory ? options.memory->part : kUsualPart));
 }
 
 std::vector<OutputId> outputs_of_wave(const Plan& plan, std::size_t wave) {

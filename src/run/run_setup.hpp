@@ -14,6 +14,8 @@
 
 namespace mpipe {
 
+class LossRecord;
+
 /// What a run is, before anybody computes: made once, by each rank for itself, and equal on all of them. The
 /// parts of a run read it; only `MapRun` changes it, when a shape becomes known or ranks join.
 struct RunSetup {
@@ -41,6 +43,8 @@ struct RunSetup {
   Plan plan;
   std::map<std::string, PartialShape> planned_shapes;  ///< before the run
   Settings settings;
+  /// Rank 0 of a run that goes on when ranks die: what it knows of those. Outlives this.
+  LossRecord* losses = nullptr;
 };
 
 /// What the arrays of a run may take on each node, in bytes; 0 where that is not known.

@@ -5,6 +5,7 @@
 #include <mpipe/core/error.hpp>
 #include <mpipe/core/failure.hpp>
 
+#include "base/api/file.hpp"
 #include "core/api/suggest.hpp"
 
 #include <fmt/format.h>
@@ -231,6 +232,29 @@ void check_redo(const Pipeline& pipeline, const MapOptions& options) {
   }
 }
 
+/// Nobody can take from the folder that is written, and nothing is to be kept that is to be computed anew.
+void check_reuse(const MapOptions& options) {
+  if (options.reuse.empty()) return;
+  const Subject subject{Subject::Kind::option, "reuse"};
+  if (options.run_folder.empty())
+    throw Error(Category::bad_option,
+                "reuse copies elements of earlier runs into a run folder, and there is none. Give one "
+                "(--run-folder).",
+                subject);
+  if (!options.redo.empty())
+    throw Error(Category::bad_option,
+                "redo computes outputs anew, which reuse would take from elsewhere. Give one of them.",
+                subject);
+  for (const std::string& folder : options.reuse)
+    if (resolve_path(folder) == resolve_path(options.run_folder))
+      throw Error(
+          Category::bad_option,
+          fmt::format("reuse: '{}' is the run folder of this run (it cannot take from itself). Give the "
+                      "new run another folder, or leave reuse out.",
+                      folder),
+          subject);
+}
+
 }  // namespace
 
 void require_chunk(Index size, const std::string& output) {
@@ -283,6 +307,7 @@ std::vector<std::string> executor_names(const Pipeline& pipeline, const MapOptio
 Settings make_settings(const Plan& plan, const MapOptions& options, int ranks) {
   check_error_handling(options);
   check_redo(plan.pipeline(), options);
+  check_reuse(options);
   if (options.run_folder.empty() && (options.resume || options.overwrite || options.take_over))
     throw Error(Category::bad_option, "resume and overwrite need a run folder. Give one (--run-folder).",
                 {Subject::Kind::option, "run_folder"});

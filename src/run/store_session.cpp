@@ -74,7 +74,22 @@ std::string explain_output(const std::string& name, const Shape& shape, const Ra
   return text;
 }
 
+std::vector<fs::path> folders_to_reuse(const MapOptions& options) {
+  std::vector<fs::path> folders;
+  for (const std::string& folder : options.reuse) {
+    require_ended(folder);
+    folders.emplace_back(folder);
+  }
+  return folders;
+}
+
 }  // namespace
+
+std::vector<ReusedOutput> find_reused(const RunSetup& setup) {
+  if (setup.options.reuse.empty()) return {};
+  RunDescription description = describe_run(setup);
+  return ReusePlan(folders_to_reuse(setup.options), description).outputs();
+}
 
 std::string warn_of_size(const RunSetup& setup) {
   return setup.options.run_folder.empty() ? "" : warn_of_size(setup.options.run_folder, describe_run(setup));
@@ -88,6 +103,11 @@ bool StoreSession::claim_folder(const Communicator& comm) {
   const Bytes bytes = on_root(comm, [&] {
     const MapOptions& options = setup_.options;
     description_ = describe_run(setup_);
+    // Shapes that follow from what is taken are the store's to know; this start is described as it was planned.
+    RunDescription begun = description_;
+    std::optional<ReusePlan> reuse;
+    // What is wrong with earlier runs is found before the folder is touched, where another one may be.
+    if (!options.reuse.empty()) reuse.emplace(folders_to_reuse(options), begun);
     folder_.emplace(options.resume
                         ? RunFolder::resume(options.run_folder, options.take_over)
                         : RunFolder::create(options.run_folder, options.overwrite, options.take_over));
@@ -97,11 +117,23 @@ bool StoreSession::claim_folder(const Communicator& comm) {
       // Going on writes both files again.
       if (!damage.empty()) spdlog::warn("{} It is made again from the other of the two.", damage);
     }
+    if (reuse) take_reused(*reuse, begun);
     ByteWriter out;
     out.put(folder_->has_run());
     return std::move(out.bytes());
   });
   return ByteReader(bytes, "whether there is a run").get<bool>();
+}
+
+/// Rank 0, alone: the run is begun, and left at once, with what others have of it. All ranks then go on with it.
+void StoreSession::take_reused(ReusePlan& reuse, const RunDescription& begun) {
+  try {
+    reuse.take(folder_->path(), folder_->has_run(), begun);
+    for (const ReusedOutput& output : reuse.outputs()) reuse_notes_.push_back(to_sentence(output));
+  } catch (...) {
+    if (!folder_->has_run()) folder_->abandon();
+    throw;
+  }
 }
 
 /// Collective. The other ranks hold the folder that rank 0 has claimed.
@@ -134,17 +166,22 @@ void StoreSession::open(const Communicator& comm) {
   if (comm.size() > 1) rank_ = comm.job_rank();
   const auto& folder = setup_.options.run_folder;
   if (folder.empty()) return;
-  const bool goes_on = claim_folder(comm);
+  const bool had_run = claim_folder(comm);
+  // What was taken from other runs is a run to go on with.
+  const bool goes_on = had_run || !setup_.options.reuse.empty();
   try {
     find_folder(comm);
-    const StoreOptions options{.keep_failed = setup_.keeps_failed(), .note_losses = setup_.options.explain};
+    StoreOptions options{.keep_failed = setup_.keeps_failed(), .note_losses = setup_.options.explain};
+    options.before_change = [&](const std::vector<std::string>& forgotten) {
+      folder_->withdraw_completion(forgotten);
+    };
     use(goes_on ? resume_run_store(comm, folder, description_, options, setup_.options.redo, &not_kept_)
                 : create_run_store(comm, folder, description_, {}));
     if (goes_on && comm.is_root()) tell_kept_storage();
   } catch (...) {
     // Only a folder that this start began is given up. What an earlier start left in it stays for the next
     // resume.
-    if (folder_ && !goes_on) folder_->abandon();
+    if (folder_ && !had_run) folder_->abandon();
     throw;
   }
 }

@@ -8,6 +8,7 @@
 #include "folder/api/run_folder.hpp"
 #include "run/run_progress.hpp"
 #include "run/run_setup.hpp"
+#include "store/api/reuse_runs.hpp"
 #include "store/api/run_store.hpp"
 
 #include <memory>
@@ -33,6 +34,9 @@ class StoreSink final : public BlockSink {
   const std::vector<std::size_t>& positions_;
 };
 
+/// Local. What a run would take from earlier ones; empty where it is given none.
+std::vector<ReusedOutput> find_reused(const RunSetup& setup);
+
 /// Local. What to warn of before a run: results that are too long for a file. Empty: nothing.
 std::string warn_of_size(const RunSetup& setup);
 
@@ -54,6 +58,8 @@ class StoreSession {
 
   /// Something is kept: there is a run folder.
   bool keeps() const { return store_ != nullptr; }
+  /// Sentences on what was taken from earlier runs (`MapOptions::reuse`), by output. Rank 0, after `open`.
+  const std::vector<std::string>& reuse_notes() const { return reuse_notes_; }
   /// A sentence for each output of the plan: what is kept of it, and what is computed, and why. Rank 0, after `open`.
   std::vector<std::string> explain() const;
   /// What earlier starts left, by output; empty without a run folder.
@@ -90,6 +96,7 @@ class StoreSession {
  private:
   bool usable() const { return store_ && !broken_; }
   bool claim_folder(const Communicator& comm);
+  void take_reused(ReusePlan& reuse, const RunDescription& begun);
   void find_folder(const Communicator& comm);
   void note_trouble();
   void use(std::unique_ptr<RunStore> store);
@@ -107,7 +114,8 @@ class StoreSession {
   std::unique_ptr<RunStore> store_;
   std::optional<StoreSink> sink_;
   std::vector<NotKept> not_kept_;  ///< rank 0, by output of the store, where the run goes on
-  std::vector<bool> resolved_;     ///< by output: the store knows the shape
+  std::vector<std::string> reuse_notes_;
+  std::vector<bool> resolved_;  ///< by output: the store knows the shape
   /// What went wrong in a local call, with the rank and its host. Other ranks than 0 tell rank 0, and all learn
   /// of it when they meet next.
   std::optional<Failure> trouble_;

@@ -4,6 +4,8 @@
 
 #include <mpipe/core/error.hpp>
 
+#include "run/surviving/loss_record.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -28,6 +30,12 @@ class GroupListener final : public DispatchObserver {
   }
   void on_block_failed(WorkerId worker, const Block& block, BlockReport& report, TimePoint now) override {
     director_.on_block_failed(group_, worker, block, report, now);
+  }
+  void on_block_given_back(WorkerId worker, const Block& block, TimePoint now) override {
+    director_.on_block_given_back(group_, worker, block, now);
+  }
+  void on_block_stopped(WorkerId worker, const Block& block, BlockReport& report, TimePoint now) override {
+    director_.on_block_stopped(group_, worker, block, report, now);
   }
   void on_team_news(WorkerId, TeamNews& news, TimePoint now) override { director_.on_team_news(news, now); }
   void on_turn(TimePoint now) override { director_.on_turn(now); }
@@ -68,6 +76,7 @@ WaveOutcome WaveDirector::direct(std::size_t wave, WaveOutcome begun) {
     if (!outcome_.stopped()) hand_out(wave);
   } catch (const Error& error) {
     if (error.category() == Category::rank_lost) {
+      if (parts_.setup.losses != nullptr) parts_.setup.losses->keep(std::move(outcome_.details));
       // Whoever unwinds from here must not wait for the lost rank, neither in a destructor nor in
       // MPI_Finalize.
       parts_.comm.abandon();
@@ -101,6 +110,9 @@ void WaveDirector::hand_out(std::size_t wave) {
     dispatchers.emplace_back(group->scheduler, *group->pool, parts_.clock,
                              listeners.emplace_back(*this, *group));
   dispatch(dispatchers, parts_.comm.wait_options());
+  // What could be done without the lost ranks is done, and what follows is collective.
+  if (lost_some_)
+    throw Error(Category::rank_lost, "a rank was lost while blocks were computed. The others go on.");
   if (outcome_.drained) note_drained(wave);
 }
 
@@ -144,8 +156,35 @@ void WaveDirector::begin_stage(const Stage& stage) {
     const auto teams = parts_.workers.runner().teams_of(first, all, most);
     return scheduler.on_team_stage_ready(stage.id, teams, parts_.clock.now());
   }
-  const auto block = setup.settings.block_of(stage.id, all.count(), setup.function_name(first));
+  auto block = setup.settings.block_of(stage.id, all.count(), setup.function_name(first));
+  // One by one, so that it shows which of them a rank dies of.
+  if (setup.losses != nullptr && !setup.losses->suspects(first).intersection(all).empty()) block = 1;
   scheduler.on_stage_ready(stage.id, ready, parts_.clock.now(), block);
+}
+
+/// What a lost rank had is left to the next meeting: what of it is in the journal is done, and the rest is computed with
+/// care, as the rank may have died of it.
+void WaveDirector::note_losses(TimePoint now) {
+  if (parts_.setup.losses == nullptr) return;  // first, as this is asked after each event
+  const std::size_t known = lost_count(parts_.comm);
+  if (known == losses_seen_) return;
+  losses_seen_ = known;
+  for (const LostRank& lost : lost_ranks(parts_.comm)) {
+    if (parts_.setup.losses->knows(lost.job_rank)) continue;
+    lost_some_ = true;
+    parts_.setup.losses->on_lost(lost, take_from_lost(lost, now), parts_.setup);
+  }
+}
+
+std::vector<Block> WaveDirector::take_from_lost(const LostRank& lost, TimePoint now) {
+  std::vector<Block> had;
+  const WorkerId worker{static_cast<std::uint32_t>(lost.rank - 1)};
+  for (const auto& group : groups_) {
+    if (group->is_local(worker)) continue;
+    const std::vector<Block> of_group = group->scheduler.take_from_lost(worker, now);
+    had.insert(had.end(), of_group.begin(), of_group.end());
+  }
+  return had;
 }
 
 void WaveDirector::on_block_done(WorkerGroup& group, WorkerId worker, const Block& block, BlockReport& report,
@@ -169,16 +208,29 @@ void WaveDirector::on_block_failed(WorkerGroup& group, WorkerId worker, const Bl
   Failure& failure = *report.failure;
   // Noted before the observer hears of it, which may throw.
   outcome_.failures.push_back(failure);
-  const RangeSet element{{failure.element, failure.element + 1}};
-  if (is_of_function(failure)) mark_failed(parts_.setup.pipeline.producer_of(failure.output), element);
-  // A rank that cannot go on (its disk is full, say) is at no output.
-  if (!failure.output.empty())
-    parts_.observer.on_progress(parts_.setup.pipeline.producer_of(failure.output), {0, 1, 0}, now);
+  // What the job lacks, as processes or space on a disk, is no failure of the element at which it showed.
+  if (is_of_function(failure)) {
+    const FunctionId function = parts_.setup.pipeline.producer_of(failure.output);
+    mark_failed(function, {{failure.element, failure.element + 1}});
+    parts_.observer.on_progress(function, {0, 1, 0}, now);
+  }
   parts_.observer.on_failure(failure);
+}
+
+/// A rank may know that the time is over before this one does, or alone: then the run ends in order for all.
+void WaveDirector::on_block_stopped(WorkerGroup& group, WorkerId worker, const Block& block,
+                                    BlockReport& report, TimePoint now) {
+  team_timeout_.on_over(block.id);
+  note(group, worker, block, report, report.completed, now);
+  release({block.id, block.stage, {block.range.begin, block.range.begin + report.completed}});
+  if (!report.failed.empty()) note_failed(report, now);
+  outcome_.drained = true;
+  drain(now);
 }
 
 /// Observers may cancel from within a tick, so the question whether the run is cancelled follows it.
 void WaveDirector::on_turn(TimePoint now) {
+  note_losses(now);
   // A lost team comes first, because a commit waits for teams to end and this one never does.
   team_timeout_.check(now);
   // Asking costs a call of the system, which is little in some milliseconds.
@@ -186,6 +238,7 @@ void WaveDirector::on_turn(TimePoint now) {
     last_look_ = now;
     wants_commit_ = wants_room(parts_.values, room_until_) || wants_commit_;
   }
+  if (wants_commit_ && lost_some_) drain(now);  // the next meeting moves all that is in journals
   if (wants_commit_ && may_commit()) commit();
   parts_.store.maintain(now);
   parts_.store.check();
@@ -303,6 +356,7 @@ void WaveDirector::note_shape(const Block& block, LateShape late, TimePoint now)
 /// A commit is collective: nobody may be in a team, whose members wait for each other, and nobody may compute
 /// in a pool that cannot be made to pause.
 bool WaveDirector::may_commit() const {
+  if (lost_some_) return false;
   return std::none_of(groups_.begin(), groups_.end(), [](const auto& group) {
     return group->scheduler.has_running_teams() ||
            (group->threads_of_user && group->scheduler.blocks_in_flight() > 0);
@@ -320,6 +374,7 @@ void WaveDirector::commit() {
   commit_values(parts_.values);
   for (const auto& group : groups_) group->pool->resume();
   parts_.drain_watch.on_commit(parts_.clock.now() - began);
+  tell_deadline(parts_.drain_watch, parts_.workers.runner());
 }
 
 void WaveDirector::drain(TimePoint now) {

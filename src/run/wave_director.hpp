@@ -3,6 +3,7 @@
 /// `WaveDirector`: rank 0 while the blocks of a wave are computed.
 #pragma once
 
+#include "comm/api/survival.hpp"
 #include "plan/api/readiness.hpp"
 #include "run/api/run_control.hpp"
 #include "run/drain_watch.hpp"
@@ -50,8 +51,13 @@ class WaveDirector {
                      TimePoint now);
   void on_block_failed(WorkerGroup& group, WorkerId worker, const Block& block, BlockReport& report,
                        TimePoint now);
+  void on_block_stopped(WorkerGroup& group, WorkerId worker, const Block& block, BlockReport& report,
+                        TimePoint now);
   void on_assigned(const WorkerGroup& group, WorkerId worker, const Block& block, TimePoint now) {
     parts_.observer.on_block_assigned(group.workers[worker.value], block, now);
+  }
+  void on_block_given_back(const WorkerGroup& group, WorkerId worker, const Block& block, TimePoint now) {
+    parts_.observer.on_block_done(group.workers[worker.value], block, 0, {}, now);
   }
   void on_team_news(TeamNews& news, TimePoint now) { team_timeout_.on_news(news, now); }
   void on_turn(TimePoint now);
@@ -68,6 +74,8 @@ class WaveDirector {
   void mark_failed(FunctionId function, const RangeSet& elements);
   void note_shape(const Block& block, LateShape late, TimePoint now);
   void note_drained(std::size_t wave);
+  void note_losses(TimePoint now);
+  std::vector<Block> take_from_lost(const LostRank& lost, TimePoint now);
   bool may_commit() const;
   void commit();
   void drain(TimePoint now);
@@ -82,6 +90,8 @@ class WaveDirector {
   WaveOutcome outcome_;
   Index failures_ = 0;  ///< in this wave, that the run goes on after
   bool wants_commit_ = false;
+  std::size_t losses_seen_ = 0;   ///< ranks of the job that were known to be lost at the last look
+  bool lost_some_ = false;        ///< of the ranks of this run
   std::uint64_t room_until_ = 0;  ///< see `wants_room`
   std::optional<TimePoint> last_look_;
   std::optional<TimePoint> last_tick_;

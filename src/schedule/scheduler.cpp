@@ -121,6 +121,18 @@ std::optional<Block> Scheduler::on_block_failed(BlockId block, TimePoint now) {
   return failed;
 }
 
+std::optional<Block> Scheduler::on_block_stopped(BlockId block, Index completed, Duration busy,
+                                                 TimePoint now) {
+  const std::optional<Block> whole = find_in_flight(block);
+  if (!whole) {
+    ++counts_.late_events;
+    return std::nullopt;
+  }
+  on_block_retracted(block, {whole->range.begin + completed, whole->range.end}, now);
+  if (completed > 0) on_block_done(block, busy, now);
+  return whole;
+}
+
 bool Scheduler::on_block_retracted(BlockId block, IndexRange rest, TimePoint now) {
   Flight& flight = flight_at(slot(block));
   if (!is_aboard(block)) {
@@ -144,6 +156,15 @@ bool Scheduler::on_block_retracted(BlockId block, IndexRange rest, TimePoint now
   }
   return_to_pool(stage, flight.ranks, rest);
   return true;
+}
+
+std::vector<Block> Scheduler::take_from_lost(WorkerId worker, TimePoint now) {
+  std::vector<Block> had;
+  for (std::size_t i = 0; i < kDepth; ++i)
+    if (workers_.at(worker.value).flights[i].aboard)
+      had.push_back(settle(worker.value * kDepth + i, false, now));
+  on_worker_lost(worker, now);
+  return had;
 }
 
 void Scheduler::on_drain(TimePoint) { stop(Stopping::queued_and_running); }
@@ -405,6 +426,12 @@ StageTally Scheduler::tally(StageId stage) const {
 }
 
 bool Scheduler::is_in_flight(BlockId block) const { return is_aboard(block); }
+
+std::optional<Block> Scheduler::find_in_flight(BlockId block) const {
+  if (!is_aboard(block)) return std::nullopt;
+  const Flight& flight = flight_at(slot(block));
+  return Block{block, StageId{flight.stage}, flight.range};
+}
 
 RangeSet Scheduler::unfinished(StageId stage) const {
   if (stage.value >= stages_.size()) return {};

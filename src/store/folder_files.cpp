@@ -57,6 +57,8 @@ void make_segment_files(const fs::path& folder, const RunLayout& layout,
   if (many) sync_file_system(segment_folder(folder));
   for (TemporaryFile& file : made) file.keep(false);
   sync_folder(segment_folder(folder));
+  // The folder itself may be new, and a file is lost with the name of its folder.
+  sync_folder(folder);
 }
 
 void remove_folder_temporaries(const fs::path& folder, std::size_t outputs) {

@@ -5,7 +5,7 @@
 
 #include <mpipe/core/error.hpp>
 
-#include "store/api/run_store.hpp"
+#include "store/fill_run.hpp"
 #include "store/read/opened_run.hpp"
 
 #include <fmt/format.h>
@@ -16,12 +16,6 @@
 
 namespace mpipe {
 namespace {
-
-/// Values that are in memory at a time. Not less: where values of an element do not lie behind one another, as the
-/// function's own axis comes first, a file is read and written in as many pieces for a few elements as for many.
-constexpr std::size_t kMostInMemory = std::size_t{256} << 20;
-/// Elements that are brought at a time where nobody knows how large they are.
-constexpr Index kStepElements = 1024;
 
 /// What is damaged would be copied as if it were right.
 void require_sound(const fs::path& folder) {
@@ -42,21 +36,6 @@ RunDescription describe_opened(const fs::path& folder) {
   return run;
 }
 
-/// Elements of an output on their way from one run to another.
-PartialArray make_array(const OutputLayout& layout, const fs::path& folder) {
-  const std::optional<Shape> internal = internal_shape(layout);
-  const PartialShape external = layout.external_shape();
-  if (!is_known(external) || !internal)
-    throw Error(
-        Category::storage_failed,
-        fmt::format(
-            "the shape {} of '{}' in '{}' is not known (the run was killed before it could be noted). "
-            "Go on with that run, by --resume, first.",
-            to_string(layout.shape), layout.name, folder.string()),
-        {Subject::Kind::output, layout.name});
-  return {*layout.type, known_shape(external), internal};
-}
-
 bool same_bytes(const PartialArray& a, const PartialArray& b, IndexRange range) {
   const PartialArray::Piece mine = a.piece(range);
   const PartialArray::Piece theirs = b.piece(range);
@@ -66,9 +45,7 @@ bool same_bytes(const PartialArray& a, const PartialArray& b, IndexRange range) 
 /// Calls `take` with ranges of `elements` that are not longer than what is brought at a time.
 template <class Take>
 void for_each_step(const RangeSet& elements, const PartialArray& array, const Take& take) {
-  Index step = kStepElements;
-  if (array.type().fixed_size() && array.element_bytes() > 0)
-    step = std::max<Index>(1, static_cast<Index>(kMostInMemory / array.element_bytes()));
+  const Index step = step_of(array);
   for (const IndexRange& range : elements.ranges())
     for (Index begin = range.begin; begin < range.end; begin += step)
       take(IndexRange{begin, std::min(begin + step, range.end)});
@@ -79,22 +56,19 @@ class RunMerge {
   RunMerge(const std::vector<fs::path>& folders, const fs::path& into, bool goes_on,
            const RunDescription& merged)
       : folders_(folders),
-        store_(goes_on ? resume_run_store(Communicator(), into, merged, {})
-                       : create_run_store(Communicator(), into, merged, {})),
-        arrays_(store_->outputs().size()),
-        states_(store_->progress()),
-        added_(arrays_.size(), 0) {
-    for (std::size_t k = 0; k < arrays_.size(); ++k) positions_[store_->outputs()[k].name] = k;
-  }
+        filler_(goes_on ? resume_run_store(Communicator(), into, merged, {})
+                        : create_run_store(Communicator(), into, merged, {})),
+        states_(filler_.store().progress()),
+        added_(states_.size(), 0) {}
 
   std::vector<MergedOutput> run() {
     for (const fs::path& folder : folders_) take(folder);
-    commit();
+    filler_.commit();
     mark_failed();
-    store_->finish(pointers(), true);
+    filler_.finish(true);
     std::vector<MergedOutput> outputs;
     for (std::size_t k = 0; k < states_.size(); ++k)
-      outputs.push_back({store_->outputs()[k], states_[k], added_[k]});
+      outputs.push_back({filler_.store().outputs()[k], states_[k], added_[k]});
     return outputs;
   }
 
@@ -108,7 +82,7 @@ class RunMerge {
   void take(const fs::path& folder) {
     OpenedRun run(folder);
     for (std::size_t at = 0; at < run.layout().outputs.size(); ++at) {
-      const std::size_t k = positions_.at(run.layout().outputs[at].name);
+      const std::size_t k = filler_.position(run.layout().outputs[at].name);
       const ElementStates& theirs = run.progress()[at];
       for (const Source& earlier : sources_[k]) {
         const RangeSet common = earlier.elements.intersection(theirs.done());
@@ -124,13 +98,10 @@ class RunMerge {
   }
 
   void copy(OpenedRun& run, std::size_t from, std::size_t to, const RangeSet& elements) {
-    for_each_step(elements, make_array(run.layout().outputs[from], run.folder()), [&](IndexRange range) {
-      // What is committed has left memory, so that the array may have to be made again.
-      if (!arrays_[to]) arrays_[to].emplace(make_array(run.layout().outputs[from], run.folder()));
-      run.load(from, {range}, *arrays_[to]);
-      store_->append(to, range, *arrays_[to]);
-      in_memory_ += arrays_[to]->piece(range).bytes.size();
-      if (in_memory_ >= kMostInMemory) commit();
+    const OutputLayout& layout = run.layout().outputs[from];
+    for_each_step(elements, array_of(layout, run.folder()), [&](IndexRange range) {
+      run.load(from, {range}, filler_.array(to, layout, run.folder()));
+      filler_.append(to, range);
     });
   }
 
@@ -142,9 +113,9 @@ class RunMerge {
     const auto& outputs = other.layout().outputs;
     const auto found = std::find_if(outputs.begin(), outputs.end(),
                                     [&](const OutputLayout& output) { return output.name == layout.name; });
-    for_each_step(elements, make_array(layout, run.folder()), [&](IndexRange range) {
-      PartialArray mine = make_array(layout, run.folder());
-      PartialArray theirs = make_array(*found, folder);
+    for_each_step(elements, array_of(layout, run.folder()), [&](IndexRange range) {
+      PartialArray mine = array_of(layout, run.folder());
+      PartialArray theirs = array_of(*found, folder);
       run.load(at, {range}, mine);
       other.load(static_cast<std::size_t>(found - outputs.begin()), {range}, theirs);
       if (same_bytes(mine, theirs, range)) return;
@@ -160,35 +131,20 @@ class RunMerge {
     });
   }
 
-  std::vector<const PartialArray*> pointers() const {
-    std::vector<const PartialArray*> all;
-    for (const auto& array : arrays_) all.push_back(array ? &*array : nullptr);
-    return all;
-  }
-
-  void commit() {
-    store_->commit(pointers());
-    for (auto& array : arrays_) array.reset();
-    in_memory_ = 0;
-  }
-
   void mark_failed() {
     for (std::size_t k = 0; k < states_.size(); ++k) {
       for (const IndexRange& range : states_[k].failed().ranges())
-        store_->mark(k, range, ElementStatus::failed);
+        filler_.store().mark(k, range, ElementStatus::failed);
       for (const IndexRange& range : states_[k].blocked().ranges())
-        store_->mark(k, range, ElementStatus::blocked);
+        filler_.store().mark(k, range, ElementStatus::blocked);
     }
   }
 
   const std::vector<fs::path>& folders_;
-  std::unique_ptr<RunStore> store_;
-  std::map<std::string, std::size_t> positions_;        ///< by name of an output, in the store
+  RunFiller filler_;
   std::map<std::size_t, std::vector<Source>> sources_;  ///< by position
-  std::vector<std::optional<PartialArray>> arrays_;     ///< by position: what no commit has seen yet
   std::vector<ElementStates> states_;                   ///< by position: of all runs so far
   std::vector<Index> added_;
-  std::size_t in_memory_ = 0;
 };
 
 }  // namespace

@@ -98,7 +98,7 @@ std::unique_ptr<RunStore> resume_run_store(const Communicator& comm, const std::
                                            const std::vector<std::string>& redo,
                                            std::vector<NotKept>* not_kept) {
   StoreStart start = begin_together(comm, [&] {
-    StoreStart found = prepare_resume(folder, run, redo);
+    StoreStart found = prepare_resume(folder, run, redo, options.before_change);
     found.progress.resize(found.layout.outputs.size());
     found.in_files.resize(found.layout.outputs.size());
     return found;

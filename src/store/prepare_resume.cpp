@@ -89,7 +89,8 @@ void make_room(const fs::path& folder, const RunLayout& layout, const FileTable&
 }
 
 StoreStart prepare_resume(const fs::path& folder, const RunDescription& now,
-                          const std::vector<std::string>& redo) {
+                          const std::vector<std::string>& redo,
+                          const decltype(StoreOptions::before_change)& before_change) {
   // Nothing in the folder changes before the comparison: a run that differs must not write a single byte.
   RunGrowth growth = grow(read_description(folder), now, redo);
   StoreStart start;
@@ -98,6 +99,11 @@ StoreStart prepare_resume(const fs::path& folder, const RunDescription& now,
   for (const std::size_t output : growth.dropped) start.not_kept[output].dropped = true;
   read_earlier_inputs(folder, start.layout);
   all_variable_names(start.layout);  // refuses names that collide
+  if (before_change) {
+    std::vector<std::string> forgotten;
+    for (const std::size_t output : growth.dropped) forgotten.push_back(start.layout.outputs[output].name);
+    before_change(forgotten);
+  }
   // What a dead process left under temporary names goes first, as it takes room that the next steps may need.
   remove_folder_temporaries(folder, start.layout.outputs.size());
   // Before the description says that these values are of the code of now.

@@ -10,8 +10,10 @@ namespace mpipe {
 /// By one process. Compares the run that an earlier start left with `now`, forgets what is to be computed
 /// anew, takes over the shapes that were found, and makes what is missing: afterwards every output that can
 /// have a place has one, with room for what is selected. `progress` and `in_files` are left empty.
+/// `before_change` as in `StoreOptions`.
 StoreStart prepare_resume(const fs::path& folder, const RunDescription& now,
-                          const std::vector<std::string>& redo);
+                          const std::vector<std::string>& redo,
+                          const decltype(StoreOptions::before_change)& before_change = {});
 
 /// By one process. Writes results.h5 anew, with all that is proven, and room for what `layout` selects.
 void make_room(const fs::path& folder, const RunLayout& layout, const FileTable& table);

@@ -60,11 +60,12 @@ json to_json_value(const OutputLayout& output) {
 }
 
 json to_json_value(const RunDescription::Function& function) {
-  return {{"name", function.name},
-          {"outputs", function.outputs},
-          {"parameters", function.parameters},
-          {"meaning", function.meaning},
-          {"code", function.code}};
+  return {{"name", function.name},       {"outputs", function.outputs}, {"parameters", function.parameters},
+          {"meaning", function.meaning}, {"code", function.code},       {"body", function.body}};
+}
+
+json to_json_value(const RunDescription::Reused& reused) {
+  return {{"folder", reused.folder}, {"run_id", reused.run_id}, {"outputs", reused.outputs}};
 }
 
 json to_json_value(const RunDescription::Given& given) {
@@ -156,9 +157,20 @@ OutputLayout read_output(const json& value) {
 
 RunDescription::Function read_function(const json& value) {
   using Texts = std::map<std::string, std::string>;
-  return {identifier(value.at("name")), value.at("outputs").get<std::vector<std::string>>(),
-          value.at("parameters").get<std::vector<std::string>>(), value.at("meaning").get<Texts>(),
-          value.at("code").get<Texts>()};
+  return {identifier(value.at("name")),
+          value.at("outputs").get<std::vector<std::string>>(),
+          value.at("parameters").get<std::vector<std::string>>(),
+          value.at("meaning").get<Texts>(),
+          value.at("code").get<Texts>(),
+          value.value("body", std::string())};
+}
+
+RunDescription::Reused read_reused(const json& value) {
+  RunDescription::Reused reused{
+      value.at("folder").get<std::string>(), value.at("run_id").get<std::string>(), {}};
+  for (const auto& [output, count] : value.at("outputs").items())
+    reused.outputs[output] = detail::json_integer<Index>(count);
+  return reused;
 }
 
 RunDescription::Given read_given(const json& value) {
@@ -191,6 +203,8 @@ RunDescription read_fields(const json& root) {
   for (const json& input : root.at("variables")) run.inputs.push_back(read_input(input));
   for (const json& function : root.at("functions")) run.functions.push_back(read_function(function));
   for (const json& given : root.at("inputs")) run.given.push_back(read_given(given));
+  // Runs that were begun before elements could be taken from others do not have it.
+  for (const json& reused : root.value("reused", json::array())) run.reused.push_back(read_reused(reused));
   run.seed = detail::json_integer<std::uint64_t>(root.at("seed"));
   // Runs that were begun before there were parts of sweeps do not have it.
   if (const json shard = root.value("shard", json()); !shard.is_null()) {
@@ -304,6 +318,7 @@ std::string to_json(const RunDescription& run) {
                      {"functions", list_of(run.functions)},
                      {"inputs", list_of(run.given)},
                      {"variables", list_of(variables)},
+                     {"reused", list_of(run.reused)},
                      {"document", run.document},
                      {"document_file", run.document_file}};
   return with_checksum(root.dump(2, ' ', false, json::error_handler_t::replace) + "\n");

@@ -2,6 +2,7 @@
 // Compares two starts of a run, and joins what they compute into one description.
 #include <mpipe/core/error.hpp>
 
+#include "store/api/function_meaning.hpp"
 #include "store/api/run_description.hpp"
 #include "store/run_paths.hpp"
 
@@ -17,6 +18,8 @@ namespace mpipe {
 namespace {
 
 using Names = std::set<std::string>;
+/// Functions by each of their outputs.
+using Makers = std::unordered_map<std::string_view, const RunDescription::Function*>;
 /// A function when the run began, and now.
 using Pair = std::pair<const RunDescription::Function*, const RunDescription::Function*>;
 
@@ -24,6 +27,14 @@ std::string shortened(const std::string& text) {
   constexpr std::size_t kLongest = 300;
   if (text.empty()) return "nothing";
   return text.size() <= kLongest ? text : text.substr(0, kLongest) + " ..";
+}
+
+/// The list must outlive this.
+Makers makers_of(const std::vector<RunDescription::Function>& functions) {
+  Makers makers;
+  for (const RunDescription::Function& function : functions)
+    for (const std::string& output : function.outputs) makers.emplace(output, &function);
+  return makers;
 }
 
 /// Two descriptions that are joined into one, and how it is told that this cannot be. Both must outlive this.
@@ -54,6 +65,8 @@ class Comparison {
                             const std::string& also = {}) const;
   std::string both(const std::string& stored, const std::string& now) const;
   void compare_meaning(const RunDescription::Function& stored, const RunDescription::Function& now) const;
+  const RunDescription::Function* earlier_maker(const RunDescription::Function& now,
+                                                const Makers& makers) const;
   void compare_code(const std::vector<Pair>& pairs) const;
   void join_output(const OutputLayout& stored, OutputLayout& now) const;
 
@@ -139,19 +152,38 @@ Names all_to_redo(const std::vector<RunDescription::Function>& functions,
   return anew;
 }
 
-void Comparison::compare_meaning(const RunDescription::Function& stored,
-                                 const RunDescription::Function& now) const {
+std::string text_of(const RunDescription::Function& function, const std::string& key) {
+  const auto found = function.meaning.find(key);
+  return found == function.meaning.end() ? std::string() : found->second;
+}
+
+/// The first key whose texts differ, but for those in `except`.
+std::optional<FunctionDifference> difference_of_meaning(const RunDescription::Function& stored,
+                                                        const RunDescription::Function& now,
+                                                        const Names& except) {
   Names keys;
   for (const auto* function : {&stored, &now})
-    for (const auto& [key, text] : function->meaning) keys.insert(key);
-  const auto text_of = [](const RunDescription::Function& function, const std::string& key) {
-    const auto found = function.meaning.find(key);
-    return found == function.meaning.end() ? std::string() : found->second;
-  };
-  for (const std::string& key : keys)
-    if (text_of(stored, key) != text_of(now, key))
-      differs(fmt::format("the {} of function '{}' in the pipeline", key, stored.name), text_of(stored, key),
-              text_of(now, key), redo_advice(stored.name));
+    for (const auto& [key, text] : function->meaning)
+      if (!except.contains(key)) keys.insert(key);
+  const bool has_all_keys = std::any_of(stored.meaning.begin(), stored.meaning.end(), [](const auto& entry) {
+    return !is_key_of_all_versions(entry.first);
+  });
+  for (const std::string& key : keys) {
+    const std::string before = text_of(stored, key);
+    const std::string text = text_of(now, key);
+    if (before == text || key == kPlaceKey || (!has_all_keys && !is_key_of_all_versions(key))) continue;
+    // The words are the same: a file that is there by now is one that the program made.
+    if (key.starts_with(kFileKey) && (before.empty() || text.empty())) continue;
+    return FunctionDifference{key, before, text};
+  }
+  return std::nullopt;
+}
+
+void Comparison::compare_meaning(const RunDescription::Function& stored,
+                                 const RunDescription::Function& now) const {
+  if (const auto difference = difference_of_meaning(stored, now, {}))
+    differs(fmt::format("the {} of function '{}' in the pipeline", difference->key, stored.name),
+            difference->stored, difference->now, redo_advice(stored.name));
 }
 
 /// Modules are known by their build ids, or the digests of their texts, as they may have been moved or
@@ -162,18 +194,30 @@ std::set<std::string> build_ids(const RunDescription::Function& function) {
   return ids;
 }
 
+/// A program that was not built anew may take another function of it.
+bool is_other_place(const RunDescription::Function& stored, const RunDescription::Function& now) {
+  const std::string before = text_of(stored, kPlaceKey);
+  const std::string place = text_of(now, kPlaceKey);
+  return !before.empty() && !place.empty() && before != place;
+}
+
+/// `libdrag.so (build id)`, or where that is the same, at which place in it.
+std::string code_text(const RunDescription::Function& function, bool show_place) {
+  std::vector<std::string> texts;
+  for (const auto& [module, id] : function.code) texts.push_back(fmt::format("{} ({})", module, id));
+  std::string text = fmt::format("{}", fmt::join(texts, ", "));
+  if (show_place) text += ", at " + text_of(function, kPlaceKey);
+  return text;
+}
+
 /// Tells of all functions from code that was built anew at once: they have to be computed anew together.
 void Comparison::compare_code(const std::vector<Pair>& pairs) const {
   std::vector<std::string> changed;
   std::string modules;
   for (const auto& [stored, now] : pairs) {
-    if (build_ids(*stored) == build_ids(*now)) continue;
-    const auto shown = [](const RunDescription::Function& function) {
-      std::vector<std::string> texts;
-      for (const auto& [module, id] : function.code) texts.push_back(fmt::format("{} ({})", module, id));
-      return fmt::format("{}", fmt::join(texts, ", "));
-    };
-    if (changed.empty()) modules = both(shown(*stored), shown(*now));
+    const bool same_build = build_ids(*stored) == build_ids(*now);
+    if (same_build && !is_other_place(*stored, *now)) continue;
+    if (changed.empty()) modules = both(code_text(*stored, same_build), code_text(*now, same_build));
     changed.push_back(now->name);
   }
   if (changed.empty()) return;
@@ -183,19 +227,30 @@ void Comparison::compare_code(const std::vector<Pair>& pairs) const {
                      fmt::join(changed, " --redo ")));
 }
 
-void Comparison::compare_functions(const Names& anew) const {
-  std::vector<Pair> both;
-  const ByName earlier_ones(stored_.functions);
-  for (const RunDescription::Function& function : now_.functions)
-    if (const auto* earlier = earlier_ones.find(function.name); earlier && !anew.contains(function.name))
-      both.emplace_back(earlier, &function);
-  for (const auto& [earlier, function] : both) {
-    if (earlier->outputs != function->outputs)
-      differs(fmt::format("the output list of function '{}' in the pipeline", function->name),
-              fmt::format("{}", fmt::join(earlier->outputs, ", ")),
-              fmt::format("{}", fmt::join(function->outputs, ", ")), redo_advice(function->name));
-    compare_meaning(*earlier, *function);
+/// A function is found by each of its outputs: the first one, which names it, may have become another one.
+const RunDescription::Function* Comparison::earlier_maker(const RunDescription::Function& now,
+                                                          const Makers& makers) const {
+  const RunDescription::Function* earlier = nullptr;
+  for (const std::string& output : now.outputs) {
+    const auto maker = makers.find(output);
+    if (maker == makers.end()) continue;
+    earlier = maker->second;
+    if (earlier->outputs != now.outputs)
+      differs(fmt::format("the list of outputs of the function that makes '{}'", output),
+              fmt::format("[{}]", fmt::join(earlier->outputs, ", ")),
+              fmt::format("[{}]", fmt::join(now.outputs, ", ")), redo_advice(output));
   }
+  return earlier;
+}
+
+void Comparison::compare_functions(const Names& anew) const {
+  const Makers makers = makers_of(stored_.functions);
+  std::vector<Pair> both;
+  for (const RunDescription::Function& function : now_.functions) {
+    if (anew.contains(function.name)) continue;
+    if (const auto* earlier = earlier_maker(function, makers)) both.emplace_back(earlier, &function);
+  }
+  for (const auto& [earlier, function] : both) compare_meaning(*earlier, *function);
   compare_code(both);
 }
 
@@ -217,6 +272,10 @@ std::string described(const RunDescription::Given& given, const RunDescription& 
 void Comparison::compare_given() const {
   const ByName outputs(stored_.outputs);
   const ByName earlier_ones(stored_.given);
+  for (const OutputLayout& output : now_.outputs)
+    if (earlier_ones.find(output.name) != nullptr)
+      refuse(fmt::format("'{}' is an input of the run {}, and {} it is computed", output.name, where_stored_,
+                         where_now_));
   for (const RunDescription::Given& given : now_.given) {
     if (outputs.find(given.name) != nullptr)
       refuse(fmt::format("'{}' is an output of the run {}, and {} it is given", given.name, where_stored_,
@@ -293,11 +352,16 @@ void Comparison::compare_shard() const {
             now_.shard, "give each shard a folder of its own, ");
 }
 
-/// The functions of both.
+/// The functions of both. Of earlier ones those that have lost an output to another function are none any more: all that they
+/// made is computed anew, or by nobody.
 std::vector<RunDescription::Function> joined_functions(const RunDescription& stored,
                                                        const RunDescription& now) {
+  const Makers makers = makers_of(now.functions);
   std::vector<RunDescription::Function> functions = now.functions;
-  add_missing(stored.functions, functions);
+  for (const RunDescription::Function& function : stored.functions)
+    if (std::none_of(function.outputs.begin(), function.outputs.end(),
+                     [&](const std::string& output) { return makers.contains(output); }))
+      functions.push_back(function);
   return functions;
 }
 
@@ -318,8 +382,29 @@ RunDescription join(const Comparison& comparison, const RunDescription& stored, 
 
 }  // namespace
 
+std::optional<FunctionDifference> difference_of(const RunDescription::Function& stored,
+                                                const RunDescription::Function& now) {
+  std::optional<FunctionDifference> found;
+  const auto compare = [&](const char* key, const std::string& before, const std::string& after) {
+    if (!found && before != after) found = FunctionDifference{key, before, after};
+  };
+  compare("output list", fmt::format("{}", fmt::join(stored.outputs, ", ")),
+          fmt::format("{}", fmt::join(now.outputs, ", ")));
+  compare("parameter list", fmt::format("{}", fmt::join(stored.parameters, ", ")),
+          fmt::format("{}", fmt::join(now.parameters, ", ")));
+  if (!found) found = difference_of_meaning(stored, now, {"mapspec"});
+  if (!found && build_ids(stored) != build_ids(now))
+    found = FunctionDifference{"code", code_text(stored, false), code_text(now, false)};
+  compare("function in that code", stored.body, now.body);
+  if (found) found->stored = shortened(found->stored), found->now = shortened(found->now);
+  return found;
+}
+
 RunGrowth grow(const RunDescription& stored, RunDescription now, const std::vector<std::string>& redo) {
-  const Names anew = all_to_redo(joined_functions(stored, now), redo);
+  // Where a function of now has the name of an earlier one, it alone decides what needs what.
+  std::vector<RunDescription::Function> all = now.functions;
+  add_missing(stored.functions, all);
+  const Names anew = all_to_redo(all, redo);
   RunGrowth growth;
   for (std::size_t k = 0; k < stored.outputs.size(); ++k)
     if (anew.contains(stored.outputs[k].name)) growth.dropped.push_back(k);
@@ -328,6 +413,7 @@ RunGrowth grow(const RunDescription& stored, RunDescription now, const std::vect
   growth.run = join(comparison, stored, now, anew);
   growth.run.run_id = stored.run_id;
   growth.run.created = stored.created;
+  growth.run.reused.insert(growth.run.reused.begin(), stored.reused.begin(), stored.reused.end());
   return growth;
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?P<open>[<"])(?P<header>[^>"]+)[>"]')
 STANDARD = re.compile(r"^[a-z_0-9]+$")  # <vector>, <cstdint>: no directory, no suffix
-POSIX_DIRECTORIES = {"sys", "linux", "netinet", "arpa", "asm"}
+POSIX_DIRECTORIES = {"sys", "linux", "net", "netinet", "arpa", "asm"}
 POSIX = {
     "cpuid.h", "cxxabi.h", "dirent.h", "errno.h", "fcntl.h", "fnmatch.h", "glob.h", "grp.h", "limits.h", "link.h", "malloc.h",
     "netdb.h", "poll.h", "pthread.h", "pwd.h", "sched.h", "semaphore.h", "signal.h", "spawn.h", "stdint.h",

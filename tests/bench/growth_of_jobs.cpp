@@ -3,7 +3,7 @@
 #include <mpipe/mpipe.hpp>
 
 #include "bench/growth.hpp"
-#include "unit/schedule/simulated_cluster.hpp"
+#include "schedule/api/virtual_cluster.hpp"
 
 #include <fmt/format.h>
 
@@ -138,11 +138,12 @@ double failures_through_a_product(Index count) {
 
 /// Ten elements of 10 ms on each worker: what rank 0 has to do for each of the workers.
 double workers(Index count) {
-  test::ClusterOptions cluster;
+  VirtualClusterOptions cluster;
   cluster.workers = static_cast<std::size_t>(count);
-  test::SimulatedCluster simulated(cluster, {}, [](Index) { return std::chrono::milliseconds(10); });
+  VirtualCluster simulated(cluster, {}, [](StageId, Index) { return std::chrono::milliseconds(10); });
   return cpu_seconds_of([&] {
-    simulated.run({{0, 10 * count}});
+    const std::pair<StageId, RangeSet> stage{StageId{0}, RangeSet{{0, 10 * count}}};
+    simulated.run({&stage, 1});
     require(simulated.scheduler().finished(), "elements are left");
   });
 }

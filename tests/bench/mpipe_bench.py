@@ -25,6 +25,7 @@ RUNS = [
     ("growth", 0),
     ("values", 2), ("values", 4),
     ("python", 0),
+    ("commands", 0),
 ]
 
 

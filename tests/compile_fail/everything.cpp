@@ -15,6 +15,7 @@ int square(int x) { return x * x; }
   const std::vector<int> numbers{1, 2, 3};
   for (const int result : pool.map(square, numbers)) sum += result;
   mpipe::Future<int> future = pool.submit(square, 3);
+  sum += pool.submit([] { return 1; }).result();
   mpipe::wait({future});
   sum += future.then([](int x) { return 2.0 * x; }).result();
   const mpipe::Pipeline pipeline{

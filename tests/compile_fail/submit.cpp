@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What executors must not take, and what they do.
-#include <mpipe/futures/mpi_pool_executor.hpp>
+#include <mpipe/mpipe.hpp>
 
 #include <functional>
 #include <memory>

@@ -154,12 +154,12 @@ class Packages(unittest.TestCase):
 
     def test_the_program_says_what_it_is_linked_with(self):
         depends = self.field("mpipe", "Depends")
-        for library in ("libopenmpi", "libhdf5-openmpi", "libboost-mpi", "libyaml-cpp", "libspdlog", "libfmt", "libxxhash", "libc6"):
+        for library in ("libopenmpi", "libhdf5-openmpi", "libboost-mpi", "libyaml-cpp", "libspdlog", "libfmt", "libxxhash", "zlib1g", "libc6"):
             self.assertIn(library, depends)
 
     def test_the_library_says_what_it_is_linked_with(self):
         depends = self.field("libmpipe-dev", "Depends")
-        for name in ("mpi", "hdf5", "boost_mpi", "boost_serialization", "fmt", "spdlog", "yaml-cpp", "xxhash"):
+        for name in ("mpi", "hdf5", "boost_mpi", "boost_serialization", "fmt", "spdlog", "yaml-cpp", "xxhash", "z"):
             lines = run("dpkg", "-S", f"*/lib{name}.so").splitlines()
             owners = {re.sub(r"[0-9.]+-dev$", "-dev", line.split(":")[0]) for line in lines}
             self.assertTrue(owners & set(depends.split(", ")), f"{owners} of lib{name}.so is not in: {depends}")

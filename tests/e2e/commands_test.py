@@ -146,6 +146,15 @@ functions: [{output: y, expr: "x + a", mapspec: "x[i] -> y[i]", defaults: {a: 5}
         self.refused("show", "run", "zz", words=["zz"])
         self.refused("show", "run", "--npy", "all.npy", words=["one output"])
         self.refused("show", "run", "z", "--npy", "no/folder/z.npy", code=4, words=["no/folder/z.npy"])
+        # An earlier file of the kind is replaced; what somebody else wrote, or is no file, stays.
+        self.app("show", "run", "z", "--npy", "z.npy")
+        self.write("notes.txt", "precious")
+        os.mkfifo(self.folder / "pipe")
+        for path, word in (("notes.txt", "no file of numpy"), ("pipe", "is no file"), ("run/../notes.txt", "no file of numpy")):
+            self.refused("show", "run", "z", "--npy", path, words=[path, word])
+        self.refused("export", "run", "--csv", "pipe", "--overwrite", words=["pipe", "is no file"])
+        self.refused("report", "run", "-o", "pipe", "--overwrite", words=["pipe", "is no file"])
+        self.assertEqual((self.folder / "notes.txt").read_text(), "precious")
 
     def test_text_in_csv_is_quoted(self):
         self.write("words.yaml", """
@@ -190,7 +199,7 @@ inputs: {k: [4, 5]}
     def test_results_that_cannot_be_written(self):
         if not os.path.exists("/dev/full"):
             self.skipTest("no /dev/full")
-        for arguments in (("describe", "grid.yaml"), ("map", "grid.yaml", "--json")):
+        for arguments in (("describe", "grid.yaml"), ("map", "grid.yaml", "--json"), ("--help",), ("map", "--help"), ("--version",)):
             outcome = self.app(*arguments, before=("sh", "-c", 'exec "$@" > /dev/full', "sh"), expect=4)
             self.assertEqual(len(outcome.errors), 1, outcome)
             self.assertIn("standard output", outcome.err)

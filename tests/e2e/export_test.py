@@ -348,9 +348,24 @@ class Zarr(Datasets):
         self.assertEqual((group["inside"].shape, group["inside"].chunks, group["cubed"].fill_value), ((3, 4, 2), (3, 4, 2), None))
         self.assertEqual(list(group["text"][:]), TEXTS)
 
+    def test_compressed(self):
+        self.kinds()
+        self.app("export", "run", *self.outputs_but_objects(), "--zarr", "all.zarr", "--compress")
+        with xarray.open_zarr(self.folder / "all.zarr", consolidated=True) as data:
+            self.check_kinds(data, complex_parts=False)
+        group = zarr.open_consolidated(str(self.folder / "all.zarr"))
+        self.assertEqual({array.compressor.codec_id for _, array in group.arrays()}, {"zlib"})
+        self.assertEqual(list(group["text"][:]), TEXTS)
+        self.write("flat.yaml", 'functions: [{output: y, expr: "0 * x", mapspec: "x[i] -> y[i]"}]\ninputs: {x: {arange: [20000]}}\n')
+        self.app("map", "flat.yaml", "--run-folder", "flat")
+        self.app("export", "flat", "y", "--zarr", "flat.zarr", "--compress")
+        self.assertLess((self.folder / "flat.zarr/y/0").stat().st_size, 2000)
+        np.testing.assert_array_equal(zarr.open(str(self.folder / "flat.zarr"))["y"][:], np.zeros(20000))
+        self.refused("export", "flat", "--netcdf", "flat.nc", "--compress", words=["--zarr"])
+
     def test_what_is_not_done(self):
         self.part()
-        self.app("export", "part", "--zarr", "part.zarr")
+        self.app("export", "part", "--zarr", "part.zarr", "--compress")
         with xarray.open_zarr(self.folder / "part.zarr") as data:
             self.check_part(data)
         self.assertEqual(int(zarr.open(str(self.folder / "part.zarr"))["n"].fill_value), -9223372036854775806)

@@ -95,7 +95,7 @@ class Help(AppTest):
             self.assertIn(text, page)
         self.assertIn("Usage: pipeline_app merge RUN.. --into DIR [OPTION..]\n", self.page("merge"))
         self.assertIn("Not with --csv, --npy", self.page("show"))
-        self.assertNotIn("--survive", page)
+        self.assertNotIn("--compress", page)
 
     def test_the_examples_work(self):
         examples = {command: self.page(command).split("\nExample:\n")[1].strip() for command in self.commands()}

@@ -2,10 +2,11 @@
 """Functions that crash in processes of their own, and what is left of processes when a run ends."""
 import os
 import signal
+import subprocess
 import unittest
 from pathlib import Path
 
-from support import AppTest, children_of
+from support import APP, AppTest, children_of
 
 CRASHING = """
 mpipe: 1
@@ -53,6 +54,17 @@ class Isolation(AppTest):
                     self.check_crash(outcome)
                     self.assertIn("computed 6", outcome.err, "what functions print is no result")
                     self.app("verify", run)
+
+    def test_printing_to_nobody_costs_no_element(self):
+        # As where the launcher was killed, through which all that functions print goes.
+        reader, writer = os.pipe()
+        os.close(reader)
+        command = [APP, "map", "crashing.yaml", "--run-folder", "run", "--progress", "none", "--set", "bad=9"]
+        process = subprocess.Popen(command, cwd=self.folder, env=self.environment(), stdout=subprocess.DEVNULL, stderr=writer)
+        os.close(writer)
+        self.running.append(process)
+        self.assertEqual(process.wait(60), 0)
+        self.assertEqual(self.app("show", "run", "--json").json["outputs"]["y"]["data"], [2, 4, 6, 8, 10, 12])
 
     def test_it_can_be_asked_for(self):
         self.write("plain.yaml", CRASHING.replace(", isolation: process", ""))

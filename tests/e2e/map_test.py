@@ -6,6 +6,9 @@ import re
 import subprocess
 import unittest
 
+import h5py
+import numpy as np
+
 from support import APP, GRID, LONGEST, AppTest
 
 RANKS = (0, 1, 3)
@@ -22,6 +25,53 @@ class Map(AppTest):
     def setUp(self):
         super().setUp()
         self.write("grid.yaml", GRID)
+
+    def test_expressions_give_the_types_that_are_asked_for(self):
+        text = """functions:
+  - {output: [n, odd], expr: ["2 * i", "i - 2 * floor(i / 2)"], dtype: {n: int32, odd: bool}, mapspec: "i[a] -> n[a], odd[a]"}
+  - {output: third, expr: "i / 3", dtype: float32, mapspec: "i[a] -> third[a]"}
+  - {output: half, expr: "i / 2", dtype: int64, mapspec: "i[a] -> half[a]"}
+  - {output: z, expr: "i / 2", dtype: complex128, mapspec: "i[a] -> z[a]"}
+  - {output: row, expr: "i * arange(3)", dtype: uint8, mapspec: "i[a] -> row[a, k]", internal_shape: "?"}
+  - {output: long, expr: "arange(i)", dtype: int16, mapspec: "i[a] -> long[a]"}
+  - {output: cube, plugin: libe2e_functions.so, function: cube, renames: {k: n}, mapspec: "n[a] -> cube[a]"}
+inputs: {i: {arange: [5]}}
+"""
+        types = {"n": "int32", "odd": "bool", "third": "float32", "half": "int64", "z": "complex128", "row": "uint8"}
+        self.write("types.yaml", text)
+        described = self.app("describe", "types.yaml", "--json").json["functions"]
+        self.assertEqual({name: kind for f in described for name, kind in f["dtype"].items() if name in types}, types)
+        for ranks in RANKS:
+            run = f"run{ranks}"
+            # An integer edge: the plugin takes int64, which a float64 would not be accepted for.
+            outputs = self.app("map", "types.yaml", "--run-folder", run, "--error-handling", "continue", "--json",
+                               ranks=ranks, expect=1).json
+            self.assertEqual({name: outputs["outputs"][name]["dtype"] for name in types}, types)
+            data = {name: output["data"] for name, output in outputs["outputs"].items()}
+            self.assertEqual(data["odd"], [False, True, False, True, False])
+            self.assertEqual(data["third"], np.float32(np.arange(5) / 3).tolist())
+            self.assertEqual(data["half"], [0, None, 1, None, 2])
+            self.assertEqual(data["z"], [[i / 2, 0] for i in range(5)])
+            self.assertEqual(data["long"], [list(range(i)) for i in range(5)])
+            self.assertEqual(data["cube"], [(2 * i) ** 3 for i in range(5)])
+            self.assertIn("gave 0.5, which is no int64", outputs["errors"][0]["message"])
+            with h5py.File(self.folder / run / "results.h5") as file:
+                self.assertEqual([file[name].dtype for name in ("n", "third", "half", "row")], ["i4", "f4", "i8", "u1"])
+                self.assertEqual(file["row"][:].tolist(), [[i * k for k in range(3)] for i in range(5)])
+        self.app("verify", "run0")
+        self.write("types.yaml", text.replace("float32", "float64"))
+        self.refused("map", "types.yaml", "--run-folder", "run0", "--resume", code=3, words=["'third'", "i / 3 as float32"])
+
+    def test_types_that_expressions_do_not_have_are_refused(self):
+        for dtype, word in (("str", "no dtype"), ("{y: int64, z: bool}", "'z'"), ("flaot64", "float64")):
+            with self.subTest(dtype=dtype):
+                self.write("bad.yaml", f"functions: [{{output: y, expr: x, dtype: {dtype}}}]\ninputs: {{x: 1}}\n")
+                self.refused("map", "bad.yaml", words=["bad.yaml:1:", word])
+        # There is no arithmetic of complex numbers, and no edge that loses something.
+        for second, words in (('{output: w, expr: "2 + exp(z)"}', ["'z'", "'w'", "complex128"]),
+                              ("{output: w, plugin: libe2e_functions.so, function: cube, renames: {k: z}}", ["int64"])):
+            self.write("bad.yaml", f'functions: [{{output: z, expr: "x", dtype: complex128}}, {second}]\ninputs: {{x: 1}}\n')
+            self.refused("map", "bad.yaml", words=words)
 
     def test_has_the_same_bytes_on_other_processors_where_that_is_promised(self):
         functions = []

@@ -144,14 +144,10 @@ class Options(AppTest):
                     self.assertIn(f"error: --{flag}: ", outcome.err)
 
     def test_not_there_yet_is_refused(self):
-        flags = ["--survive", "--compress"]
-        valued = ["--pilot", "--for-ranks", "--reuse"]
-        for arguments in [[flag] for flag in flags] + [[option, "1"] for option in valued]:
-            with self.subTest(arguments=arguments):
-                self.refused("map", "grid.yaml", *arguments, words=["not supported by this version"])
+        self.refused("map", "grid.yaml", "--compress", words=["not supported by this version"])
 
     def test_refused_once_on_several_ranks(self):
-        self.refused("map", "grid.yaml", "--survive", ranks=3, words=["not supported by this version"])
+        self.refused("map", "grid.yaml", "--compress", ranks=3, words=["not supported by this version"])
         self.refused("map", "grid.yaml", "--jsno", ranks=3, words=["--jsno", "--json"])
         self.refused("map", ranks=3, words=["DOC"])
 

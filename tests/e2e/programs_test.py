@@ -70,6 +70,20 @@ class Commands(AppTest):
         data, _ = self.values(text.replace("printf\", \"%s\", \"{x}", "wc\", \"-c\", \"{file:x}"), code=0)
         self.assertEqual(data["y"][1].split()[0], "200000")
 
+    def test_programs_see_the_devices_of_their_rank(self):
+        self.script("devices.sh", "#!/bin/sh\nsleep 0.05\necho $MPIPE_RANK:$CUDA_VISIBLE_DEVICES:$ROCR_VISIBLE_DEVICES:$HIP_VISIBLE_DEVICES\n")
+        text = document(["./devices.sh"], "returns: text\nparameters: [x]\nresources: {gpus: 2}", inputs="x: {arange: [12]}")
+        for ranks, env, devices in ((0, {"MPIPE_GPUS": "3"}, {"0:0,1"}), (2, {"CUDA_VISIBLE_DEVICES": "4,5,6,7"}, {"0:4,5", "1:6,7"})):
+            data, _ = self.values(text, "--chunksizes", "1", "--rank0", "work", ranks=ranks, env=env)
+            # HIP numbers those that ROCR leaves.
+            self.assertEqual(set(data["y"]), {f"{rank}:{of}:{of}:0,1" for rank, of in (each.split(":") for each in devices)})
+        # None are asked for: the variables stay as they are.
+        data, _ = self.values(text.replace("gpus: 2", "gpus: 0"), env={"CUDA_VISIBLE_DEVICES": "4"})
+        self.assertEqual(set(data["y"]), {"0:4::"})
+        self.write("doc.yaml", text)
+        self.refused("map", "doc.yaml", env={"MPIPE_GPUS": "1"}, words=["needs 2 gpus", "has 1"])
+        self.refused("map", "doc.yaml", "--executor", "threads:2", env={"MPIPE_GPUS": "4"}, words=["gpus", "threads"])
+
     def test_numbers_read_back_as_the_same_and_formats_hold(self):
         values = [0.1, 1 / 3, 1e-300, 12345678901234567.0, -0.0]
         data, _ = self.values(document(["/bin/echo", "{x}"], "returns: number", inputs=f"x: {values}"))
@@ -145,6 +159,18 @@ class Commands(AppTest):
         self.assertEqual(data["y"], [2.0, 2.0])
         _, result = self.values(document(["./third.sh", "{x}"], retries % "time", inputs="x: [5]"), "--run-folder", "run2", code=1)
         self.assertIn("exit code 9", result["errors"][0]["message"])
+
+    def test_limits_grow_with_each_try(self):
+        self.script("limits.sh", "#!/bin/sh\n[ $MPIPE_ATTEMPT -ge 2 ] || exit 9\nulimit -v\n")
+        retries = "returns: number\nparameters: [x]\nresources: {memory: 1GiB}\nretries: {times: 2, pause: 10ms, memory_factor: 1.5}"
+        data, _ = self.values(document(["./limits.sh"], retries, inputs="x: [1]"))
+        self.assertEqual(data["y"], [1024 * 1024 * 1.5 ** 2])  # KiB
+        self.script("patient.sh", "#!/bin/sh\nsleep 1\necho $MPIPE_ATTEMPT\n")
+        retries = "returns: number\nparameters: [x]\ntimeout: 0.2\nretries: {times: %d, pause: 10ms, time_factor: 30}"
+        data, _ = self.values(document(["./patient.sh"], retries % 2, inputs="x: [1]"))
+        self.assertEqual(data["y"], [1])
+        _, result = self.values(document(["./patient.sh"], retries % 0, inputs="x: [1]"), code=1)
+        self.assertIn("longer than its time of 0.2 s", result["errors"][0]["message"])
 
     def test_environment_without_the_launchers_variables(self):
         self.script("env.sh", "#!/bin/sh\nenv | grep -c '^OMPI_\\|^PMIX_\\|^PRTE_\\|^MPIPE_SEED'\necho $MPIPE_OUTPUT $MPIPE_INDEX $GREETING $OMP_NUM_THREADS\n")

@@ -281,6 +281,21 @@ class Python(AppTest):
         self.assertIn("type str for 'y', where a float64 was expected", errors[5]["message"])
         self.assertEqual(errors[2]["arguments"], "x=3")
 
+    def test_what_is_printed_is_in_the_log_of_the_rank(self):
+        self.document(function("bad", "x[i] -> y[i]"), "x: [1, 2, 3, 4, 5, 6, 7]")
+        for ranks in (0, 2):
+            with self.subTest(ranks=ranks):
+                run = f"run{ranks}"
+                outcome = self.app("map", "doc.yaml", "--run-folder", run, "--error-handling", "continue", ranks=ranks, expect=1)
+                self.assertIn("computing 7", outcome.err)
+                logs = [path.read_text() for path in sorted((self.folder / run / "logs").iterdir())]
+                for k in range(1, 8):
+                    self.assertEqual(sum(log.count(f"level=info python: computing {k}\n") for log in logs), 1, logs)
+                failed = [line for log in logs for line in log.splitlines() if "level=error python: ValueError: no value at 3" in line]
+                self.assertEqual(len(failed), 1, logs)
+                self.assertIn("in inner: raise ValueError", failed[0])
+                self.assertRegex(failed[0], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z rank=\d level=error ")
+
     def test_values_that_the_type_cannot_hold(self):
         for dtype, value, ok in (("int8", "x", False), ("int64", "x / 2", False), ("int8", "x - 200", True), ("float32", "x", True),
                                  ("bool", "x", False), ("str", "x", False), ("float64", "None", False), ("complex128", "x", True)):

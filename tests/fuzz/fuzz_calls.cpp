@@ -79,10 +79,14 @@ void use(CallRequest& request) {
   std::vector<Bytes> values;
   for (const ArgumentView& view : request.arguments) values.push_back(seen(view, request));
   const BlockCall call = request.call();
-  const Received again(joined(EncodedCall(request.body, request.memory, call, request.range).pieces()));
+  const Received again(
+      joined(EncodedCall(request.body, request.memory, call, request.range, request.stop_at).pieces()));
   const CallRequest read = decode_call(again.bytes());
   fuzz::require(read.arguments.size() == values.size() && read.outputs.size() == request.outputs.size(),
                 "a call has the arguments and outputs that were sent");
+  fuzz::require(read.stop_at == request.stop_at && read.attempt.number == request.attempt.number &&
+                    read.attempt.message == request.attempt.message,
+                "a call knows its time and which try it is");
   for (std::size_t k = 0; k < values.size(); ++k)
     fuzz::require(seen(read.arguments[k], read) == values[k], "a call has the values that were sent");
 }

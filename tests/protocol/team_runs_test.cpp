@@ -105,9 +105,11 @@ class Worker final : public TeamHandler, public TeamMaker, public WorkerEvents {
         loop(network.worker(number_), handler, *this, clock, {static_cast<int>(number) + 1, "node"},
              {this, this}) {}
 
-  std::optional<Failure> try_element(const Block& block, const Comm& comm) override {
+  std::optional<Failure> try_element(const Block& block, const Comm& comm, const Attempt& which) override {
     clock_.advance(50us);
     const int attempt = tries[block.range.begin]++;
+    EXPECT_EQ(which.number, attempt + 1);
+    EXPECT_EQ(which.message.empty(), attempt == 0);
     if (!plan_.throws_at(block.range.begin, comm.rank(), attempt)) return std::nullopt;
     Failure failure = test::failure_at(block.range.begin, "try " + std::to_string(attempt));
     failure.rank = comm.rank();

@@ -5,13 +5,13 @@ _pipeline_app_commands() { echo 'map merge run replay describe show export statu
 
 _pipeline_app_options() {
   case $1 in
-    map) echo '--run-folder --resume --overwrite --take-over --set --inputs --output --fixed --shard --executor --isolate --storage --chunksizes --rank0 --seed --max-concurrent --error-handling --max-failures --retries --retry-failed --redo --explain --deadline --memory --scratch --dry-run --json --progress --log-level --trace --max-print --help' ;;
+    map) echo '--run-folder --resume --overwrite --take-over --reuse --set --inputs --output --fixed --shard --executor --isolate --storage --chunksizes --rank0 --seed --max-concurrent --error-handling --max-failures --retries --survive --retry-failed --redo --explain --deadline --memory --scratch --dry-run --pilot --for-ranks --json --progress --log-level --trace --max-print --help' ;;
     merge) echo '--into --resume --overwrite --help' ;;
     run) echo '--set --inputs --json --help' ;;
     replay) echo '--output --index --set --inputs --gdb --json --help' ;;
     describe) echo '--json --dot --mermaid --help' ;;
     show) echo '--json --csv --npy --max-print --help' ;;
-    export) echo '--csv --netcdf --zarr --tidy --status --coords --overwrite --help' ;;
+    export) echo '--csv --netcdf --zarr --tidy --status --coords --compress --overwrite --help' ;;
     status) echo '--json --exit-code --help' ;;
     report) echo '-o --overwrite --help' ;;
     verify) echo '--help' ;;
@@ -30,6 +30,7 @@ _pipeline_app_options() {
 _pipeline_app_kind() {
   case $1 in
     'map --run-folder') echo 'folders' ;;
+    'map --reuse') echo 'folders' ;;
     'map --set') echo 'inputs' ;;
     'map --inputs') echo 'files' ;;
     'map --output') echo 'outputs' ;;
@@ -49,6 +50,8 @@ _pipeline_app_kind() {
     'map --deadline') echo 'anything' ;;
     'map --memory') echo 'anything' ;;
     'map --scratch') echo 'folders' ;;
+    'map --pilot') echo 'anything' ;;
+    'map --for-ranks') echo 'anything' ;;
     'map --progress') echo 'words auto bar plain none' ;;
     'map --log-level') echo 'words trace debug info warn error critical off' ;;
     'map --trace') echo 'files' ;;

@@ -41,7 +41,7 @@ std::vector<ReportedRun> reported_runs(const fs::path& folder, const std::string
 void check_target(const fs::path& file, const std::vector<ReportedRun>& runs, bool overwrite) {
   const bool in_run = std::any_of(
       runs.begin(), runs.end(), [&](const ReportedRun& run) { return is_within(run.folder.string(), file); });
-  if (std::error_code ignored; overwrite && !in_run && !fs::is_directory(file, ignored)) return;
+  if (overwrite && !in_run) return require_regular(file, "report");
   require_replaceable(
       file, kReportBeginning, "report",
       in_run ? "Choose a name outside of the run folder." : "Choose another name, or add --overwrite.");

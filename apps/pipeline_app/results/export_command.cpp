@@ -11,6 +11,7 @@
 #include "results/result_table.hpp"
 #include "store/api/export_run.hpp"
 #include "table.hpp"
+#include "target_file.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -27,6 +28,7 @@ struct ExportFlags {
   std::string netcdf;
   std::string zarr;
   bool coords = false;
+  bool compress = false;
   bool overwrite = false;
 };
 
@@ -57,6 +59,7 @@ void require_free(const std::filesystem::path& path, bool overwrite) {
         Category::folder_refused,
         fmt::format("'{}' is there already, and stays as it is. Name another file, or give --overwrite.",
                     path.string()));
+  require_regular(path, "table or array");
 }
 
 /// `cd (i, j); mean (i)`.
@@ -112,7 +115,7 @@ void note_missing(const RunReader& reader, const std::vector<std::size_t>& outpu
 
 ExportChoice choice_of(const RunReader& reader, const std::vector<std::size_t>& outputs,
                        const ExportFlags& flags) {
-  ExportChoice choice{outputs, flags.coords};
+  ExportChoice choice{outputs, flags.coords, flags.compress};
   for (const std::string& axis : axes_without_coordinate(reader, choice))
     print_note(fmt::format(
         "none of the inputs on the axis {} becomes its dimension, as there are several (in xarray, "
@@ -148,6 +151,8 @@ void require_form(const ExportFlags& flags) {
         "say what to write: --csv FILE --tidy, --netcdf FILE or --zarr DIR. See pipeline_app export --help.");
   if (flags.csv.empty() && (flags.tidy || flags.status))
     throw Error(Category::bad_option, "--tidy and --status are about tables: they go with --csv FILE.");
+  if (flags.compress && flags.zarr.empty())
+    throw Error(Category::bad_option, "--compress goes with --zarr: other copies are written as they are.");
   if (!flags.csv.empty() && flags.coords)
     throw Error(Category::bad_option,
                 "--coords goes with --netcdf or --zarr: tables have all inputs on their axes.");
@@ -191,6 +196,7 @@ void add_export_command(CLI::App& app, Program& program) {
   command->add_flag("--status", flags->status,
                     "Behind each output a column: done, pending, failed or blocked");
   command->add_flag("--coords", flags->coords, "The input on an axis becomes its coordinate, and names it");
+  command->add_flag("--compress", flags->compress, "With --zarr: chunks are compressed by zlib");
   command->add_flag("--overwrite", flags->overwrite, "Replace a file that is there");
   command->callback([flags, &program] { program.action = [flags] { return run_export(*flags); }; });
 }

@@ -11,6 +11,7 @@
 #include "results/npy.hpp"
 #include "results/open_results.hpp"
 #include "results/result_table.hpp"
+#include "target_file.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -74,6 +75,8 @@ std::string as_json(RunReader& reader, const std::vector<std::size_t>& chosen, c
 
 void save_npy(RunReader& reader, const std::vector<std::size_t>& chosen, const ShowFlags& flags) {
   require_outside(flags.run, flags.npy);
+  constexpr std::string_view kNpyBeginning = "\x93NUMPY";
+  require_replaceable(flags.npy, kNpyBeginning, "file of numpy", "Name another one, or remove it.");
   if (chosen.size() != 1)
     throw Error(Category::bad_option,
                 fmt::format("--npy takes one output, and {} are chosen. Name one after the run folder.",

@@ -47,4 +47,16 @@ class Environment {
   Communicator world_;
 };
 
+/// Collective; no rank may be lost yet. The ranks of `group` as a group on which maps go on when other ranks than 0 die,
+/// where the launcher lets the others live (`mpirun --enable-recovery` of Open MPI); of one serial rank: a copy.
+/// Until it is gone, each rank has a thread that watches the others over TCP (IPv4): a process that ends is known to be
+/// lost at once, one of which nothing is heard after 30 s. When rank 0 is lost, that thread ends this process with the
+/// exit code 5. After a map the group can still broadcast from rank 0, reduce, gather at rank 0 and `barrier` among those
+/// that are alive; `group` cannot, where a rank was lost.
+/// Throws `Error` (not_supported) where the ranks cannot connect, or cannot have another thread.
+Communicator surviving(const Communicator& group);
+/// Collective over those of such a group that are alive, and the last use of it: who leaves after it is not taken for lost.
+/// Where a rank was lost, `Environment` does not finalise MPI, which would wait for it. Does nothing for other groups.
+void part_in_order(const Communicator& group);
+
 }  // namespace mpipe

@@ -152,8 +152,9 @@ class RangeSet {
 };
 
 }  // namespace mpipe
-
+/// @cond std_hash
 template <class Tag>
 struct std::hash<mpipe::Id<Tag>> {
   std::size_t operator()(mpipe::Id<Tag> id) const noexcept { return std::hash<std::uint32_t>{}(id.value); }
 };
+/// @endcond

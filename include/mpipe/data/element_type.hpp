@@ -72,7 +72,7 @@ bool widens(const ElementType& from, const ElementType& to);
 // ---------------------------------------------------------------------------------------------------------------
 // Compile-time side
 
-/// `std::complex` of float or double, or what is laid out like it. It is known by its members, as <complex>
+/// `std::complex` of float or double, or what is laid out like it. It is known by its members, as `<complex>`
 /// brings along much that programs without complex numbers would have to compile.
 template <class T>
 concept ComplexValue = std::is_trivially_copyable_v<T> && requires(const T& number) {

@@ -86,6 +86,7 @@ class Value {
   template <ValueSource T>
   Value(const T& value);  // NOLINT(google-explicit-constructor): inputs read `{"reynolds", 1e5}`
   Value(const char* text) : Value(std::string(text)) {}  // NOLINT(google-explicit-constructor)
+  Value(std::nullptr_t) = delete;
   template <class T>
   Value(std::initializer_list<T> values) : Value(std::vector<T>(values)) {}
   Value(std::initializer_list<const char*> values)

@@ -29,20 +29,26 @@ std::vector<std::string> free_names(const std::vector<std::string>& expressions)
 
 /// A body with one output per expression. Its parameters are the free names, in their order of first
 /// occurrence unless `parameters` is given (which must have all of them and may have more). They take any
-/// real number type, scalars and arrays; the outputs are float64. Immutable and thread-safe.
+/// real number type, scalars and arrays. Immutable and thread-safe.
 ///
-/// An element fails when `fail_if(condition, value)` sees a condition that is not zero, and when shapes,
-/// sizes or indices do not fit; the body then reports exactly the elements before it as complete.
+/// `types`: of the outputs, one per expression; empty: float64 for all. What was computed is then converted:
+/// to integers and bool exactly, to float32 rounded as in NumPy, to complex128 with an imaginary part of zero.
+///
+/// An element fails when `fail_if(condition, value)` sees a condition that is not zero, when shapes, sizes or
+/// indices do not fit, and when its value is none of the type of the output (2.5 as int64); the body then
+/// reports exactly the elements before it as complete.
 ///
 /// Throws `Error`, whose text shows the place: bad_document (syntax, unknown function, number of arguments,
 /// too long or too deeply nested), unknown_name (a name that is none of `parameters`), rank_mismatch (an
 /// array where a number is wanted or the other way round, as far as that can be seen without arguments;
-/// `outputs` sees the rest).
+/// `outputs` sees the rest), bad_option (a type that expressions do not give, or another number of types).
 std::shared_ptr<const FunctionBody> make_expression_body(std::vector<std::string> expressions,
-                                                         std::vector<std::string> parameters = {});
+                                                         std::vector<std::string> parameters = {},
+                                                         std::vector<const ElementType*> types = {});
 
 /// The same as a `Function` with named parameters.
 Function expression_function(std::vector<std::string> outputs, std::vector<std::string> expressions,
-                             std::vector<std::string> parameters = {});
+                             std::vector<std::string> parameters = {},
+                             std::vector<const ElementType*> types = {});
 
 }  // namespace mpipe

@@ -24,7 +24,7 @@
 // What must be equal in a plugin and in the program that loads it, for the two to be able to talk at all.
 // Raise the number whenever a type that crosses the border changes (Function, FunctionBody, BlockCall,
 // ElementType, Value ..).
-#define MPIPE_PLUGIN_ABI_NUMBER 7
+#define MPIPE_PLUGIN_ABI_NUMBER 8
 #define MPIPE_STRING_OF(x) #x
 #define MPIPE_VALUE_OF(x) MPIPE_STRING_OF(x)
 #ifdef _GLIBCXX_DEBUG
@@ -32,7 +32,7 @@
 #else
 #define MPIPE_PLUGIN_ABI_CONTAINERS "plain"
 #endif
-/// `mpipe-plugin-7 gxx-abi-1017 cxx11-abi-1 containers-plain`
+/// `mpipe-plugin-8 gxx-abi-1017 cxx11-abi-1 containers-plain`
 #define MPIPE_PLUGIN_ABI \
   "mpipe-plugin-" MPIPE_VALUE_OF(MPIPE_PLUGIN_ABI_NUMBER) " gxx-abi-" MPIPE_VALUE_OF(__GXX_ABI_VERSION) \
   " cxx11-abi-" MPIPE_VALUE_OF(_GLIBCXX_USE_CXX11_ABI) " containers-" MPIPE_PLUGIN_ABI_CONTAINERS

@@ -68,7 +68,7 @@ class RunObserver {
   /// A block is handed out. It is computed when the worker comes to it, and a part of it may be taken back.
   virtual void on_block_assigned(const BlockWorker&, const Block&, TimePoint) {}
   /// What a worker has done of a block, in `busy`. `completed`: so many elements from the beginning of its
-  /// range on are dealt with; fewer than all where one failed and ends the run.
+  /// range on are dealt with; fewer where one failed and ends the run; none in no time where it was taken back.
   virtual void on_block_done(const BlockWorker&, const Block&, Index /*completed*/, Duration /*busy*/,
                              TimePoint) {}
   /// Now and then while waiting, at least ten times a second unless a wait lasts.

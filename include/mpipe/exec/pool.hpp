@@ -38,12 +38,15 @@ struct FailedElements {
 };
 
 /// How a block ended. Without a failure all of `block.range` has been dealt with: it is done but for what is
-/// in `failed`, and what in the same block needs that. With one its first `completed` elements are.
+/// in `failed`, and what in the same block needs that. With one, or where a function was told to stop, its first
+/// `completed` elements are.
 struct BlockReport {
-  Block block;                         ///< as it was handed out, less what was given back
-  Index completed = 0;                 ///< elements dealt with, from the beginning of the range on
-  Duration busy{};                     ///< time spent computing it
-  std::optional<Failure> failure;      ///< ends the run: of an element that is not among the completed ones
+  Block block;                     ///< as it was handed out, less what was given back
+  Index completed = 0;             ///< elements dealt with, from the beginning of the range on
+  Duration busy{};                 ///< time spent computing it
+  std::optional<Failure> failure;  ///< ends the run: of an element that is not among the completed ones
+  bool stopped =
+      false;  ///< without a failure: the element behind the completed ones was begun, and is not done
   std::vector<FailedElements> failed;  ///< at most one entry per function of the stage
   std::vector<Failure> details;        ///< of some of the elements in `failed`
   std::vector<LateShape> late_shapes;
@@ -80,6 +83,9 @@ class BlockHandler {
 
   /// Blocks of this stage come whole, however long they take, as each call costs much by itself.
   virtual bool takes_whole(StageId) const { return false; }
+  /// So many elements of this stage cost less together than one by one: slices have as many, as long as that takes
+  /// some milliseconds at most.
+  virtual Index cheaper_together(StageId) const { return 1; }
 };
 
 /// `handler.compute(block)`, with everything that it throws turned into a failure.
@@ -94,7 +100,7 @@ struct PoolEvent {
 /// Workers 0 .. worker_count() - 1, each of which computes its blocks in the order they were started. Each
 /// started block ends in exactly one event: a report, or a retraction of all of it; a retraction of a part
 /// comes before the report of the other part; news of a team come at any time. A worker whose report has a
-/// failure gives back what waits behind it. One thread uses a pool, and workers never call it back.
+/// failure, or is of a call that was told to stop, gives back what waits behind it. One thread uses a pool, and workers never call it back.
 class Pool {
  public:
   virtual ~Pool() = default;

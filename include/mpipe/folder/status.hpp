@@ -99,7 +99,9 @@ struct RunStatus {
   std::string message;           ///< why it failed
   std::vector<OutputStatus> outputs;
   std::vector<FunctionTimes> functions;  ///< empty until the start has ended, and where it was killed
-  double elements_per_second = 0;        ///< function calls, lately
+  std::vector<std::string>
+      slow;  ///< in words: elements that take far longer than those before them, while it runs
+  double elements_per_second = 0;  ///< function calls, lately
   std::optional<double> eta_seconds;
   int ranks = 1;
   FolderOwner owner;                 ///< rank 0 of the run
@@ -140,6 +142,8 @@ class StatusWriter final : public RunObserver {
   void on_resolved(const Plan& plan) override;
   void on_end(const std::string& state, const std::string& message) override;
 
+  /// Elements that take far longer than those before them, in words, in place of those told before. Any thread.
+  void set_slow(std::vector<std::string> elements);
   /// How long functions took, to be written with the last word. Any thread.
   void set_times(std::vector<FunctionTimes> functions);
   /// The last word, synced to the disk; for those who know the exit code. May be called by another thread

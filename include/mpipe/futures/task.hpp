@@ -60,7 +60,7 @@ consteval auto call_signature() {
     using R = std::invoke_result_t<F&, std::decay_t<Args>...>;
     return CallSignature<R (*)(std::decay_t<Args>...)>{};
   } else {
-    return CallSignature<void (*)()>{};  // refused by check_callable
+    return CallSignature<void (*)()>{};  // refused by check_submitted
   }
 }
 
@@ -138,7 +138,7 @@ consteval void check_argument() {
 }
 
 template <class F, class... Args>
-consteval void check_callable() {
+consteval void check_submitted() {
   static_assert(
       !std::is_member_pointer_v<F>,
       "mpipe: a pointer to a member cannot be submitted; submit a captureless lambda that calls it");
@@ -158,7 +158,7 @@ consteval void check_callable() {
 /// All types of a submitted call, checked.
 template <class F, class... Args>
 struct CallTypes {
-  static_assert((check_callable<F, Args...>(), true));
+  static_assert((check_submitted<F, Args...>(), true));
   using Signature = decltype(call_signature<F, Args...>());
   using Parameters = typename Signature::Parameters;
   using Stored = typename StoredTuple<Parameters>::type;

@@ -6,11 +6,13 @@
 
 #include <mpipe/core/clock.hpp>
 #include <mpipe/core/comm.hpp>
+#include <mpipe/core/error.hpp>
 #include <mpipe/core/shape.hpp>
 #include <mpipe/data/codec.hpp>
 #include <mpipe/data/element_type.hpp>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -43,6 +45,52 @@ std::string to_string(const Resources& needs);
 enum class Isolation : std::uint8_t {
   none,    ///< in the process that computes the block: a crash ends it
   process  ///< in a child process: a crash, a time-out or too much memory is the failure of that element
+};
+
+/// Says whether a call should come to an end before it is done, as a parameter of a function: it has no name and
+/// is filled in. A function that takes long asks now and then; where the answer is yes, it writes down what it
+/// wants to find again, and throws `Stopped`, or returns its value if that is nearly there.
+///
+/// In a `map` the answer is yes from the moment on when
+/// - SIGUSR1 (or `request_drain`, or a signal that ends the program) has reached the process of the call, or the
+///   rank that forked it; launchers send it to all ranks, while a signal to one of them reaches that one alone;
+/// - only the time for storing is left before the deadline of the run, which all ranks know when it begins;
+/// - in a process of its own (`Isolation::process`) with a limit of time: nineteen twentieths of it are over.
+/// Elsewhere the answer is always no. Calls no MPI. Copies are alike; any thread may ask.
+class StopToken {
+ public:
+  StopToken() = default;  ///< never
+  /// `requested` must outlive the token; null: nobody can ask. `at`: on the clock of `SteadyClock`.
+  StopToken(const std::atomic<bool>* requested, TimePoint at) : requested_(requested), at_(at) {}
+
+  bool stop_requested() const noexcept {
+    if (requested_ != nullptr && requested_->load(std::memory_order_relaxed)) return true;
+    return at_ != TimePoint::max() && SteadyClock().now() >= at_;
+  }
+  /// When it is time whatever else happens; `TimePoint::max()`: never.
+  TimePoint at() const noexcept { return at_; }
+
+ private:
+  const std::atomic<bool>* requested_ = nullptr;
+  TimePoint at_ = TimePoint::max();
+};
+
+/// Thrown by a function that its `StopToken` told to stop: its element is neither done nor failed, and a resume
+/// computes it. Where nobody had told it to stop, this is a failure as any other exception. Where the time of the
+/// call itself was over, it is the failure that running out of time is.
+class Stopped final : public Error {
+ public:
+  explicit Stopped(const std::string& message = "the function stopped before it was done")
+      : Error(Category::drained, message) {}
+};
+
+/// Which try of its element a call is (`MapOptions::retries`), as a parameter of a function: it has no name and is
+/// filled in. Outside of a `map` each call is a first one; another start of the run counts anew.
+struct Attempt {
+  int number = 1;
+  // What the last one failed with; both empty for the first.
+  std::string type = {};     ///< as in `std::runtime_error`; `mpipe::ProcessDied` for a crash or a limit
+  std::string message = {};  ///< as it would be reported
 };
 
 /// A stream of random numbers of one element: counter-based (Philox4x64-10; Salmon et al., "Parallel random
@@ -180,6 +228,10 @@ struct BlockCall {
   const Resources* resources = nullptr;  ///< that the call has; nullptr: none in particular
   const Comm* comm = nullptr;            ///< ranks that make this call together; nullptr: this one alone
   const CallPlace* place = nullptr;      ///< nullptr: not in a run
+  StopToken stop = {};
+  const Attempt* attempt = nullptr;  ///< of the first element; nullptr, and of the others: the first one
+  std::atomic<Index>* at =
+      nullptr;  ///< where the body notes which element it computes, if it can; or nullptr
 };
 
 class FunctionBody;

@@ -45,7 +45,8 @@ concept HasSignature = requires {
 
 /// Parameters that the library fills in itself and that have no name.
 template <class P>
-concept Injected = std::same_as<P, Random> || std::same_as<P, Resources> || std::same_as<P, Comm>;
+concept Injected = std::same_as<P, Random> || std::same_as<P, Resources> || std::same_as<P, Comm> ||
+    std::same_as<P, StopToken> || std::same_as<P, Attempt>;
 
 template <class T>
 inline constexpr bool kIsView = false;
@@ -514,6 +515,11 @@ class TypedBody final : public FunctionBody {
   static Comm argument(FilledIn<Comm>&, Index, Index, const BlockCall& call) {
     return call.comm == nullptr ? Comm() : *call.comm;
   }
+  static StopToken argument(FilledIn<StopToken>&, Index, Index, const BlockCall& call) { return call.stop; }
+  static const Attempt& argument(FilledIn<Attempt>&, Index, Index element, const BlockCall& call) {
+    static const Attempt kFirst;
+    return call.attempt == nullptr || element != call.range.begin ? kFirst : *call.attempt;
+  }
 
   template <std::size_t... I>
   void run(BlockCall& call, std::index_sequence<I...>) const {
@@ -526,6 +532,7 @@ class TypedBody final : public FunctionBody {
         const Index length = row.length();
         const Index first = row.first();
         for (Index k = 0; k < length; ++k, ++done) {
+          if (call.at != nullptr) call.at->store(first + k, std::memory_order_relaxed);
           write(call.outputs, done, callable_(argument(std::get<I>(cursors), k, first + k, call)...));
         }
       }

@@ -96,7 +96,7 @@ class Plan {
  public:
   /// Throws `Error` for everything that is wrong with the request: missing_input, extra_input, not_an_array,
   /// rank_mismatch, dimension_mismatch, type_mismatch, unknown_axis, index_out_of_bounds, fixed_reduced_axis,
-  /// internal_shape_type, internal_shape_rank, internal_shape_mismatch, too_large, ..
+  /// internal_shape_type, internal_shape_rank, internal_shape_mismatch, too_large and others.
   Plan(const Pipeline& pipeline, PlanRequest request);
 
   const Pipeline& pipeline() const { return *pipeline_; }

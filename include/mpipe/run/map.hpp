@@ -18,7 +18,7 @@
 namespace mpipe {
 
 /// Asks all runs that this process leads to end in order, as at a deadline (`MapOptions::deadline`): what is being
-/// computed is the last, all is stored, and `map` throws `RunStopped` of the category `drained`. For good: runs that
+/// computed is the last, calls that take a `StopToken` are told to stop, all is stored, and `map` throws `RunStopped` of the category `drained`. For good: runs that
 /// begin later end at once. Safe in handlers of signals and in any thread.
 void request_drain() noexcept;
 

@@ -77,6 +77,21 @@ class SharedText {
   std::string rest_;
 };
 
+/// An amount of memory of a node: `MemoryLimit(bytes)`, or `MemoryLimit::share(0.8)` of what it has.
+struct MemoryLimit {
+  MemoryLimit() = default;
+  MemoryLimit(std::uint64_t amount) : bytes(amount) {}  // NOLINT(google-explicit-constructor)
+  /// `part` is above 0, and 1 at most.
+  static MemoryLimit share(double part) {
+    MemoryLimit limit(0);
+    limit.part = part;
+    return limit;
+  }
+
+  std::uint64_t bytes = 0;  ///< 0: `part` counts
+  double part = 0;
+};
+
 /// Options of one `map`. Only those of rank 0 count.
 struct MapOptions {
   /// Where the run lives; empty: nothing is written anywhere.
@@ -115,11 +130,14 @@ struct MapOptions {
   /// What the arrays of the run may take on each node, in bytes. Values of the results file are looked at there
   /// instead, when the run is on one node and they are not returned (`return_results`). Without: half of what the
   /// node, or its control group, has. `map` throws `Error` (too_large) where an array that must be in memory is larger.
-  std::optional<std::uint64_t> memory = {};
+  std::optional<MemoryLimit> memory = {};
   bool retry_failed = false;  ///< with `resume`: compute again what failed, and what it blocked
   /// With `resume`: compute these outputs, and all that needs them, anew. Their functions may be others than
   /// those that the run began with.
   std::vector<std::string> redo = {};
+  /// Run folders of earlier runs, from which elements are taken that have equal functions and arguments, instead of being
+  /// computed. They stay as they are, and are not needed any more when the run has begun. Notes tell how many.
+  std::vector<std::string> reuse = {};
   /// With `resume`: notes (`RunObserver::on_note`) tell of each output what is kept of it, and what is computed, and why.
   bool explain = false;
   /// A folder on disks of the nodes, absolute or relative to the working directory, in which programs (`command`) run;
@@ -170,6 +188,7 @@ void visit_options(Options& options, Visit&& visit) {
   visit("memory", options.memory);
   visit("retry_failed", options.retry_failed);
   visit("redo", options.redo);
+  visit("reuse", options.reuse);
   visit("explain", options.explain);
   visit("scratch", options.scratch);
   visit("output", options.outputs);

@@ -6,6 +6,7 @@
 #include <mpipe/core/clock.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -16,6 +17,10 @@ using WallTime = std::chrono::system_clock::time_point;
 
 /// A number of bytes, at least 1: `2GB`, `1.5 GiB`, `4096`. Throws `Error` (bad_option, too_large).
 std::uint64_t parse_memory(std::string_view text);
+
+/// The part that a share is of a whole: 0.5 of `50%`; empty for a text that does not end with `%`. Throws `Error`
+/// (bad_option) for a share that is not above 0 %, or is above 100 %.
+std::optional<double> parse_share(std::string_view text);
 
 /// A time above 0: `10min`, `1.5 h`, `90` (seconds), `01:30:00`, `1-12:00:00` (days before the hours). Throws `Error`
 /// (bad_option, too_large).

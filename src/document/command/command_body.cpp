@@ -4,6 +4,7 @@
 
 #include <mpipe/core/error.hpp>
 
+#include "core/api/hash.hpp"
 #include "core/api/text.hpp"
 #include "data/api/npy.hpp"
 #include "document/api/json_text.hpp"
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <set>
 #include <thread>
@@ -76,7 +78,7 @@ class CommandElement {
     ProgramCall program = prepare(folder.path(), attempt);
     const ProgramEnd end = run_program(program, SteadyClock{});
     try {
-      check_end(end);
+      check_end(end, program.time);
       return read(folder.path(), program.folder, end);
     } catch (const CommandFailed& failed) {
       throw CommandFailed(failed.cause, failed.what() + keep(folder, program, end));
@@ -125,9 +127,8 @@ class CommandElement {
       });
     program.folder = spec_.folder.empty() ? folder.string() : spec_.folder;
     program.environment = environment(attempt, word);
-    program.time =
-        call_.resources != nullptr && spec_.time == Duration{} ? call_.resources->time : spec_.time;
-    program.memory = call_.resources != nullptr ? call_.resources->memory : 0;
+    program.time = time_limit(attempt);
+    program.memory = memory_limit(attempt);
     return program;
   }
 
@@ -197,7 +198,7 @@ class CommandElement {
 
   // ---- behind ----
 
-  void check_end(const ProgramEnd& end) const {
+  void check_end(const ProgramEnd& end, Duration time) const {
     const std::string program = fmt::format("the program '{}'", spec_.words.front().text());
     switch (end.how) {
       case ProgramEnd::How::exited:
@@ -209,9 +210,9 @@ class CommandElement {
         throw CommandFailed(CommandCause::signal, fmt::format("{} was ended by signal {} ({})", program,
                                                               end.number, ::strsignal(end.number)));
       case ProgramEnd::How::out_of_time:
-        throw CommandFailed(CommandCause::time,
-                            fmt::format("{} took longer than its time of {:g} s and was ended", program,
-                                        seconds(time_limit())));
+        throw CommandFailed(
+            CommandCause::time,
+            fmt::format("{} took longer than its time of {:g} s and was ended", program, seconds(time)));
       case ProgramEnd::How::said_too_much:
         throw CommandFailed(
             CommandCause::bad_output,
@@ -221,8 +222,24 @@ class CommandElement {
     }
   }
 
-  Duration time_limit() const {
-    return spec_.time == Duration{} && call_.resources != nullptr ? call_.resources->time : spec_.time;
+  /// Of a try, counted from 0; zero: none.
+  Duration time_limit(int attempt) const {
+    const Duration first =
+        spec_.time == Duration{} && call_.resources != nullptr ? call_.resources->time : spec_.time;
+    return grown(first, std::pow(spec_.retries.time_factor, attempt));
+  }
+  std::uint64_t memory_limit(int attempt) const {
+    if (call_.resources == nullptr) return 0;
+    const double bytes =
+        static_cast<double>(call_.resources->memory) * std::pow(spec_.retries.memory_factor, attempt);
+    constexpr double kMost = 0x1p62;
+    return spec_.retries.memory_factor == 1 ? call_.resources->memory
+                                            : static_cast<std::uint64_t>(std::min(bytes, kMost));
+  }
+  static Duration grown(Duration limit, double factor) {
+    constexpr double kMost = 0x1p62;
+    if (factor == 1) return limit;
+    return Duration(static_cast<Duration::rep>(std::min(static_cast<double>(limit.count()) * factor, kMost)));
   }
 
   std::vector<Value> read(const fs::path& folder, const fs::path& ran_in, const ProgramEnd& end) const {
@@ -281,6 +298,11 @@ class CommandBody final : public FunctionBody {
     return text + fmt::format(" exit {}", fmt::join(spec_.exit_codes, ","));
   }
 
+  /// What is written in the document is all that is known of the code of a program.
+  BodyCode code() const override {
+    return {{}, {}, {{"command", fmt::format("{:016x}", fnv1a(identity()))}}};
+  }
+
   std::vector<ValueType> outputs(std::span<const ValueType> arguments) const override {
     for (const TextTemplate& word : spec_.words) check_words(word, arguments);
     for (const auto& [name, text] : spec_.environment) check_words(text, arguments);
@@ -292,6 +314,7 @@ class CommandBody final : public FunctionBody {
 
   void call(BlockCall& call) const override {
     for (Index k = 0; k < call.range.size(); ++k) {
+      if (call.at != nullptr) call.at->store(call.range.begin + k, std::memory_order_relaxed);
       const std::vector<Value> values = CommandElement(spec_, call, call.range.begin + k).run();
       std::vector<ElementOutput> outputs;
       for (std::size_t output = 0; output < values.size(); ++output)

@@ -30,6 +30,9 @@ struct CommandRetries {
   int most = 0;
   Duration pause = std::chrono::seconds(1);  ///< before the first one; each other waits twice as long
   std::set<CommandCause> causes{all_command_causes().begin(), all_command_causes().end()};
+  // Each try has so many times the limits of the one before it.
+  double memory_factor = 1;
+  double time_factor = 1;
 };
 
 /// One output of a command.

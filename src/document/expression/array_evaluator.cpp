@@ -4,11 +4,13 @@
 
 #include "document/expression/array_argument.hpp"
 #include "document/expression/kernels.hpp"
+#include "document/expression/narrowing.hpp"
 #include "document/expression/random_draw.hpp"
 
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstring>
 #include <new>
 
 namespace mpipe::detail {
@@ -38,8 +40,7 @@ class ArrayRun {
         for (std::size_t a = 0; a < arguments_.size(); ++a)
           positions_[a] = rows.position(a) + k * rows.step(a);
         evaluate_element();
-        for (std::size_t o = 0; o < call_.outputs.size(); ++o)
-          write(call_.outputs[o], result(trees_.roots[o]));
+        for (std::size_t o = 0; o < call_.outputs.size(); ++o) write(call_.outputs[o], trees_.roots[o]);
         // An element counts once all of its outputs are written. When an expression throws, this number tells
         // the caller which element it was.
         ++call_.completed;
@@ -293,17 +294,22 @@ class ArrayRun {
     return out;
   }
 
-  void write(OutputColumn& column, const Quantity& value) const {
-    if (value.is_scalar) return write_scalar(column, value.number);
-    // The caller says by the column in which of three ways it takes arrays: as items of a larger one, as
-    // encoded elements, or not at all, where it counts on single numbers.
-    if (column.collects_items) {
-      column.push_items(*value.shape, reinterpret_cast<const std::byte*>(value.data));
+  void write(OutputColumn& column, NodeId root) {
+    const Quantity& value = result(root);
+    // Of elements that are arrays themselves the column's type is that of an array, and this one that of its items.
+    const ElementType& type = column.type->kind == Kind::array ? *column.type->item : *column.type;
+    const std::byte* bytes = converted(value, root, type);
+    // The caller says by the column in which of three ways it takes values: as items of a larger array, as
+    // encoded elements, or in place, where it counts on single numbers.
+    if (column.collects_items && (!value.is_scalar || column.item_rank || column.fixed == nullptr)) {
+      column.push_items(shape_of(value), bytes);
     } else if (column.fixed == nullptr) {
       Bytes encoded;
-      write_shape(*value.shape, encoded);
-      append(encoded, value.data, static_cast<std::size_t>(value.size) * sizeof(double));
+      write_shape(shape_of(value), encoded);
+      append(encoded, bytes, static_cast<std::size_t>(value.size) * type.size);
       column.push_encoded(encoded);
+    } else if (value.is_scalar) {
+      std::memcpy(column.fixed + static_cast<std::size_t>(call_.completed) * type.size, bytes, type.size);
     } else {
       throw Error(Category::internal_shape_rank,
                   fmt::format("the expression '{}' gave an array of shape {} where a single number was "
@@ -314,18 +320,16 @@ class ArrayRun {
     }
   }
 
-  void write_scalar(OutputColumn& column, double number) const {
-    const auto* bytes = reinterpret_cast<const std::byte*>(&number);
-    if (column.collects_items && (column.item_rank || column.fixed == nullptr)) {
-      column.push_items(Shape{}, bytes);
-    } else if (column.fixed != nullptr) {
-      reinterpret_cast<double*>(column.fixed)[call_.completed] = number;
-    } else {
-      Bytes encoded;
-      write_shape({}, encoded);
-      append(encoded, bytes, sizeof(number));
-      column.push_encoded(encoded);
-    }
+  static Shape shape_of(const Quantity& value) { return value.is_scalar ? Shape{} : *value.shape; }
+
+  /// The values as `type`: where they are, when that is float64, else in memory that the next call overwrites.
+  const std::byte* converted(const Quantity& value, NodeId root, const ElementType& type) {
+    const double* doubles = value.is_scalar ? &value.number : value.data;
+    if (type.kind == Kind::float64) return reinterpret_cast<const std::byte*>(doubles);
+    converted_.resize(static_cast<std::size_t>(value.size) * type.size);
+    const Index held = narrow(doubles, value.size, type, converted_.data());
+    if (held != value.size) refuse_value(trees_, root, doubles[held], type);
+    return converted_.data();
   }
 
   [[noreturn]] void fail(NodeId id, const std::string& problem) const { fail_element(trees_, id, problem); }
@@ -335,6 +339,7 @@ class ArrayRun {
   std::vector<ArrayArgument> arguments_;
   std::vector<NodeState> nodes_;
   std::vector<Index> positions_;
+  Bytes converted_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "document/expression/array_evaluator.hpp"
 #include "document/expression/expression_tree.hpp"
+#include "document/expression/narrowing.hpp"
 #include "document/expression/scalar_program.hpp"
 
 #include <fmt/format.h>
@@ -21,8 +22,10 @@ bool is_numbers(const ElementType& type) {
 
 class ExpressionBody final : public FunctionBody {
  public:
-  explicit ExpressionBody(detail::ExpressionTrees trees)
-      : trees_(std::move(trees)), parameters_(trees_.names.size(), ValueType{nullptr, std::nullopt, true}) {
+  ExpressionBody(detail::ExpressionTrees trees, std::vector<const ElementType*> types)
+      : trees_(std::move(trees)),
+        types_(checked(std::move(types), trees_.roots.size())),
+        parameters_(trees_.names.size(), ValueType{nullptr, std::nullopt, true}) {
     if (!trees_.has_array_ops) scalars_.emplace(trees_);
   }
   ExpressionBody(const ExpressionBody&) = delete;  // the program refers to the trees
@@ -37,14 +40,15 @@ class ExpressionBody final : public FunctionBody {
     });
   }
   std::string identity() const override {
-    return fmt::format("expression 1 ({}) -> [{}]", fmt::join(trees_.names, ", "),
-                       fmt::join(trees_.texts, "; "));
+    std::vector<std::string> texts;
+    for (std::size_t k = 0; k < trees_.texts.size(); ++k) texts.push_back(with_type(trees_.texts[k], k));
+    return fmt::format("expression 1 ({}) -> [{}]", fmt::join(trees_.names, ", "), fmt::join(texts, "; "));
   }
 
   std::string formula(std::span<const std::string> parameters) const override {
     std::vector<std::string> texts;
-    for (const detail::NodeId root : trees_.roots)
-      texts.push_back(detail::formula_of(trees_, root, parameters));
+    for (std::size_t k = 0; k < trees_.roots.size(); ++k)
+      texts.push_back(with_type(detail::formula_of(trees_, trees_.roots[k], parameters), k));
     return fmt::format("{}", fmt::join(texts, "; "));
   }
 
@@ -64,8 +68,10 @@ class ExpressionBody final : public FunctionBody {
     }
     std::vector<ValueType> types;
     const auto inferred = infer_ranks(trees_, ranks);
-    for (const detail::NodeId root : trees_.roots)
-      types.push_back({&element_type(Kind::float64), inferred[root], !inferred[root].has_value()});
+    for (std::size_t k = 0; k < trees_.roots.size(); ++k) {
+      const auto& rank = inferred[trees_.roots[k]];
+      types.push_back({types_[k], rank, !rank.has_value()});
+    }
     return types;
   }
 
@@ -79,6 +85,26 @@ class ExpressionBody final : public FunctionBody {
   }
 
  private:
+  static std::vector<const ElementType*> checked(std::vector<const ElementType*> types, std::size_t outputs) {
+    if (types.empty()) types.assign(outputs, &element_type(Kind::float64));
+    if (types.size() != outputs)
+      throw Error(
+          Category::bad_option,
+          fmt::format("there are {} expressions but {} types. Give one for each.", outputs, types.size()));
+    for (const ElementType* type : types)
+      if (!detail::is_expression_type(*type))
+        throw Error(Category::bad_option,
+                    fmt::format("an expression cannot give {}: it gives numbers, as float64, float32, an "
+                                "integer type, bool or complex128.",
+                                type->name));
+    return types;
+  }
+
+  /// Texts of float64 stay as they are, so that runs of older versions go on.
+  std::string with_type(const std::string& text, std::size_t output) const {
+    return types_[output]->kind == Kind::float64 ? text : text + " as " + types_[output]->name;
+  }
+
   static bool all_scalar(const BlockCall& call) {
     return std::all_of(call.arguments.begin(), call.arguments.end(),
                        [](const ArgumentView& a) { return a.slice_shape.empty() && a.type->fixed_size(); }) &&
@@ -88,6 +114,7 @@ class ExpressionBody final : public FunctionBody {
   }
 
   detail::ExpressionTrees trees_;
+  std::vector<const ElementType*> types_;  ///< one per expression
   std::vector<ValueType> parameters_;
   std::optional<detail::ScalarProgram> scalars_;
 };
@@ -99,17 +126,19 @@ std::vector<std::string> free_names(const std::vector<std::string>& expressions)
 }
 
 std::shared_ptr<const FunctionBody> make_expression_body(std::vector<std::string> expressions,
-                                                         std::vector<std::string> parameters) {
+                                                         std::vector<std::string> parameters,
+                                                         std::vector<const ElementType*> types) {
   return std::make_shared<const ExpressionBody>(
-      detail::parse_expressions(std::move(expressions), std::move(parameters)));
+      detail::parse_expressions(std::move(expressions), std::move(parameters)), std::move(types));
 }
 
 Function expression_function(std::vector<std::string> outputs, std::vector<std::string> expressions,
-                             std::vector<std::string> parameters) {
+                             std::vector<std::string> parameters, std::vector<const ElementType*> types) {
   auto trees = detail::parse_expressions(std::move(expressions), std::move(parameters));
   // The body takes the trees; the function needs the names of their parameters after that.
   auto names = trees.names;
-  Function function(std::move(outputs), std::make_shared<const ExpressionBody>(std::move(trees)));
+  Function function(std::move(outputs),
+                    std::make_shared<const ExpressionBody>(std::move(trees), std::move(types)));
   function.parameters(std::move(names));
   return function;
 }

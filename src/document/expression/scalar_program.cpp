@@ -5,6 +5,7 @@
 #include <mpipe/pipeline/function_body.hpp>
 
 #include "document/expression/argument_reader.hpp"
+#include "document/expression/narrowing.hpp"
 #include "document/expression/random_draw.hpp"
 
 #include <algorithm>
@@ -111,6 +112,8 @@ class ScalarRun {
       constant_.push_back(
           std::all_of(argument.strides.begin(), argument.strides.end(), [](Index s) { return s == 0; }));
     }
+    for (const OutputColumn& column : call.outputs)
+      doubles_.emplace_back(column.type->kind == Kind::float64 ? 0 : static_cast<std::size_t>(capacity_));
     for (std::size_t k = 0; k < program.constants_.size(); ++k)
       operands_[program.first_constant_ + k] = {&program.constants_[k], true};
   }
@@ -122,7 +125,9 @@ class ScalarRun {
       // The outputs of the chunk are complete before it is counted, and it is counted before a failure is
       // told: the elements before the one that failed are kept.
       store_uniform_outputs();
+      const std::optional<std::size_t> refused = narrow_outputs();
       call_.completed += count_;
+      if (refused) refuse(*refused);
       if (failed_) fail_by_condition(program_.trees_, *failed_);
     }
   }
@@ -135,7 +140,9 @@ class ScalarRun {
 
   double* destination(Slot slot) {
     if (slot < program_.first_register_) {
-      OutputColumn& column = call_.outputs[slot - program_.first_output_];
+      const std::size_t output = slot - program_.first_output_;
+      OutputColumn& column = call_.outputs[output];
+      if (column.type->kind != Kind::float64) return doubles_[output].data();
       return reinterpret_cast<double*>(column.fixed) + call_.completed;
     }
     return argument_buffer(call_.arguments.size() + slot - program_.first_register_);
@@ -243,6 +250,27 @@ class ScalarRun {
       }
   }
 
+  /// Moves outputs of other types than float64 to their columns. Cuts the chunk before the first element with a
+  /// value that its type cannot hold, and returns the output that has it.
+  std::optional<std::size_t> narrow_outputs() {
+    std::optional<std::size_t> refused;
+    for (std::size_t o = 0; o < call_.outputs.size(); ++o) {
+      const OutputColumn& column = call_.outputs[o];
+      if (column.type->kind == Kind::float64) continue;
+      std::byte* out = column.fixed + static_cast<std::size_t>(call_.completed) * column.type->size;
+      const Index held = narrow(doubles_[o].data(), count_, *column.type, out);
+      if (held == count_) continue;
+      count_ = held;
+      refused = o;
+    }
+    return refused;
+  }
+
+  [[noreturn]] void refuse(std::size_t output) const {
+    refuse_value(program_.trees_, program_.trees_.roots[output],
+                 doubles_[output][static_cast<std::size_t>(count_)], *call_.outputs[output].type);
+  }
+
   const ScalarProgram& program_;
   BlockCall& call_;
   RowWalker rows_;
@@ -252,6 +280,7 @@ class ScalarRun {
   Index count_ = 0;  ///< elements in the chunk that have not failed
   std::vector<Operand> operands_;
   std::vector<double> buffers_;
+  std::vector<std::vector<double>> doubles_;  ///< of a chunk, for outputs that are no float64
   std::vector<ReadRun> readers_;
   std::vector<bool> constant_;  ///< arguments that are the same for the whole block
   std::optional<NodeId> failed_;

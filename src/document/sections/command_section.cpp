@@ -13,6 +13,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace mpipe::detail {
 namespace {
@@ -20,6 +21,7 @@ namespace {
 using Returns = CommandSpec::Returns;
 
 constexpr std::int64_t kMostRetries = 1000;
+constexpr double kMostGrowth = 1000;  // of a limit over all tries
 
 TextTemplate read_template(const Yaml& text, std::string_view expected) {
   return at_place(text, [&] { return TextTemplate(read_text(text, expected)); });
@@ -180,6 +182,20 @@ class CommandReader {
     if (!count) spec.refuse("the retries have no number. Add it (times: 3).");
     read_count(*count);
     if (const auto pause = spec.find("pause")) command_.retries.pause = read_time(*pause);
+    const auto resources = spec_.find("resources");
+    const auto asks = [&](const char* what) {
+      return resources && resources->is_map() && resources->find(what);
+    };
+    if (const auto factor = spec.find("memory_factor")) {
+      if (!asks("memory"))
+        factor->refuse("there is no limit of memory that could grow. Add it (resources: {memory: 2GB}).");
+      command_.retries.memory_factor = read_factor(*factor);
+    }
+    if (const auto factor = spec.find("time_factor")) {
+      if (!spec_.find("timeout") && !asks("time"))
+        factor->refuse("there is no limit of time that could grow. Add it (timeout: 10min).");
+      command_.retries.time_factor = read_factor(*factor);
+    }
     const auto causes = spec.find("on");
     if (!causes) return;
     command_.retries.causes.clear();
@@ -190,6 +206,19 @@ class CommandReader {
       if (cause == all.end()) name.refuse_type("exit_code, signal, time or bad_output");
       command_.retries.causes.insert(*cause);
     }
+  }
+
+  /// Limits that grow with each try are still limits.
+  double read_factor(const Yaml& spec) const {
+    const double factor = read_number(spec, "a factor of 1 or more");
+    const double growth = std::pow(factor, command_.retries.most);
+    // The comparison is negated so that it refuses a NaN, too.
+    if (!(factor >= 1 && growth <= kMostGrowth))
+      spec.refuse(
+          fmt::format("the limit of the last of {} tries would be {:.3g} times the first one; it may be 1 to "
+                      "{} times as much. Take another factor, or fewer tries.",
+                      command_.retries.most + 1, growth, kMostGrowth));
+    return factor;
   }
 
   void read_folder(const Yaml& spec) {

@@ -9,6 +9,7 @@
 #include "document/sections/command_section.hpp"
 #include "document/sections/keys.hpp"
 #include "document/sections/language_section.hpp"
+#include "document/sections/output_types.hpp"
 #include "document/sections/resources_section.hpp"
 #include "document/text.hpp"
 
@@ -122,13 +123,26 @@ class FunctionReader {
     std::vector<std::string> texts;
     for (const Yaml& item : expressions_) texts.push_back(item.text());
     try {
-      Function function = expression_function(outputs_, std::move(texts), parameters_);
+      Function function = expression_function(outputs_, std::move(texts), parameters_, expression_types());
       if (!renames_.empty()) function.renames(renames_);
       return function;
     } catch (const ExpressionError& error) {
       throw PlacedError(expressions_[error.expression()].place_in_text(error.offset()), error.category(),
                         error.what());
     }
+  }
+
+  std::vector<const ElementType*> expression_types() const {
+    static constexpr std::string_view kTypes[] = {"float64", "float32", "int64",  "int32",
+                                                  "int16",   "int8",    "uint64", "uint32",
+                                                  "uint16",  "uint8",   "bool",   "complex128"};
+    const auto said = read_dtypes(spec_, outputs_, kTypes);
+    std::vector<const ElementType*> types;
+    for (const std::string& output : outputs_) {
+      const auto type = said.find(output);
+      types.push_back(type == said.end() ? &element_type(Kind::float64) : find_element_type(type->second));
+    }
+    return types;
   }
 
   Function plugin_function() {

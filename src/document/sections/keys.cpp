@@ -25,7 +25,7 @@ constexpr std::string_view kFunction[] = {
 constexpr std::string_view kCommand[] = {"command"};
 constexpr std::string_view kPython[] = {"python"};
 constexpr std::string_view kPlugin[] = {"plugin"};
-constexpr std::string_view kTyped[] = {"command", "python"};
+constexpr std::string_view kTyped[] = {"expr", "command", "python"};
 constexpr std::string_view kNoCommand[] = {"expr", "python", "plugin"};
 constexpr KeyOfKinds kKeysOfKinds[] = {
     {"function", kPlugin}, {"returns", kCommand},  {"timeout", kCommand},    {"retries", kCommand},
@@ -36,7 +36,7 @@ constexpr std::string_view kResources[] = {"ranks", "threads", "gpus", "memory",
 
 constexpr std::string_view kInput[] = {"data", "linspace", "arange", "geomspace", "random",  "csv",   "json",
                                        "hdf5", "npy",      "column", "columns",   "dataset", "dtype", "raw"};
-constexpr std::string_view kRetries[] = {"times", "pause", "on"};
+constexpr std::string_view kRetries[] = {"times", "pause", "on", "memory_factor", "time_factor"};
 constexpr std::string_view kRandom[] = {"uniform", "normal", "n", "seed"};
 
 std::vector<std::string_view> keys_of_map() {

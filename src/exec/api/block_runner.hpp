@@ -12,6 +12,7 @@
 #include "exec/api/team.hpp"
 #include "schedule/api/team_planner.hpp"
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <string>
@@ -71,7 +72,7 @@ class BlockRunner final : public BlockHandler, public TeamHandler {
   void prepare_wave(std::size_t wave, const std::vector<RangeSet>& stored,
                     const std::vector<RangeSet>& lost = {});
   BlockReport compute(const Block& block) override;
-  std::optional<Failure> try_element(const Block& block, const Comm& comm) override;
+  std::optional<Failure> try_element(const Block& block, const Comm& comm, const Attempt& attempt) override;
   BlockReport end_element(const Block& block, std::optional<Failure> failure) override;
   int retries() const override { return options_.retries; }
   /// How many ranks each of these elements wants, from 1 to `most`. Their arguments must be known here:
@@ -79,9 +80,15 @@ class BlockRunner final : public BlockHandler, public TeamHandler {
   /// says something else, or throws.
   std::vector<TeamElements> teams_of(FunctionId function, const RangeSet& elements, int most);
   bool takes_whole(StageId stage) const override;
+  Index cheaper_together(StageId stage) const override;
   /// Gives `sink` what was computed of a block that has ended, for runners without one: `compute` may run in
   /// threads that must not touch the sink.
   void append(const Block& block, BlockSink& sink) const;
+
+  /// From this moment on calls are told to stop (`StopToken`). Any thread; calls that have begun keep theirs.
+  void stop_calls_at(TimePoint when) {
+    stop_at_.store(when.time_since_epoch().count(), std::memory_order_relaxed);
+  }
 
   /// By FunctionId.
   const std::vector<FunctionCost>& costs() const { return costs_; }
@@ -90,7 +97,7 @@ class BlockRunner final : public BlockHandler, public TeamHandler {
   struct PreparedArgument;
   struct PreparedFunction;
   struct Scratch;
-  struct Attempt;
+  struct Tried;
   struct TeamTry;
 
   std::unique_ptr<PreparedFunction> settle_function(FunctionId id, const std::vector<RangeSet>& stored,
@@ -101,8 +108,13 @@ class BlockRunner final : public BlockHandler, public TeamHandler {
   Index run_function(const PreparedFunction& function, IndexRange range, const RangeSet& lost,
                      BlockReport& report);
   Index call_function(const PreparedFunction& function, IndexRange range, BlockReport& report);
-  Attempt attempt(const PreparedFunction& function, IndexRange range, Scratch& scratch, BlockReport& report);
-  void call_body(const PreparedFunction& function, BlockCall& call, Index& calls) const;
+  BlockCall call_of(const PreparedFunction& function, IndexRange range, Scratch& scratch,
+                    const Attempt& attempt) const;
+  Tried attempt(const PreparedFunction& function, IndexRange range, const Attempt& number, Scratch& scratch,
+                BlockReport& report);
+  void call_body(const PreparedFunction& function, BlockCall& call, Scratch& scratch, Index& calls) const;
+  bool can_be_isolated(const PreparedFunction& function) const;
+  void stop_at(const PreparedFunction& function, IndexRange range, BlockReport& report);
   void clear(const PreparedFunction& function, IndexRange range);
   void check_files() const;
   bool describes_failures() const;
@@ -140,6 +152,7 @@ class BlockRunner final : public BlockHandler, public TeamHandler {
   std::unique_ptr<TeamTry> team_try_;  ///< of the element that this rank computes with others
   std::size_t details_left_ = kMaxFailureDetails;
   const std::uint64_t faults_before_;  ///< of files, when the run began
+  std::atomic<Duration::rep> stop_at_{Duration::max().count()};
   mutable std::mutex mutex_;
 };
 

@@ -24,6 +24,10 @@ class DispatchObserver {
   /// The report has a failure; the scheduler has stopped handing out. Its first `completed` elements are
   /// done.
   virtual void on_block_failed(WorkerId, const Block& /*block*/, BlockReport&, TimePoint) {}
+  /// Nothing of the block was computed, and there will be no report.
+  virtual void on_block_given_back(WorkerId, const Block&, TimePoint) {}
+  /// A function was told to stop, and left all but the first `completed` elements of `block` to somebody else.
+  virtual void on_block_stopped(WorkerId, const Block& /*block*/, BlockReport&, TimePoint) {}
   /// Of an element that a team computes, and that is not over.
   virtual void on_team_news(WorkerId, TeamNews&, TimePoint) {}
   virtual void on_stage_done(StageId, TimePoint) {}

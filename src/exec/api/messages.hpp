@@ -15,7 +15,8 @@
 ///                            ascending)
 ///        7  release team     team u32
 ///       65  done             block, completed i64, busy i64 (ns), journal u64 (bytes), flags u8 (1: a failure
-///                            follows, 2: late shapes follow, 4: failed elements follow), details
+///                            follows, 2: late shapes follow, 4: failed elements follow, 8: it was told to
+///                            stop at the element behind the completed ones), details
 ///       66  retracted        number of the block u64, rest range
 ///       67  team news        number of the block u64, attempt u32, whether a failure follows u8, failure
 ///       68  trouble          failure

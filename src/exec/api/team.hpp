@@ -6,6 +6,7 @@
 #include <mpipe/comm/communicator.hpp>
 #include <mpipe/core/comm.hpp>
 #include <mpipe/exec/pool.hpp>
+#include <mpipe/pipeline/function_body.hpp>
 
 #include <memory>
 #include <optional>
@@ -20,8 +21,9 @@ class TeamHandler {
   virtual ~TeamHandler() = default;
 
   /// Calls the function of the one element of `block` with `comm`, as all members do. Keeps nothing. Returns
-  /// what it threw here.
-  virtual std::optional<Failure> try_element(const Block& block, const Comm& comm) = 0;
+  /// what it threw here; of category `drained` where it was told to stop, which is tried no more.
+  virtual std::optional<Failure> try_element(const Block& block, const Comm& comm,
+                                             const Attempt& attempt) = 0;
   /// The last try was the last, and all members are back from it. Where this one leads (rank 0 of the
   /// communicator) what it computed is kept, unless there is a `failure` of one of the members; the others
   /// drop what they have. The report is for rank 0, from the leader. `busy` of the report is measured by the

@@ -45,7 +45,8 @@ std::optional<PoolEvent> InlinePool::poll() {
     current.begin(impl_->queue.pop());
   }
   if (!current.step()) return std::nullopt;
-  if (current.report().failure)  // the run ends: nobody needs what waits here
+  // The run ends: nobody needs what waits here.
+  if (current.report().failure || current.report().stopped)
     for (const RetractedBlock& block : impl_->queue.give_back()) impl_->answers.push_back({{0}, block});
   return PoolEvent{{0}, std::move(current.report())};
 }

@@ -12,6 +12,9 @@ namespace {
 
 /// Slices grow at most so much at a time: a few odd elements are no measure.
 constexpr Index growth = 8;
+/// Slices of elements that are cheaper together may be longer by this factor. It is large since one such element alone
+/// may cost many times of what it costs among others.
+constexpr Index patience = 100;
 
 }  // namespace
 
@@ -33,13 +36,15 @@ bool SlicedBlock::step() {
   last_end_ = clock_.now();
   const Duration took = last_end_ - start;
   // An element counts as 1 ns at least: with a clock that did not move this would divide by zero.
-  const Index wanted = slice_ / std::max<Duration>(took / slice.range.size(), Duration(1));
+  const Duration each = std::max<Duration>(took / slice.range.size(), Duration(1));
+  const Index together = std::min<Index>(handler_.cheaper_together(slice.stage), patience * slice_ / each);
+  const Index wanted = std::max<Index>(slice_ / each, together);
   // The upper bound is never below the length so far: the last slice of a block is often short, which is no
   // reason to forget what was learnt.
   slice_elements_ = std::clamp<Index>(wanted, 1, std::max(slice_elements_, growth * slice.range.size()));
   next_ = slice.range.end;
   absorb(part, took);
-  active_ = next_ < report_.block.range.end && !report_.failure;
+  active_ = next_ < report_.block.range.end && !report_.failure && !report_.stopped;
   return !active_;
 }
 
@@ -49,6 +54,7 @@ void SlicedBlock::absorb(BlockReport& part, Duration took) {
   // This is the size of the journal after the slice and not a share of it, so it is not added up.
   report_.journal_bytes = part.journal_bytes;
   if (part.failure) report_.failure = std::move(part.failure);
+  report_.stopped = part.stopped;
   if (!part.failed.empty()) absorb_failed(part);
   for (LateShape& late : part.late_shapes) {
     // Every slice tells the shapes that it met: one of each is enough.

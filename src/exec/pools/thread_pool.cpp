@@ -2,6 +2,7 @@
 // The pool of threads: each has its own queue of blocks, and the thread that polls gets the events of all.
 #include <mpipe/core/error.hpp>
 
+#include "base/api/thread.hpp"
 #include "exec/api/pools.hpp"
 #include "exec/pools/block_queue.hpp"
 
@@ -76,7 +77,10 @@ class EventQueue {
 class Lane {
  public:
   Lane(WorkerId worker, SlicedBlock current, EventQueue& events)
-      : worker_(worker), events_(events), current_(std::move(current)), thread_([this] { run(); }) {}
+      : worker_(worker),
+        events_(events),
+        current_(std::move(current)),
+        thread_(start_thread("for a worker of the executor", [this] { run(); })) {}
 
   ~Lane() {
     // The thread ends after the slice that it computes; what waits in its queue is dropped.
@@ -132,7 +136,7 @@ class Lane {
     computing_ = true;
     lock.unlock();
     const bool over = current_.step();
-    const bool failed = over && current_.report().failure.has_value();
+    const bool failed = over && (current_.report().failure || current_.report().stopped);
     // A report without a failure goes out at once, without the lock, so that the next block comes soon.
     if (over && !failed) events_.push({worker_, std::move(current_.report())});
     lock.lock();

@@ -33,6 +33,7 @@ void TeamMember::begin(const TeamMessage& message) {
   block_ = message.block;
   began_ = clock_.now();
   attempt_ = 0;
+  number_ = {};
   asked_ = false;
 }
 
@@ -55,7 +56,7 @@ bool TeamMember::turn() {
 void TeamMember::call() {
   std::optional<Failure> failure;
   try {
-    failure = handler_->try_element(block_, team_->comm());
+    failure = handler_->try_element(block_, team_->comm(), number_);
   } catch (...) {
     failure = failure_here();
   }
@@ -75,10 +76,12 @@ void TeamMember::go_on(const std::vector<std::byte>& objection) {
     // elements, which must not receive what the failed call has sent.
     team_->renew();
     // All ranks have the same number of retries, so the members decide alike without another message.
-    if (attempt_ < static_cast<std::uint32_t>(handler_->retries())) {
+    if (failure->category != Category::drained &&
+        attempt_ < static_cast<std::uint32_t>(handler_->retries())) {
       // Rank 0 had heard of a failure and not whether all members would return from it: now it knows.
       if (leads()) tell({block_.id, attempt_, std::nullopt});
       ++attempt_;
+      number_ = {static_cast<int>(attempt_) + 1, failure->type, failure->message};
       asked_ = false;
       return;
     }

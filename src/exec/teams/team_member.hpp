@@ -52,6 +52,7 @@ class TeamMember {
   Block block_;
   TimePoint began_;
   std::uint32_t attempt_ = 0;
+  Attempt number_;  ///< the same for the function
   bool asked_ = false;
 };
 

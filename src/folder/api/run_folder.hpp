@@ -7,6 +7,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace mpipe {
 
@@ -36,6 +38,10 @@ class RunFolder {
   const std::filesystem::path& path() const;
   /// True when `resume` found a run.
   bool has_run() const;
+  /// Before what is stored changes: where status.json says that the run is complete, it says from now on that a
+  /// later start has not got on, and that nothing of the outputs `forgotten` is done. Readers believe it should this
+  /// process die before it tells how the run goes. Throws `Error` (storage_failed).
+  void withdraw_completion(const std::vector<std::string>& forgotten) const;
   /// Takes everything back that was made, folders too, and ends the claim: for a run that could not even
   /// begin. What an earlier start left in a folder that was resumed stays. Throws nothing; `path()` is all
   /// that may be asked afterwards.
@@ -48,6 +54,10 @@ class RunFolder {
                          bool take_over);
   std::unique_ptr<State> state_;
 };
+
+/// Throws `Error` (folder_refused) where a job has the run in this folder: what it computes from now on would be missing
+/// in what is made of it.
+void require_ended(const std::filesystem::path& run);
 
 /// Writes status.json of a folder that this process has claimed, as the last word on a run that was not computed
 /// here; the owner and all times are filled in. Throws `Error` (storage_failed).

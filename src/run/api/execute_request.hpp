@@ -8,6 +8,7 @@
 #include "run/api/node_inventory.hpp"
 #include "run/api/request.hpp"
 #include "run/api/run_control.hpp"
+#include "store/api/reuse_runs.hpp"
 
 #include <functional>
 
@@ -37,6 +38,10 @@ void check_request(const Pipeline& pipeline, const Request& request, int ranks,
 
 /// What would go wrong in such a run for reasons that may be gone when it begins, a sentence; or empty. Local.
 std::string warn_of_request(const Pipeline& pipeline, const Request& request, int ranks);
+
+/// What such a run would take from earlier ones (`MapOptions::reuse`), by output; empty where it is given none. Local.
+/// Throws as `ReusePlan`.
+std::vector<ReusedOutput> find_reused(const Pipeline& pipeline, const Request& request, int ranks);
 
 /// Collective. Takes the request on every rank, checks and plans it for these ranks, and runs it. What `take`
 /// throws on any rank, all throw. The requests are equal, but for the observer, which counts on rank 0, as

@@ -150,6 +150,10 @@ class Scheduler {
   /// report of a block, which is then done.)
   std::optional<Block> on_block_failed(BlockId block, TimePoint now);
 
+  /// The first `completed` elements of what the worker has of the block are done, and the others come back to the
+  /// pool. Returns the block as it was, unless it was over already. Goes on with others: see `on_drain`.
+  std::optional<Block> on_block_stopped(BlockId block, Index completed, Duration busy, TimePoint now);
+
   /// The worker will not compute `rest`, a suffix of what it has of the block; all of it: the block is over,
   /// no part of it will be reported done. Throws `Bug` when `rest` is anything else, or was reported done
   /// before. Returns whether `rest` came back to the pool.
@@ -157,6 +161,9 @@ class Scheduler {
 
   /// Nothing is sent to this worker any more, and what it had comes back to the pool. Repeated: ignored.
   void on_worker_lost(WorkerId worker, TimePoint now);
+
+  /// As `on_worker_lost`, but what the worker had is left undone by this scheduler: it is returned.
+  std::vector<Block> take_from_lost(WorkerId worker, TimePoint now);
 
   /// Stops: what is running is the last.
   void on_drain(TimePoint now);
@@ -178,6 +185,8 @@ class Scheduler {
   StageTally tally(StageId stage) const;
   /// The block is neither done nor given up.
   bool is_in_flight(BlockId block) const;
+  /// What the worker has of such a block; empty where it is over.
+  std::optional<Block> find_in_flight(BlockId block) const;
   /// What of the stage is in the pool or in flight.
   RangeSet unfinished(StageId stage) const;
   std::size_t worker_count() const { return workers_.size(); }

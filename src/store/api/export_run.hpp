@@ -16,6 +16,7 @@ struct ExportChoice {
   std::vector<std::size_t> outputs;  ///< positions in `RunReader::outputs`, of known shapes
   /// The 1-D input on an axis becomes its coordinate, whose name the dimension gets then.
   bool coordinates = false;
+  bool compressed = false;  ///< of Zarr: by zlib, chunk by chunk
 };
 
 /// Axes on which there are several 1-D inputs, so that none of them becomes the coordinate: `i (x, y)`.
@@ -32,7 +33,7 @@ std::vector<std::string> axes_without_coordinate(const RunReader& reader, const 
 /// Writes a NetCDF-4 file, which appears when it is whole, in the place of what is there.
 void export_netcdf(RunReader& reader, const ExportChoice& choice, const std::filesystem::path& path);
 
-/// Writes a folder in Zarr's format 2, not compressed, with consolidated metadata; it appears when it is whole. Throws
+/// Writes a folder in Zarr's format 2, with consolidated metadata; it appears when it is whole. Throws
 /// `Error` (folder_refused) when there is something at `path`.
 void export_zarr(RunReader& reader, const ExportChoice& choice, const std::filesystem::path& path);
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,11 @@ struct RunDescription : RunLayout {
     /// Key -> text: `expr`, `mapspec`, `types`, `bound x`. Equal texts mean equal values.
     std::map<std::string, std::string> meaning;
     std::map<std::string, std::string> code;  ///< module (program or library) -> build id, of compiled code
+    /// Which function of that code it is, and what it has captured; empty where `meaning` says all. Runs that were begun
+    /// before this was noted do not have it.
+    std::string body = {};
+    /// Its values depend on the places of elements, too. Of a run that begins; run.json does not have it.
+    bool draws_random_numbers = false;
   };
   /// A value that goes in: an input, or the default in its place.
   struct Given {
@@ -32,8 +38,15 @@ struct RunDescription : RunLayout {
     std::string text;    ///< of the first values, for messages
     std::string digest;  ///< of type, shape and bytes, hexadecimal
   };
+  /// Elements that were not computed by this run but taken from another one.
+  struct Reused {
+    std::string folder;  ///< absolute
+    std::string run_id;
+    std::map<std::string, Index> outputs;  ///< how many elements, by output
+  };
   std::vector<Function> functions;
   std::vector<Given> given;
+  std::vector<Reused> reused = {};
   std::uint64_t seed = 0;
   std::string shard;     ///< `2/4`: the part of the sweep that the run computes; empty: all of it
   std::string document;  ///< text of the pipeline document, or empty
@@ -64,6 +77,17 @@ RunDescription read_description(const std::filesystem::path& run_folder, std::st
 /// The names of run.json and of its copy.
 inline constexpr const char* kDescriptionName = "run.json";
 inline constexpr const char* kDescriptionCopyName = "run-copy.json";
+
+/// What is not the same of a function in two runs: both texts, shortened.
+struct FunctionDifference {
+  std::string key;
+  std::string stored;
+  std::string now;
+};
+/// The first difference that keeps values from being equal for equal arguments: of outputs, parameters, meaning, but for
+/// the mapspec, which says which arguments it gets, and of code. Nothing where the two are the same function.
+std::optional<FunctionDifference> difference_of(const RunDescription::Function& stored,
+                                                const RunDescription::Function& now);
 
 /// How a run goes on.
 struct RunGrowth {

@@ -17,6 +17,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -45,6 +46,9 @@ struct StoreOptions {
   bool keep_failed = true;  ///< resume: failed and blocked elements stay so; otherwise they are pending again
   bool note_losses =
       false;  ///< resume: find out what of earlier starts is not kept, which reads all journals once more
+  /// Resume: called on rank 0 once it is certain that the run goes on, and before anything in the folder changes, with
+  /// the names of the outputs of which what is stored will be forgotten.
+  std::function<void(const std::vector<std::string>& forgotten)> before_change = {};
 };
 
 /// What a resume found of one output that it does not keep.

@@ -11,6 +11,8 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include <zlib.h>
+
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -23,6 +25,7 @@ using nlohmann::json;
 static_assert(std::endian::native == std::endian::little, "values are written as they lie in memory");
 
 constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
+constexpr int kLevel = 4;  // of zlib: higher ones take several times as long, for a few percent
 constexpr std::size_t kBytesOfText = 64;  // a guess: chunks of texts have so many for each value
 
 template <class T>
@@ -60,14 +63,14 @@ Shape chunk_of(const ExportVariable& variable) {
   return chunk;
 }
 
-json metadata_of(const ExportVariable& variable, const Shape& chunk) {
+json metadata_of(const ExportVariable& variable, const Shape& chunk, bool compressed) {
   json filters = nullptr;
   if (variable.type->kind == Kind::string) filters = json::array({{{"id", "vlen-utf8"}}});
   return {{"zarr_format", 2},
           {"shape", variable.shape},
           {"chunks", chunk},
           {"dtype", variable.type->kind == Kind::string ? "|O" : numpy_type(*variable.type)},
-          {"compressor", nullptr},
+          {"compressor", compressed ? json{{"id", "zlib"}, {"level", kLevel}} : json()},
           {"fill_value", fill_of(variable)},
           {"order", "C"},
           {"filters", filters}};
@@ -98,6 +101,19 @@ Bytes encoded_texts(const Value& texts) {
   return bytes;
 }
 
+/// As Python's `zlib.compress` has them.
+Bytes compressed(std::span<const std::byte> bytes) {
+  uLongf size = compressBound(static_cast<uLong>(bytes.size()));
+  Bytes packed(size);
+  const int result =
+      compress2(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(bytes.data()),
+                static_cast<uLong>(bytes.size()), kLevel);
+  if (result != Z_OK)
+    throw std::bad_alloc();  // memory is all that can be missing, as there is room for the result
+  packed.resize(size);
+  return packed;
+}
+
 /// Puts the values of a box at the beginning of a chunk, which is of full size also where the array ends before.
 Value in_chunk(const Value& values, const Shape& chunk) {
   if (values.shape() == chunk) return values;
@@ -125,13 +141,16 @@ Value in_chunk(const Value& values, const Shape& chunk) {
 
 class ZarrFolder {
  public:
-  explicit ZarrFolder(std::filesystem::path folder) : folder_(std::move(folder)) { make_folder(folder_); }
+  ZarrFolder(std::filesystem::path folder, bool compressed)
+      : folder_(std::move(folder)), compressed_(compressed) {
+    make_folder(folder_);
+  }
 
   void add(const ExportVariable& variable) {
     const std::filesystem::path place = folder_ / variable.name;
     make_folder(place);
     const Shape chunk = chunk_of(variable);
-    write_json(variable.name + "/.zarray", metadata_of(variable, chunk));
+    write_json(variable.name + "/.zarray", metadata_of(variable, chunk, compressed_));
     write_json(variable.name + "/.zattrs", attributes_of(variable));
     if (element_count(variable.shape) == 0) return;
     Shape grid(chunk.size());
@@ -151,8 +170,8 @@ class ZarrFolder {
   }
 
  private:
-  static void write_chunk(const ExportVariable& variable, const std::filesystem::path& place,
-                          const Shape& chunk, const MultiIndex& at) {
+  void write_chunk(const ExportVariable& variable, const std::filesystem::path& place, const Shape& chunk,
+                   const MultiIndex& at) const {
     IndexBox box;
     for (std::size_t axis = 0; axis < chunk.size(); ++axis) {
       box.begin.push_back(at[axis] * chunk[axis]);
@@ -160,10 +179,12 @@ class ZarrFolder {
     }
     const Value values = in_chunk(variable.read(box), chunk);
     const std::filesystem::path file = place / (at.empty() ? "0" : fmt::format("{}", fmt::join(at, ".")));
-    if (variable.type->kind == Kind::string)
-      write(file, encoded_texts(values));
-    else
-      write(file, std::span(values.data(), values.byte_size()));
+    Bytes texts;
+    if (variable.type->kind == Kind::string) texts = encoded_texts(values);
+    const std::span<const std::byte> bytes = variable.type->kind == Kind::string
+                                                 ? std::span<const std::byte>(texts)
+                                                 : std::span(values.data(), values.byte_size());
+    write(file, compressed_ ? std::span<const std::byte>(compressed(bytes)) : bytes);
   }
 
   void write_json(const std::string& name, const json& content) {
@@ -178,6 +199,7 @@ class ZarrFolder {
   }
 
   std::filesystem::path folder_;
+  bool compressed_;
   json metadata_ = json::object();
 };
 
@@ -218,7 +240,7 @@ void export_zarr(RunReader& reader, const ExportChoice& choice, const std::files
             "'{}' is there already, and stays as it is. Name a folder that is not there, or remove it.",
             path.string()));
   TemporaryFolder temporary(path);
-  ZarrFolder folder(temporary.path());
+  ZarrFolder folder(temporary.path(), choice.compressed);
   for (const ExportVariable& variable : plan_export(reader, choice, ComplexNumbers::as_they_are))
     folder.add(variable);
   folder.finish();

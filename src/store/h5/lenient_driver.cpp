@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Reads and writes a file for HDF5, and keeps failures of writes from it.
+// Reads and writes a file for HDF5, through the file system of the program, and keeps failures of writes from it.
 #include "store/h5/lenient_driver.hpp"
 
 #include <mpipe/core/error.hpp>
+
+#include "base/api/file_system.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -37,12 +39,11 @@ LenientFile& file_of(H5FD_t* file) { return *reinterpret_cast<LenientFile*>(file
 const LenientFile& file_of(const H5FD_t* file) { return *reinterpret_cast<const LenientFile*>(file); }
 
 H5FD_t* open_file(const char* name, unsigned flags, hid_t, haddr_t) {
-  int how = O_CLOEXEC | ((flags & H5F_ACC_RDWR) != 0 ? O_RDWR : O_RDONLY);
+  int how = (flags & H5F_ACC_RDWR) != 0 ? O_RDWR : O_RDONLY;
   if ((flags & H5F_ACC_TRUNC) != 0) how |= O_TRUNC;
   if ((flags & H5F_ACC_CREAT) != 0) how |= O_CREAT;
   if ((flags & H5F_ACC_EXCL) != 0) how |= O_EXCL;
-  constexpr mode_t kMode = 0666;
-  const int descriptor = ::open(name, how, kMode);
+  const int descriptor = file_system().open(name, how);
   if (descriptor < 0) return nullptr;
   const off_t size = ::lseek(descriptor, 0, SEEK_END);
   auto file = std::make_unique<LenientFile>();
@@ -54,7 +55,7 @@ H5FD_t* open_file(const char* name, unsigned flags, hid_t, haddr_t) {
 herr_t close_file(H5FD_t* file) {
   const std::unique_ptr<LenientFile> closed(&file_of(file));
   // Some file systems tell only now of what they could not write.
-  if (::close(closed->descriptor) != 0 && *closed->error == 0) *closed->error = errno;
+  if (file_system().close(closed->descriptor) != 0 && *closed->error == 0) *closed->error = errno;
   return 0;
 }
 
@@ -82,8 +83,7 @@ herr_t read_bytes(H5FD_t* from, H5FD_mem_t, hid_t, haddr_t address, std::size_t 
   auto* const bytes = static_cast<std::byte*>(buffer);
   std::size_t done = 0;
   while (done < size) {
-    const ssize_t got =
-        ::pread(file.descriptor, bytes + done, size - done, static_cast<off_t>(address + done));
+    const ssize_t got = file_system().read(file.descriptor, address + done, {bytes + done, size - done});
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return -1;
     if (got == 0) break;
@@ -102,7 +102,7 @@ herr_t read_bytes(H5FD_t* from, H5FD_mem_t, hid_t, haddr_t address, std::size_t 
 /// Whether all of it was written.
 bool write_all(LenientFile& file, haddr_t address, const std::byte* bytes, std::size_t size) {
   while (size > 0) {
-    const ssize_t wrote = ::pwrite(file.descriptor, bytes, size, static_cast<off_t>(address));
+    const ssize_t wrote = file_system().write(file.descriptor, address, {bytes, size}, {});
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote <= 0) {
       *file.error = wrote == 0 ? ENOSPC : errno;
@@ -130,8 +130,7 @@ herr_t write_bytes(H5FD_t* to, H5FD_mem_t type, hid_t, haddr_t address, std::siz
 herr_t set_length(H5FD_t* of, hid_t, hbool_t) {
   LenientFile& file = file_of(of);
   if (file.end_of_space == file.end_of_file) return 0;
-  if (*file.error == 0 && ::ftruncate(file.descriptor, static_cast<off_t>(file.end_of_space)) != 0)
-    *file.error = errno;
+  if (*file.error == 0 && file_system().resize(file.descriptor, file.end_of_space) != 0) *file.error = errno;
   file.end_of_file = file.end_of_space;
   return 0;
 }

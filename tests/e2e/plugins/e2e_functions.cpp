@@ -3,19 +3,36 @@
 #include <mpipe/comm/native_comm.hpp>
 #include <mpipe/document/plugin.hpp>
 
+#include <fmt/format.h>
+
 #include <unistd.h>
 
 #include <chrono>
 #include <complex>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <thread>
 
 namespace {
 
+/// Takes its time, unless there is a file `hurry` in the working directory: tests that have seen what they waited for let
+/// the rest of a run end at once.
 double slow_square(double x, double seconds) {
-  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  using namespace std::chrono_literals;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  while (std::chrono::steady_clock::now() < end && access("hurry", F_OK) != 0)
+    std::this_thread::sleep_for(10ms);
+  return x * x;
+}
+
+/// The square, for which elements from `first` on wait until there is a file of this name.
+double square_when(double x, double first, const std::string& file) {
+  while (x >= first && access(file.c_str(), F_OK) != 0)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   return x * x;
 }
 
@@ -34,6 +51,39 @@ double crashes_at(double x, double bad) {
   if (x == bad) std::abort();
   std::printf("computed %g\n", x);
   return 2 * x;
+}
+
+/// Ends its process in one of several ways.
+double dies_at(double x, double bad, const std::string& how) {
+  if (x != bad) return 2 * x;
+  if (how == "exit") std::exit(0);
+  if (how == "kill") std::raise(SIGKILL);
+  if (how == "memory") *reinterpret_cast<volatile int*>(8) = 1;
+  std::abort();
+}
+
+/// Done when there is a file of that name; tells by another one that it has begun, and what it saw at its end.
+double waits(double x, const std::string& name, mpipe::StopToken stop) {
+  const auto tell = [&](const char* what) {
+    std::ofstream(fmt::format("{}-{:g}.{}", name, x, what)) << what;
+  };
+  tell("begun");
+  while (!std::filesystem::exists(name)) {
+    if (stop.stop_requested()) {
+      tell("stopped");
+      throw mpipe::Stopped("at a good place");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return x * x;
+}
+
+/// Nobody has told it to.
+double stops_by_itself(double) { throw mpipe::Stopped(); }
+
+std::string third_try(double x, const mpipe::Attempt& attempt) {
+  if (attempt.number < 3) throw std::runtime_error(fmt::format("try {} of {:g}", attempt.number, x));
+  return attempt.type + ": " + attempt.message;
 }
 
 std::string word(std::int64_t k) { return "word \"" + std::to_string(k) + "\""; }
@@ -57,6 +107,7 @@ struct Pair {
   }
 };
 Pair make_pair(std::int64_t k) { return {k, 0.5}; }
+double sum_of_pair(const Pair& pair) { return static_cast<double>(pair.first) + pair.second; }
 
 /// The first bits of the element's own stream, without one that int64 does not have.
 std::int64_t raw(std::int64_t, mpipe::Random random) { return static_cast<std::int64_t>(random() >> 1); }
@@ -78,9 +129,14 @@ double leaves_others_waiting(double x, double bad, mpipe::Comm comm) {
 
 MPIPE_PLUGIN(registry) {
   registry.add("slow_square", mpipe::function("y", slow_square).parameters("x", "seconds").thread_safe());
+  registry.add("square_when", mpipe::function("y", square_when).parameters("x", "first", "file"));
   registry.add("square_elsewhere", mpipe::function("y", square_elsewhere).parameters("x", "seconds"));
   registry.add("throws_at", mpipe::function("y", throws_at).parameters("x", "bad").thread_safe());
   registry.add("crashes_at", mpipe::function("y", crashes_at).parameters("x", "bad"));
+  registry.add("dies_at", mpipe::function("y", dies_at).parameters("x", "bad", "how"));
+  registry.add("waits", mpipe::function("y", waits).parameters("x", "name").thread_safe());
+  registry.add("stops_by_itself", mpipe::function("y", stops_by_itself).parameters("x"));
+  registry.add("third_try", mpipe::function("y", third_try).parameters("x").thread_safe());
   registry.add("count_ranks", mpipe::function("n", count_ranks).parameters("x").resources({.ranks = 2}));
   registry.add("ranks_by_x", mpipe::function("n", count_ranks).parameters("x").ranks({"x"}, [](double x) {
     return static_cast<int>(x);
@@ -96,6 +152,7 @@ MPIPE_PLUGIN(registry) {
   registry.add("as_float32", mpipe::function("y", as_float32).parameters("x").thread_safe());
   registry.add("same_text", mpipe::function("y", same_text).parameters("text").thread_safe());
   registry.add("make_pair", mpipe::function("y", make_pair).parameters("k").thread_safe());
+  registry.add("sum_of_pair", mpipe::function("sum", sum_of_pair).parameters("pair").thread_safe());
   registry.add("is_even", mpipe::function("is_even", is_even).parameters("k").thread_safe());
   registry.add("cube", mpipe::function("cube", cube).parameters("k").thread_safe());
 }

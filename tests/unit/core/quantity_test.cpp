@@ -25,6 +25,14 @@ TEST(Quantity, ReadsMemoryAndTime) {
   EXPECT_EQ(parse_time("2-12:00:01"), hours(60) + seconds(1));
 }
 
+TEST(Quantity, ReadsShares) {
+  EXPECT_EQ(parse_share("50%"), 0.5);
+  EXPECT_EQ(parse_share("12.5%"), 0.125);
+  EXPECT_EQ(parse_share("2GB"), std::nullopt);
+  for (const char* text : {"%", "0%", "-5%", "101%", "nan%", "5 %", "1e999%", "half%"})
+    EXPECT_NE(error_message(Category::bad_option, [&] { parse_share(text); }), "") << text;
+}
+
 TEST(Quantity, ReadsMoments) {
   const WallTime now{seconds(1'000'000)};
   EXPECT_EQ(parse_moment("90", now), now + seconds(90));

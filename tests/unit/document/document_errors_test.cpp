@@ -123,6 +123,23 @@ INSTANTIATE_TEST_SUITE_P(
                 "doc.yaml:3:24: this { has no }"},
         Refusal{"Retries", "functions:\n- {output: y, expr: x, retries: 3}\n", kBad,
                 "doc.yaml:2:33: 'retries' goes with 'command', not with 'expr'"},
+        Refusal{"MemoryThatGrowsFromNothing",
+                "functions:\n- output: y\n  command: [/bin/echo, '1']\n  returns: number\n"
+                "  retries: {times: 2, memory_factor: 2}\n",
+                kBad, "doc.yaml:5:38: there is no limit of memory that could grow"},
+        Refusal{"TimeThatGrowsFromNothing",
+                "functions:\n- output: y\n  command: [/bin/echo, '1']\n  returns: number\n"
+                "  retries: {times: 2, time_factor: 2}\n",
+                kBad, "doc.yaml:5:36: there is no limit of time that could grow"},
+        Refusal{"TimeThatGrowsWithoutEnd",
+                "functions:\n- output: y\n  command: [/bin/echo, '1']\n  returns: number\n  timeout: 1\n"
+                "  retries: {times: 10, time_factor: 2}\n",
+                kBad,
+                "doc.yaml:6:37: the limit of the last of 11 tries would be 1.02e+03 times the first one"},
+        Refusal{"TimeThatShrinks",
+                "functions:\n- output: y\n  command: [/bin/echo, '1']\n  returns: number\n  timeout: 1\n"
+                "  retries: {times: 1, time_factor: 0.5}\n",
+                kBad, "doc.yaml:6:36: the limit of the last of 2 tries would be 0.5 times the first one"},
         Refusal{"OtherIsolation", "functions:\n- {output: y, expr: x, isolation: jail}\n", kBad,
                 "doc.yaml:2:35: expected none or process but found the text 'jail'"},
         Refusal{"OutputIsAMapping", "functions:\n- {output: {a: b}, expr: x}\n", kBad,

@@ -169,6 +169,56 @@ TEST(BlockRunnerRetries, try_again_so_often_with_the_same_random_numbers) {
     }
 }
 
+TEST(BlockRunnerRetries, tell_the_function_which_try_it_is) {
+  std::vector<std::string> seen;
+  const auto flaky = [&](int x, const Attempt& attempt) {
+    seen.push_back(std::to_string(x) + "." + std::to_string(attempt.number) + " " + attempt.message);
+    if (x == 2 && attempt.number < 3) throw std::runtime_error("no " + std::to_string(attempt.number));
+    return attempt.type.size();
+  };
+  LocalRun run({function("y", flaky).parameters("x").mapspec("x[i] -> y[i]")}, {{"x", {1, 2, 3}}}, nullptr,
+               {.retries = 2});
+  run.runner.prepare_wave(0, {});
+  run.compute("y", 0, 3);
+  EXPECT_EQ(seen, (std::vector<std::string>{"1.1 ", "2.1 ", "2.2 no 1", "2.3 no 2", "3.1 "}));
+  EXPECT_EQ(run.array("y").have(), RangeSet({{0, 3}}));
+}
+
+TEST(BlockRunnerStop, leaves_the_element_pending_and_ends_the_block) {
+  for (const bool keep_going : {false, true}) {
+    int calls = 0;
+    const auto waits = [&](int x, StopToken stop) {
+      ++calls;
+      if (x == 3 && stop.stop_requested()) throw Stopped();
+      return x;
+    };
+    LocalRun run({function("y", waits).parameters("x").mapspec("x[i] -> y[i]"),
+                  function("z", [](int y) { return 10 * y; }).parameters("y").mapspec("y[i] -> z[i]")},
+                 {{"x", {1, 2, 3, 4}}}, nullptr, {.keep_going = keep_going, .retries = 2});
+    run.runner.stop_calls_at(SteadyClock().now());
+    run.runner.prepare_wave(0, {});
+    const BlockReport report = run.compute("y", 0, 4);
+    EXPECT_TRUE(report.stopped);
+    EXPECT_FALSE(report.failure);
+    EXPECT_TRUE(report.failed.empty());
+    EXPECT_EQ(report.completed, 2);
+    EXPECT_EQ(calls, 3) << "it is not tried again";
+    for (const char* output : {"y", "z"}) EXPECT_EQ(run.array(output).have(), RangeSet({{0, 2}}));
+  }
+}
+
+TEST(BlockRunnerStop, is_a_failure_where_nobody_asked_for_it) {
+  const auto stops = [](int) -> int { throw Stopped("enough"); };
+  LocalRun run({function("y", stops).parameters("x").mapspec("x[i] -> y[i]")}, {{"x", {1}}});
+  run.runner.stop_calls_at(SteadyClock().now() + std::chrono::hours(1));
+  run.runner.prepare_wave(0, {});
+  const BlockReport report = run.compute("y", 0, 1);
+  EXPECT_FALSE(report.stopped);
+  ASSERT_TRUE(report.failure);
+  EXPECT_EQ(report.failure->category, Category::function_raised);
+  EXPECT_EQ(report.failure->message, "enough (though nothing had told it to)");
+}
+
 TEST(BlockRunnerCost, finds_the_long_call_among_short_ones) {
   const auto body = [](int x) {
     if (x == 40) std::this_thread::sleep_for(std::chrono::milliseconds(30));

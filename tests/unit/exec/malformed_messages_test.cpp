@@ -117,6 +117,8 @@ std::vector<Malformed> malformed_frames_to_root() {
       {"done of a part, without a failure", 65, done_body(0, 10, 9).bytes},
       {"done of nothing, without a failure", 65, done_body(0, 10, 0).bytes},
       {"done of everything, with a failure", 65, failure_body(done_body(0, 10, 10, a_failure)).bytes},
+      {"done of everything, and told to stop", 65, done_body(0, 10, 10, 8).bytes},
+      {"done with a failure, and told to stop", 65, failure_body(done_body(0, 10, 5, 9)).bytes},
       {"done in negative time", 65, done_body(0, 10, 10, 0, -1).bytes},
       {"done with unknown flags", 65, done_body(0, 10, 10, 16).bytes},
       {"done with something behind", 65, done_body(0, 10, 10).put(std::uint8_t{0}).bytes},

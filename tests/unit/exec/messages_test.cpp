@@ -111,6 +111,16 @@ TEST(Messages, done_with_a_failure) {
   EXPECT_TRUE(encoded(report).fits_frame());  // short ones lie in the body
 }
 
+TEST(Messages, done_until_it_was_told_to_stop) {
+  BlockReport report = plain_report();
+  report.stopped = true;
+  for (const Index completed : {0, 20, 249}) {
+    report.completed = completed;
+    EXPECT_EQ(round_trip(report), report);
+    EXPECT_TRUE(round_trip(report).stopped);
+  }
+}
+
 TEST(Messages, done_with_late_shapes) {
   BlockReport report = plain_report();
   report.late_shapes = {{{0}, {}}, {{5}, {3, 0, largest}}};

@@ -21,8 +21,8 @@ inline bool operator==(const Failure& a, const Failure& b) {
 
 inline bool operator==(const BlockReport& a, const BlockReport& b) {
   return a.block == b.block && a.failure == b.failure && a.failed == b.failed && a.details == b.details &&
-         std::tie(a.completed, a.busy, a.late_shapes, a.journal_bytes) ==
-             std::tie(b.completed, b.busy, b.late_shapes, b.journal_bytes);
+         std::tie(a.completed, a.busy, a.stopped, a.late_shapes, a.journal_bytes) ==
+             std::tie(b.completed, b.busy, b.stopped, b.late_shapes, b.journal_bytes);
 }
 
 inline void PrintTo(const IndexRange& range, std::ostream* out) {

@@ -187,6 +187,24 @@ TEST(SlicedBlock, does_not_cut_what_is_better_whole) {
   EXPECT_EQ(handler.slices[0].range, (IndexRange{100, 110}));
 }
 
+TEST(SlicedBlock, keeps_together_what_is_cheaper_so_as_long_as_it_is_short) {
+  struct Together : CountingHandler {
+    using CountingHandler::CountingHandler;
+    Index cheaper_together(StageId) const override { return 16; }
+  };
+  ManualClock clock;
+  for (const auto& [each, expected] :
+       {std::pair(Duration(100us), Index{16}), std::pair(Duration(2ms), Index{5})}) {
+    Together handler(clock, each);
+    SlicedBlock block(handler, clock, {}, slice_time);
+    block.begin(block_of(1, 0, 1000));
+    while (!block.step()) continue;
+    Index longest = 0;
+    for (const Block& slice : handler.slices) longest = std::max(longest, slice.range.size());
+    EXPECT_EQ(longest, expected);
+  }
+}
+
 TEST(SlicedBlock, is_free_of_the_block_before) {
   Slices slices(30us);
   slices.handler.fails_at = 2;

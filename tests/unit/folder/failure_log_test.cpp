@@ -36,6 +36,9 @@ TEST(FailureLog, IsReadAsItWasWritten) {
   FailureLog log(place.path(), 42);
   log.on_failure(failure_at(36, "the first of two"));
   log.on_failure(failure_at(37, "two\nlines, and \xff no text"));
+  Failure of_the_job = failure_at(38, "no process can be made");
+  of_the_job.category = Category::rank_lost;
+  log.on_failure(of_the_job);
   EXPECT_EQ(log.problem(), "");
   // Later starts, each of which has the folder alone.
   FailureLog(place.path(), 43).on_failure(failure_at(5, "later"));

@@ -62,6 +62,29 @@ TEST(StatusWriter, writes_nothing_before_the_folder_is_claimed) {
   EXPECT_TRUE(test::names_in(folder.path()).empty());
 }
 
+TEST(StatusReader, a_start_that_dies_early_does_not_leave_a_run_called_complete) {
+  const TemporaryFolder folder;
+  const Sweep sweep;
+  { static_cast<void>(RunFolder::create(folder.path(), false)); }
+  RunDescription run;
+  run.run_id = "completed";
+  write_description(folder.path(), run);
+  StatusWriter writer(folder.path());
+  writer.on_start(sweep.plan, machine(), sweep.kept(10));
+  writer.finish(RunState::completed, 0, "");
+  {
+    const RunFolder again = RunFolder::resume(folder.path());
+    EXPECT_EQ(read_status(folder.path()).state, RunState::completed);
+    again.withdraw_completion({"z"});
+  }
+  const RunStatus status = read_status(folder.path());
+  EXPECT_EQ(status.state, RunState::failed);
+  EXPECT_EQ(status.script_exit_code(), 5);
+  EXPECT_NE(status.message.find("Resume the run"), std::string::npos) << status.message;
+  EXPECT_EQ(output(status, "y").done, 10);
+  EXPECT_EQ(output(status, "z").done, 0);
+}
+
 TEST(StatusWriter, tells_how_a_run_goes_from_beginning_to_end) {
   const TemporaryFolder folder;
   const Sweep sweep;
@@ -203,6 +226,19 @@ TEST(StatusWriter, of_a_start_that_a_signal_ends_leaves_a_folder_that_can_be_use
   EXPECT_EQ(read_status(folder / "run").script_exit_code(), 143);
   run = RunFolder::create(folder / "run", false);
   EXPECT_EQ(test::names_in(folder / "run"), std::set<std::string>{"lock"});
+}
+
+TEST(StatusWriter, keeps_the_last_word_of_a_signal_during_the_start) {
+  const TemporaryFolder folder;
+  const Sweep sweep;
+  const RunFolder run = RunFolder::create(folder / "run", false);
+  StatusWriter writer(folder / "run");
+  writer.finish(RunState::cancelled, 143, "ended.");
+  writer.on_start(sweep.plan, machine(), {});
+  EXPECT_EQ(writer.status().state, RunState::cancelled);
+  EXPECT_FALSE(std::filesystem::exists(folder / "run/status.json"));
+  writer.release_folder();
+  EXPECT_EQ(read_status(folder / "run").script_exit_code(), 143);
 }
 
 TEST(StatusWriter, that_cannot_write_stops_nothing) {

@@ -69,6 +69,24 @@ TEST(CallMessage, HasThePartOfTheArgumentsThatIsNeeded) {
     }
 }
 
+TEST(CallMessage, TellsWhenToStopAndWhichTryItIsOfTheFirstElement) {
+  SampleCall sample;
+  const Attempt second{2, "std::runtime_error", "not yet"};
+  sample.call.attempt = &second;
+  const TimePoint when{std::chrono::hours(7)};
+  const auto told = [&](IndexRange range) {
+    const Bytes bytes = joined(EncodedCall({}, 0, sample.call, range, when).pieces());
+    CallRequest request = decode_call(bytes);
+    EXPECT_EQ(request.call().stop.at(), when);
+    EXPECT_EQ(request.call().attempt, &request.attempt);
+    return request.attempt;
+  };
+  EXPECT_EQ(told({1, 4}).number, 2);
+  EXPECT_EQ(told({1, 4}).type, "std::runtime_error");
+  EXPECT_EQ(told({1, 4}).message, "not yet");
+  EXPECT_EQ(told({2, 4}).number, 1) << "of another element";
+}
+
 /// Reads damaged bytes: they are refused or read, and nothing worse happens (run it with sanitizers).
 template <class Read>
 void damage(const Bytes& bytes, const Read& read) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // How long whole stages take, in virtual time, compared with workers that are never idle.
-#include "unit/schedule/simulated_cluster.hpp"
+#include "schedule/api/virtual_cluster.hpp"
 
 #include <gtest/gtest.h>
 
@@ -12,8 +12,6 @@
 namespace mpipe {
 namespace {
 
-using test::ClusterOptions;
-using test::SimulatedCluster;
 using namespace std::chrono_literals;
 
 using Times = std::vector<Duration>;
@@ -24,9 +22,11 @@ struct Outcome {
   Index messages;
 };
 
-Outcome simulate(const Times& times, ClusterOptions cluster, SchedulerOptions options = {}) {
-  SimulatedCluster simulation(cluster, options, [&](Index i) { return times[static_cast<std::size_t>(i)]; });
-  const Duration makespan = simulation.run({{0, static_cast<Index>(times.size())}});
+Outcome simulate(const Times& times, VirtualClusterOptions cluster, SchedulerOptions options = {}) {
+  VirtualCluster simulation(cluster, options,
+                            [&](StageId, Index i) { return times[static_cast<std::size_t>(i)]; });
+  const std::pair<StageId, RangeSet> stage{StageId{0}, RangeSet{{0, static_cast<Index>(times.size())}}};
+  const Duration makespan = simulation.run({&stage, 1});
   EXPECT_TRUE(simulation.scheduler().finished());
   EXPECT_EQ(simulation.scheduler().tally(StageId{0}).done, static_cast<Index>(times.size()));
   const Duration sum = std::accumulate(times.begin(), times.end(), Duration{});
@@ -55,7 +55,7 @@ class HeavyTail : public testing::TestWithParam<std::tuple<std::size_t, bool>> {
 
 TEST_P(HeavyTail, EndsWithinTwoPercentOfTheIdeal) {
   const auto [workers, looks] = GetParam();
-  const ClusterOptions cluster{.workers = workers, .latency = 3us, .looks_between_elements = looks};
+  const VirtualClusterOptions cluster{.workers = workers, .latency = 3us, .looks_between_elements = looks};
   const double ratio =
       median_ratio([&](std::uint64_t seed) { return simulate(lognormal(seed, 2000, 1e6, 1.5), cluster); });
   std::cout << "heavy tail, " << workers << " workers" << (looks ? "" : " that look after blocks only")
@@ -101,7 +101,7 @@ TEST(Makespan, ShortElementsTravelInBlocks) {
 
 TEST(Makespan, SecondBlocksHideTheWayOfMessages) {
   const Times times(20'000, 60us);
-  ClusterOptions far{.workers = 4, .latency = 20us};
+  VirtualClusterOptions far{.workers = 4, .latency = 20us};
   const Outcome hidden = simulate(times, far);
   const Outcome plain = simulate(times, far, {.prefetch_below = 0ns});
   std::cout << "60 us per element, 20 us away: " << hidden.ratio << ", without second blocks " << plain.ratio
@@ -125,7 +125,7 @@ TEST(Makespan, RunningGiantsAreSplit) {
 TEST(Makespan, ASchedulingRankThatComputesHelps) {
   const Times times(200'000, 1us);
   const Outcome alone = simulate(times, {.workers = 1, .looks_between_elements = false});
-  ClusterOptions both{.workers = 2, .looks_between_elements = false, .max_block_of_rank0 = 100us};
+  VirtualClusterOptions both{.workers = 2, .looks_between_elements = false, .max_block_of_rank0 = 100us};
   const Outcome helped = simulate(times, both);
   std::cout << "one worker and rank 0: " << helped.ratio << " of two, worker alone " << alone.ratio
             << " of one\n";

@@ -63,6 +63,21 @@ TEST(Scheduler, TakesAQueuedBlockBackForAnIdleWorker) {
   EXPECT_TRUE(end.driver.scheduler.finished());
 }
 
+TEST(Scheduler, TakesBackWhatACallLeftThatWasToldToStop) {
+  SchedulerDriver driver{{{}, workers(1)}};
+  driver.ready(0, elements(10), 10);
+  const Block block = driver.assigned.at(0).block;
+  const auto whole = driver.scheduler.on_block_stopped(block.id, 4, 1ms, driver.now);
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->range, block.range);
+  EXPECT_EQ(driver.scheduler.tally(StageId{0}).done, 4);
+  EXPECT_FALSE(driver.scheduler.find_in_flight(block.id));
+  driver.scheduler.on_drain(driver.now);
+  EXPECT_EQ(driver.scheduler.unfinished(StageId{0}), RangeSet({{4, 10}}));
+  EXPECT_TRUE(driver.scheduler.finished());
+  EXPECT_FALSE(driver.scheduler.on_block_stopped(block.id, 4, 1ms, driver.now)) << "it is over";
+}
+
 TEST(Scheduler, AcceptsADoneThatCrossesARetract) {
   End end = end_of_work();
   end.driver.done(end.running, 3ms);
@@ -256,6 +271,23 @@ TEST(Scheduler, HandsOutAgainWhatALostWorkerHad) {
   EXPECT_EQ(driver.run(1ms).size(), 2u);
   EXPECT_TRUE(driver.scheduler.finished());
   EXPECT_EQ(driver.scheduler.tally(WorkerId{0}).blocks, 0);
+}
+
+TEST(Scheduler, LeavesUndoneWhatIsTakenFromALostWorker) {
+  SchedulerDriver driver{{{}, workers(2)}};
+  driver.ready(0, elements(3));
+  const auto first = driver.assigned;
+  const std::vector<Block> had = driver.scheduler.take_from_lost({0}, driver.now);
+  ASSERT_EQ(had.size(), 1u);
+  EXPECT_EQ(had[0].range, first[0].block.range);
+  EXPECT_EQ(had[0].stage, first[0].block.stage);
+  driver.forget(first[0].block.id);
+  EXPECT_TRUE(driver.scheduler.take_from_lost({0}, driver.now).empty()) << "it has nothing any more";
+  EXPECT_FALSE(driver.scheduler.on_block_done(first[0].block.id, 1ms, driver.now)) << "too late";
+  driver.done(first[1].block, 1ms);
+  for (const Block& block : driver.run(1ms)) EXPECT_FALSE(block.range == first[0].block.range);
+  EXPECT_TRUE(driver.scheduler.finished()) << "there is nothing that it could hand out";
+  EXPECT_EQ(driver.stages_done, std::vector<StageId>{}) << "not all of the stage is done";
 }
 
 TEST(Scheduler, IsStuckWithoutWorkers) {

@@ -7,12 +7,14 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 
 namespace mpipe {
 namespace {
 
 using test::contains;
 using test::error_message;
+using Names = std::set<std::string>;
 
 OutputLayout output(const std::string& name, PartialShape shape = {5}) {
   OutputLayout layout;
@@ -34,6 +36,8 @@ RunDescription three() {
       {"y", {"y"}, {"x"}, {{"expr", "x + 1"}, {"mapspec", "x[i] -> y[i]"}}, {}},
       {"z", {"z"}, {"y", "b"}, {{"types", "(float64, float64) -> (float64)"}}, {{"libz.so", "11"}}},
       {"w", {"w"}, {"x"}, {{"bound c", "3"}}, {{"libz.so", "11"}}}};
+  run.functions[1].meaning["command"] = "['./m.sh', '{x}']";
+  for (const std::size_t k : {1, 2}) run.functions[k].meaning["place"] = "11 + 0x10";
   run.given = {{"x", "float64", {5}, "[1, 2, 3, 4, 5]", "abcd"}, {"b", "int64", {}, "2", "ef01"}};
   return run;
 }
@@ -59,6 +63,14 @@ TEST(RunGrowth, NamesWhatDiffersAndBothValues) {
       {[](auto& run) { run.functions[2].meaning["bound c"] = "4"; }, {"bound c of function 'w'", "3", "4"}},
       {[](auto& run) { run.functions[1].code["libz.so"] = run.functions[2].code["libz.so"] = "22"; },
        {"'z', 'w'", "libz.so (11)", "libz.so (22)", "--redo z --redo w"}},
+      {[](auto& run) { run.functions[1].meaning["command"] = "['./m.sh', '{x}', '2']"; },
+       {"command of function 'z'", "['./m.sh', '{x}']", "['./m.sh', '{x}', '2']", "--redo z"}},
+      {[](auto& run) { run.functions[1].meaning.erase("command"); }, {"command of function 'z'", "nothing"}},
+      {[](auto& run) { run.functions[2].meaning["threads"] = "4"; },
+       {"threads of function 'w'", "nothing", "4"}},
+      {[](auto& run) { run.functions[1].meaning["place"] = "11 + 0x20"; },
+       {"code of function 'z'", "libz.so (11), at 11 + 0x10 in", "now libz.so (11), at 11 + 0x20",
+        "--redo z"}},
       {[](auto& run) { run.given[0].digest = "dcba"; }, {"value of input 'x'", "abcd", "dcba"}},
       {[](auto& run) { run.given[1].digest = "77", run.given[1].text = "3"; },
        {"value of input 'b' (taken by 'z') is 2 in the run folder, and now 3"}},
@@ -111,6 +123,95 @@ TEST(RunGrowth, OutputsAreAddedAndKept) {
   EXPECT_EQ(run.given.size(), 3u);
   // All of it can go on from there.
   EXPECT_EQ(grow(run, three(), {}).run.outputs.size(), 4u);
+}
+
+/// An earlier version did not write what its bodies are, so that a run of it is compared as that version compared it.
+TEST(RunGrowth, WhatAnEarlierVersionDidNotWriteIsNotCompared) {
+  RunDescription stored = three();
+  for (RunDescription::Function& function : stored.functions)
+    for (const char* key : {"command", "place"}) function.meaning.erase(key);
+  RunDescription now = three();
+  now.functions[1].meaning["threads"] = "4";
+  const RunDescription run = grow(stored, now, {}).run;
+  EXPECT_EQ(run.functions[1].meaning, now.functions[1].meaning) << "from here on they are compared";
+  error_message(Category::resume_mismatch, [&] { grow(run, three(), {}); });
+}
+
+/// A log, say, that the program writes and that is a word of it.
+TEST(RunGrowth, AFileThatTheProgramMadeIsNoDifference) {
+  RunDescription now = three();
+  now.functions[1].meaning["file /scratch/log"] = "ab";
+  const RunDescription run = grow(three(), now, {}).run;
+  grow(now, three(), {});
+  now.functions[1].meaning["file /scratch/log"] = "cd";
+  EXPECT_TRUE(contains(error_message(Category::resume_mismatch, [&] { grow(run, now, {}); }),
+                       "the file /scratch/log of function 'z' in the pipeline is ab"));
+}
+
+/// The place of a function in code that was built anew says nothing: the code is refused, once.
+TEST(RunGrowth, PlacesCountInOneBuildOnly) {
+  RunDescription now = three();
+  for (const std::size_t k : {1, 2}) {
+    now.functions[k].code["libz.so"] = "22";
+    now.functions[k].meaning["place"] = "22 + 0x30";
+  }
+  const std::string message = error_message(Category::resume_mismatch, [&] { grow(three(), now, {}); });
+  EXPECT_TRUE(contains(message, "libz.so (11) in the run folder, and now libz.so (22)")) << message;
+}
+
+/// y and q are made by one function, in this order, from the expressions a and b.
+RunDescription two_of_one() {
+  RunDescription run;
+  run.outputs = {output("y"), output("q")};
+  run.functions = {{"y", {"y", "q"}, {"x"}, {{"expr", "a, b"}}, {}}};
+  return run;
+}
+
+TEST(RunGrowth, AnOutputThatMovesToAnotherFunctionIsRefused) {
+  const auto function = [](const std::vector<std::string>& outputs, const std::string& expr) {
+    return RunDescription::Function{outputs.front(), outputs, {"x"}, {{"expr", expr}}, {}};
+  };
+  const auto run_of = [](const std::vector<RunDescription::Function>& functions) {
+    RunDescription run;
+    run.functions = functions;
+    for (const auto& each : functions)
+      for (const std::string& name : each.outputs) run.outputs.push_back(output(name));
+    return run;
+  };
+  struct Case {
+    RunDescription stored, now;
+    std::vector<std::string> parts;
+    std::string redo;
+  };
+  const RunDescription alone = run_of({function({"q"}, "7*x")});
+  const RunDescription apart = run_of({function({"y"}, "a"), function({"q"}, "b")});
+  const Case cases[] = {
+      {two_of_one(), alone, {"makes 'q'", "[y, q] in the run folder, and now [q]", "--redo q"}, "q"},
+      {two_of_one(), run_of({function({"q", "y"}, "b, a")}), {"makes 'q'", "[y, q]", "[q, y]"}, "q"},
+      {two_of_one(), run_of({function({"y", "q", "r"}, "a, b, c")}), {"makes 'y'", "[y, q, r]"}, "y"},
+      {apart, run_of({function({"r", "q"}, "c, b")}), {"makes 'q'", "[q]", "[r, q]"}, "q"},
+      {alone, two_of_one(), {"makes 'q'", "[q]", "[y, q]"}, "y"}};
+  for (const Case& each : cases) {
+    const std::string message =
+        error_message(Category::resume_mismatch, [&] { grow(each.stored, each.now, {}); });
+    for (const std::string& part : each.parts) EXPECT_TRUE(contains(message, part)) << message;
+    // Computed anew, each output has one maker, and the next start has nothing to say.
+    const RunDescription redone = grow(each.stored, each.now, {each.redo}).run;
+    Names makers;
+    for (const auto& made : redone.functions)
+      for (const std::string& name : made.outputs) EXPECT_TRUE(makers.insert(name).second) << name;
+    EXPECT_EQ(grow(redone, each.now, {}).run.outputs.size(), redone.outputs.size());
+  }
+}
+
+TEST(RunGrowth, AnInputIsNotComputedLater) {
+  RunDescription now = three();
+  now.outputs.push_back(output("x"));
+  now.functions.push_back({"x", {"x"}, {"b"}, {{"expr", "arange(b)"}}, {}});
+  now.given.erase(now.given.begin());
+  for (const std::vector<std::string>& redo : {std::vector<std::string>{}, {"x"}})
+    EXPECT_TRUE(contains(error_message(Category::resume_mismatch, [&] { grow(three(), now, redo); }),
+                         "'x' is an input of the run in the run folder, and now it is computed"));
 }
 
 TEST(RunGrowth, AnOutputIsNotGivenLater) {

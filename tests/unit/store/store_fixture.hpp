@@ -91,8 +91,9 @@ inline PartialShape external_shape(const OutputLayout& output, bool external) {
 /// The arrays of one rank, and a store.
 class TestRun {
  public:
-  explicit TestRun(RunLayout layout, const Communicator& comm = test_communicator())
-      : layout_{std::move(layout), {}, {}, 0, {}, {}, {}, {}, {}}, comm_(comm) {}
+  explicit TestRun(RunLayout layout, const Communicator& comm = test_communicator()) : comm_(comm) {
+    static_cast<RunLayout&>(layout_) = std::move(layout);
+  }
 
   RunDescription& layout() { return layout_; }
   StoreOptions& options() { return options_; }

@@ -27,6 +27,7 @@ class Mpipe(CMakePackage):
     depends_on("spdlog@1.10:+fmt_external")
     depends_on("yaml-cpp")
     depends_on("xxhash@0.8:")
+    depends_on("zlib-api")
     depends_on("libpng@1.6:", when="+app")
 
     depends_on("python@3.9:", when="+python")
