@@ -222,8 +222,10 @@ int run_describe(const DescribeFlags& flags) {
     return 0;
   }
   const PlanOrReason planned = try_to_plan(document, pipeline);
-  print_result(flags.json ? description_json(document, pipeline, planned)
-                          : description_text(document, pipeline, planned));
+  if (flags.json)
+    print_result(description_json(document, pipeline, planned));
+  else
+    print_text(description_text(document, pipeline, planned));
   return 0;
 }
 

@@ -104,7 +104,10 @@ std::string errors_json(const std::string& folder, const RunErrors& errors) {
 int run_errors(const ErrorsFlags& flags) {
   if (launched_rank() != 0) return 0;
   const RunErrors errors = find_errors(flags.run);
-  print_result(flags.json ? errors_json(flags.run, errors) : errors_text(flags.run, errors));
+  if (flags.json)
+    print_result(errors_json(flags.run, errors));
+  else
+    print_text(errors_text(flags.run, errors));
   return 0;
 }
 

@@ -58,6 +58,17 @@ void build(CLI::App& app, Program& program) {
   app.footer(kExitCodes);  // the last step: commands would take it for their own
 }
 
+/// An option that took the next flag for its value, as the parser lets it: what follows that flag is left over.
+std::string swallowed_flag_text(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& value : option->results())
+      if (value.starts_with("--") && !option->get_positional())
+        return fmt::format(
+            "{} has no {}: the next flag, {}, stands in its place. Give it one.", option->get_name(),
+            option->get_type_name().empty() ? "value" : option->get_type_name(), printable(value));
+  return {};
+}
+
 /// What of the command line was not expected, and what could have been meant; empty where all was.
 std::string unexpected_text(CLI::App& app) {
   const std::vector<std::string> unexpected = app.remaining(true);
@@ -66,6 +77,8 @@ std::string unexpected_text(CLI::App& app) {
   const auto option = std::find_if(unexpected.begin(), unexpected.end(),
                                    [](const std::string& text) { return text.starts_with('-'); });
   const auto given = app.get_subcommands();
+  if (std::string swallowed = given.empty() ? "" : swallowed_flag_text(*given.front()); !swallowed.empty())
+    return swallowed;
   if (option == unexpected.end())
     return given.empty() ? no_such_command(app, unexpected.front())
                          : fmt::format("'{}' is one argument too many.", printable(unexpected.front()));

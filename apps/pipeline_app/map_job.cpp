@@ -9,6 +9,7 @@
 #include "base/api/file.hpp"
 #include "base/api/stop_request.hpp"
 #include "comm/api/collective.hpp"
+#include "core/api/terminal_text.hpp"
 #include "exec/api/crash_report.hpp"
 #include "isolation/api/isolated_bodies.hpp"
 #include "isolation/api/zygote.hpp"
@@ -270,10 +271,13 @@ int MapJob::show_plans() {
     });
   }
   together(world_, [&] {
-    if (world_.is_root())
-      print_result(values_.has("json") && several()
-                       ? fmt::format("{{\"runs\": [{}]}}\n", fmt::join(plans, ", "))
-                       : fmt::format("{}", fmt::join(plans, "\n")));
+    if (!world_.is_root()) return;
+    const bool is_list = values_.has("json") && several();
+    const std::string all = fmt::format("{}", fmt::join(plans, is_list ? ", " : "\n"));
+    if (values_.has("json"))
+      print_result(is_list ? fmt::format("{{\"runs\": [{}]}}\n", all) : all);
+    else
+      print_text(all);
   });
   return 0;
 }
@@ -386,8 +390,8 @@ void MapJob::observe(std::size_t k) {
                                          run.folder.empty() && !values_.has("json"),
                                          values_.has("explain") || values_.has("reuse")));
   all->add(std::make_shared<Progress>(style_, run.name, board_, k));
-  stall_watches_.push_back(
-      std::make_shared<StallWatch>(run.name, [](const std::string& text) { spdlog::warn("{}", text); }));
+  stall_watches_.push_back(std::make_shared<StallWatch>(
+      run.name, [](const std::string& text) { spdlog::warn("{}", without_controls(text)); }));
   all->add(stall_watches_.back());
   if (trace_) all->add(std::make_shared<TraceObserver>(trace_, static_cast<int>(k) + 1, run.name));
   run.choice->options.observer = std::move(all);
@@ -488,7 +492,7 @@ void MapJob::tell_run(const Run& run, const MapOutcome& outcome) {
     if (style_ != ProgressStyle::none)
       print_note(text + (run.folder.empty() ? "" : fmt::format("; results in {}", run.shown_folder)));
     if (const std::string advice = utilisation_advice(*outcome.results); !advice.empty())
-      spdlog::warn("{}{}", run.prefix(), advice);
+      spdlog::warn("{}", without_controls(run.prefix() + advice));
   }
   std::string text;
   if (outcome.error) text = document_->located(*outcome.error).what();

@@ -4,6 +4,8 @@
 
 #include <mpipe/core/error.hpp>
 
+#include "core/api/terminal_text.hpp"
+
 #include <fmt/format.h>
 
 #include <fcntl.h>
@@ -27,27 +29,14 @@ void print_result(const std::string& text) {
                             std::strerror(errno)));
 }
 
-namespace {
-
-/// Text of others may have codes that would colour, clear or rename the terminal: `\\x1b` shows them as text.
-std::string without_codes(const std::string& text) {
-  std::string shown;
-  for (const char c : text) {
-    const auto code = static_cast<unsigned char>(c);
-    const bool is_code = (code < ' ' && c != '\n' && c != '\t') || code == 0x7F;
-    shown += is_code ? fmt::format("\\x{:02x}", code) : std::string(1, c);
-  }
-  return shown;
-}
-
-}  // namespace
+void print_text(const std::string& text) { print_result(without_controls(text)); }
 
 // One call each, so that lines of several ranks do not mix.
 void print_error(const std::string& text) {
-  say(fmt::format("pipeline_app: error: {}\n", without_codes(text)));
+  say(fmt::format("pipeline_app: error: {}\n", without_controls(text)));
 }
 
-void print_note(const std::string& text) { say(fmt::format("pipeline_app: {}\n", without_codes(text))); }
+void print_note(const std::string& text) { say(fmt::format("pipeline_app: {}\n", without_controls(text))); }
 
 void say(const std::string& text) {
   // A full disk or a lost terminal behind standard error is no reason to end a run.

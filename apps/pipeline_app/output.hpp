@@ -9,6 +9,9 @@ namespace mpipe::app {
 
 /// Writes all of it, now. Throws `Error` (storage_failed) when it cannot be written: a full disk, say.
 void print_result(const std::string& text);
+/// The same for people: what of it would control the terminal is shown as text. JSON and tables for programs go
+/// through `print_result`, as they are.
+void print_text(const std::string& text);
 
 /// `pipeline_app: error: <text>` as a line on standard error.
 void print_error(const std::string& text);

@@ -197,7 +197,10 @@ void print_values(const Replayed& replayed, const Results& results, const Replay
   JsonObject root;
   root.add("index", flags.index);
   root.add_text("outputs", outputs.take());
-  print_result(flags.json ? root.take() + "\n" : lines);
+  if (flags.json)
+    print_result(root.take() + "\n");
+  else
+    print_text(lines);
 }
 
 /// The same command within the debugger; returns only by an exception.

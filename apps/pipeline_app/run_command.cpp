@@ -50,7 +50,11 @@ int run_run(const RunFlags& flags) {
   for (const std::string& assignment : given.list("set")) document.set_input(assignment);
   try {
     const Inputs inputs = document.inputs_for_run(pipeline, flags.outputs);
-    print_result(results_text(flags.outputs, pipeline.run(flags.outputs, inputs), flags.json));
+    const std::string text = results_text(flags.outputs, pipeline.run(flags.outputs, inputs), flags.json);
+    if (flags.json)
+      print_result(text);
+    else
+      print_text(text);
   } catch (const Error& error) {
     // A place in the document helps with errors of the document and its inputs. What a function threw is
     // passed on as it is.

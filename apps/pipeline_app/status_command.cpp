@@ -64,7 +64,10 @@ std::string status_text(const RunStatus& status) {
 int run_status(const StatusFlags& flags) {
   if (launched_rank() != 0) return 0;
   const RunStatus status = read_status(flags.run);
-  print_result(flags.json ? to_json(status) : status_text(status));
+  if (flags.json)
+    print_result(to_json(status));
+  else
+    print_text(status_text(status));
   // By default the code tells whether the status could be read; scripts may ask for that of the run.
   return flags.exit_code ? status.script_exit_code() : 0;
 }

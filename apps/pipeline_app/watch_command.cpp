@@ -5,6 +5,7 @@
 
 #include "command.hpp"
 #include "core/api/quantity.hpp"
+#include "core/api/terminal_text.hpp"
 #include "document/api/json_text.hpp"
 #include "launch.hpp"
 #include "output.hpp"
@@ -77,7 +78,7 @@ int watch(const WatchFlags& flags) {
     }
     // A line for each change is enough: a log of a night would else repeat one of them thousands of times.
     const std::string line = line_of(flags.run, *status);
-    if (!flags.json && line != said) say(line + "\n");
+    if (!flags.json && line != said) say(without_controls(line) + "\n");
     said = line;
     if (!goes_on(*status)) {
       if (flags.json) print_result(to_json(*status));
@@ -126,9 +127,10 @@ int list_runs(const ListFlags& flags) {
                  fmt::format("{:.1f} %", 100 * status->progress_fraction()),
                  status->exit_code ? std::to_string(*status->exit_code) : "", status->started});
   }
-  print_result(flags.json      ? fmt::format("[{}]\n", fmt::join(objects, ",\n "))
-               : table.empty() ? ""
-                               : table.text());
+  if (flags.json)
+    print_result(fmt::format("[{}]\n", fmt::join(objects, ",\n ")));
+  else if (!table.empty())
+    print_text(table.text());
   return 0;
 }
 

@@ -94,6 +94,12 @@ void require_usable(const fs::path& path, FolderKind kind, bool run_is_welcome, 
             "or choose another folder.");
       return;
     case FolderKind::file:
+      if (std::error_code problem; fs::is_symlink(path, problem) && !fs::exists(path, problem))
+        refuse(path,
+               fmt::format(
+                   "is a link to '{}', which is not there (the results would have no place). Restore that "
+                   "folder, or choose another path.",
+                   fs::read_symlink(path, problem).string()));
       refuse(path, "is a file (a run needs a folder). Choose another path, or move the file away.");
     case FolderKind::foreign:
       refuse(path,

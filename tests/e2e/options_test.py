@@ -170,6 +170,16 @@ class Options(AppTest):
         self.refused("map", "grid.yaml", "--resume", "--overwrite", "--run-folder", "run", words=["resume", "overwrite"])
         # As in a script whose variable is empty: --run-folder $FOLDER --resume
         self.refused("map", "grid.yaml", "--run-folder", "--resume", words=["--run-folder", "--resume"])
+        self.refused("map", "grid.yaml", "--trace", "--run-folder", "run", words=["--trace has no FILE", "--run-folder"])
+        self.refused("map", "grid.yaml", "--set", "--run-folder", "run", words=["--set has no", "--run-folder"])
+        for folder in ("--resume", "~/run", "$HOME/run", " "):
+            self.write("folder.yaml", GRID + f"map: {{run_folder: '{folder}'}}\n")
+            self.refused("map", "folder.yaml", words=["folder.yaml:", "Write the path of the folder out"])
+            self.refused("map", "grid.yaml", env={"MPIPE_RUN_FOLDER": folder}, words=["MPIPE_RUN_FOLDER", "Write the path"])
+        (self.folder / "folder.yaml").unlink()
+        (self.folder / "dangling").symlink_to("gone")
+        self.refused("map", "grid.yaml", "--run-folder", "dangling", code=3, words=["is a link to 'gone', which is not there"])
+        (self.folder / "dangling").unlink()
         self.assertEqual(self.tree(), ["grid.yaml"])
         self.assertRegex(self.app("--version").out, r"^pipeline_app \d+\.\d+\.\d+\n$")
         self.assertIn("Exit codes", self.app("--help").out)

@@ -55,6 +55,15 @@ class Streams(AppTest):
         self.assertNotIn("\x1b", outcome.err)
         self.assertIn("\\x1b", outcome.err)
 
+    def test_codes_in_arguments_are_shown_as_text(self):
+        self.write("codes.yaml", 'functions: [{output: y, command: [sh, -c, exit 1, "{word}"], returns: text, mapspec: "word[i] -> y[i]"}]\n'
+                   'inputs: {word: ["\\e]0;t\\a\\u009b2J\\u202Eb"]}\n')
+        failed = self.app("map", "codes.yaml", "--run-folder", "run", expect=1).err
+        for seen in (failed, self.app("errors", "run").out, self.app("status", "run").out):
+            self.assertNotRegex(seen, "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
+            self.assertIn("\\x1b]0;t\\x07\\x9b2J\\u202eb", seen)
+        self.assertIn("\\u001b]0;t", self.app("errors", "run", "--json").out)
+
     def test_results_that_cannot_be_written_are_an_error(self):
         self.assertEqual(self.shell("$APP map grid.yaml --json >/dev/full 2>/dev/null")[0], 4)
 

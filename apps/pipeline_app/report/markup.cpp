@@ -2,6 +2,7 @@
 // Escapes text for HTML and SVG, and writes numbers for people.
 #include "report/markup.hpp"
 
+#include "core/api/terminal_text.hpp"
 #include "core/api/text.hpp"
 
 #include <fmt/format.h>
@@ -15,25 +16,8 @@ namespace {
 constexpr const char* kMinus = "\u2212";
 constexpr const char* kThinSpace = "\u202f";  // does not break
 
-/// The number of a character of `length` bytes of UTF-8.
-std::uint32_t code_of(std::string_view text, std::size_t at, std::size_t length) {
-  const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[at + k]); };
-  if (length == 1) return byte(0);
-  std::uint32_t code = byte(0) & (0x7FU >> length);
-  for (std::size_t k = 1; k < length; ++k) code = code << 6U | (byte(k) & 0x3FU);
-  return code;
-}
-
-/// Characters that are no text: what controls a terminal, and what makes a browser write backwards, so that a name can
-/// look like another one.
-bool is_control(std::uint32_t code) {
-  if (code == '\n' || code == '\t') return false;
-  return code < 0x20 || (0x7F <= code && code <= 0x9F) || (0x200E <= code && code <= 0x200F) ||
-         (0x202A <= code && code <= 0x202E) || (0x2066 <= code && code <= 0x2069);
-}
-
 void append_character(std::string& to, std::string_view text, std::size_t at, std::size_t length) {
-  const std::uint32_t code = code_of(text, at, length);
+  const std::uint32_t code = code_of_character(text, at, length);
   if (code == '&')
     to += "&amp;";
   else if (code == '<')
@@ -44,8 +28,8 @@ void append_character(std::string& to, std::string_view text, std::size_t at, st
     to += "&quot;";
   else if (code == '\'')
     to += "&#39;";
-  else if (is_control(code))
-    to += code < 0x100 ? fmt::format("\\x{:02x}", code) : fmt::format("\\u{:04x}", code);
+  else if (is_control_character(code))
+    to += escaped_control(code);
   else
     to += text.substr(at, length);
 }

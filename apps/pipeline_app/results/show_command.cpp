@@ -102,7 +102,7 @@ void print_tables(RunReader& reader, const std::vector<std::size_t>& chosen, con
     if (flags.csv)
       write_csv(table, print_result);
     else
-      print_result(table_text(table, max_print));
+      print_text(table_text(table, max_print));
   }
 }
 
