@@ -5,6 +5,8 @@
 #include <mpipe/core/version.hpp>
 
 #include "base/api/code_modules.hpp"
+#include "pipeline/api/described_body.hpp"
+#include "store/api/function_meaning.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -101,6 +103,19 @@ std::map<std::string, std::string> describe_code(const BodyCode& code,
   return described;
 }
 
+/// What says which body it is where a formula does not. See `is_key_of_all_versions`.
+void add_keys(const Function& function, const BodyCode& code, const std::vector<detail::CodeModule>& modules,
+              std::map<std::string, std::string>& meaning) {
+  std::map<std::string, std::string> keys = keys_of(function.body());
+  std::vector<std::string> places;
+  for (const void* place : code.places) places.push_back(detail::place_of_code(modules, place));
+  if (!places.empty()) keys[kPlaceKey] = fmt::format("{}", fmt::join(places, ", "));
+  // Programs and libraries that see how many threads they have may add numbers up in another order.
+  const int threads = function.resources().threads;
+  if (threads > 0 && !keys.empty()) keys["threads"] = std::to_string(threads);
+  meaning.merge(keys);
+}
+
 RunDescription::Function describe_function(const FunctionNode& node,
                                            const std::vector<detail::CodeModule>& modules) {
   RunDescription::Function described;
@@ -120,7 +135,9 @@ RunDescription::Function describe_function(const FunctionNode& node,
     described.meaning["types"] = types_of(node.function);
     described.meaning["parameters"] = fmt::format("{}", fmt::join(names, ", "));
   }
-  described.code = describe_code(body.code(), modules);
+  const BodyCode code = body.code();
+  described.code = describe_code(code, modules);
+  add_keys(node.function, code, modules, described.meaning);
   return described;
 }
 
