@@ -3,6 +3,7 @@
 #include <mpipe/folder/status.hpp>
 
 #include "command.hpp"
+#include "folder/api/stored_counts.hpp"
 #include "launch.hpp"
 #include "output.hpp"
 #include "table.hpp"
@@ -61,7 +62,7 @@ std::string status_text(const RunStatus& status) {
 
 int run_status(const StatusFlags& flags) {
   if (launched_rank() != 0) return 0;
-  const RunStatus status = read_status(flags.run);
+  const RunStatus status = read_stored_status(flags.run);
   print_result(flags.json ? to_json(status) : status_text(status));
   // By default the code tells whether the status could be read; scripts may ask for that of the run.
   return flags.exit_code ? status.script_exit_code() : 0;
