@@ -3,6 +3,7 @@
 #include <mpipe/folder/status.hpp>
 
 #include "command.hpp"
+#include "folder/api/stored_counts.hpp"
 #include "launch.hpp"
 #include "output.hpp"
 #include "table.hpp"
@@ -63,7 +64,7 @@ std::string status_text(const RunStatus& status) {
 
 int run_status(const StatusFlags& flags) {
   if (launched_rank() != 0) return 0;
-  const RunStatus status = read_status(flags.run);
+  const RunStatus status = read_stored_status(flags.run);
   if (flags.json)
     print_result(to_json(status));
   else

@@ -15,22 +15,34 @@ namespace {
 
 using Faults = std::vector<std::string>;
 
-/// status.json against what is stored.
+/// All that the run had to do is there. A run that goes on after failures completes with failed and blocked elements.
+void compare_completed(const OutputStatus& output, const ElementStates& progress, Faults& faults) {
+  const Index settled = progress.done().count() + progress.failed().count() + progress.blocked().count();
+  if (output.elements && settled < *output.elements)
+    faults.push_back(fmt::format("the run is complete, but {} of {} elements of '{}' are not there",
+                                 *output.elements - settled, *output.elements, output.name));
+}
+
+/// What was told to be done was stored before. More may be stored than was told, when the run was killed.
+void compare_told(const OutputStatus& output, const ElementStates& progress, Faults& faults) {
+  const Index told = output.done - output.in_memory;
+  if (const Index there = progress.done().count(); there < told)
+    faults.push_back(fmt::format(
+        "the run told that {} elements of '{}' were done, and {} are there (a journal, a segment or a file "
+        "of elements was lost). Put it back, or resume the run to compute them again.",
+        told, output.name, there));
+}
+
+/// status.json against what is stored. A run that goes on stores more while somebody looks.
 void compare_status(const RunStatus& status, const RunReader& reader, Faults& faults) {
-  if (status.state == RunState::completed && !reader.complete())
+  if (status.state == RunState::pending || status.state == RunState::running) return;
+  const bool completed = status.state == RunState::completed;
+  if (completed && !reader.complete())
     faults.push_back("status.json says that the run is complete, and its results are not");
-  // Of a run that is not complete the status may lag behind the results, so counts prove nothing.
-  if (status.state != RunState::completed) return;
-  for (const OutputStatus& output : status.outputs) {
-    const auto found = reader.find(output.name);
-    if (!found || !output.elements) continue;
-    const ElementStates& progress = reader.progress(*found);
-    // A run that goes on after failures completes with failed and blocked elements.
-    const Index settled = progress.done().count() + progress.failed().count() + progress.blocked().count();
-    if (settled < *output.elements)
-      faults.push_back(fmt::format("the run is complete, but {} of {} elements of '{}' are not there",
-                                   *output.elements - settled, *output.elements, output.name));
-  }
+  for (const OutputStatus& output : status.outputs)
+    if (const auto found = reader.find(output.name))
+      completed ? compare_completed(output, reader.progress(*found), faults)
+                : compare_told(output, reader.progress(*found), faults);
 }
 
 Faults find_faults(const std::string& run) {

@@ -7,6 +7,7 @@
 #include "core/api/quantity.hpp"
 #include "core/api/terminal_text.hpp"
 #include "document/api/json_text.hpp"
+#include "folder/api/stored_counts.hpp"
 #include "launch.hpp"
 #include "output.hpp"
 #include "run_folders.hpp"
@@ -55,7 +56,7 @@ std::string line_of(const std::string& run, const RunStatus& status) {
 /// Of a run that is not there yet, or whose status cannot be read at this moment: nothing.
 std::optional<RunStatus> look(const std::string& run, std::string& problem) {
   try {
-    return read_status(run);
+    return read_stored_status(run);
   } catch (const Error& error) {
     problem = error.what();
     return std::nullopt;

@@ -4,6 +4,7 @@
 #include <mpipe/document/plugin.hpp>
 
 #include "base/api/file.hpp"
+#include "document/api/plugin_function.hpp"
 #include "document/text.hpp"
 #include "pipeline/api/body_decorator.hpp"
 
@@ -76,15 +77,24 @@ const PluginEntry& entry_of(const Library& library, const fs::path& path) {
   return entry;
 }
 
-/// The body of a function of a plugin, which keeps the promise that the function gave.
+/// The body of a function of a plugin, which keeps the promise that the function gave. All functions of a library have its
+/// build id: the keys of the document tell them apart.
 class PluginBody final : public BodyDecorator {
  public:
-  explicit PluginBody(const Function& function)
-      : BodyDecorator(function.shared_body()), thread_safe_(function.is_thread_safe()) {}
+  PluginBody(std::map<std::string, std::string> keys, const Function& function)
+      : BodyDecorator(function.shared_body()),
+        keys_(std::move(keys)),
+        thread_safe_(function.is_thread_safe()) {}
   bool thread_safe() const override { return thread_safe_; }
   std::optional<BodyRecipe> recipe() const override { return inner().recipe(); }
+  std::map<std::string, std::string> keys() const override {
+    std::map<std::string, std::string> all = keys_;
+    all.merge(BodyDecorator::keys());
+    return all;
+  }
 
  private:
+  std::map<std::string, std::string> keys_;
   bool thread_safe_;
 };
 
@@ -234,8 +244,8 @@ std::shared_ptr<const Plugin> load_language(const std::string& language) {
                                : ""));
 }
 
-Function renamed_function(const Function& function, std::vector<std::string> outputs,
-                          std::vector<std::string> parameters) {
+Function detail::plugin_function(std::map<std::string, std::string> keys, const Function& function,
+                                 std::vector<std::string> outputs, std::vector<std::string> parameters) {
   const auto own_outputs = function.output_names();
   const auto own_parameters = function.parameter_names();
   if (parameters.empty()) parameters = own_parameters;
@@ -245,7 +255,7 @@ Function renamed_function(const Function& function, std::vector<std::string> out
   for (std::size_t k = 0; k < outputs.size(); ++k) names[own_outputs[k]] = outputs[k];
   for (std::size_t k = 0; k < parameters.size(); ++k) names[own_parameters[k]] = parameters[k];
 
-  Function result(std::move(outputs), std::make_shared<const PluginBody>(function));
+  Function result(std::move(outputs), std::make_shared<const PluginBody>(std::move(keys), function));
   if (function.rank_rule()) {
     RankRule rule{{}, function.rank_rule()->body};
     // Positions are the same under both sets of names, so they lead from the rule's own names to the new
@@ -262,6 +272,11 @@ Function renamed_function(const Function& function, std::vector<std::string> out
   for (const auto& [output, texts] : function.attributes())
     for (const auto& [key, text] : texts) result.attribute(names.at(output), key, text);
   return result;
+}
+
+Function renamed_function(const Function& function, std::vector<std::string> outputs,
+                          std::vector<std::string> parameters) {
+  return detail::plugin_function({}, function, std::move(outputs), std::move(parameters));
 }
 
 }  // namespace mpipe

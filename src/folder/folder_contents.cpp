@@ -45,12 +45,19 @@ bool matches(std::string_view name, const RunSubfolder& folder) {
   return name.starts_with(folder.prefix) && name.ends_with(folder.suffix);
 }
 
+/// A damaged file that a resume has set aside: `results.h5.damaged`, `output-0004.h5.damaged-2`.
+bool is_set_aside(std::string_view name) {
+  return (name.starts_with("results.h5.damaged") || name.starts_with("output-")) &&
+         name.find(".h5.damaged") != std::string_view::npos;
+}
+
 /// A file at the top of a run folder, or what was to become one when its writer died: `run.json.4711-0.tmp`.
 bool is_run_file(std::string_view name) {
   const auto belongs = [name](std::string_view known) {
     return name == known || (name.starts_with(known) && name[known.size()] == '.' && name.ends_with(".tmp"));
   };
-  return std::any_of(kFiles.begin(), kFiles.end(), belongs) || (name != kLockName && belongs(kLockName));
+  return std::any_of(kFiles.begin(), kFiles.end(), belongs) || (name != kLockName && belongs(kLockName)) ||
+         is_set_aside(name);
 }
 
 enum class Format { ours, other, damaged };

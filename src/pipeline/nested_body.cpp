@@ -151,6 +151,15 @@ BodyCode NestedBody::code() const {
   return all;
 }
 
+/// `command of y`: of the function inside that makes `y`.
+std::map<std::string, std::string> NestedBody::keys() const {
+  std::map<std::string, std::string> all;
+  for (const Part& part : parts_)
+    for (const auto& [key, text] : keys_of(part.node.function.body()))
+      all.emplace(fmt::format("{} of {}", key, part.node.name()), text);
+  return all;
+}
+
 namespace {
 
 /// One call of a nested body.

@@ -5,12 +5,14 @@
 
 #include <mpipe/pipeline/pipeline.hpp>
 
+#include "pipeline/api/described_body.hpp"
+
 namespace mpipe::detail {
 
 /// Calls the bodies of several functions one after the other, for some elements at a time: what one makes for
 /// the next stays in memory. An element is complete when all of them have computed it. Each function draws
 /// the random numbers that it would draw by itself.
-class NestedBody final : public FunctionBody {
+class NestedBody final : public FunctionBody, public DescribedBody {
  public:
   /// Where a function inside gets an argument from.
   struct Argument {
@@ -40,6 +42,7 @@ class NestedBody final : public FunctionBody {
   std::string identity() const override;
   std::string formula(std::span<const std::string> parameters) const override;
   BodyCode code() const override;
+  std::map<std::string, std::string> keys() const override;
 
   const std::vector<Part>& parts() const { return parts_; }
   /// Types of all outputs of all parts.

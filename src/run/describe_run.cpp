@@ -5,6 +5,8 @@
 #include <mpipe/core/version.hpp>
 
 #include "base/api/code_modules.hpp"
+#include "pipeline/api/described_body.hpp"
+#include "store/api/function_meaning.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -113,6 +115,19 @@ std::string describe_body(const FunctionBody& body, const std::vector<std::strin
   return text;
 }
 
+/// What says which body it is where a formula does not. See `is_key_of_all_versions`.
+void add_keys(const Function& function, const BodyCode& code, const std::vector<detail::CodeModule>& modules,
+              std::map<std::string, std::string>& meaning) {
+  std::map<std::string, std::string> keys = keys_of(function.body());
+  std::vector<std::string> places;
+  for (const void* place : code.places) places.push_back(detail::place_of_code(modules, place));
+  if (!places.empty()) keys[kPlaceKey] = fmt::format("{}", fmt::join(places, ", "));
+  // Programs are told how many threads they have, and may add numbers up in another order.
+  const int threads = function.resources().threads;
+  if (threads > 0 && keys.contains("command")) keys["threads"] = std::to_string(threads);
+  meaning.merge(keys);
+}
+
 RunDescription::Function describe_function(const FunctionNode& node,
                                            const std::vector<detail::CodeModule>& modules) {
   RunDescription::Function described;
@@ -132,7 +147,9 @@ RunDescription::Function describe_function(const FunctionNode& node,
     described.meaning["types"] = types_of(node.function);
     described.meaning["parameters"] = fmt::format("{}", fmt::join(names, ", "));
   }
-  described.code = describe_code(body.code(), modules);
+  const BodyCode code = body.code();
+  described.code = describe_code(code, modules);
+  add_keys(node.function, code, modules, described.meaning);
   described.body = describe_body(body, names, modules);
   described.draws_random_numbers = body.draws_random_numbers();
   return described;

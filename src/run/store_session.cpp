@@ -7,6 +7,7 @@
 #include "comm/api/collective.hpp"
 #include "run/describe_run.hpp"
 #include "store/api/result_length.hpp"
+#include "store/api/set_aside.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -113,9 +114,13 @@ bool StoreSession::claim_folder(const Communicator& comm) {
                         : RunFolder::create(options.run_folder, options.overwrite, options.take_over));
     if (folder_->has_run()) {
       std::string damage;
-      read_description(folder_->path(), &damage);
+      const RunDescription stored = read_description(folder_->path(), &damage);
+      // Nothing in the folder changes before it is known that this is the same run.
+      static_cast<void>(grow(stored, description_, options.redo));
       // Going on writes both files again.
       if (!damage.empty()) spdlog::warn("{} It is made again from the other of the two.", damage);
+      for (const std::string& sentence : set_damaged_aside(folder_->path(), stored))
+        spdlog::warn("{}", sentence);
     }
     if (reuse) take_reused(*reuse, begun);
     ByteWriter out;

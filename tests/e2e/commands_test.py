@@ -223,7 +223,7 @@ inputs: {k: [4, 5]}
         self.write("run/results.h5", b"junk" * 1000)
         for command in ("show", "verify"):
             outcome = self.app(command, "run", expect=4)
-            for word in ("results.h5", "backup", "verify", "--resume", "--overwrite"):
+            for word in ("results.h5", "backup", "--resume", "sets a damaged file aside"):
                 self.assertIn(word, outcome.err)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs that are ended from outside: what was done is there, the rest is computed by --resume."""
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -94,6 +95,68 @@ class Interrupted(AppTest):
                 self.app("verify", "run")
                 shown = self.app("show", "run", "--json").json["outputs"]["w"]
                 self.assertEqual(shown["data"], [[i * t for t in range(3)] for i in range(40)])
+                shutil.rmtree(self.folder / "run")
+
+    def stale(self):
+        self.wait_until(lambda: self.app("status", "run", "--json").json["state"] == "stale", "the run is stale")
+        return self.app("show", "run", "--json").json["outputs"]
+
+    def test_files_that_do_not_open_are_set_aside_and_journals_kept(self):
+        for damage in (b"", b"junk" * 100):
+            with self.subTest(damage=damage[:4]):
+                self.kill_9(self.start_and_wait(0, done=5))
+                done = self.stale()["y"]["done"]
+                (self.folder / "run" / "results.h5").write_bytes(damage)
+                self.assertIn("sets a damaged file aside", self.app("verify", "run", expect=4).err)
+                resumed = self.app("map", "slow.yaml", "--run-folder", "run", "--resume", "--json")
+                self.assertIn("results.h5.damaged", resumed.err)
+                self.assertEqual(resumed.json["functions"]["y"]["calls"], ELEMENTS - done)
+                self.assertEqual((self.folder / "run" / "results.h5.damaged").read_bytes(), damage)
+                self.assertEqual(self.resume(0), 0)
+                self.app("map", "slow.yaml", "--run-folder", "run", "--overwrite", "--output", "y", "--fixed", "i=0:1")
+                self.assertFalse((self.folder / "run" / "results.h5.damaged").exists())
+                shutil.rmtree(self.folder / "run")
+
+    def test_lost_and_damaged_segments_are_told(self):
+        self.write("late.yaml", LATE.replace(" + 0 * sum(arange(10000000))", "").replace("inputs:", """  - {output: bad, expr: "sum(w) + fail_if(n == 40, 0)"}
+inputs:"""))
+        resume = ("map", "late.yaml", "--run-folder", "run", "--resume")
+        self.app(*resume, expect=1)
+        run = self.folder / "run"
+        segment = run / "segments" / "output-0001.h5"
+        segment.write_bytes(segment.read_bytes()[:100])
+        resumed = self.app(*resume, "--explain", expect=1)
+        self.assertIn("'output-0001.h5.damaged' from now on", resumed.err)
+        self.assertIn("'w': 40 of 40 elements are kept", resumed.err)
+        self.app("verify", "run")
+        for path in (segment, *(run / "journal").glob("rank-*.log")):
+            path.unlink()
+        told = self.app("verify", "run", expect=4).err
+        for text in ("40 elements of 'w' were done, and 0 are there", "output-0001.h5', which is not there"):
+            self.assertIn(text, told)
+        self.assertIn("'w': 0 of 40 elements are kept", self.app(*resume, "--explain", expect=1).err)
+        self.app("verify", "run")
+
+    def test_a_lost_journal_is_told(self):
+        self.kill_9(self.start_and_wait(0, done=5))
+        self.stale()
+        (self.folder / "run" / "journal" / "rank-0000.log").unlink()
+        self.assertIn("elements of 'y' were done, and 0 are there", self.app("verify", "run", expect=4).err)
+        self.assertEqual(self.resume(0), ELEMENTS)
+
+    def test_status_tells_what_is_stored_of_a_run_that_has_ended(self):
+        for ranks in (0, 3):
+            with self.subTest(ranks=ranks):
+                process = self.start_and_wait(ranks, done=5)
+                self.kill_9(process)
+                stored = self.stale()["y"]["done"]
+                self.assertEqual(self.app("status", "run", "--json").json["outputs"]["y"]["done"], stored)
+                path = self.folder / "run" / "status.json"
+                status = json.loads(path.read_text())
+                status["outputs"]["y"]["done"] = 1  # as when other ranks had stored more than rank 0 had heard of
+                path.write_text(json.dumps(status))
+                self.assertEqual(self.app("status", "run", "--json").json["outputs"]["y"]["done"], stored)
+                self.app("verify", "run")
                 shutil.rmtree(self.folder / "run")
 
     def test_a_flipped_bit_in_a_journal_costs_one_element(self):

@@ -213,6 +213,79 @@ class Commands(AppTest):
             self.assertTrue(Path(kept).is_dir())
             self.assertFalse((self.folder / f"run-{ranks}/work").exists())
 
+    # ---- runs that go on
+
+    KNOWN = """functions:
+- output: y
+  command: [./m.sh, ./k.txt, "{x}"]
+  stdin: "1"
+  returns: {y: a.txt}
+  dtype: float64
+  env: {A: "1"}
+  workdir: w
+  resources: {threads: 2}
+  mapspec: "x[i] -> y[i]"
+inputs: {x: [1, 2, 3]}
+"""
+    M = "#!/bin/sh\necho $(($(cat $1) * $2)) > a.txt\ncp a.txt b.txt\n"
+
+    def test_another_program_is_refused_where_a_run_goes_on(self):
+        for folder in ("w", "w2"):
+            (self.folder / folder).mkdir()
+        self.script("m.sh", self.M)
+        self.write("k.txt", "10\n")
+        self.values(self.KNOWN, "--run-folder", "run", "--fixed", "i=0:2")
+        changes = (("{x}\"]", "{x}\", \"2\"]", ["command", "'{x}']", "'{x}', '2']"]),
+                   ("stdin: \"1\"", "stdin: \"2\"", ["stdin", "is 1", "now 2"]),
+                   ("y: a.txt", "y: b.txt", ["returns", "{y: a.txt}", "{y: b.txt}"]),
+                   ("A: \"1\"", "A: \"3\"", ["env A", "is 1", "now 3"]),
+                   ("A: \"1\"", "A: \"1\", B: \"3\"", ["env B", "nothing", "now 3"]),
+                   ("workdir: w", "workdir: w2", ["workdir", "is w", "now w2"]),
+                   ("threads: 2", "threads: 1", ["threads", "is 2", "now 1"]),
+                   ("stdin", "exit_codes: [0, 3]\n  stdin", ["exit_codes", "nothing", "now 0, 3"]))
+        for old, new, words in changes:
+            self.assertIn(old, self.KNOWN)
+            self.write("doc.yaml", self.KNOWN.replace(old, new))
+            self.refused("map", "doc.yaml", "--run-folder", "run", "--resume", code=3, words=["'y'", "--redo y", *words])
+        self.write("doc.yaml", self.KNOWN)
+        for name, text in (("m.sh", self.M + "# changed\n"), ("k.txt", "100\n")):
+            before = (self.folder / name).read_text()
+            self.write(name, text)
+            self.refused("map", "doc.yaml", "--run-folder", "run", "--resume", ranks=2, code=3, words=[f"the file ./{name} of function 'y'", "--redo y"])
+            self.write(name, before)
+        # Moved with its files, and its time limit and retries changed, it is the same.
+        moved = self.folder / "moved"
+        moved.mkdir()
+        for name in ("m.sh", "k.txt", "w"):
+            os.rename(self.folder / name, moved / name)
+        self.write("moved/doc.yaml", self.KNOWN.replace("workdir", "timeout: 1min\n  retries: 1\n  workdir"))
+        result = self.app("map", "moved/doc.yaml", "--run-folder", "run", "--resume", "--json").json
+        self.assertEqual((result["outputs"]["y"]["data"], result["functions"]["y"]["calls"]), ([10, 20, 30], 1))
+        self.write("moved/k.txt", "7\n")
+        result = self.app("map", "moved/doc.yaml", "--run-folder", "run", "--resume", "--redo", "y", "--json").json
+        self.assertEqual((result["outputs"]["y"]["data"], result["functions"]["y"]["calls"]), ([7, 14, 21], 3))
+        self.app("verify", "run")
+
+    def test_a_program_is_known_wherever_PATH_finds_it(self):
+        for folder in ("one", "two", "three"):
+            (self.folder / folder).mkdir()
+            self.script(f"{folder}/solve", f"#!/bin/sh\necho {'2' if folder == 'three' else '1'}\n")
+        path = lambda folder: {"PATH": f"{self.folder / folder}:{os.environ['PATH']}"}
+        text = document(["solve", "{x}"], "returns: number")
+        self.values(text, "--run-folder", "run", "--fixed", "i=0", env=path("one"))
+        self.refused("map", "doc.yaml", "--run-folder", "run", "--resume", env=path("three"), code=3, words=["the file solve of function 'y'", "--redo y"])
+        data, _ = self.values(text, "--run-folder", "run", "--resume", env=path("two"))
+        self.assertEqual(data["y"], [1, 1, 1])
+
+    def test_shards_of_other_programs_are_not_merged(self):
+        text = document(["./m.sh", "{x}"], "returns: number")
+        for number in (1, 2):
+            self.script("m.sh", f"#!/bin/sh\necho {number}\n")
+            self.values(text, "--run-folder", f"part{number}", "--shard", f"{number}/2")
+        self.refused("merge", "part1", "part2", "--into", "all", code=3, words=["cannot merge", "'y'", "./m.sh"])
+
+    # ---- refusals
+
     def test_refusals_before_anything_runs(self):
         cases = ((document(["./nobody.sh"], "returns: json"), "is not there"),
                  (document(["no-such-program-at-all"], "returns: json"), "PATH"),

@@ -379,6 +379,12 @@ class Python(AppTest):
         data, _ = self.values(functions, "x: [1, 2]", "--run-folder", "run", "--resume", "--redo", "y")
         self.assertEqual(data["y"], [30, 60])
 
+    def test_another_function_of_the_same_file_is_refused(self):
+        self.write("user.py", "def f(x): return x\ndef g(x): return -x\n")
+        self.values(function("f", "x[i] -> y[i]", file="user.py"), "x: [1, 2]", "--run-folder", "run", "--fixed", "i=0")
+        self.document(function("g", "x[i] -> y[i]", file="user.py"), "x: [1, 2]")
+        self.refused("map", "doc.yaml", "--run-folder", "run", "--resume", code=3, words=["'y'", "user.py:f", "user.py:g", "--redo y"])
+
     # ---- what users begin with
 
     def test_the_document_to_begin_with(self):

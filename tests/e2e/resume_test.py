@@ -159,6 +159,35 @@ inputs: {x: [1.0, 2.0, 3.0]}
         self.verify()
         self.assertEqual(set(self.calls(self.resume("code.yaml")).values()), {0})
 
+    def test_another_function_of_the_same_code_is_refused(self):
+        text = """
+mpipe: 1
+functions:
+  - {output: y, plugin: ./libcode.so, function: scaled, mapspec: "x[i] -> y[i]"}
+inputs: {x: [1.0, 2.0, 3.0]}
+"""
+        self.write("code.yaml", text)
+        self.plugin(2)
+        self.map("code.yaml", "--fixed", "i=0:2")
+        self.write("other.yaml", text.replace("scaled", "negated"))
+        self.refused("map", "other.yaml", "--run-folder", "run", "--resume", code=3,
+                     words=["the function of function 'y'", "is scaled in", "now negated", "--redo y"])
+        self.assertEqual(self.resume("other.yaml", "--redo", "y")["outputs"]["y"]["data"], [-2, -4, -6])
+
+    def test_an_output_stays_with_its_function(self):
+        two = "functions: [{output: [y, q], expr: [\"x\", \"2*x\"], mapspec: \"x[i] -> y[i], q[i]\"}]\ninputs: {x: [1, 2, 3]}\n"
+        self.write("two.yaml", two)
+        self.write("alone.yaml", two.replace("[y, q]", "q").replace("[\"x\", \"2*x\"]", "\"7*x\"").replace("y[i], ", ""))
+        self.write("turned.yaml", two.replace("[y, q]", "[q, y]").replace("[\"x\", \"2*x\"]", "[\"2*x\", \"x\"]")
+                   .replace("y[i], q[i]", "q[i], y[i]"))
+        for document, then in (("alone.yaml", {"q": [7, 14, 21]}), ("turned.yaml", {"q": [2, 4, 6], "y": [1, 2, 3]})):
+            self.map("two.yaml", "--overwrite", "--fixed", "i=0:2")
+            self.refused("map", document, "--run-folder", "run", "--resume", code=3, words=["makes 'q'", "[y, q] in", "--redo q"])
+            result = self.resume(document, "--redo", "q")
+            self.assertEqual({name: output["data"] for name, output in result["outputs"].items()}, then)
+            self.verify()
+            self.assertEqual(set(self.calls(self.resume(document)).values()), {0})
+
     def test_redo_of_an_expression(self):
         self.map("chain.yaml")
         self.write("other.yaml", CHAIN.replace("y^2", "y + 1"))

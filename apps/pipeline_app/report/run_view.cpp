@@ -2,6 +2,7 @@
 // Opens a run, and tells how it goes, what it gives and what went into it.
 #include "report/run_view.hpp"
 
+#include "folder/api/stored_counts.hpp"
 #include "report/axis_view.hpp"
 #include "report/markup.hpp"
 #include "report/sample.hpp"
@@ -110,7 +111,9 @@ RunView::RunView(std::string name_, std::string id_, const std::filesystem::path
       description(read_description(folder_)),
       status(read_status(folder_.string())),
       reader(folder_),
-      failures(read_failures(folder_)) {}
+      failures(read_failures(folder_)) {
+  count_stored(status, reader);
+}
 
 std::optional<Index> RunView::wanted(std::size_t output) const {
   const std::string& wanted_name = reader.outputs()[output].name;

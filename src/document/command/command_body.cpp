@@ -11,7 +11,9 @@
 #include "document/api/program.hpp"
 #include "document/command/command_output.hpp"
 #include "document/command/element_folder.hpp"
+#include "document/command/file_digest.hpp"
 #include "options/api/option_table.hpp"
+#include "pipeline/api/described_body.hpp"
 #include "pipeline/api/element_call.hpp"
 
 #include <fmt/format.h>
@@ -274,7 +276,7 @@ class CommandElement {
   std::vector<Value> arguments_;
 };
 
-class CommandBody final : public FunctionBody {
+class CommandBody final : public FunctionBody, public DescribedBody {
  public:
   explicit CommandBody(CommandSpec spec)
       : spec_(std::move(spec)),
@@ -284,8 +286,21 @@ class CommandBody final : public FunctionBody {
   std::size_t output_count() const override { return spec_.outputs.size(); }
   bool thread_safe() const override { return true; }
 
-  /// What is written here is the meaning of the command. Limits of time and retries are not part of it: a run that
-  /// goes on may have others.
+  /// What values follow from. Limits of time and retries are not part of it: a run that goes on may have others. Paths are
+  /// as the document writes them, as it may be moved together with the files.
+  std::map<std::string, std::string> keys() const override {
+    std::map<std::string, std::string> all;
+    all["command"] = fmt::format("['{}']", fmt::join(spec_.written, "', '"));
+    if (spec_.input) all["stdin"] = spec_.input->text();
+    for (const auto& [name, text] : spec_.environment) all["env " + name] = text.text();
+    all["returns"] = returns_text();
+    if (!spec_.written_folder.empty()) all["workdir"] = spec_.written_folder;
+    if (static const std::set<int> usual{0}; spec_.exit_codes != usual)
+      all["exit_codes"] = fmt::format("{}", fmt::join(spec_.exit_codes, ", "));
+    add_files(all);
+    return all;
+  }
+
   std::string identity() const override {
     std::string text = "command 1";
     for (const TextTemplate& word : spec_.words) text += fmt::format(" '{}'", word.text());
@@ -299,10 +314,6 @@ class CommandBody final : public FunctionBody {
   }
 
   /// What is written in the document is all that is known of the code of a program.
-  BodyCode code() const override {
-    return {{}, {}, {{"command", fmt::format("{:016x}", fnv1a(identity()))}}};
-  }
-
   std::vector<ValueType> outputs(std::span<const ValueType> arguments) const override {
     for (const TextTemplate& word : spec_.words) check_words(word, arguments);
     for (const auto& [name, text] : spec_.environment) check_words(text, arguments);
@@ -325,6 +336,36 @@ class CommandBody final : public FunctionBody {
   }
 
  private:
+  /// The program, and the words that are files, scripts mostly, by their content. Ranks are not compared by them: nodes may
+  /// have files of their own under one name.
+  void add_files(std::map<std::string, std::string>& all) const {
+    const auto add = [&](std::size_t word, const fs::path& path) {
+      if (std::string digest = file_digest(path); !digest.empty())
+        all["file " + spec_.written[word]] = std::move(digest);
+    };
+    add(0, spec_.program);
+    for (std::size_t k = 1; k < spec_.words.size(); ++k)
+      if (spec_.words[k].is_literal())
+        if (const fs::path path = spec_.words[k].expand({}); path.is_absolute()) add(k, path);
+  }
+
+  std::string returns_text() const {
+    switch (spec_.returns) {
+      case CommandSpec::Returns::json:
+        return "json";
+      case CommandSpec::Returns::number:
+        return "number";
+      case CommandSpec::Returns::text:
+        return "text";
+      case CommandSpec::Returns::files:
+        break;
+    }
+    std::vector<std::string> files;
+    for (const CommandOutput& output : spec_.outputs)
+      files.push_back(fmt::format("{}: {}", output.name, output.file->text()));
+    return fmt::format("{{{}}}", fmt::join(files, ", "));
+  }
+
   /// Words are single values. What is not known before the run is seen by each element.
   void check_words(const TextTemplate& text, std::span<const ValueType> arguments) const {
     for (const Placeholder& place : text.placeholders()) {

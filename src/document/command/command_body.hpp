@@ -49,13 +49,15 @@ struct CommandSpec {
 
   std::string program;                ///< its path
   std::vector<TextTemplate> words;    ///< of the command; the first one is how the document names the program
+  std::vector<std::string> written;   ///< the same as they stand in the document: paths are relative to it
   std::optional<TextTemplate> input;  ///< standard input
   std::map<std::string, TextTemplate> environment;
   std::vector<std::string> parameters;
   Returns returns = Returns::json;
   std::vector<CommandOutput> outputs;
-  std::string folder;  ///< where it runs; empty: a fresh folder for each element
-  Duration time{};     ///< zero: as long as it takes
+  std::string folder;          ///< where it runs; empty: a fresh folder for each element
+  std::string written_folder;  ///< the same as it stands in the document
+  Duration time{};             ///< zero: as long as it takes
   CommandRetries retries;
   std::set<int> exit_codes{0};  ///< those of success
 };

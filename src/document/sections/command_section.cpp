@@ -53,6 +53,7 @@ class CommandReader {
           "take a line apart)");
     for (std::size_t k = 0; k < words.size(); ++k)
       command_.words.push_back(read_template(words.item(k), "a word of the command"));
+    for (const TextTemplate& word : command_.words) command_.written.push_back(word.text());
     const Yaml program = words.item(0);
     if (!command_.words.front().is_literal())
       program.refuse("the first word is the program, which is the same for all elements: no {name} in it.");
@@ -222,7 +223,8 @@ class CommandReader {
   }
 
   void read_folder(const Yaml& spec) {
-    const fs::path folder = fs::absolute(spec.source().folder() / read_text(spec, "a folder"));
+    command_.written_folder = read_text(spec, "a folder");
+    const fs::path folder = fs::absolute(spec.source().folder() / command_.written_folder);
     std::error_code error;
     if (!fs::is_directory(folder, error))
       spec.refuse(fmt::format("there is no folder '{}'. Without 'workdir' each element gets a fresh one.",

@@ -4,6 +4,7 @@
 
 #include <mpipe/document/expression.hpp>
 
+#include "document/api/plugin_function.hpp"
 #include "document/expression/expression_tree.hpp"
 #include "document/inputs/input_value.hpp"
 #include "document/sections/command_section.hpp"
@@ -159,7 +160,7 @@ class FunctionReader {
       auto parameters = parameters_.empty() ? own.parameter_names() : parameters_;
       auto outputs = outputs_;
       rename(parameters, outputs);
-      return renamed_function(own, std::move(outputs), std::move(parameters));
+      return detail::plugin_function({{"function", name}}, own, std::move(outputs), std::move(parameters));
     });
   }
 

@@ -2,6 +2,7 @@
 // Reads the keys of a function in another language, and has the plugin of that language make the function.
 #include "document/sections/language_section.hpp"
 
+#include "document/api/plugin_function.hpp"
 #include "document/sections/keys.hpp"
 #include "document/sections/output_types.hpp"
 namespace mpipe::detail {
@@ -27,7 +28,13 @@ Function read_language_function(const Yaml& spec, const std::string& language,
           "a function without a mapspec has one element only. Add a mapspec, or remove 'vectorize'.");
   }
   if (const auto safe = spec.find("thread_safe")) described.thread_safe = read_boolean(*safe);
-  return at_place(key, [&] { return load_language(language)->language(language)(described); });
+  return at_place(key, [&] {
+    const Function made = load_language(language)->language(language)(described);
+    // Files are known by their texts: they may be moved.
+    std::map<std::string, std::string> keys{{language, described.code.substr(described.code.rfind('/') + 1)}};
+    if (described.vectorize) keys["vectorize"] = "true";
+    return plugin_function(std::move(keys), made, outputs, {});
+  });
 }
 
 std::optional<std::string> find_language(const Yaml& spec) {

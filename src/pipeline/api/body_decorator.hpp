@@ -5,13 +5,15 @@
 
 #include <mpipe/pipeline/function_body.hpp>
 
+#include "pipeline/api/described_body.hpp"
+
 #include <memory>
 #include <utility>
 
 namespace mpipe {
 
 /// Is its inner body in everything; what is derived from it changes what it must.
-class BodyDecorator : public FunctionBody {
+class BodyDecorator : public FunctionBody, public DescribedBody {
  public:
   explicit BodyDecorator(std::shared_ptr<const FunctionBody> inner) : inner_(std::move(inner)) {}
 
@@ -29,6 +31,7 @@ class BodyDecorator : public FunctionBody {
     return inner_->formula(parameters);
   }
   BodyCode code() const override { return inner_->code(); }
+  std::map<std::string, std::string> keys() const override { return keys_of(*inner_); }
 
  protected:
   const FunctionBody& inner() const { return *inner_; }

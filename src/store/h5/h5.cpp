@@ -69,10 +69,11 @@ H5Handle h5_open_for_reading(const std::filesystem::path& path) {
   try {
     return {file, &H5Fclose, "open '" + path.string() + "'"};
   } catch (const Error& error) {
-    throw Error(error.category(),
-                std::string(error.what()) +
-                    " Put a backup of the file back and go on by --resume, which computes again what "
-                    "'pipeline_app verify' finds damaged; without one, begin anew by --overwrite.");
+    throw Error(
+        error.category(),
+        std::string(error.what()) +
+            " Go on by --resume, which sets a damaged file aside, keeps what journals hold, and computes "
+            "the rest again; where there is a backup of the file, put it back before.");
   }
 }
 

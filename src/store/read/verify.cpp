@@ -62,6 +62,20 @@ class Verification {
     const std::vector<Extent> all = read_all_extents(folder_, run_key(run_->layout().run_id), &damaged);
     for (const LogDamage& damage : damaged) report(damage);
     trusted_ = states_of(matching_extents(all, run_->outputs()), run_->layout());
+    check_places(states_of(all, run_->layout()));
+  }
+  /// Values have a place before their checksums are written: without it, a file was removed.
+  void check_places(const std::vector<ElementStates>& written) {
+    for (std::size_t k = 0; k < outputs().size(); ++k) {
+      if (!has_location(outputs()[k]) || run_->outputs()[k].location() != nullptr) continue;
+      const RangeSet lost = written[k].done().difference(run_->journals().values(k));
+      if (!lost.empty())
+        fault(
+            "{} of '{}' was stored in '{}', which is not there. Put the file back, or resume the run to "
+            "compute it "
+            "again.",
+            first_of(lost), outputs()[k].name, segment_path(folder_, k).string());
+    }
   }
 
   void check_output(std::size_t output) {
