@@ -4,7 +4,6 @@
 
 #include <mpipe/core/error.hpp>
 
-#include "core/api/hash.hpp"
 #include "core/api/text.hpp"
 #include "data/api/npy.hpp"
 #include "document/api/json_text.hpp"
@@ -313,7 +312,6 @@ class CommandBody final : public FunctionBody, public DescribedBody {
     return text + fmt::format(" exit {}", fmt::join(spec_.exit_codes, ","));
   }
 
-  /// What is written in the document is all that is known of the code of a program.
   std::vector<ValueType> outputs(std::span<const ValueType> arguments) const override {
     for (const TextTemplate& word : spec_.words) check_words(word, arguments);
     for (const auto& [name, text] : spec_.environment) check_words(text, arguments);
