@@ -164,19 +164,19 @@ std::string plain_number(std::string_view cell) {
                  : fmt::format("Write {}, with a point before decimals", digits);
 }
 
-/// Words that some programs take for true and false, and others for texts.
+/// Words that some programs take for true and false, and others for texts. (`yes` and `no` are texts for all of them.)
 std::string plain_boolean(std::string_view text) {
   std::string word(text);
   std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::tolower(c); });
-  if (is_one_of(word, {"t", ".t.", ".true.", "yes"})) return "Write true, if that is what it means";
-  if (is_one_of(word, {"f", ".f.", ".false.", "no"})) return "Write false, if that is what it means";
+  if (is_one_of(word, {"t", ".t.", ".true."})) return "Write true, if that is what it means";
+  if (is_one_of(word, {"f", ".f.", ".false."})) return "Write false, if that is what it means";
   return {};
 }
 
-/// What to write instead of a cell that looks like something else than a text; nothing for a text.
-std::string plain_form(std::string_view text) {
+/// What to write instead of a cell that looks like something else than a text; nothing for a text, as a word in quotes is.
+std::string plain_form(const std::string& text, bool quoted) {
   std::string form = plain_number(text);
-  return form.empty() ? plain_boolean(text) : form;
+  return form.empty() && !quoted ? plain_boolean(text) : form;
 }
 
 /// What one cell looks like. From `text` on it becomes a text, if the others do.
@@ -219,7 +219,7 @@ class ColumnTypes {
     if (!std::holds_alternative<std::monostate>(number))
       return cell.quoted ? Look::quoted_number : Look::number;
     if (boolean_of(cell.text)) return cell.quoted ? Look::quoted_number : Look::boolean;
-    return plain_form(cell.text).empty() ? Look::text : Look::written_otherwise;
+    return plain_form(cell.text, cell.quoted).empty() ? Look::text : Look::written_otherwise;
   }
 
   const Seen& seen(Look look) const { return looks_.at(static_cast<std::size_t>(look)); }
@@ -268,7 +268,7 @@ class ColumnTypes {
       if (seen(look).count > 0 && (all || look != Look::text) &&
           (first == nullptr || seen(look).first.row < first->first.row))
         first = &seen(look);
-    const std::string plain = plain_form(first->text);
+    const std::string plain = plain_form(first->text, false);
     std::string advice = "Correct it, or say dtype: str to have all as texts";
     if (is_missing(first->text))
       advice = "Write nan for a number that is missing, or say dtype: float64, which reads it so";

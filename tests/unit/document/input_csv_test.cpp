@@ -159,10 +159,11 @@ TEST_F(Csv, NumbersOfOtherNotationsAreNamed) {
       "1",
       "Write -1");
   refused("1.5-103", "Write 1.5e-103");
-  for (const char* word : {"T", ".true.", "yes", "Yes"})
-    refused(word, "Write true, if that is what it means");
-  for (const char* word : {"F", ".FALSE.", "no"}) refused(word, "Write false, if that is what it means");
+  for (const char* word : {"T", ".true.", "t"}) refused(word, "Write true, if that is what it means");
+  for (const char* word : {"F", ".FALSE."}) refused(word, "Write false, if that is what it means");
   EXPECT_EQ(csv("a\nyes\nT\n", "column: a, dtype: str").count(), 2);
+  for (const char* texts : {"a\nyes\nno\n", "a\n\"T\"\n\"F\"\n"})
+    EXPECT_EQ(csv(texts).type().dtype(), "str") << texts;
   EXPECT_EQ(csv("a\nyes\nnever\nseldom\noften\n").type().dtype(), "str");
 }
 
