@@ -44,7 +44,12 @@ H5FD_t* open_file(const char* name, unsigned flags, hid_t, haddr_t) {
   if ((flags & H5F_ACC_CREAT) != 0) how |= O_CREAT;
   if ((flags & H5F_ACC_EXCL) != 0) how |= O_EXCL;
   const int descriptor = file_system().open(name, how);
-  if (descriptor < 0) return nullptr;
+  if (descriptor < 0) {
+    // HDF5 says that it cannot open the file, and leaves the reason to its driver.
+    H5Epush2(H5E_DEFAULT, __FILE__, __func__, __LINE__, H5E_ERR_CLS, H5E_FILE, H5E_CANTOPENFILE, "%s",
+             std::strerror(errno));
+    return nullptr;
+  }
   const off_t size = ::lseek(descriptor, 0, SEEK_END);
   auto file = std::make_unique<LenientFile>();
   file->descriptor = descriptor;

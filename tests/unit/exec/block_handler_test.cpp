@@ -68,7 +68,7 @@ TEST(ComputeGuarded, keeps_the_category_of_an_error) {
 TEST(ComputeGuarded, tells_of_things_that_are_no_exceptions) {
   EXPECT_EQ(failure_of(std::string("text")).message, "text");
   EXPECT_EQ(failure_of(static_cast<const char*>("literal")).message, "literal");
-  EXPECT_EQ(failure_of(static_cast<const char*>(nullptr)).message, "");
+  EXPECT_EQ(failure_of(static_cast<const char*>(nullptr)).message, "a null pointer");
   const Failure failure = failure_of(42);
   EXPECT_EQ(failure.type, "int");
   EXPECT_EQ(failure.message, "42");
