@@ -41,14 +41,14 @@ class Pilot(AppTest):
             self.assertEqual(pilot["functions"]["total"]["scale"], 1.25)
             by_ranks = {each["ranks"]: each for each in pilot["predictions"]}
             self.assertEqual(sorted(by_ranks), sorted({1, 10, ranks or 1}))
-            self.assertAlmostEqual(by_ranks[1]["makespan_seconds"] / IN_ALL, 1, delta=0.25)
-            self.assertAlmostEqual(by_ranks[10]["makespan_seconds"] / (IN_ALL / 10), 1, delta=0.4)
+            self.assertAlmostEqual(by_ranks[1]["makespan_seconds"] / IN_ALL, 1, delta=0.4)
+            self.assertAlmostEqual(by_ranks[10]["makespan_seconds"] / (IN_ALL / 10), 1, delta=0.6)
             self.assertAlmostEqual(by_ranks[10]["core_hours"] * 360, by_ranks[10]["makespan_seconds"], places=6)
-            self.assertGreater(by_ranks[1]["efficiency"], 0.95)
+            self.assertGreater(by_ranks[1]["efficiency"], 0.9)
             # 100 + 100 + 20 numbers, and a mark for each.
             self.assertEqual(pilot["file_bytes"], 220 * 9)
         real = self.app("map", "sweep.yaml", "--json", "--max-print", "0", ranks=3).json
-        self.assertAlmostEqual(by_ranks[3]["makespan_seconds"] / real["wall_seconds"], 1, delta=0.25)
+        self.assertAlmostEqual(by_ranks[3]["makespan_seconds"] / real["wall_seconds"], 1, delta=0.4)
 
     def test_it_is_told_in_words_and_runs_nothing_else(self):
         said = self.predict().out
