@@ -166,6 +166,15 @@ void SurvivingState::wait(Transfers& transfers) const {
   }
 }
 
+std::vector<Bytes> SurvivingState::wait_for_all(Transfers& transfers, std::span<const std::byte> own) const {
+  wait(transfers);
+  std::vector<Bytes> all(static_cast<std::size_t>(facts().size));
+  all[0].assign(own.begin(), own.end());
+  for (auto& transfer : transfers)
+    if (transfer) all[static_cast<std::size_t>(transfer->rank())] = std::move(transfer->bytes());
+  return all;
+}
+
 void SurvivingState::throw_expired(const Waiter& waiter) const {
   throw Error(
       Category::rank_lost,
@@ -199,12 +208,7 @@ std::vector<Bytes> SurvivingState::collect(std::span<const std::byte> bytes) con
   Transfers transfers;
   for (int rank = 1; rank < facts().size; ++rank)
     if (!lasting() || !is_lost(rank)) receive(transfers, rank, bytes.size());
-  wait(transfers);
-  std::vector<Bytes> all(static_cast<std::size_t>(facts().size));
-  all[0].assign(bytes.begin(), bytes.end());
-  for (auto& transfer : transfers)
-    if (transfer) all[static_cast<std::size_t>(transfer->rank())] = std::move(transfer->bytes());
-  return all;
+  return wait_for_all(transfers, bytes);
 }
 
 void SurvivingState::broadcast(std::span<std::byte> bytes, int root) const {
@@ -260,12 +264,7 @@ std::vector<Bytes> SurvivingState::gather(std::span<const std::byte> bytes, int 
     if (size.empty()) continue;
     if (const auto count = ByteReader(size, "a size").get<std::uint64_t>()) receive(transfers, rank, count);
   }
-  wait(transfers);
-  std::vector<Bytes> all(static_cast<std::size_t>(facts().size));
-  all[0].assign(bytes.begin(), bytes.end());
-  for (auto& transfer : transfers)
-    if (transfer) all[static_cast<std::size_t>(transfer->rank())] = std::move(transfer->bytes());
-  return all;
+  return wait_for_all(transfers, bytes);
 }
 
 /// Parts for this rank itself go by MPI as well: it sends to itself as to others.

@@ -71,6 +71,8 @@ class SurvivingState final : public CommState, public std::enable_shared_from_th
   void send(Transfers& transfers, int rank, std::span<const std::byte> bytes) const;
   void receive(Transfers& transfers, int rank, std::size_t size) const;
   void wait(Transfers& transfers) const;
+  /// What rank 0 receives of the others, by rank, with its own bytes; empty for those who sent none.
+  std::vector<Bytes> wait_for_all(Transfers& transfers, std::span<const std::byte> own) const;
   [[noreturn]] void throw_expired(const Waiter& waiter) const;
   Bytes receive_from(int rank, std::size_t size) const;
   void send_to(int rank, std::span<const std::byte> bytes) const;

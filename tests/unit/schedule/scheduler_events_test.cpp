@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// What a scheduler makes of blocks that are handed back, end twice or fail, of drains, and of workers that are lost.
 #include <mpipe/core/error.hpp>
 
 #include "schedule/api/scheduler.hpp"
