@@ -53,6 +53,7 @@ StallWatch::StallWatch(std::string run, std::function<void(const std::string&)> 
 void StallWatch::on_start(const Plan& plan, const MachineInfo& machine, const std::vector<ElementCounts>&) {
   const std::lock_guard lock(mutex_);
   hosts_ = machine.hosts;
+  workers_.clear();  // after the loss of a rank the others begin anew
   read(plan);
 }
 

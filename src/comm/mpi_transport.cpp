@@ -191,7 +191,7 @@ class FrameLink {
       wait_for_payload(arrival.from, header);
       return poll_behind_payloads(frame, from);
     }
-    from = arrival.from;
+    from = path_.rank_of(arrival.from);
     frame = {{}, header.kind, body(current_), {}};
     return true;
   }
@@ -246,7 +246,7 @@ class FrameLink {
       if (!done) continue;
       delivered_ = std::move(*entry);
       waiting_.erase(entry);
-      from = delivered_.from;
+      from = path_.rank_of(delivered_.from);
       frame = {{}, delivered_.header.kind, body(delivered_.frame), delivered_.payload};
       return true;
     }
